@@ -1,0 +1,47 @@
+# Everything runs inside .venv, which is built from the hash-locked requirements.lock.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv demo test lint format lock docs clean
+
+help:  ## show what make can do
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv: .venv/.installed  ## build the virtual environment at .venv from requirements.lock
+
+.venv/.installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python found: install Python 3.11 or newer, or call make PYTHON=/path/to/python."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Chargehand needs Python 3.11 or newer."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/.installed  ## show the product at work: sandbox and service on SQLite, no account needed
+	$(BIN)/chargehand demo
+
+test: .venv/.installed  ## run every test
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: .venv/.installed  ## check style, types, import directions and generated documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m bot.docs --check
+
+format: .venv/.installed  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.installed  ## write the generated references in docs/ anew
+	$(BIN)/python -m bot.docs
+
+lock:  ## resolve requirements.lock anew (needs uv)
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev \
+	  --no-annotate --no-header --upgrade pyproject.toml --output-file requirements.lock
+
+clean:  ## remove what make made
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
