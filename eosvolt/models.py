@@ -1,0 +1,135 @@
+"""What one answer of EOSVOLT said about one thing, in fixed units: frozen readings, without behaviour.
+
+Times are aware UTC datetimes, energy is kWh, power kW, money a float beside its ISO 4217 currency text. Nothing here
+knows the network, the contract or the database, and no reading guesses: what was missing or null is None.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from eosvolt.errors import EosvoltError
+
+CONNECTOR_STATUSES = (
+    "Available",
+    "Preparing",
+    "Charging",
+    "SuspendedEV",
+    "SuspendedEVSE",
+    "Finishing",
+    "Reserved",
+    "Unavailable",
+    "Faulted",
+)
+"""The nine values of ChargePointStatus (OCPP 1.6, section 7.7)."""
+
+SESSION_STATUSES = ("Pending", "Active", "Completed", "Failed")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LocationReading:
+    """A site with its time zone (IANA name), currency (ISO 4217) and blocking-fee interval (minutes)."""
+
+    id: str
+    name: str
+    type: str | None = None
+    address: str | None = None
+    timezone: str | None = None
+    currency: str | None = None
+    support_contact: str | None = None
+    blocking_fee_interval_minutes: float | None = None
+    updated_at: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorReading:
+    """One connector of a charger; number 0, where present, stands for the whole charger.
+
+    `status` is one of CONNECTOR_STATUSES, or None where it was missing or is no OCPP 1.6 status; `status_raw` is the
+    text as given.
+    """
+
+    id: str
+    charger_id: str
+    status: str | None = None
+    status_raw: str | None = None
+    status_changed_at: datetime | None = None
+    error_code: str | None = None
+    vendor_error_code: str | None = None
+    power_kw: float | None = None
+    max_power_kw: float | None = None
+    type: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerReading:
+    """One charge box with the connectors inside it; `online` is None where the API did not say."""
+
+    id: str
+    location_id: str
+    name: str
+    vendor: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    online: bool | None = None
+    last_heartbeat: datetime | None = None
+    heartbeat_interval_seconds: float | None = None
+    labels: tuple[str, ...] = ()
+    updated_at: datetime | None = None
+    connectors: tuple[ConnectorReading, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReading:
+    """One charging session; `status` is one of SESSION_STATUSES, or the text as given where it is another word."""
+
+    id: str
+    connector_id: str
+    charger_id: str | None
+    location_id: str | None
+    status: str | None
+    type: str | None
+    fail_reason: str | None
+    started_at: datetime
+    ended_at: datetime | None = None
+    energy_kwh: float | None = None
+    cost: float | None = None
+    currency: str | None = None
+    id_tag: str | None = None
+    stop_reason: str | None = None
+    updated_at: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that could not be read: of which resource, its id where one was readable, why, and the row itself.
+
+    A thing set aside is still there: it must not be taken for gone.
+    """
+
+    resource: str
+    key: str | None
+    reason: str
+    row_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched(Generic[T]):
+    """The answer to one list call, all pages together.
+
+    `complete` is False where a page failed or rows kept moving; `error` then says why, and `rows` holds what did come.
+    `clock_skew` is EOSVOLT's clock minus ours, from the first answer's Date header (to about a second).
+    """
+
+    rows: tuple[T, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    complete: bool = True
+    error: EosvoltError | None = None
+    clock_skew: timedelta | None = None
