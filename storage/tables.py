@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 Json = dict[str, Any]
+JSON_COLUMN = JSON().with_variant(JSONB(), "postgresql")  # JSON alone has no equality on PostgreSQL
 
 
 class Counter(SQLModel, table=True):
@@ -34,7 +36,7 @@ class Location(SQLModel, table=True):
     currency: str | None = None
     support_contact: str | None = None
     blocking_fee_interval_minutes: float | None = None
-    extra: Json = Field(default_factory=dict, sa_type=JSON)
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
@@ -58,8 +60,8 @@ class Charger(SQLModel, table=True):
     last_heartbeat: datetime | None = None
     heartbeat_interval_s: float | None = None
     heartbeat_age_s: float | None = None  # observed at minus last heartbeat, of one reading: never of the clock
-    labels: list[str] = Field(default_factory=list, sa_type=JSON)
-    extra: Json = Field(default_factory=dict, sa_type=JSON)
+    labels: list[str] = Field(default_factory=list, sa_type=JSON_COLUMN)
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
@@ -84,7 +86,7 @@ class Connector(SQLModel, table=True):
     power_changed_at: datetime
     max_power_kw: float | None = None
     type: str | None = None
-    extra: Json = Field(default_factory=dict, sa_type=JSON)
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
@@ -114,7 +116,7 @@ class ChargingSession(SQLModel, table=True):
     id_tag: str | None = None
     stop_reason: str | None = None
     sampled_at: datetime | None = None
-    extra: Json = Field(default_factory=dict, sa_type=JSON)
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
@@ -197,7 +199,7 @@ class Rule(SQLModel, table=True):
     __tablename__ = "rule"
     id: str = Field(primary_key=True)  # the rule's name
     version: int = 1
-    document: Json = Field(sa_type=JSON)
+    document: Json = Field(sa_type=JSON_COLUMN)
     source: str = ""  # the file's name, or "slack"
     enabled: bool = True
     removed_at: datetime | None = None
@@ -214,13 +216,13 @@ class RuleVersion(SQLModel, table=True):
     __tablename__ = "rule_version"
     rule_id: str = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    document: Json = Field(sa_type=JSON)
+    document: Json = Field(sa_type=JSON_COLUMN)
     author: str = ""
     at: datetime
 
 
 class Alert(SQLModel, table=True):
-    """One occurrence of one rule on one subject: pending, firing, then ended (resolved, or inactive if it never fired)."""
+    """One occurrence of one rule on one subject: pending, firing, then resolved (or inactive, if it never fired)."""
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -257,8 +259,8 @@ class Alert(SQLModel, table=True):
     charger_id: str | None = None
     connector_id: str | None = None
     session_id: str | None = None
-    labels: Json = Field(default_factory=dict, sa_type=JSON)  # frozen at firing
-    evidence: Json = Field(default_factory=dict, sa_type=JSON)  # values at firing: first error code, status
+    labels: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)  # frozen at firing
+    evidence: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)  # values at firing: first error code, status
     incident_id: int | None = Field(default=None, index=True)
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -277,7 +279,7 @@ class TransitionRow(SQLModel, table=True):
     to_state: str
     active_at: datetime
     reason: str = ""
-    trace: Json = Field(default_factory=dict, sa_type=JSON)
+    trace: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
 
 
 class Incident(SQLModel, table=True):
@@ -325,7 +327,7 @@ class OutboxItem(SQLModel, table=True):
     broadcast: bool = False
     rule_id: str | None = None
     incident_id: int | None = Field(default=None, index=True)
-    facts: Json = Field(default_factory=dict, sa_type=JSON)
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     version: int = 1
     shown_version: int = 0
     due_at: datetime
@@ -353,4 +355,4 @@ class DigestSlot(SQLModel, table=True):
     window_from: datetime
     window_to: datetime
     enqueued_at: datetime | None = None
-    facts: Json = Field(default_factory=dict, sa_type=JSON)
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)

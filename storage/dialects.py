@@ -1,0 +1,58 @@
+"""The few words that SQLite and PostgreSQL spell differently."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+def insert(connection: Connection, table: Table) -> Insert:
+    """An INSERT that can say ON CONFLICT, for the database behind this connection."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+class greatest(GenericFunction[Any]):  # noqa: N801 - the SQL function's name
+    """The latest or largest of its arguments; none of them may be null (SQLite and PostgreSQL differ there)."""
+
+    inherit_cache = True
+
+    def __init__(self, *clauses: Any) -> None:
+        super().__init__(*clauses)
+        self.type = self.clauses.clauses[0].type
+
+
+class least(GenericFunction[Any]):  # noqa: N801 - the SQL function's name
+    """The earliest or smallest of its arguments; none of them may be null."""
+
+    inherit_cache = True
+
+    def __init__(self, *clauses: Any) -> None:
+        super().__init__(*clauses)
+        self.type = self.clauses.clauses[0].type
+
+
+@compiles(greatest, "sqlite")
+def _greatest_on_sqlite(element: greatest, compiler: Any, **kw: Any) -> str:
+    return f"max({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(least, "sqlite")
+def _least_on_sqlite(element: least, compiler: Any, **kw: Any) -> str:
+    return f"min({compiler.process(element.clauses, **kw)})"
+
+
+def latest(moments: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The greatest of one or more expressions (SQLite's max of one argument would be an aggregate)."""
+    return moments[0] if len(moments) == 1 else greatest(*moments)
+
+
+def earliest(moments: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The least of one or more expressions."""
+    return moments[0] if len(moments) == 1 else least(*moments)

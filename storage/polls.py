@@ -1,0 +1,147 @@
+"""How polling stands: which poll was good, where nothing was seen, and what vanished from the answers.
+
+A poll is good when it was complete. Two good polls more than three intervals apart leave a gap behind, written down
+with its own `changed_seq`, so that a rule which comes to it later still sees it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+
+from eosvolt.models import SetAside
+from storage.dialects import insert
+from storage.record import CHARGER, CONNECTOR, LOCATION, RECORDED, close_intervals, next_seq, store_seq
+from storage.tables import Poll, PollGap, SetAsideRow
+
+POLL: Table = Poll.__table__  # type: ignore[attr-defined]
+GAP: Table = PollGap.__table__  # type: ignore[attr-defined]
+SET_ASIDE: Table = SetAsideRow.__table__  # type: ignore[attr-defined]
+
+GAP_INTERVALS = 3
+GONE_AFTER_SWEEPS = 2
+CHUNK = 500  # ids in one IN list
+
+
+@dataclass(frozen=True, slots=True)
+class PollState:
+    """What is known of a resource's polling; a resource that was never polled has none."""
+
+    resource: str
+    attempted_at: datetime
+    good_at: datetime | None
+    previous_good_at: datetime | None
+    swept_at: datetime | None
+    failures: int
+    error: str | None
+
+
+def poll_states(connection: Connection) -> dict[str, PollState]:
+    """Every resource's state, by its name."""
+    return {row.resource: PollState(**row._mapping) for row in connection.execute(sa.select(POLL))}
+
+
+def finish_good_poll(
+    connection: Connection,
+    resource: str,
+    now: datetime,
+    interval: timedelta,
+    *,
+    seen: Mapping[str, set[str]] | None,
+) -> None:
+    """Write down that the poll of `now` was complete, and the gap before it if there was one. Twice is as once.
+
+    `seen` holds, for a full sweep, the ids it named by table, those of rows set aside included; None is an
+    incremental poll, from which nothing can be missing.
+    """
+    state = poll_states(connection).get(resource)
+    before = state.good_at if state else None
+    values: dict[str, Any] = {"attempted_at": now, "good_at": now, "failures": 0, "error": None}
+    if seen is not None and (state is None or state.swept_at != now):
+        for table in SWEPT[resource]:
+            record_missing(connection, table, seen.get(table.name, set()), now)
+        values["swept_at"] = now
+    if before is not None and before < now:
+        values["previous_good_at"] = before
+        if now - before > GAP_INTERVALS * interval:
+            seq = next_seq(connection)
+            gap = {"resource": resource, "valid_from": before, "valid_to": now, "changed_seq": seq}
+            connection.execute(sa.insert(GAP).values(**gap))
+            store_seq(connection, seq)
+    if state is None:
+        connection.execute(sa.insert(POLL).values(resource=resource, **values))
+    else:
+        connection.execute(sa.update(POLL).where(POLL.c.resource == resource).values(**values))
+
+
+def finish_bad_poll(connection: Connection, resource: str, now: datetime, error: str) -> None:
+    """Write down that the poll of `now` failed, wholly or in part; what it did bring is recorded all the same."""
+    statement = insert(connection, POLL).values(resource=resource, attempted_at=now, failures=1, error=error)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[POLL.c.resource],
+            set_={"attempted_at": now, "failures": POLL.c.failures + 1, "error": error},
+        )
+    )
+
+
+def record_set_aside(connection: Connection, rows: Sequence[SetAside], now: datetime) -> None:
+    """Keep the rows that could not be read, each with its reason, once."""
+    if not rows:
+        return
+    statement = insert(connection, SET_ASIDE)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[SET_ASIDE.c.resource, SET_ASIDE.c.key, SET_ASIDE.c.reason],
+            set_={"row_json": statement.excluded.row_json, "last_at": statement.excluded.last_at},
+        ),
+        [
+            {
+                "resource": row.resource,
+                "key": row.key or "",
+                "reason": row.reason,
+                "row_json": row.row_json,
+                "first_at": now,
+                "last_at": now,
+            }
+            for row in rows
+        ],
+    )
+
+
+def record_missing(connection: Connection, table: Table, seen: set[str], now: datetime) -> bool:
+    """Count what a complete sweep did not show, and mark as gone what two in a row did not; true if anything went.
+
+    Each call counts: call it once a sweep.
+    """
+    known = connection.execute(sa.select(table.c.id, table.c.missed_sweeps).where(table.c.gone_at.is_(None))).all()
+    back = [row.id for row in known if row.missed_sweeps and row.id in seen]
+    missing = [row.id for row in known if row.id not in seen]
+    for ids in _chunks(back):
+        connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missed_sweeps=0))
+    if not missing:
+        return False
+    for ids in _chunks(missing):
+        connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missed_sweeps=table.c.missed_sweeps + 1))
+    seq = next_seq(connection)
+    lost = sa.update(table).where(table.c.gone_at.is_(None), table.c.missed_sweeps >= GONE_AFTER_SWEEPS)
+    gone = connection.execute(lost.values(gone_at=now, changed_at=now, changed_seq=seq).returning(table.c.id)).all()
+    if not gone:
+        return False
+    for recorded in RECORDED.values():
+        if recorded.table is table:
+            for field, dated in recorded.history.items():
+                close_intervals(connection, recorded, field, dated, seq)
+    store_seq(connection, seq)
+    return True
+
+
+SWEPT: dict[str, tuple[Table, ...]] = {"locations": (LOCATION,), "chargers": (CHARGER, CONNECTOR), "sessions": ()}
+"""The tables whose rows a complete sweep of a resource must show. Sessions do not vanish: they end."""
+
+
+def _chunks(ids: list[str]) -> list[list[str]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
