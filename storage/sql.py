@@ -1,0 +1,114 @@
+"""SQL expressions that SQLAlchemy cannot say alike for SQLite and PostgreSQL: seconds, substrings, list membership.
+
+Each is one class and one rendering a database; nothing here knows a table. A missing value gives NULL on both
+databases, and text is compared byte for byte, so that both give the same answer.
+"""
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Float
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class epoch_seconds(FunctionElement[float]):  # noqa: N801 (read as SQL functions are)
+    """The seconds since 1970-01-01 UTC of one datetime expression, rounded to milliseconds."""
+
+    type = Float()
+    inherit_cache = True
+
+
+class seconds_between(FunctionElement[float]):  # noqa: N801
+    """The seconds from a first datetime expression to a second one, rounded to milliseconds."""
+
+    type = Float()
+    inherit_cache = True
+
+
+class text_contains(FunctionElement[bool]):  # noqa: N801
+    """Whether a first text holds a second one, case-sensitively; no character is a wildcard."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class text_starts_with(FunctionElement[bool]):  # noqa: N801
+    """Whether a first text begins with a second one, case-sensitively; no character is a wildcard."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class json_list_contains(FunctionElement[bool]):  # noqa: N801
+    """Whether a JSON list column has one text among its members, exactly; NULL where the column is NULL."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+def _arguments(element: FunctionElement[Any], compiler: SQLCompiler, kw: dict[str, Any]) -> list[str]:
+    arguments: list[ColumnElement[Any]] = list(element.clauses)
+    return [compiler.process(argument, **kw) for argument in arguments]
+
+
+@compiles(epoch_seconds, "sqlite")
+def _(element: epoch_seconds, compiler: SQLCompiler, **kw: Any) -> str:
+    (at,) = _arguments(element, compiler, kw)
+    # SQLite 3.40 has no unixepoch(..., 'subsec'); a Julian day is right to about 40 microseconds
+    return f"ROUND((JULIANDAY({at}) - 2440587.5) * 86400.0, 3)"
+
+
+@compiles(epoch_seconds, "postgresql")
+def _(element: epoch_seconds, compiler: SQLCompiler, **kw: Any) -> str:
+    (at,) = _arguments(element, compiler, kw)
+    return f"CAST(ROUND(CAST(EXTRACT(EPOCH FROM {at}) AS NUMERIC), 3) AS DOUBLE PRECISION)"
+
+
+@compiles(seconds_between, "sqlite")
+def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = _arguments(element, compiler, kw)
+    return f"ROUND((JULIANDAY({end}) - JULIANDAY({start})) * 86400.0, 3)"
+
+
+@compiles(seconds_between, "postgresql")
+def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = _arguments(element, compiler, kw)
+    return f"CAST(ROUND(CAST(EXTRACT(EPOCH FROM ({end} - {start})) AS NUMERIC), 3) AS DOUBLE PRECISION)"
+
+
+@compiles(text_contains, "sqlite")
+def _(element: text_contains, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = _arguments(element, compiler, kw)
+    return f"(INSTR({text}, {part}) > 0)"  # LIKE ignores case in SQLite
+
+
+@compiles(text_contains, "postgresql")
+def _(element: text_contains, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = _arguments(element, compiler, kw)
+    return f"(STRPOS({text}, {part}) > 0)"
+
+
+@compiles(text_starts_with, "sqlite")
+def _(element: text_starts_with, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = _arguments(element, compiler, kw)
+    return f"(SUBSTR({text}, 1, LENGTH({part})) = {part})"
+
+
+@compiles(text_starts_with, "postgresql")
+def _(element: text_starts_with, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = _arguments(element, compiler, kw)
+    return f"STARTS_WITH({text}, {part})"
+
+
+@compiles(json_list_contains, "sqlite")
+def _(element: json_list_contains, compiler: SQLCompiler, **kw: Any) -> str:
+    members, text = _arguments(element, compiler, kw)
+    found = f"EXISTS (SELECT 1 FROM JSON_EACH({members}) AS member WHERE member.value = {text})"  # noqa: S608 (compiled SQL)
+    return f"(CASE WHEN {members} IS NOT NULL THEN {found} END)"
+
+
+@compiles(json_list_contains, "postgresql")
+def _(element: json_list_contains, compiler: SQLCompiler, **kw: Any) -> str:
+    members, text = _arguments(element, compiler, kw)
+    return f"(CAST({members} AS JSONB) @> TO_JSONB(CAST({text} AS TEXT)))"
