@@ -46,16 +46,16 @@ class Unit:
 
 
 UNITS = {
-    "s": Unit(Type.DURATION, Decimal("1"), "seconds"),
-    "m": Unit(Type.DURATION, Decimal("60"), "minutes"),
-    "h": Unit(Type.DURATION, Decimal("3600"), "hours"),
-    "d": Unit(Type.DURATION, Decimal("86400"), "days of 24 hours"),
-    "w": Unit(Type.DURATION, Decimal("604800"), "weeks of 7 days"),
+    "s": Unit(Type.DURATION, Decimal(1), "seconds"),
+    "m": Unit(Type.DURATION, Decimal(60), "minutes"),
+    "h": Unit(Type.DURATION, Decimal(3600), "hours"),
+    "d": Unit(Type.DURATION, Decimal(86400), "days of 24 hours"),
+    "w": Unit(Type.DURATION, Decimal(604800), "weeks of 7 days"),
     "Wh": Unit(Type.ENERGY, Decimal("0.001"), "watt-hours"),
-    "kWh": Unit(Type.ENERGY, Decimal("1"), "kilowatt-hours"),
-    "MWh": Unit(Type.ENERGY, Decimal("1000"), "megawatt-hours"),
+    "kWh": Unit(Type.ENERGY, Decimal(1), "kilowatt-hours"),
+    "MWh": Unit(Type.ENERGY, Decimal(1000), "megawatt-hours"),
     "W": Unit(Type.POWER, Decimal("0.001"), "watts"),
-    "kW": Unit(Type.POWER, Decimal("1"), "kilowatts"),
+    "kW": Unit(Type.POWER, Decimal(1), "kilowatts"),
     "%": Unit(Type.RATIO, Decimal("0.01"), "per cent"),
 }
 
