@@ -1,0 +1,77 @@
+"""Reads lists of rows into readings and sets aside, with its reason, what cannot be read.
+
+A bad connector does not take its charger with it, nor a bad charger the other ones. What is set aside shows neither the
+token nor an id tag.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from eosvolt.contract import Contract
+from eosvolt.mapping import RowMapper, RowUnreadable
+from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading, SetAside
+
+_LONGEST_ROW = 20_000
+
+Reading = LocationReading | ChargerReading | SessionReading
+
+
+class Reader:
+    """Makes readings from rows under one contract; `redacted` takes secrets out of text that is kept."""
+
+    def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
+        self._redacted = redacted
+        self.mappers = {name: RowMapper(name, contract) for name in ("location", "charger", "connector", "session")}
+        location, charger = self.mappers["location"], self.mappers["charger"]
+        self._location_name, self._charger_name = location.place("name"), charger.place("name")
+        self._charger_connectors = charger.place("connectors")
+        self._connector_charger = self.mappers["connector"].place("charger_id")
+        self._id_tags = contract.fields["session"]["id_tag"].names
+
+    def location(self, row: Any, _set_aside: list[SetAside]) -> LocationReading:
+        """Return a location's reading; one without a name is called by its id. Raises RowUnreadable."""
+        values = self.mappers["location"].read(row)
+        values[self._location_name] = values[self._location_name] or values[0]
+        return LocationReading(*values)
+
+    def charger(self, row: Any, set_aside: list[SetAside]) -> ChargerReading:
+        """Return a charger's reading with its connectors; bad ones join `set_aside`. Raises RowUnreadable."""
+        mapper = self.mappers["charger"]
+        values = mapper.read(row)
+        values[self._charger_name] = values[self._charger_name] or values[0]
+        rows = values[self._charger_connectors]
+        values[self._charger_connectors] = self._connectors(values[0], rows, set_aside) if rows else ()
+        return ChargerReading(*values)
+
+    def session(self, row: Any, _set_aside: list[SetAside]) -> SessionReading:
+        """Return a session's reading. Raises RowUnreadable."""
+        values = self.mappers["session"].read(row)
+        return SessionReading(*values)
+
+    def set_aside(self, resource: str, row: Any, reason: str) -> SetAside:
+        """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""
+        mapper = self.mappers[resource]
+        row_json = json.dumps(self._without_id_tag(row) if resource == "session" else row, default=str)
+        if len(row_json) > _LONGEST_ROW:
+            row_json = json.dumps(row_json[:_LONGEST_ROW])
+        return SetAside(resource, mapper.key_of(row), self._redacted(reason), self._redacted(row_json))
+
+    def _connectors(self, charger_id: str, rows: list[Any], aside: list[SetAside]) -> tuple[ConnectorReading, ...]:
+        read, place = self.mappers["connector"].read, self._connector_charger
+        connectors: dict[str, ConnectorReading] = {}
+        for row in rows:
+            try:
+                values = read(row)
+            except RowUnreadable as error:
+                aside.append(self.set_aside("connector", row, f"charger {charger_id}: {error}"))
+                continue
+            values[place] = charger_id
+            connectors[values[0]] = ConnectorReading(*values)
+        return tuple(connectors.values())
+
+    def _without_id_tag(self, row: Any) -> Any:
+        if not isinstance(row, dict):
+            return row
+        heads = {name.partition(".")[0] for name in self._id_tags}
+        return {key: "[id tag]" if key in heads and value is not None else value for key, value in row.items()}
