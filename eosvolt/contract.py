@@ -88,6 +88,7 @@ class Envelope:
     one: tuple[str, ...]
     about: tuple[str, ...]
     total: tuple[str, ...]
+    limit: tuple[str, ...]
     has_next: tuple[str, ...]
     next_page: tuple[str, ...]
 
@@ -302,7 +303,9 @@ def _field(resource: str, name: str, spec: Any, file: str) -> Field:
 
 
 def _envelope(table: _Checked) -> Envelope:
-    return Envelope(**{key: table.words(key) for key in ("rows", "one", "about", "total", "has_next", "next_page")})
+    return Envelope(
+        **{key: table.words(key) for key in ("rows", "one", "about", "total", "limit", "has_next", "next_page")}
+    )
 
 
 def _error_body(table: _Checked) -> ErrorBody:

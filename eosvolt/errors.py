@@ -20,9 +20,9 @@ class EosvoltError(Exception):
     """A call to EOSVOLT failed.
 
     `status` is the HTTP status or None where no answer came, `code` the API's own stable word, `message` the text for
-    people, `request` such as "GET /v1/chargers". `did_not_run` is True only where the call provably had no effect, so
-    that a command may be sent again; `refused` where EOSVOLT said no for good. A command that failed with neither has
-    an unknown outcome.
+    people, `request` such as "GET /v1/chargers", `retry_after` the wait asked for in seconds or None. `did_not_run` is
+    True only where the call provably had no effect, so that a command may be sent again; `refused` where EOSVOLT said
+    no for good. A command that failed with neither has an unknown outcome.
     """
 
     what: ClassVar[str] = "EOSVOLT answered with an error"
@@ -38,19 +38,22 @@ class EosvoltError(Exception):
         status: int | None = None,
         code: str | None = None,
         did_not_run: bool | None = None,
+        retry_after: float | None = None,
     ) -> None:
         self.message = one_line(message)
         self.request = request
         self.status = status
         self.code = None if code is None else one_line(code)[:80]
         self.did_not_run = self.never_ran if did_not_run is None else did_not_run
+        self.retry_after = retry_after
         super().__init__(self.message)
 
     def __str__(self) -> str:
         facts = " ".join(str(fact) for fact in (self.status, self.code) if fact is not None)
         detail = ": ".join(part for part in (facts, self.message.rstrip(".")) if part)
         where = f"{self.request}: " if self.request else ""
-        return f"{where}{self.what}{f' ({detail})' if detail else ''}; {self.mend}."
+        mend = self.mend if self.retry_after is None else f"wait {self.retry_after:.0f} s; else {self.mend}"
+        return f"{where}{self.what}{f' ({detail})' if detail else ''}; {mend}."
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -119,30 +122,11 @@ class Conflict(EosvoltError):
 
 
 class RateLimited(EosvoltError):
-    """429: too many calls; `retry_after` is the wait asked for, in seconds, or None where none was named."""
+    """429: too many calls; `retry_after` says how long to wait, where EOSVOLT named it."""
 
     what = "EOSVOLT asks for fewer calls"
-    mend = "wait, or poll less often (CHARGEHAND_POLL_INTERVAL)"
+    mend = "poll less often (CHARGEHAND_POLL_INTERVAL)"
     never_ran = True
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        request: str = "",
-        status: int | None = None,
-        code: str | None = None,
-        did_not_run: bool | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, request=request, status=status, code=code, did_not_run=did_not_run)
-        self.retry_after = retry_after
-
-    def __str__(self) -> str:
-        text = super().__str__()
-        if self.retry_after is None:
-            return text
-        return text.replace(self.mend, f"wait {self.retry_after:.0f} s, or poll less often (CHARGEHAND_POLL_INTERVAL)")
 
 
 class ServerFault(EosvoltError):

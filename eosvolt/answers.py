@@ -1,0 +1,192 @@
+"""Reads what came back over HTTP: JSON, envelopes, error bodies, Retry-After and Date.
+
+Whatever the other side sends, the outcome is a document, a page or an EosvoltError; text from outside is cleaned of
+secrets before it enters an error. It makes no call and reads no clock.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+import httpx
+
+from eosvolt.contract import Contract
+from eosvolt.errors import EosvoltError, MalformedAnswer, error_type
+
+_ABSENT = object()
+# RFC 8259 wants UTF-8; these few are decoded where the header declares them, any other charset is refused.
+_CHARSETS = frozenset({"iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be"})
+# PostgreSQL stores no NUL and no UTF-8 encoder takes a lone surrogate: both can only come as JSON escapes.
+_ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed.
+_decode_json = json.JSONDecoder(parse_constant=str).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one list answer, and what it says about further ones; None where it says nothing."""
+
+    rows: list[Any]
+    total: int | None = None
+    has_next: bool | None = None
+    next_page: int | str | None = None
+    limit: int | None = None
+
+
+class AnswerReader:
+    """Reads answers under one contract; `redacted` takes secrets out of text that enters an error."""
+
+    def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
+        self._envelope = contract.envelope
+        self._errors = contract.errors
+        self._redacted = redacted
+
+    def document(self, response: httpx.Response, body: bytes, request: str, now: datetime) -> Any:
+        """Return the JSON document of a good answer, None for an empty one; raises the EosvoltError of any other."""
+        status = response.status_code
+        if not 200 <= status < 300:
+            raise self._failure(response, body, request, now)
+        if not body.strip():
+            return None
+        document = self._json(response, body, request)
+        if isinstance(document, dict) and self._first((document,), self._errors.success) is False:
+            raise self._failure(response, body, request, now)
+        return document
+
+    def page(self, document: Any, request: str) -> Page:
+        """Return the rows in a list answer with what stands around them; raises MalformedAnswer without rows."""
+        if isinstance(document, list):
+            return Page(document)
+        envelope = self._envelope
+        layers: list[Any] = []
+        rows = document
+        while isinstance(rows, dict) and len(layers) < 2:
+            layers.append(rows)
+            rows = self._first((rows,), envelope.rows)
+        if not isinstance(rows, list):
+            shape = f"an object with {', '.join(list(layers[0])[:8])}" if layers else type(document).__name__
+            wanted = ", ".join(envelope.rows)
+            raise MalformedAnswer(
+                self._redacted(f"no list of rows bare or under {wanted}, but {shape}"), request=request
+            )
+        layers += [layer[key] for layer in layers for key in envelope.about if isinstance(layer.get(key), dict)]
+        total = _whole(self._first(layers, envelope.total))
+        has_next = self._first(layers, envelope.has_next)
+        next_page = self._first(layers, envelope.next_page)
+        if not isinstance(has_next, bool):
+            has_next = None if next_page is _ABSENT else next_page not in (None, "", False)
+        number = _whole(next_page)
+        following = number if number is not None else next_page if isinstance(next_page, str) and next_page else None
+        return Page(rows, total, has_next, following, _whole(self._first(layers, envelope.limit)))
+
+    def one(self, document: Any, has_id: Callable[[Any], bool]) -> Any:
+        """Return the single thing in an answer, bare or in its envelope, or None where there is none."""
+        if not isinstance(document, dict) or has_id(document):
+            return document if isinstance(document, dict) else None
+        inner = self._first((document,), self._envelope.one)
+        return inner if isinstance(inner, dict) and has_id(inner) else None
+
+    def _json(self, response: httpx.Response, body: bytes, request: str) -> Any:
+        kind = response.headers.get("content-type", "no content type").partition(";")[0]
+        try:
+            text = _decoded(body, response.charset_encoding)
+            document = _decode_json(text)
+            return _storable(document) if _ESCAPED_UNSTORABLE.search(text) else document
+        except (ValueError, LookupError, RecursionError) as error:
+            start = body[:80].decode("utf-8", "replace")
+            reason = "not text" if isinstance(error, UnicodeDecodeError | LookupError) else "not JSON"
+            raise MalformedAnswer(
+                self._redacted(f"{reason} but {len(body)} bytes of {kind} that start with {start!r}"),
+                request=request,
+                status=response.status_code,
+            ) from None
+
+    def _failure(self, response: httpx.Response, body: bytes, request: str, now: datetime) -> EosvoltError:
+        try:
+            document = self._json(response, body, request)
+        except MalformedAnswer:
+            document = None
+        layers = [document] if isinstance(document, dict) else []
+        layers += [inner for layer in layers for inner in layer.values() if isinstance(inner, dict)]
+        code = self._first_text(layers, self._errors.code)
+        message = self._first_text(layers, self._errors.message) or ""
+        if 300 <= response.status_code < 400:
+            message = "a redirect, which is not followed because the token would go with it"
+        return error_type(response.status_code, self._errors.kinds.get(code) if code else None)(
+            self._redacted(message),
+            request=request,
+            status=response.status_code,
+            code=self._redacted(code) if code else None,
+            retry_after=retry_after_seconds(response.headers, now),
+        )
+
+    @staticmethod
+    def _first(layers: Any, names: tuple[str, ...]) -> Any:
+        for layer in layers:
+            for name in names:
+                if name in layer:
+                    return layer[name]
+        return _ABSENT
+
+    @staticmethod
+    def _first_text(layers: list[Any], names: tuple[str, ...]) -> str | None:
+        found = (layer[name] for layer in layers for name in names if isinstance(layer.get(name), str))
+        return next(found, None)
+
+
+def _decoded(body: bytes, charset: str | None) -> str:
+    try:
+        return body.decode("utf-8-sig" if body.startswith(b"\xef\xbb\xbf") else "utf-8")
+    except UnicodeDecodeError:
+        if charset is None or charset.lower() not in _CHARSETS:
+            raise
+        return body.decode(charset)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("�", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _whole(value: Any) -> int | None:
+    if type(value) is int and value >= 0:
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
+
+
+@lru_cache(maxsize=64)
+def http_date(text: str) -> datetime | None:
+    """Return the UTC time of an HTTP date (RFC 9110, section 5.6.7), or None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the wait that Retry-After asks for, given in seconds or as an HTTP date, or None where it asks for none.
+
+    A date is measured from the answer's own Date, so that a wrong clock on either side does not matter; `now` stands
+    in where there is none.
+    """
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return float(text)
+    until = http_date(text)
+    if until is None:
+        return None
+    return max(0.0, (until - (http_date(headers.get("date", "")) or now)).total_seconds())

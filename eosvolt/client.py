@@ -1,0 +1,346 @@
+"""Talks to EOSVOLT: reads are retried with care, commands are sent once.
+
+Lists answer with Fetched and raise nothing for a fault of the API; single things and commands raise EosvoltError. No
+command is repeated except after a 401, when it provably did not run; no redirect is followed; nothing is stored.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import httpx
+import stamina
+
+from eosvolt.answers import AnswerReader, http_date
+from eosvolt.contract import Contract, Route
+from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
+from eosvolt.mapping import RowUnreadable
+from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
+from eosvolt.paging import R, Sweep
+from eosvolt.readings import Reader
+from eosvolt.tokens import TokenSource
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_JSON = {"content-type": "application/json"}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request to make: its name in errors, method, URL and JSON body."""
+
+    request: str
+    method: str
+    url: str
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A good answer: its JSON document and EOSVOLT's clock minus ours, where it told its time."""
+
+    document: Any
+    clock_skew: timedelta | None
+
+
+class EosvoltClient:
+    """The EOSVOLT API of one account, over one shared HTTP client that makes at most `concurrency` calls at a time.
+
+    `attempts` counts all tries of a read (1: no retry), `timeout` is seconds for one answer (httpx.Timeout for more
+    control), `clock` is asked only to compare with EOSVOLT's Date header. Close it with `aclose` or `async with`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: TokenSource,
+        contract: Contract,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        attempts: int = 3,
+        concurrency: int = 4,
+        timeout: float | httpx.Timeout = 15.0,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._base_url = _checked_base_url(base_url)
+        self._token = token
+        self._contract = contract
+        self._attempts = attempts
+        self._clock = clock
+        self._slots = asyncio.Semaphore(concurrency)
+        self._pause = 1 / contract.limits.calls_per_second if contract.limits.calls_per_second else 0.0
+        self._next_start = 0.0
+        self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
+        self._http = httpx.AsyncClient(
+            transport=transport, follow_redirects=False, headers={"accept": "application/json"}
+        )
+        self._answers = AnswerReader(contract, token.redacted)
+        self._reader = Reader(contract, token.redacted)
+        self._generation = -1
+
+    async def fetch_locations(self) -> Fetched[LocationReading]:
+        """Fetch all locations."""
+        return await self._fetch_list("locations", self._reader.location, {})
+
+    async def fetch_chargers(self, updated_since: datetime | None = None) -> Fetched[ChargerReading]:
+        """Fetch all chargers with their connectors, or those that changed since a time (aware)."""
+        return await self._fetch_list("chargers", self._reader.charger, {"updated_since": updated_since})
+
+    async def fetch_charger(self, charger_id: str) -> ChargerReading:
+        """Fetch one charger with its connectors, without those that cannot be read; raises EosvoltError."""
+        return await self._fetch_one("charger", charger_id, "charger", self._reader.charger)
+
+    async def fetch_sessions(
+        self,
+        updated_since: datetime | None = None,
+        started_from: datetime | None = None,
+        started_to: datetime | None = None,
+        status: str | None = None,
+        connector_id: str | None = None,
+    ) -> Fetched[SessionReading]:
+        """Fetch charging sessions by aware times, by one of SESSION_STATUSES and by connector; all filters hold."""
+        words = {"updated_since": updated_since, "started_from": started_from, "started_to": started_to}
+        return await self._fetch_list(
+            "sessions", self._reader.session, {**words, "status": status, "connector_id": connector_id}
+        )
+
+    async def fetch_session(self, session_id: str) -> SessionReading:
+        """Fetch one charging session; raises EosvoltError."""
+        return await self._fetch_one("session", session_id, "session", self._reader.session)
+
+    async def post_session_start(self, connector_id: str, id_tag: str | None = None) -> SessionReading:
+        """Start a session, once; raises EosvoltError, whose `did_not_run` and `refused` say what is known."""
+        document = await self.post_to("session_start", connector_id=connector_id, id_tag=id_tag)
+        request = self._request_of("session_start")
+        return self._read_one(document, "session", self._reader.session, request)
+
+    async def post_session_stop(self, session_id: str) -> SessionReading | None:
+        """Stop a session, once; None where the good answer holds no session. Raises EosvoltError as starting does."""
+        document = await self.post_to("session_stop", session_id=session_id)
+        try:
+            return self._read_one(document, "session", self._reader.session, self._request_of("session_stop"))
+        except MalformedAnswer:
+            return None
+
+    async def fetch_from(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
+        """Fetch the JSON document of any GET route of the contract, parameters in our words; raises EosvoltError."""
+        route = self._contract.routes[route_name]
+        return (await self._read(self._call(route, thing_id, self._params(route, words)))).document
+
+    async def post_to(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
+        """Send a command of the contract, once, and return the JSON document of its answer (None where empty).
+
+        A word that is None is left out. Raises EosvoltError: `did_not_run` (no connection, 401, 429) means that it may
+        be sent again, `refused` that EOSVOLT said no; anything else leaves the outcome unknown.
+        """
+        route = self._contract.routes[route_name]
+        body = {route.body[word]: self._sent(value) for word, value in words.items() if value is not None}
+        body.pop("", None)
+        return (await self._authorized(self._call(route, thing_id, {}, json.dumps(body).encode()))).document
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _fetch_list(
+        self, route_name: str, read: Callable[[Any, list[SetAside]], R], words: Mapping[str, Any]
+    ) -> Fetched[R]:
+        route = self._contract.routes[route_name]
+        sweep: Sweep[R] = Sweep(self._contract, route, self._params(route, words))
+        resource = route_name.removesuffix("s")
+        clock_skew: timedelta | None = None
+        while sweep.query is not None:
+            call = self._call(route, None, sweep.query)
+            try:
+                answer = await self._read(call)
+                page = self._answers.page(answer.document, call.request)
+            except EosvoltError as error:
+                sweep.record_failure(error)
+                continue
+            clock_skew = answer.clock_skew if clock_skew is None else clock_skew
+            readings, set_aside = self._read_rows(page.rows, resource, read)
+            sweep.record_page(page, readings, set_aside)
+        return sweep.fetched(clock_skew)
+
+    def _read_rows(
+        self, rows: list[Any], resource: str, read: Callable[[Any, list[SetAside]], R]
+    ) -> tuple[list[R], list[SetAside]]:
+        readings: list[R] = []
+        set_aside: list[SetAside] = []
+        for row in rows:
+            try:
+                readings.append(read(row, set_aside))
+            except RowUnreadable as error:
+                set_aside.append(self._reader.set_aside(resource, row, str(error)))
+        return readings, set_aside
+
+    async def _fetch_one(
+        self, route_name: str, thing_id: str, resource: str, read: Callable[[Any, list[SetAside]], R]
+    ) -> R:
+        call = self._call(self._contract.routes[route_name], thing_id, {})
+        return self._read_one((await self._read(call)).document, resource, read, call.request)
+
+    def _read_one(self, document: Any, resource: str, read: Callable[[Any, list[SetAside]], R], request: str) -> R:
+        mapper = self._reader.mappers[resource]
+        row = self._answers.one(document, lambda thing: mapper.key_of(thing) is not None)
+        if row is None:
+            raise MalformedAnswer(f"it holds no {resource} with an id", request=request)
+        try:
+            return read(row, [])
+        except RowUnreadable as error:
+            raise MalformedAnswer(self._token.redacted(str(error)), request=request) from None
+
+    def _request_of(self, route_name: str) -> str:
+        route = self._contract.routes[route_name]
+        return f"{route.method} {route.path}"
+
+    def _call(self, route: Route, thing_id: str | None, params: Mapping[str, str], body: bytes | None = None) -> _Call:
+        path = route.path_of(thing_id)
+        query = f"?{urlencode(params)}" if params else ""
+        return _Call(f"{route.method} {path}", route.method, f"{self._base_url}{path}{query}", body)
+
+    def _params(self, route: Route, words: Mapping[str, Any]) -> dict[str, str]:
+        """Our words as the API's parameters; one that the account does not have (an empty name) is left out."""
+        params = {route.params[word]: str(self._sent(value)) for word, value in words.items() if value is not None}
+        status = words.get("status")
+        if status is not None and route.params["status"]:
+            spoken = self._contract.fields["session"]["status"].values
+            params[route.params["status"]] = next((theirs for theirs, ours in spoken.items() if ours == status), status)
+        if route.sort and route.params.get("sort"):
+            params[route.params["sort"]] = route.sort
+        params.pop("", None)
+        return params
+
+    def _sent(self, value: Any) -> Any:
+        if not isinstance(value, datetime):
+            return value
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone: times given to the client must be aware")
+        if self._contract.times.sent == "iso8601":
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        since = value - _EPOCH
+        return (
+            since // timedelta(seconds=1)
+            if self._contract.times.sent == "epoch_s"
+            else since // timedelta(milliseconds=1)
+        )
+
+    async def _read(self, call: _Call) -> _Answer:
+        # The first try stands outside stamina, whose set-up costs as much as a small call.
+        try:
+            return await self._authorized(call)
+        except EosvoltError as error:
+            if self._attempts <= 1 or self._retry_wait(error) is False:
+                raise
+            first: EosvoltError | None = error
+        async for attempt in stamina.retry_context(on=self._retry_wait, attempts=self._attempts, timeout=None):
+            with attempt:
+                if first is not None:
+                    failed, first = first, None
+                    raise failed
+                return await self._authorized(call)
+        raise AssertionError("stamina raises the last error itself")
+
+    def _retry_wait(self, error: Exception) -> bool | float:
+        """Whether a failed read is tried again, and after how many seconds where EOSVOLT named them."""
+        if not isinstance(error, RateLimited | ServerFault | Unreachable | Timeout):
+            return False
+        if error.retry_after is None:
+            return True
+        return error.retry_after if error.retry_after <= self._contract.limits.longest_retry_wait_seconds else False
+
+    async def _authorized(self, call: _Call) -> _Answer:
+        generation = self._token.generation
+        try:
+            return await self._exchange(call)
+        except Unauthorized:
+            # Of several calls refused together, the first one reads the token; the others find it newer than theirs.
+            if self._token.generation == generation and not self._token.read_again():
+                raise
+        return await self._exchange(call)
+
+    async def _exchange(self, call: _Call) -> _Answer:
+        async with self._slots:
+            if self._pause:
+                await self._keep_pace()
+            try:
+                response, body = await self._transfer(call)
+            except _BEFORE_SENDING as error:
+                kind = Timeout if isinstance(error, httpx.TimeoutException) else Unreachable
+                raise kind(self._reason(error), request=call.request, did_not_run=True) from None
+            except httpx.TimeoutException as error:
+                raise Timeout(self._reason(error), request=call.request) from None
+            except httpx.DecodingError as error:
+                raise MalformedAnswer(self._reason(error), request=call.request) from None
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+                raise Unreachable(self._reason(error), request=call.request) from None
+        now = self._clock()
+        date = http_date(response.headers.get("date", ""))
+        document = self._answers.document(response, body, call.request, now)
+        return _Answer(document, None if date is None else date - now)
+
+    async def _transfer(self, call: _Call) -> tuple[httpx.Response, bytes]:
+        if self._generation != self._token.generation:
+            self._generation = self._token.generation
+            self._http.headers["authorization"] = self._token.authorization()
+        request = httpx.Request(
+            call.method,
+            call.url,
+            headers=self._http.headers,
+            content=call.body,
+            extensions={"timeout": self._timeout},
+        )
+        if call.body is not None:
+            request.headers.update(_JSON)
+        response = await self._http.send(request, stream=True)
+        try:
+            most = self._contract.limits.most_answer_bytes
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > most:
+                    raise MalformedAnswer(f"more than {most} bytes came", request=call.request)
+                parts.append(part)
+        finally:
+            await response.aclose()
+        return response, b"".join(parts)
+
+    def _reason(self, error: Exception) -> str:
+        return self._token.redacted(str(error) or type(error).__name__)
+
+    async def _keep_pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._next_start)
+        self._next_start = start + self._pause
+        await asyncio.sleep(start - loop.time())
+
+
+def _checked_base_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("EOSVOLT_BASE_URL must be an address such as https://api.eosvolt.com")
+    if url.userinfo or url.query or url.fragment:
+        # A user and password there would silently take the place of the bearer token.
+        raise ValueError("EOSVOLT_BASE_URL must have no user, password, query or fragment")
+    return base_url.rstrip("/")
