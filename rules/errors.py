@@ -19,7 +19,7 @@ class ConditionError:
     def sentence(self) -> str:
         """The message with what was expected and the nearest right word."""
         expected = f"; expected {self.expected}" if self.expected else ""
-        return f"{self.message}{expected}" + (f"; did you mean {self.suggestion}?" if self.suggestion else "")
+        return f"{self.message}{expected}" + (f'; did you mean "{self.suggestion}"?' if self.suggestion else "")
 
 
 class ConditionErrors(Exception):  # noqa: N818 (it carries several)
