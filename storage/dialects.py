@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import ColumnElement, Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of a statement whose columns are put together at run time."""
 
 Insert = sqlite.Insert | postgresql.Insert
 

@@ -1,0 +1,174 @@
+"""The rows of alerts, and the ledger that writes what one evaluation moved in a few statements.
+
+An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+
+from rules.incidents import ALERT, close_incidents, group_key, open_incidents
+from rules.lifecycle import AlertState, State, Transition
+from storage.dialects import AnyRow
+from storage.tables import TransitionRow
+
+TRANSITION: Table = TransitionRow.__table__  # type: ignore[attr-defined]
+
+STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
+SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
+MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
+
+
+@dataclass(slots=True)
+class AlertRecord:
+    """One alert as it stands in the table, or will stand there once its ledger is written."""
+
+    subject: str
+    state: AlertState
+    rule_version: int
+    subject_ids: dict[str, str | None] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    trace: dict[str, Any] = field(default_factory=dict)  # of the transition that is being written
+    incident_id: int | None = None
+    ended_because: str | None = None
+    id: int | None = None
+
+    def mutable_values(self) -> dict[str, Any]:
+        """The columns that can change after the alert was opened."""
+        values = {name: getattr(self.state, name) for name in STATE_FIELDS}
+        rest = {name: getattr(self, name) for name in MUTABLE_FIELDS if name not in values}
+        return {**values, **rest}
+
+
+def record_of(row: AnyRow, prefix: str = "") -> AlertRecord:
+    """The alert in a row that selects the table's columns under their names, with a prefix where they are joined."""
+    values = {name: getattr(row, prefix + name) for name in STATE_FIELDS}
+    return AlertRecord(
+        subject=row.subject,
+        state=AlertState(**{**values, "state": State(values["state"])}),
+        rule_version=getattr(row, prefix + "rule_version"),
+        subject_ids={name: getattr(row, prefix + name) for name in SUBJECT_FIELDS},
+        labels=getattr(row, prefix + "labels"),
+        evidence=getattr(row, prefix + "evidence"),
+        incident_id=getattr(row, prefix + "incident_id"),
+        id=getattr(row, prefix + "id"),
+    )
+
+
+@dataclass(slots=True)
+class _Move:
+    record: AlertRecord
+    from_state: State
+    to: AlertState
+    trace: dict[str, Any]
+
+
+class Ledger:
+    """What one evaluation of one rule moved; `write` puts it all down."""
+
+    def __init__(self, connection: Connection, rule_id: str, now: datetime) -> None:
+        self.now = now
+        self._connection = connection
+        self._rule_id = rule_id
+        self._opened: list[AlertRecord] = []
+        self._touched: dict[int, AlertRecord] = {}
+        self._moves: list[_Move] = []
+
+    def open(self, record: AlertRecord) -> None:
+        """A new occurrence begins, pending or at once firing."""
+        self._opened.append(record)
+        self._moves.append(_Move(record, State.INACTIVE, record.state, record.trace))
+
+    def move(self, record: AlertRecord, after: AlertState) -> None:
+        """An open alert moves on, or only what it waits for changes."""
+        before = record.state
+        record.state = after
+        if not after.is_open:
+            record.ended_because = after.reason
+        if record.id is not None:
+            self._touched[record.id] = record
+        if after.state != before.state:
+            self._moves.append(_Move(record, before.state, after, record.trace))
+
+    def write(self, severity: str = "", group_by: Sequence[str] = ()) -> list[Transition]:
+        """Write alerts, incidents and transitions; returns the transitions in the order in which they happened."""
+        if not self._opened and not self._touched:
+            return []
+        self._join_incidents(severity, group_by)
+        self._update_touched()  # before the inserts: a reset ends one alert and opens the next on the same subject
+        self._insert_opened()
+        ended = [move.record.incident_id for move in self._moves if move.to.state == State.RESOLVED]
+        close_incidents(self._connection, [incident for incident in ended if incident is not None], self.now)
+        return self._write_transitions()
+
+    def _join_incidents(self, severity: str, group_by: Sequence[str]) -> None:
+        firing = [move.record for move in self._moves if move.to.state == State.FIRING]
+        keys = {id(record): group_key(group_by, record.labels) for record in firing}
+        groups = {keys[id(record)]: record.subject_ids.get("location_id") if group_by else None for record in firing}
+        incidents = open_incidents(self._connection, self._rule_id, severity, groups, self.now)
+        for record in firing:
+            record.incident_id = incidents[keys[id(record)]]
+
+    def _insert_opened(self) -> None:
+        if not self._opened:
+            return
+        rows = [
+            {
+                "rule_id": self._rule_id,
+                "subject": record.subject,
+                "labels": record.labels,
+                **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
+                **record.mutable_values(),
+            }
+            for record in self._opened
+        ]
+        statement = sa.insert(ALERT).returning(ALERT.c.id, sort_by_parameter_order=True)
+        for record, alert_id in zip(self._opened, self._connection.execute(statement, rows).scalars(), strict=True):
+            record.id = alert_id
+
+    def _update_touched(self) -> None:
+        if not self._touched:
+            return
+        statement = sa.update(ALERT).where(ALERT.c.id == sa.bindparam("alert_id"))
+        rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
+        self._connection.execute(statement.values({name: sa.bindparam(name) for name in MUTABLE_FIELDS}), rows)
+
+    def _write_transitions(self) -> list[Transition]:
+        transitions = [
+            Transition(
+                at=self.now,
+                rule_id=self._rule_id,
+                subject=move.record.subject,
+                from_state=move.from_state,
+                to_state=move.to.state,
+                active_at=move.to.active_at,
+                reason=move.to.reason,
+                alert_id=move.record.id or 0,
+                incident_id=move.record.incident_id,
+            )
+            for move in self._moves
+        ]
+        if transitions:
+            self._connection.execute(
+                sa.insert(TRANSITION),
+                [
+                    {
+                        "at": transition.at,
+                        "rule_id": transition.rule_id,
+                        "subject": transition.subject,
+                        "alert_id": transition.alert_id,
+                        "from_state": transition.from_state,
+                        "to_state": transition.to_state,
+                        "active_at": transition.active_at,
+                        "reason": transition.reason,
+                        "trace": move.trace,
+                    }
+                    for transition, move in zip(transitions, self._moves, strict=True)
+                ],
+            )
+        return transitions

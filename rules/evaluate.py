@@ -1,0 +1,205 @@
+"""One rule's evaluation: match what changed, ask the lifecycle, write down what moved; all in the caller's transaction.
+
+It returns the transitions, so that the messages which tell them are enqueued in the same transaction. What was
+evaluated is remembered by `evaluated_seq`, so that a process killed at any point loses no change.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+
+from rules.alerts import AlertRecord, Ledger, record_of
+from rules.compile import CompiledRule
+from rules.incidents import ALERT
+from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
+from storage.dialects import AnyRow
+from storage.polls import GAP, PollState
+from storage.record import COUNTER
+from storage.tables import Rule
+
+RULE: Table = Rule.__table__  # type: ignore[attr-defined]
+
+FULL_MATCH_EVERY = timedelta(minutes=5)
+"""How often a condition that reads the clock is matched over every subject."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One subject to look at: what the query said of it, and its open alert if there is one."""
+
+    match: Match
+    alert: AlertRecord | None = None
+    row: AnyRow | None = None  # the query's answer; None where only time brought the alert here
+
+
+def is_fresh(compiled: CompiledRule, polls: dict[str, PollState]) -> bool:
+    """Whether the latest poll of every resource that the rule reads was good."""
+    states = [polls.get(resource) for resource in compiled.resources]
+    return all(state is not None and state.good_at == state.attempted_at for state in states)
+
+
+def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now: datetime) -> list[CompiledRule]:
+    """The rules for which something may move at `now`: a change they have not seen, an alert that is due, a clock."""
+    rows = {row.id: row for row in connection.execute(_RULE_POSITIONS)}
+    seq = _current_seq(connection)
+    due = set(connection.execute(_DUE_RULES, {"now": now}).scalars())
+    return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], seq, due, now)]
+
+
+def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> list[Transition]:
+    """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap)."""
+    position = connection.execute(_RULE_POSITION, {"rule": compiled.id}).one()
+    seq = _current_seq(connection)
+    gaps = connection.execute(_gaps_after(compiled.resources, position.evaluated_gap)).all()
+    candidates = _matched(connection, compiled, position, seq, now)
+    _add_waiting(connection, compiled, candidates, now, every=bool(gaps))
+    if compiled.timing.on_gap == OnGap.RESET:
+        _forget_before_gap(connection, compiled, candidates)
+    ledger = Ledger(connection, compiled.id, now)
+    for candidate in candidates.values():
+        if gaps and candidate.alert:
+            _move(ledger, compiled, candidate, after_gap(candidate.alert.state, _length(gaps), compiled.timing, now))
+        _move(ledger, compiled, candidate, _next(candidate, compiled, now))
+    transitions = ledger.write(compiled.severity, compiled.group_by)
+    values: dict[str, Any] = {"evaluated_seq": seq}
+    if gaps:
+        values["evaluated_gap"] = max(gap.id for gap in gaps)
+    if compiled.reads_clock and _is_full(compiled, position, now):
+        values["full_match_at"] = now
+    if any(getattr(position, name) != value for name, value in values.items()):
+        connection.execute(sa.update(RULE).where(RULE.c.id == compiled.id).values(**values))
+    return transitions
+
+
+def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:
+    """End every open alert of a rule for a reason of the rule's own ("rule removed")."""
+    ledger = Ledger(connection, rule_id, now)
+    for row in connection.execute(sa.select(ALERT).where(ALERT.c.rule_id == rule_id, ALERT.c.state.in_(_OPEN))).all():
+        record = record_of(row)
+        ledger.move(record, end(record.state, now, reason))
+    return ledger.write()
+
+
+def _move(ledger: Ledger, compiled: CompiledRule, candidate: Candidate, after: AlertState | None) -> None:
+    if after is None:
+        return
+    if candidate.alert is None:
+        candidate.alert = compiled.open_alert(candidate.row, after)
+        ledger.open(candidate.alert)
+    else:
+        judged = candidate.row is not None and candidate.match.truth is not None and not candidate.match.held
+        renewed = judged and compiled.renew_alert(candidate.row, candidate.alert)
+        if renewed or after != candidate.alert.state:
+            ledger.move(candidate.alert, after)
+    if not after.is_open:  # a new occurrence may begin at this very poll
+        candidate.alert = None
+        candidate.match = replace(candidate.match, since=ledger.now)
+
+
+_OPEN = (State.PENDING, State.FIRING)
+_RULE_POSITIONS = sa.select(RULE.c.id, RULE.c.evaluated_seq, RULE.c.full_match_at).where(
+    RULE.c.enabled, RULE.c.removed_at.is_(None)
+)
+_RULE_POSITION = sa.select(RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at).where(
+    RULE.c.id == sa.bindparam("rule")
+)
+_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed")
+_DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
+_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct()
+_LAST_GAP = sa.select(sa.func.max(GAP.c.valid_to))
+
+
+def _current_seq(connection: Connection) -> int:
+    return int(connection.execute(_SEQ).scalar() or 0)
+
+
+def _may_move(rule: CompiledRule, position: AnyRow, seq: int, due: Collection[str], now: datetime) -> bool:
+    return position.evaluated_seq < seq or rule.id in due or (rule.reads_clock and _is_full(rule, position, now))
+
+
+def _is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
+    if position.evaluated_seq == 0:
+        return True
+    last = position.full_match_at
+    return rule.reads_clock and (last is None or now - last >= FULL_MATCH_EVERY)
+
+
+def _gaps_after(resources: Collection[str], seen: int) -> sa.Select[Any]:
+    return sa.select(GAP).where(GAP.c.id > seen, GAP.c.resource.in_(sorted(resources))).order_by(GAP.c.valid_from)
+
+
+def _length(gaps: Sequence[AnyRow]) -> timedelta:
+    """How long nothing was seen of at least one resource: gaps that overlap count once. `gaps` by `valid_from`."""
+    total = timedelta(0)
+    until: datetime | None = None
+    for gap in gaps:
+        start = gap.valid_from if until is None else max(gap.valid_from, until)
+        if gap.valid_to > start:
+            total += gap.valid_to - start
+            until = gap.valid_to
+    return total
+
+
+def _matched(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, seq: int, now: datetime
+) -> dict[str, Candidate]:
+    full = _is_full(compiled, position, now)
+    if not full and position.evaluated_seq >= seq:
+        return {}
+    statement = compiled.full if full else compiled.changed
+    parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    candidates = {}
+    for row in connection.execute(statement, parameters):
+        held = compiled.has_while and row.while_truth is not True
+        match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
+        alert = record_of(row, "alert_") if row.alert_id is not None else None
+        candidates[row.subject] = Candidate(match, alert, row)
+    return candidates
+
+
+def _add_waiting(
+    connection: Connection, compiled: CompiledRule, candidates: dict[str, Candidate], now: datetime, *, every: bool
+) -> None:
+    """Add the open alerts that time alone moves (or all of them, after a gap): nothing about their subject changed."""
+    condition = ALERT.c.state.in_(_OPEN) if every else _DUE
+    statement = sa.select(ALERT).where(ALERT.c.rule_id == compiled.id, condition)
+    for stored in connection.execute(statement, {} if every else {"now": now}):
+        if stored.subject not in candidates:
+            candidates[stored.subject] = Candidate(_last_answer(stored), record_of(stored))
+
+
+def _last_answer(stored: AnyRow) -> Match:
+    """What the last match of an open alert said, read off the alert itself."""
+    if stored.held_since is not None:
+        return Match(stored.subject, None)
+    return Match(stored.subject, stored.false_since is None, since=stored.active_at)
+
+
+def _forget_before_gap(connection: Connection, compiled: CompiledRule, candidates: dict[str, Candidate]) -> None:
+    """Under `on_gap: reset` no alert begins before the last gap ended: what was true before it is not known to have
+    stayed so.
+    """
+    gap_end = connection.execute(_LAST_GAP.where(GAP.c.resource.in_(sorted(compiled.resources)))).scalar()
+    if gap_end is None:
+        return
+    for candidate in candidates.values():
+        since = candidate.match.since
+        if since is not None and since < gap_end:
+            candidate.match = replace(candidate.match, since=gap_end)
+
+
+def _next(candidate: Candidate, compiled: CompiledRule, now: datetime) -> AlertState | None:
+    alert, match = candidate.alert, candidate.match
+    if alert is None:
+        return next_state(None, match, compiled.timing, now)
+    state = alert.state
+    if alert.rule_version < compiled.version and not match.held and not match.gone:
+        if match.truth is False:
+            return end(state, now, "rule changed")
+        if match.truth:
+            state = retimed(state, compiled.timing)
+    return next_state(state, match, compiled.timing, now)

@@ -1,0 +1,58 @@
+"""Which alerts share a card: an incident is one rule and one group, from its first firing until all are resolved."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+
+from rules.lifecycle import State
+from storage.tables import Alert, Incident
+
+ALERT: Table = Alert.__table__  # type: ignore[attr-defined]
+INCIDENT: Table = Incident.__table__  # type: ignore[attr-defined]
+
+
+def group_key(group_by: Sequence[str], labels: Mapping[str, Any]) -> str:
+    """The group of an alert with these labels, as text that is equal for equal groups."""
+    return json.dumps({name: labels.get(name) for name in sorted(group_by)}, ensure_ascii=False)
+
+
+def open_incidents(
+    connection: Connection, rule_id: str, severity: str, groups: Mapping[str, str | None], now: datetime
+) -> dict[str, int]:
+    """The ids of the open incidents of these groups, by group key; those that are missing are opened.
+
+    `groups` maps a group's key to the location that it lies in, or None where it spans several.
+    """
+    if not groups:
+        return {}
+    statement = sa.select(INCIDENT.c.group_key, INCIDENT.c.id).where(
+        INCIDENT.c.rule_id == rule_id, INCIDENT.c.resolved_at.is_(None), INCIDENT.c.group_key.in_(groups)
+    )
+    ids = {row.group_key: row.id for row in connection.execute(statement)}
+    for key in (key for key in groups if key not in ids):
+        values = {
+            "rule_id": rule_id,
+            "group_key": key,
+            "severity": severity,
+            "location_id": groups[key],
+            "opened_at": now,
+        }
+        ids[key] = connection.execute(sa.insert(INCIDENT).values(**values).returning(INCIDENT.c.id)).scalar_one()
+    return ids
+
+
+def close_incidents(connection: Connection, incident_ids: Iterable[int], now: datetime) -> None:
+    """Close those of these incidents that have no firing member left."""
+    ids = sorted(set(incident_ids))
+    if not ids:
+        return
+    firing = sa.select(ALERT.c.id).where(ALERT.c.incident_id == INCIDENT.c.id, ALERT.c.state == State.FIRING)
+    connection.execute(
+        sa.update(INCIDENT)
+        .where(INCIDENT.c.id.in_(ids), INCIDENT.c.resolved_at.is_(None), ~firing.exists())
+        .values(resolved_at=now)
+    )

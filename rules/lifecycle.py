@@ -1,0 +1,158 @@
+"""The life of an alert: inactive > pending > firing > resolved, as one pure function of what is known.
+
+Nothing here reads a database or a clock. Whoever evaluates fetches the alert and the match, asks `next_state`, and
+writes down what it answers. Unknown never moves an alert; neither does a `while` that is not true.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The states of an alert, in the words of Prometheus."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class OnGap(StrEnum):
+    """What a gap in the data does to a pending alert."""
+
+    KEEP = "keep"
+    PAUSE = "pause"
+    RESET = "reset"
+
+
+OPEN_STATES = (State.PENDING, State.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The times a rule gives its alerts."""
+
+    for_: timedelta = timedelta(0)
+    keep_firing_for: timedelta = timedelta(0)
+    on_gap: OnGap = OnGap.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """Where one alert stands. `due_at`: when it moves on if nothing else changes."""
+
+    state: State
+    active_at: datetime
+    due_at: datetime | None = None
+    false_since: datetime | None = None
+    held_since: datetime | None = None
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the compiled query answered for one subject.
+
+    `truth` is Kleene's: None is unknown. `held`: `while` is not true. `since`: when the condition became true in the
+    world, asked only where no alert is open. `gone`: the subject vanished from the API's answers.
+    """
+
+    subject: str
+    truth: bool | None
+    held: bool = False
+    since: datetime | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An alert changed state at `at`: what happened, and why."""
+
+    at: datetime
+    rule_id: str
+    subject: str
+    from_state: State
+    to_state: State
+    active_at: datetime
+    reason: str
+    alert_id: int = 0
+    incident_id: int | None = None
+
+
+def next_state(alert: AlertState | None, match: Match, timing: Timing, now: datetime) -> AlertState | None:
+    """The alert's state after this match; None where there was none and is none.
+
+    >>> t = datetime(2026, 1, 1)
+    >>> next_state(None, Match("c1", truth=True, since=t), Timing(for_=timedelta(minutes=5)), t).state
+    <State.PENDING: 'pending'>
+    """
+    if match.gone:
+        return end(alert, now, "removed") if alert else None
+    if match.truth is None or match.held:
+        return replace(alert, held_since=alert.held_since or now) if alert else None
+    if alert is None:
+        return _begin(match, timing, now) if match.truth else None
+    if alert.state == State.PENDING:
+        return _advance_pending(alert, match.truth, now)
+    return _advance_firing(alert, match.truth, timing, now)
+
+
+def end(alert: AlertState, now: datetime, reason: str) -> AlertState:
+    """The alert, ended for a reason other than recovery: a firing one resolves, a pending one becomes inactive."""
+    if alert.state == State.FIRING:
+        return replace(alert, state=State.RESOLVED, due_at=None, resolved_at=now, reason=reason)
+    return replace(alert, state=State.INACTIVE, due_at=None, reason=reason)
+
+
+def after_gap(alert: AlertState, gap: timedelta, timing: Timing, now: datetime) -> AlertState:
+    """The alert at the second good poll of a gap, before that poll's own match is looked at."""
+    if alert.state == State.FIRING:
+        # keep_firing_for counts good time only
+        return replace(alert, due_at=alert.due_at + gap) if alert.due_at and alert.false_since else alert
+    if timing.on_gap == OnGap.PAUSE and alert.due_at:
+        return replace(alert, due_at=alert.due_at + gap)
+    if timing.on_gap == OnGap.RESET:
+        return end(alert, now, "gap in the data")
+    return alert
+
+
+def retimed(alert: AlertState, timing: Timing) -> AlertState:
+    """An open alert that waits, under the edited rule's times: `active_at` stays, the moment it is due moves."""
+    if alert.state == State.FIRING and alert.false_since:
+        return replace(alert, due_at=alert.false_since + timing.keep_firing_for)
+    if alert.state == State.PENDING:
+        return replace(alert, due_at=alert.active_at + timing.for_)
+    return alert
+
+
+def _begin(match: Match, timing: Timing, now: datetime) -> AlertState:
+    active_at = min(match.since or now, now)
+    pending = AlertState(State.PENDING, active_at, due_at=active_at + timing.for_, reason="condition true")
+    return _advance_pending(pending, True, now)
+
+
+def _advance_pending(alert: AlertState, truth: bool, now: datetime) -> AlertState:
+    if not truth:
+        return end(alert, now, "condition false")
+    due = alert.due_at or alert.active_at
+    if due <= now:
+        return replace(alert, state=State.FIRING, due_at=None, held_since=None, fired_at=now, reason="condition true")
+    return replace(alert, held_since=None)
+
+
+def _advance_firing(alert: AlertState, truth: bool, timing: Timing, now: datetime) -> AlertState:
+    if truth:
+        return replace(alert, due_at=None, false_since=None, held_since=None)
+    since = alert.false_since or now
+    due = alert.due_at if alert.false_since and alert.due_at else since + timing.keep_firing_for
+    if due <= now:
+        ended = end(alert, now, "recovered")
+        return replace(ended, false_since=since, held_since=None)
+    return replace(alert, due_at=due, false_since=since, held_since=None)

@@ -1,0 +1,67 @@
+"""The databases that tests run on: a SQLite file each, and a PostgreSQL server that the suite starts for itself."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+
+def server_binaries() -> Path | None:
+    """The folder of PostgreSQL's server binaries: on the PATH, or where Debian puts them; the newest version wins."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return folders[-1].parent if folders else None
+
+
+def server_user() -> str | None:
+    """The user to run the server as: ourselves, or `postgres` for root, whom PostgreSQL refuses."""
+    if os.getuid() != 0:
+        return None
+    return pwd.getpwnam("postgres").pw_name
+
+
+@contextmanager
+def temporary_server(binaries: Path) -> Iterator[str]:
+    """A PostgreSQL server on a socket in a temporary folder; gives the connection string's base, and stops it after."""
+    user = server_user()
+    folder = Path(tempfile.mkdtemp(prefix="chargehand-pg-"))
+    if user:
+        shutil.chown(folder, user)
+    data = folder / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    try:
+        run(str(binaries / "initdb"), "-D", str(data), "-U", "chargehand", "--auth=trust", "-E", "UTF8", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+        run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start")
+        try:
+            yield f"host={folder} user=chargehand"
+        finally:
+            run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def temporary_database(server: str) -> Iterator[str]:
+    """A database of its own on the server; gives its SQLAlchemy URL, and drops it after."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    host = server.split(maxsplit=1)[0].removeprefix("host=")
+    try:
+        yield f"postgresql+psycopg://chargehand@/{name}?host={host}"
+    finally:
+        with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
