@@ -87,17 +87,15 @@ class CompiledRule:
     full: sa.Select[Any]
     changed: sa.Select[Any]
 
-    def open_alert(self, row: AnyRow | None, state: AlertState) -> AlertRecord:
+    def open_alert(self, row: AnyRow, state: AlertState) -> AlertRecord:
         """A new alert on the subject of this row of the query's answer."""
-        assert row is not None  # noqa: S101 - only an answer of the query opens an alert
         ids = {name: getattr(row, name) for name in SUBJECT_FIELDS}
         labels = {**self.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
         evidence = {name: getattr(row, "now_" + name) for name in (*EVIDENCE, *NAMES)}
         return AlertRecord(row.subject, state, self.version, ids, labels, evidence=evidence, trace=self._trace(row))
 
-    def renew_alert(self, row: AnyRow | None, record: AlertRecord) -> bool:
+    def renew_alert(self, row: AnyRow, record: AlertRecord) -> bool:
         """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
-        assert row is not None  # noqa: S101 - asked only of an answer of the query
         record.trace = self._trace(row)
         renewed = record.rule_version != self.version
         record.rule_version = self.version

@@ -34,6 +34,7 @@ class Candidate:
     match: Match
     alert: AlertRecord | None = None
     row: AnyRow | None = None  # the query's answer; None where only time brought the alert here
+    ended: AlertRecord | None = None  # the occurrence that ended in this very evaluation
 
 
 def is_fresh(compiled: CompiledRule, polls: dict[str, PollState]) -> bool:
@@ -88,16 +89,25 @@ def _move(ledger: Ledger, compiled: CompiledRule, candidate: Candidate, after: A
     if after is None:
         return
     if candidate.alert is None:
-        candidate.alert = compiled.open_alert(candidate.row, after)
+        candidate.alert = _begun(compiled, candidate, after)
         ledger.open(candidate.alert)
     else:
-        judged = candidate.row is not None and candidate.match.truth is not None and not candidate.match.held
-        renewed = judged and compiled.renew_alert(candidate.row, candidate.alert)
+        renewed = False
+        if candidate.row is not None and candidate.match.truth is not None and not candidate.match.held:
+            renewed = compiled.renew_alert(candidate.row, candidate.alert)
         if renewed or after != candidate.alert.state:
             ledger.move(candidate.alert, after)
     if not after.is_open:  # a new occurrence may begin at this very poll
-        candidate.alert = None
+        candidate.alert, candidate.ended = None, candidate.alert
         candidate.match = replace(candidate.match, since=ledger.now)
+
+
+def _begun(compiled: CompiledRule, candidate: Candidate, state: AlertState) -> AlertRecord:
+    if candidate.row is not None:
+        return compiled.open_alert(candidate.row, state)
+    if candidate.ended is None:
+        raise ValueError(f"{candidate.match.subject}: an alert can begin only where the rule's query answered")
+    return replace(candidate.ended, state=state, rule_version=compiled.version, id=None, ended_because=None)
 
 
 _OPEN = (State.PENDING, State.FIRING)

@@ -1,0 +1,65 @@
+"""A small engine for tests: rules in force on a database, polls recorded and evaluated as the jobs do it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rules.document import rule_from_document
+from rules.evaluate import evaluate_rule, is_fresh, rules_to_evaluate
+from rules.lifecycle import Transition
+from rules.store import load_rules, sync_rules
+from storage.engine import Database
+from storage.polls import poll_states
+from tests.readings import poll
+
+
+class Engine:
+    """Rules on a database. `tick` records a poll and evaluates; `seen` holds every transition as short text."""
+
+    def __init__(self, database: Database, *documents: dict[str, Any], now: datetime) -> None:
+        self.database = database
+        self.transitions: list[Transition] = []
+        self.use(*documents, now=now)
+
+    def use(self, *documents: dict[str, Any], now: datetime) -> None:
+        """Make these the rules in force."""
+        with self.database.write() as connection:
+            rules = [rule_from_document(document, "test.yaml") for document in documents]
+            self.transitions += sync_rules(connection, rules, now)
+
+    def tick(self, now: datetime, *readings: Any, resource: str = "chargers", **how: Any) -> list[str]:
+        """Record a good poll at `now`, evaluate, and tell what moved."""
+        poll(self.database, now, *readings, resource=resource, **how)
+        return self.evaluate(now)
+
+    def evaluate(self, now: datetime) -> list[str]:
+        """Evaluate every rule that may move at `now`."""
+        with self.database.read() as connection:
+            alerts = load_rules(connection).alerts
+            polls = poll_states(connection)
+            due = rules_to_evaluate(connection, [rule for rule in alerts if is_fresh(rule, polls)], now)
+        moved: list[Transition] = []
+        for compiled in due:
+            with self.database.write() as connection:
+                moved += evaluate_rule(connection, compiled, now)
+        self.transitions += moved
+        return told(moved)
+
+
+def told(transitions: Sequence[Transition]) -> list[str]:
+    """Transitions as short text: `c1 pending>firing since 10:00`."""
+    return [
+        f"{item.subject} {item.from_state}>{item.to_state} since {item.active_at:%H:%M:%S}".removesuffix(":00")
+        for item in transitions
+    ]
+
+
+FAULTED: dict[str, Any] = {
+    "name": "faulted",
+    "for_each": "connector",
+    "when": 'connector.status == "Faulted"',
+    "while": "charger.online",
+    "for": "30m",
+    "keep_firing_for": "5m",
+    "severity": "critical",
+}
