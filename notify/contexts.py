@@ -1,0 +1,347 @@
+"""What a template may say, read from the database at the moment of rendering and frozen.
+
+A context holds facts in fixed units (aware UTC datetimes, timedeltas, plain text as given): words and escapes are the
+templates' work. Long lists are cut here, in the query, with the number left out beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from notify.alerts import ALERTS, INCIDENTS
+from rules.lifecycle import State
+from storage.tables import Charger, ChargingSession, Connector, Location, Rule
+
+CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
+CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+RULES = SQLModel.metadata.tables[Rule.__tablename__]
+SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
+
+SHOWN_MEMBERS = 10
+NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
+
+ENDINGS = {
+    "recovered": "Recovered",
+    "removed": "No longer reported by EOSVOLT; whether it recovered is not known",
+    "rule changed": "The rule was changed",
+    "rule removed": "The rule was switched off or deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why an alert stands still: since when nothing new is known, and the last status that was."""
+
+    offline: bool
+    since: datetime
+    last_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One alert of an incident. `thing` says what the id is of; `ending` is told only once the alert ended."""
+
+    alert_id: int
+    thing: str  # connector | charger | session | location | network
+    thing_id: str
+    name: str | None  # the charger's, or the location's own
+    location_name: str | None
+    status: str | None
+    error_code: str | None
+    vendor_error_code: str | None
+    active_at: datetime
+    fired_at: datetime | None
+    resolved_at: datetime | None
+    duration: timedelta
+    held: Held | None
+    ending: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCardContext:
+    """What the card of one incident shows. `state` is firing, acknowledged or resolved; `ending` says how it ended."""
+
+    incident_id: int
+    rule_name: str
+    description: str
+    severity: str
+    state: str
+    ending: str | None
+    ended_as: str | None  # recovered | removed | rule changed | rule removed | mixed
+    location_name: str | None
+    address: str | None
+    active_at: datetime
+    fired_at: datetime | None
+    resolved_at: datetime | None
+    duration: timedelta
+    error_code: str | None
+    vendor_error_code: str | None
+    firing: int
+    total: int
+    unacknowledged: int
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    members: tuple[Member, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigestFigures:
+    """The figures of one local day; energy in kWh, revenue by ISO 4217 currency."""
+
+    day: date
+    sessions: int
+    energy_kwh: float
+    revenue: Mapping[str, float]
+    zero_energy: int
+    locations: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopConnector:
+    """A connector that delivered much on the digest's day."""
+
+    connector_id: str
+    charger_name: str | None
+    location_name: str | None
+    energy_kwh: float
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigestContext:
+    """What a session digest says. `zone` None: each session by its own location's day. `before`: a week earlier."""
+
+    today: DigestFigures
+    before: DigestFigures | None
+    top: tuple[TopConnector, ...]
+    zone: str | None
+    complete: bool
+    complete_to: datetime | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReplyContext:
+    """What is said in the thread: which members are new, or that all of it is over."""
+
+    card: AlertCardContext
+    full_resolve: bool
+    new_members: tuple[Member, ...]
+    new: int
+    more: int
+
+
+def alert_card(connection: Connection, incident_id: int, now: datetime) -> AlertCardContext:
+    """The card of an incident as the database knows it now; LookupError for an incident that it does not know."""
+    incident = connection.execute(sa.select(INCIDENTS).where(INCIDENTS.c.id == incident_id)).first()
+    if incident is None:
+        raise LookupError(f"incident {incident_id} is not in the database")
+    counts = _counts(connection, incident_id)
+    rule = connection.execute(sa.select(RULES.c.document).where(RULES.c.id == incident.rule_id)).first()
+    document: Mapping[str, Any] = rule.document if rule is not None else {}
+    place = connection.execute(sa.select(LOCATIONS).where(LOCATIONS.c.id == incident.location_id)).first()
+    members = _members(connection, ALERTS.c.incident_id == incident_id, now)
+    coded = next((m for m in _by_firing(connection, incident_id, now, members) if m.error_code), None)
+    ended_as, ending = _ending(connection, incident_id) if incident.resolved_at is not None else (None, None)
+    active_at = counts.active_at or incident.opened_at
+    return AlertCardContext(
+        incident_id=incident_id,
+        rule_name=str(document.get("name") or incident.rule_id),
+        description=str(document.get("description") or ""),
+        severity=incident.severity,
+        state=_card_state(incident, counts),
+        ending=ending,
+        ended_as=ended_as,
+        location_name=(place.name or place.id) if place is not None else None,
+        address=place.address if place is not None else None,
+        active_at=active_at,
+        fired_at=counts.fired_at,
+        resolved_at=incident.resolved_at,
+        duration=(incident.resolved_at or now) - active_at,
+        error_code=coded.error_code if coded else None,
+        vendor_error_code=coded.vendor_error_code if coded else None,
+        firing=counts.firing,
+        total=counts.total,
+        unacknowledged=counts.unacknowledged,
+        acknowledged_by=counts.acknowledged_by,
+        acknowledged_at=counts.acknowledged_at,
+        members=members,
+        more=counts.total - len(members),
+    )
+
+
+def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, Any], now: datetime) -> AlertReplyContext:
+    """What a reply in the thread of an incident's card says; `facts` are those of its outbox item."""
+    fired: Sequence[int] = facts["fired"]
+    chunk = fired[:500]  # only ten are named; the number told is that of all
+    members = _members(connection, ALERTS.c.id.in_(chunk), now) if chunk else ()
+    return AlertReplyContext(
+        card=alert_card(connection, incident_id, now),
+        full_resolve=facts["full_resolve"],
+        new_members=members,
+        new=len(fired),
+        more=len(fired) - len(members),
+    )
+
+
+def digest(facts: Mapping[str, Any]) -> DigestContext:
+    """What a digest says, from the facts that `session_digest` gathered; a missing fact is a KeyError."""
+    complete_to = facts["complete_to"]
+    return DigestContext(
+        today=_figures(facts),
+        before=_figures(facts["before"]) if facts["before"] is not None else None,
+        top=tuple(TopConnector(**connector) for connector in facts["top"]),
+        zone=facts["zone"],
+        complete=facts["complete"],
+        complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
+        late=facts["late"],
+    )
+
+
+def _figures(facts: Mapping[str, Any]) -> DigestFigures:
+    numbers = {key: facts[key] for key in ("sessions", "energy_kwh", "revenue", "zero_energy", "locations")}
+    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers)
+
+
+def _card_state(incident: Row[Any], counts: Row[Any]) -> str:
+    if incident.resolved_at is not None:
+        return "resolved"
+    return "acknowledged" if counts.firing and not counts.unacknowledged else "firing"
+
+
+def _counts(connection: Connection, incident_id: int) -> Row[Any]:
+    firing = ALERTS.c.state == State.FIRING.value
+    acknowledged = ALERTS.c.acknowledged_at
+    newest = (
+        sa.select(ALERTS.c.acknowledged_by)
+        .where(ALERTS.c.incident_id == incident_id, acknowledged.is_not(None))
+        .order_by(acknowledged.desc(), ALERTS.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return connection.execute(
+        sa.select(
+            sa.func.count().label("total"),
+            sa.func.count().filter(firing).label("firing"),
+            sa.func.count().filter(firing, acknowledged.is_(None)).label("unacknowledged"),
+            sa.func.min(ALERTS.c.active_at).label("active_at"),
+            sa.func.min(ALERTS.c.fired_at).label("fired_at"),
+            sa.func.max(acknowledged).label("acknowledged_at"),
+            newest.label("acknowledged_by"),
+        ).where(ALERTS.c.incident_id == incident_id)
+    ).one()
+
+
+def _ending(connection: Connection, incident_id: int) -> tuple[str | None, str | None]:
+    reasons = (
+        connection.execute(
+            sa.select(ALERTS.c.ended_because)
+            .where(ALERTS.c.incident_id == incident_id)
+            .group_by(ALERTS.c.ended_because)
+            .order_by(ALERTS.c.ended_because)
+        )
+        .scalars()
+        .all()
+    )
+    told = [reason for reason in reasons if reason is not None]
+    if len(told) == 1:
+        return told[0], ENDINGS.get(told[0], told[0])
+    return ("mixed", "; ".join(ENDINGS.get(reason, reason) for reason in told)) if told else (None, None)
+
+
+def _members(
+    connection: Connection, which: sa.ColumnElement[bool], now: datetime, limit: int = SHOWN_MEMBERS
+) -> tuple[Member, ...]:
+    """The first members: what still fires before what ended, the unacknowledged first, then the oldest."""
+    order = (
+        sa.case((ALERTS.c.state == State.FIRING.value, 0), else_=1),
+        sa.case((ALERTS.c.acknowledged_at.is_(None), 0), else_=1),
+        ALERTS.c.active_at,
+        ALERTS.c.subject,
+        ALERTS.c.id,
+    )
+    return _read_members(connection, which, order, limit, now)
+
+
+def _by_firing(
+    connection: Connection, incident_id: int, now: datetime, shown: tuple[Member, ...]
+) -> tuple[Member, ...]:
+    # the first code of the incident may belong to a member that the card does not list
+    first = _read_members(
+        connection, ALERTS.c.incident_id == incident_id, (ALERTS.c.fired_at, ALERTS.c.id), SHOWN_MEMBERS, now
+    )
+    return (*first, *shown)
+
+
+def _read_members(
+    connection: Connection, which: sa.ColumnElement[bool], order: Sequence[Any], limit: int, now: datetime
+) -> tuple[Member, ...]:
+    charger_id = sa.func.coalesce(ALERTS.c.charger_id, CONNECTORS.c.charger_id)
+    rows = connection.execute(
+        sa.select(
+            ALERTS,
+            CONNECTORS.c.status,
+            CONNECTORS.c.status_raw,
+            CHARGERS.c.name.label("charger_name"),
+            CHARGERS.c.online,
+            CHARGERS.c.online_changed_at,
+            LOCATIONS.c.name.label("location_name"),
+        )
+        .select_from(ALERTS)
+        .outerjoin(CONNECTORS, CONNECTORS.c.id == ALERTS.c.connector_id)
+        .outerjoin(CHARGERS, CHARGERS.c.id == charger_id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
+        .where(which)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return tuple(_member(row, now) for row in rows)
+
+
+def _member(row: Row[Any], now: datetime) -> Member:
+    thing = next(
+        (kind for kind in ("session", "connector", "charger", "location") if getattr(row, f"{kind}_id") is not None),
+        "network",
+    )
+    thing_id = getattr(row, f"{thing}_id") if thing != "network" else row.subject
+    name = row.location_name if thing == "location" else row.charger_name
+    open_ = row.state == State.FIRING
+    evidence: Mapping[str, Any] = row.evidence or {}
+    status = _status(row)
+    held = None
+    if open_ and row.held_since is not None:
+        offline = row.online is False
+        held = Held(offline, row.online_changed_at if offline else row.held_since, status or evidence.get("status"))
+    return Member(
+        alert_id=row.id,
+        thing=thing,
+        thing_id=thing_id,
+        name=name or None,
+        location_name=row.location_name or row.location_id,
+        status=status,
+        error_code=_code(evidence.get("error_code")),
+        vendor_error_code=_code(evidence.get("vendor_error_code")),
+        active_at=row.active_at,
+        fired_at=row.fired_at,
+        resolved_at=row.resolved_at,
+        duration=(row.resolved_at or now) - row.active_at,
+        held=held,
+        ending=None if open_ else ENDINGS.get(row.ended_because, row.ended_because),
+    )
+
+
+def _status(row: Row[Any]) -> str | None:
+    if row.status is not None:
+        return str(row.status)
+    return f"unknown ({row.status_raw})" if row.status_raw else None
+
+
+def _code(value: Any) -> str | None:
+    return None if value is None or value in ("", NO_ERROR) else str(value)

@@ -1,0 +1,319 @@
+"""What a digest says: the sessions that ended on one local day, and the slots at which it is said exactly once.
+
+A session belongs to the local day on which it ended, in its location's zone. Facts are JSON-able and are compared to
+find corrections. Nothing here reads a clock; days are computed with zoneinfo, figures with one query each.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo, available_timezones
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Row
+from sqlmodel import SQLModel
+
+from notify.outbox import DIGEST, enqueue_message
+from rules import schedules
+from rules.schedules import SLOTS, Slot, day_bounds, slots_due
+from storage.tables import Charger, ChargingSession, Connector, Location, Rule
+
+CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
+CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+RULES = SQLModel.metadata.tables[Rule.__tablename__]
+SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
+
+ZERO_ENERGY_KWH = 0.1
+TOP_CONNECTORS = 5
+DIGITS = 6  # hides the order in which floats were added, and nothing else
+EACH_LOCATION = "location"
+"""The `timezone` of a rule that speaks once for each of its locations' zones."""
+
+
+class DigestRule(Protocol):
+    """What a digest needs of a rule; `timezone` is an IANA name or EACH_LOCATION, None the default zone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def schedule(self) -> str | None: ...
+    @property
+    def timezone(self) -> str | None: ...
+    @property
+    def digest(self) -> str | None: ...
+    @property
+    def window(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DigestEnqueued:
+    """A digest was enqueued: at which moment, for which rule and local slot, about which window (UTC, ISO 8601)."""
+
+    at: datetime
+    rule: str
+    slot: str
+    window: dict[str, str]
+    facts: dict[str, Any]
+
+
+def session_digest(
+    connection: Connection, zone: str | None, day: date, now: datetime, *, default_zone: str
+) -> dict[str, Any]:
+    """The sessions that completed on a local day, as JSON-able facts.
+
+    `zone` None takes all locations, each with its own local day; an IANA name takes the locations of that zone alone.
+    A location without a (known) zone, and a session without a location, are in `default_zone`. Energy in kWh, revenue
+    by ISO 4217 currency. `before` holds the same figures a week earlier, or None where no session is known that early.
+    `complete_to`: the last good session poll (ISO 8601, UTC); `complete`: it lies after the day's end, settled.
+    """
+    places = _location_zones(connection, default_zone)
+    zones = _by_zone(places, zone, default_zone)
+    week_before = day - timedelta(days=7)
+    known_to = schedules.complete_to(connection)
+    day_end = max(day_bounds(day, each)[1] for each in ([zone] if zone else places or [default_zone]))
+    return {
+        "digest": "sessions",
+        **_figures(connection, zones, day),
+        "zone": zone,
+        "top": _top_connectors(connection, zones, day),
+        "before": _figures(connection, zones, week_before) if _known_on(connection, zones, week_before) else None,
+        "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
+        "complete": known_to is not None and known_to >= day_end + schedules.SETTLE,
+        "late": False,
+    }
+
+
+def enqueue_due_digests(
+    connection: Connection,
+    rules: Iterable[DigestRule],
+    now: datetime,
+    *,
+    default_zone: str,
+    channels: Mapping[str, Sequence[str]],
+) -> list[DigestEnqueued]:
+    """Enqueue every digest whose slot has come and need wait no longer, once a slot; what was enqueued, in order.
+
+    1. The slots since the rule's last one (or its making), at most a day back.
+    2. Of those that are ready, the newest; older ones are thereby skipped.
+    3. Claim it; whoever claimed it first enqueues one message a channel, in the same transaction.
+    """
+    enqueued = []
+    for rule in rules:
+        if rule.schedule is None or rule.digest is None:
+            continue
+        for zone in _rule_zones(connection, rule, now, default_zone):
+            slot = _newest_ready_slot(connection, rule, zone, now)
+            if slot is None:
+                continue
+            facts = _slot_facts(connection, rule, slot, now, default_zone)
+            facts["late"] = slot.late
+            if not schedules.claim_slot(connection, rule.name, slot, facts, now):
+                continue
+            for channel in dict.fromkeys(channels.get(rule.name, ())):
+                enqueue_digest(connection, rule.name, slot.zone, slot.local, facts=facts, channel=channel, now=now)
+            spoken_of = {"from": slot.window_from.isoformat(), "to": slot.window_to.isoformat()}
+            enqueued.append(DigestEnqueued(now, rule.name, slot.local, spoken_of, facts))
+    return enqueued
+
+
+def refresh_digests(
+    connection: Connection,
+    rules: Iterable[DigestRule],
+    now: datetime,
+    *,
+    default_zone: str,
+    channels: Mapping[str, Sequence[str]],
+) -> list[DigestEnqueued]:
+    """Edit the digests of the last 48 hours whose figures have changed since they were said; those that did."""
+    by_name = {rule.name: rule for rule in rules}
+    changed = []
+    for row in schedules.slots_to_refresh(connection, now):
+        rule = by_name.get(row.rule_id)
+        if rule is None:
+            continue
+        facts = _slot_facts(connection, rule, row, now, default_zone)
+        facts["late"] = row.facts["late"]
+        if _figures_of(facts) == _figures_of(row.facts):
+            continue
+        connection.execute(
+            sa.update(SLOTS)
+            .where(SLOTS.c.rule_id == row.rule_id, SLOTS.c.zone == row.zone, SLOTS.c.slot == row.slot)
+            .values(facts=facts)
+        )
+        for channel in dict.fromkeys(channels.get(rule.name, ())):
+            enqueue_digest(connection, rule.name, row.zone, row.slot, facts=facts, channel=channel, now=now)
+        spoken_of = {"from": row.window_from.isoformat(), "to": row.window_to.isoformat()}
+        changed.append(DigestEnqueued(now, rule.name, row.slot, spoken_of, facts))
+    return changed
+
+
+def enqueue_digest(
+    connection: Connection,
+    rule_id: str,
+    zone: str,
+    slot: str,
+    *,
+    facts: Mapping[str, Any],
+    channel: str,
+    now: datetime,
+) -> bool:
+    """Enqueue a digest once a rule, zone, local slot and channel; other facts edit it. False: nothing changed."""
+    return enqueue_message(
+        connection,
+        natural_key=f"digest:{rule_id}:{zone}:{slot}:{channel}",
+        kind=DIGEST,
+        channel=channel,
+        facts=facts,
+        now=now,
+        rule_id=rule_id,
+    )
+
+
+def _figures_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    # how far the polls have come moves every minute: worth an edit only when it completes the day
+    return {key: value for key, value in facts.items() if key != "complete_to"}
+
+
+def _slot_facts(
+    connection: Connection, rule: DigestRule, slot: Slot | Row[Any], now: datetime, default_zone: str
+) -> dict[str, Any]:
+    day = slot.window_from.astimezone(ZoneInfo(slot.zone)).date()
+    only = slot.zone if rule.timezone == EACH_LOCATION else None
+    return session_digest(connection, only, day, now, default_zone=default_zone)
+
+
+def _newest_ready_slot(connection: Connection, rule: DigestRule, zone: str, now: datetime) -> Slot | None:
+    made_at = connection.execute(sa.select(RULES.c.created_at).where(RULES.c.id == rule.name)).scalar_one_or_none()
+    last = schedules.last_slot_at(connection, rule.name, zone)
+    # a slot at the very moment of a rule's making is its first one
+    starts = [at for at in (last, made_at and made_at - timedelta(microseconds=1)) if at is not None]
+    after = max(starts, default=now - schedules.CATCH_UP)
+    due = slots_due(rule.schedule or "", zone, after, now, window_name=rule.window or "yesterday")
+    return next((slot for slot in reversed(due) if schedules.is_ready(connection, slot, now)), None)
+
+
+def _rule_zones(connection: Connection, rule: DigestRule, now: datetime, default_zone: str) -> list[str]:
+    """The zones that a rule speaks for: its own one, or each that a location or a stray session is in."""
+    if rule.timezone != EACH_LOCATION:
+        return [rule.timezone or default_zone]
+    zones = set(_location_zones(connection, default_zone))
+    return sorted(zones | ({default_zone} if _has_strays(connection, now) else set()))
+
+
+def _location_zones(connection: Connection, default_zone: str) -> list[str]:
+    named = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
+    return sorted({zone if zone in available_timezones() else default_zone for zone in named})
+
+
+def _has_strays(connection: Connection, now: datetime) -> bool:
+    known = sa.exists().where(LOCATIONS.c.id == SESSIONS.c.location_id)
+    strays = sa.select(SESSIONS.c.id).where(SESSIONS.c.ended_at > now - timedelta(days=3), sa.not_(known))
+    return connection.execute(strays.limit(1)).first() is not None
+
+
+def _by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> dict[str, ColumnElement[bool]]:
+    """Each zone with the condition of being in it; the default one has whatever has no zone that zoneinfo knows."""
+    own = {zone: LOCATIONS.c.timezone == zone for zone in zones if zone != default_zone}
+    strays = sa.or_(LOCATIONS.c.timezone.is_(None), LOCATIONS.c.timezone.not_in(list(own)))
+    every: dict[str, ColumnElement[bool]] = {**own, default_zone: strays}
+    return every if only is None else {only: every.get(only, sa.false())}
+
+
+def _ended_on(zones: Mapping[str, ColumnElement[bool]], day: date) -> ColumnElement[bool]:
+    bounds = {zone: day_bounds(day, zone) for zone in zones}
+    return sa.and_(
+        SESSIONS.c.status == "Completed",
+        SESSIONS.c.ended_at >= min(start for start, _ in bounds.values()),  # for the index
+        SESSIONS.c.ended_at < max(end for _, end in bounds.values()),
+        sa.or_(
+            *(
+                sa.and_(in_zone, SESSIONS.c.ended_at >= bounds[zone][0], SESSIONS.c.ended_at < bounds[zone][1])
+                for zone, in_zone in zones.items()
+            )
+        ),
+    )
+
+
+def _from_sessions() -> sa.FromClause:
+    return SESSIONS.outerjoin(LOCATIONS, LOCATIONS.c.id == SESSIONS.c.location_id)
+
+
+def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date) -> dict[str, Any]:
+    on_the_day = _ended_on(zones, day)
+    totals = connection.execute(
+        sa.select(
+            sa.func.count().label("sessions"),
+            sa.func.coalesce(sa.func.sum(SESSIONS.c.energy_kwh), 0.0).label("energy_kwh"),
+            sa.func.count().filter(SESSIONS.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy"),
+            sa.func.count(SESSIONS.c.location_id.distinct()).label("locations"),
+        )
+        .select_from(_from_sessions())
+        .where(on_the_day)
+    ).one()
+    currency = sa.func.coalesce(SESSIONS.c.currency, LOCATIONS.c.currency, sa.literal_column("''")).label("currency")
+    revenue = connection.execute(
+        sa.select(currency, sa.func.sum(SESSIONS.c.cost).label("amount"))
+        .select_from(_from_sessions())
+        .where(on_the_day, SESSIONS.c.cost.is_not(None))
+        .group_by(currency)
+        .order_by(currency)
+    )
+    return {
+        "day": day.isoformat(),
+        "sessions": totals.sessions,
+        "energy_kwh": round(totals.energy_kwh, DIGITS),
+        "revenue": {row.currency: round(row.amount, DIGITS) for row in revenue},
+        "zero_energy": totals.zero_energy,
+        "locations": totals.locations,
+    }
+
+
+def _top_connectors(
+    connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date
+) -> list[dict[str, Any]]:
+    delivered = sa.func.sum(SESSIONS.c.energy_kwh)
+    top = (
+        sa.select(
+            SESSIONS.c.connector_id,
+            delivered.label("energy_kwh"),
+            sa.func.count().label("sessions"),
+            sa.func.max(SESSIONS.c.charger_id).label("charger_id"),
+            sa.func.max(SESSIONS.c.location_id).label("location_id"),
+        )
+        .select_from(_from_sessions())
+        .where(_ended_on(zones, day), SESSIONS.c.connector_id.is_not(None))
+        .group_by(SESSIONS.c.connector_id)
+        .having(delivered > 0)
+        .order_by(delivered.desc(), SESSIONS.c.connector_id)
+        .limit(TOP_CONNECTORS)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(top, CHARGERS.c.name.label("charger_name"), LOCATIONS.c.name.label("location_name"))
+        .select_from(
+            top.outerjoin(CONNECTORS, CONNECTORS.c.id == top.c.connector_id)
+            .outerjoin(CHARGERS, CHARGERS.c.id == sa.func.coalesce(top.c.charger_id, CONNECTORS.c.charger_id))
+            .outerjoin(LOCATIONS, LOCATIONS.c.id == top.c.location_id)
+        )
+        .order_by(top.c.energy_kwh.desc(), top.c.connector_id)
+    )
+    return [_top_connector(row) for row in rows]
+
+
+def _top_connector(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "connector_id": row.connector_id,
+        "charger_name": row.charger_name or row.charger_id,
+        "location_name": row.location_name or row.location_id,
+        "energy_kwh": round(row.energy_kwh, DIGITS),
+        "sessions": row.sessions,
+    }
+
+
+def _known_on(connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date) -> bool:
+    """Whether history reaches back to a day: some session of these zones ended before that day did."""
+    reached = [sa.and_(in_zone, SESSIONS.c.ended_at < day_bounds(day, zone)[1]) for zone, in_zone in zones.items()]
+    found = sa.select(SESSIONS.c.id).select_from(_from_sessions()).where(sa.or_(*reached)).limit(1)
+    return connection.execute(found).first() is not None

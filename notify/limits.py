@@ -1,0 +1,94 @@
+"""Slack's limits on a message, each checked and named; the numbers are those of Slack's Block Kit reference.
+
+It finds what Slack would refuse or cut, also what slack_sdk.models does not look for: too many blocks, an id used
+twice, too much text in all. It mends nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from notify.message import SlackMessage
+
+BLOCKS = 50
+MESSAGE_TEXT = 40_000
+ALL_TEXT = 13_200  # undocumented: beyond it Slack answers msg_blocks_too_long
+SECTION_TEXT = 3_000
+HEADER_TEXT = 150
+BUTTON_TEXT = 75
+BUTTON_VALUE = 2_000
+FIELDS = 10
+FIELD_TEXT = 2_000
+CONTEXT_ELEMENTS = 10
+ACTION_ELEMENTS = 25
+ID_LENGTH = 255
+LOUD = ("<!channel", "<!here", "<!everyone")
+
+
+def check_message(message: SlackMessage) -> list[str]:
+    """Everything about a message that Slack would refuse, cut or shout; empty where it is fine."""
+    problems = [
+        *_longer("blocks", len(message.blocks), BLOCKS),
+        *_longer("text", len(message.text), MESSAGE_TEXT),
+        *_longer("text over all blocks", sum(len(text) for _, text in _texts(message.blocks)), ALL_TEXT),
+        *_repeated("block_id", (block["block_id"] for block in message.blocks if "block_id" in block)),
+    ]
+    if not message.text.strip():
+        problems.append("text is empty")
+    if message.reply_broadcast and message.thread_ts is None:
+        problems.append("reply_broadcast without thread_ts")
+    for number, block in enumerate(message.blocks):
+        problems += [f"block {number}: {problem}" for problem in _check_block(block)]
+    for kind, text in [("mrkdwn", message.text), *_texts(message.blocks)]:
+        problems += [f"{word}> would page a channel" for word in LOUD if kind == "mrkdwn" and word in text]
+    return problems
+
+
+def _check_block(block: Mapping[str, Any]) -> Iterator[str]:
+    yield from _longer("block_id", len(block.get("block_id", "")), ID_LENGTH)
+    yield from (f"{kind} text is empty" for kind, text in _texts([block]) if not text.strip())
+    match block["type"]:
+        case "header":
+            yield from _longer("header text", len(block["text"]["text"]), HEADER_TEXT)
+        case "section":
+            yield from _longer("section text", len(block.get("text", {}).get("text", "")), SECTION_TEXT)
+            yield from _longer("fields", len(block.get("fields", ())), FIELDS)
+            for field in block.get("fields", ()):
+                yield from _longer("field text", len(field["text"]), FIELD_TEXT)
+            yield from _check_elements([block["accessory"]] if "accessory" in block else [])
+        case "context":
+            yield from _longer("context elements", len(block["elements"]), CONTEXT_ELEMENTS)
+            for element in block["elements"]:
+                yield from _longer("context text", len(element.get("text", "")), FIELD_TEXT)
+        case "actions":
+            yield from _longer("action elements", len(block["elements"]), ACTION_ELEMENTS)
+            yield from _check_elements(block["elements"])
+
+
+def _check_elements(elements: list[Mapping[str, Any]]) -> Iterator[str]:
+    yield from _repeated("action_id", (element["action_id"] for element in elements if "action_id" in element))
+    for element in elements:
+        yield from _longer("action_id", len(element.get("action_id", "")), ID_LENGTH)
+        if element["type"] == "button":
+            yield from _longer("button text", len(element["text"]["text"]), BUTTON_TEXT)
+            yield from _longer("button value", len(element.get("value", "")), BUTTON_VALUE)
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """Every text object inside, with its type."""
+    if isinstance(value, Mapping):
+        if value.get("type") in {"mrkdwn", "plain_text"}:
+            yield value["type"], value["text"]
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _longer(what: str, length: int, limit: int) -> list[str]:
+    return [f"{what}: {length} is more than {limit}"] if length > limit else []
+
+
+def _repeated(what: str, ids: Iterable[str]) -> list[str]:
+    return [f'{what} "{each}" is used {count} times' for each, count in Counter(ids).items() if count > 1]

@@ -1,0 +1,137 @@
+"""From an outbox row to a Slack message: facts from the database, words from templates/, structure from blocks.
+
+It renders the newest version at the moment of the call and posts nothing. A template that fails never costs a
+message: `render_or_fallback` then says the plain facts and hands the error to its caller.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Connection, Row
+
+from notify import blocks, contexts
+from notify.limits import check_message
+from notify.message import EVENT_TYPE, Block, SlackMessage
+from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, NOTICE, OUTBOX
+from notify.words import FILTERS, code, slack_unescape
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+
+class MessageTooLarge(ValueError):  # noqa: N818 - read as a sentence
+    """A rendered message breaks Slack's limits; its text names each of them."""
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+ENVIRONMENT = _environment()
+
+
+def render_message(connection: Connection, item: Row[Any], now: datetime) -> SlackMessage:
+    """The newest words of one outbox row, addressed to where it stands or should stand.
+
+    Raises what a template or its facts raise, and MessageTooLarge where Slack would refuse the result.
+    """
+    text, rendered = RENDERERS[item.kind](connection, item, now)
+    message = _addressed(connection, item, text, rendered)
+    problems = check_message(message)
+    if problems:
+        raise MessageTooLarge("; ".join(problems))
+    return message
+
+
+def render_or_fallback(connection: Connection, item: Row[Any], now: datetime) -> tuple[SlackMessage, str | None]:
+    """The message, or where that fails its plain facts with the error, which is then also the second value."""
+    try:
+        return render_message(connection, item, now), None
+    except Exception as error:  # whatever broke, an alert is still said
+        reason = f"{type(error).__name__}: {error}"
+        about = f"{item.kind} of {code(item.rule_id or item.natural_key, 80)}"
+        text = f"{about}: the message could not be written ({code(reason, 300)})"
+        return _addressed(connection, item, text, blocks.sections(text)), reason
+
+
+def render_words(template: str, **values: Any) -> dict[str, str]:
+    """Each named block of a template, rendered by itself, with Slack's three escapes and no others."""
+    loaded = ENVIRONMENT.get_template(template)
+    words = {}
+    for name, block in loaded.blocks.items():
+        text = "".join(block(loaded.new_context(values)))
+        # autoescape also escapes both quotes; Slack would show those escapes
+        words[name] = text.replace("&#34;", '"').replace("&#39;", "'").strip()
+    return words
+
+
+def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+    card = contexts.alert_card(connection, item.incident_id, now)
+    text, built = _built("alert_card.mrkdwn.j2", item, card=card)
+    if card.unacknowledged:
+        built.append(blocks.acknowledge_button(card.incident_id, item.version))
+    return text, built
+
+
+def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+    reply = contexts.alert_reply(connection, item.incident_id, item.facts, now)
+    return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
+
+
+def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("digest_sessions.mrkdwn.j2", item, digest=contexts.digest(item.facts))
+
+
+def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
+
+
+RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, list[Block]]]] = {
+    ALERT_CARD: _alert_card,
+    ALERT_REPLY: _alert_reply,
+    DIGEST: _digest,
+    NOTICE: _notice,
+}
+
+
+def _built(template: str, item: Row[Any], **values: Any) -> tuple[str, list[Block]]:
+    """The fallback text and the blocks of a template: title and note are plain text, body and context mrkdwn."""
+    delivery = {"moved_from": None, "moved_because": None, "may_repeat": False, **item.facts}
+    words = render_words(template, delivery=delivery, **values)
+    built: list[Block] = []
+    if words.get("title"):
+        built.append(blocks.header(slack_unescape(words["title"])))
+    built += blocks.sections(words["body"])
+    notes = [slack_unescape(line.strip()) for line in words.get("note", "").splitlines() if line.strip()]
+    built += blocks.context(notes, words.get("context", ""))
+    return words["fallback"], built
+
+
+def _addressed(connection: Connection, item: Row[Any], text: str, rendered: list[Block]) -> SlackMessage:
+    channel, thread_ts = item.message_channel or item.channel, None
+    if item.thread_of is not None:
+        place = connection.execute(
+            sa.select(OUTBOX.c.message_channel, OUTBOX.c.message_ts).where(OUTBOX.c.id == item.thread_of)
+        ).one()
+        if place.message_ts is None:
+            raise LookupError(f"outbox {item.id}: the card {item.thread_of} of its thread stands nowhere yet")
+        channel, thread_ts = place.message_channel, place.message_ts
+    return SlackMessage(
+        channel=channel,
+        text=" ".join(text.split()),
+        blocks=rendered,
+        metadata={"event_type": EVENT_TYPE, "event_payload": {"item": item.id, "version": item.version}},
+        thread_ts=thread_ts,
+        reply_broadcast=bool(item.broadcast and thread_ts is not None),
+    )
