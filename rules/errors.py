@@ -53,7 +53,7 @@ class RuleError:
 
     def __str__(self) -> str:
         where = [f'rule "{self.rule}"'] if self.rule else []
-        if self.condition is None and self.line is not None:
+        if self.line is not None and (self.condition is None or self.rule is None):
             where.append(f"line {self.line}")
         if self.column is not None:
             where.append(f"column {self.column}")

@@ -299,7 +299,7 @@ _AFTER: tuple[tuple[Callable[[frozenset[str]], bool], str], ...] = (
 """What could stand where something else stands: the first line that fits the accepted terminals."""
 
 
-def _token_error(text: str, unexpected: UnexpectedToken) -> ConditionError:
+def _token_error(text: str, unexpected: UnexpectedToken) -> ConditionError:  # noqa: PLR0911 (one return a mistake)
     accepted = frozenset(unexpected.accepts)
     expected = next((words for fits, words in _AFTER if fits(accepted)), None)
     token = unexpected.token

@@ -1,0 +1,129 @@
+"""docs/rules-reference.md from the catalogue: what a rule and a condition can say, in the words of the code itself.
+
+It renders Markdown and decides nothing: a field, unit, function or key that is not in the catalogue is not here.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rules.check import FUNCTIONS
+from rules.document import DIGESTS, KEYS_OF, KEYS_OF_ALL, KEYS_TO_COME, LONGEST_DURATION, ON_GAP, SEVERITIES, WINDOWS
+from rules.fields import REACHABLE, THINGS, UNIT_EXAMPLES, UNITS, FieldSpec, Type, fields_for
+from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
+
+KEY_ENGLISH: dict[str, tuple[str, str]] = {
+    "name": ("`a-z`, `0-9` and `-`, 1 to 80", "What the rule is called; no two rules share a name. Needed."),
+    "description": ("a text", "One line for people; cards show it."),
+    "notify": (
+        '`["#ev-alerts"]`',
+        "The channels where it speaks, by name or id; without it, `CHARGEHAND_ALERT_CHANNEL`.",
+    ),
+    "labels": ("`{team: north}`", "Words of your own that each alert carries."),
+    "for_each": ("; ".join(f"`{thing}`" for thing in THINGS), "What is looked at, one alert each. Needed."),
+    "when": ("a condition", "When it is true, the alert begins. Needed."),
+    "while": (
+        "a condition",
+        "Where it is not true, or unknown, the alert is held as it is: it neither fires nor resolves.",
+    ),
+    "for": (
+        "a duration",
+        "How long `when` must be true without a break before the alert fires; else it fires at once.",
+    ),
+    "keep_firing_for": ("a duration", "How long `when` must be false before the alert resolves; else at once."),
+    "on_gap": (
+        ", ".join(f"`{word}`" for word in ON_GAP),
+        "What a gap in the polling does to `for`: nothing (`keep`, the default), add its length (`pause`), or start "
+        "again (`reset`).",
+    ),
+    "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
+    "group_by": (
+        "`[location]`",
+        "One card for each of these: `location` (the default), `charger`, `connector`; `[]` makes one card of all.",
+    ),
+    "schedule": ('`"0 8 * * *"`', "When the digest is sent: minute, hour, day, month, weekday, as in cron. Needed."),
+    "timezone": (
+        "`location` or `Europe/Copenhagen`",
+        "Whose clock the schedule follows; `location`, the default, sends one message a time zone.",
+    ),
+    "digest": (", ".join(f"`{word}`" for word in DIGESTS), "What the message tells. Needed."),
+    "window": (", ".join(f"`{word}`" for word in WINDOWS), "The time it tells about; `yesterday` by default."),
+}
+"""Each key of a rule: how its value looks, and what it means."""
+
+OPERATORS = (
+    ("`==` `!=`", "equal, not equal", '`connector.status == "Faulted"`'),
+    ("`<` `<=` `>` `>=`", "less, more; between quantities of one kind", "`session.energy < 0.1 kWh`"),
+    ("`in [..]` `not in [..]`", "is one of these, or none", '`connector.status in ["Faulted", "Unavailable"]`'),
+    ("`contains`", "a text has this part; a list has this member", '`charger.labels contains "test"`'),
+    ("`starts_with`", "a text begins so", '`charger.firmware starts_with "1.4."`'),
+    ("`is unknown` `is not unknown`", "nothing is known about it", "`session.energy is unknown`"),
+    (
+        "`and` `&&`, `or` `||`, `not` `!`",
+        "all, any, the opposite; `not` binds first, then `and`",
+        "`not charger.online`",
+    ),
+    (
+        "`+` `-` `*`",
+        "sums and differences of one kind; products with a plain number",
+        "`charger.heartbeat_age > 2 * charger.heartbeat_interval`",
+    ),
+    (" ".join(f"`{name}(a, b)`" for name in FUNCTIONS), "the least, the greatest", "`max(charger.heartbeat_age, 5m)`"),
+)
+"""Each operator: how it is written, what it means, an example."""
+
+
+def render_rules_reference() -> str:
+    """The whole of docs/rules-reference.md."""
+    coming = ", ".join(f"`{key}`" for key in KEYS_TO_COME)
+    sections = [
+        "# What rules can say",
+        "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
+        "A rule file holds one rule or a list of rules, in YAML 1.2. An *alert* rule looks at each connector, charger, "
+        "location or session; a *digest* rule speaks at set times. `chargehand rules check FILE` shows every mistake of "
+        "a file at once.",
+        "## Keys of every rule",
+        _key_table(KEYS_OF_ALL),
+        "## Keys of an alert",
+        _key_table(KEYS_OF["alert"]),
+        "## Keys of a digest",
+        _key_table(KEYS_OF["digest"]),
+        f"Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. "
+        f"Not available in this version yet: {coming}.",
+        "## Conditions",
+        "A condition is true, false or *unknown*: a missing value makes what it touches unknown, unless the rest decides "
+        "alone (`false and unknown` is false, `true or unknown` is true). Texts stand in double or single quotes; words "
+        "of the language are in lower case. Upper and lower case differ in texts.",
+        _table(("written", "means", "example"), OPERATORS),
+        f"A condition has at most {MAX_CHARACTERS:,} characters, {MAX_NODES} parts and {MAX_DEPTH} levels.",
+        "## Units",
+        "A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers and `true` "
+        "and `false` have none.",
+        _table(("unit", "is", "kind", "example"), _unit_rows()),
+        "## Fields",
+        "\n".join(f"- `for_each: {thing}` reads the fields of {', '.join(REACHABLE[thing])}." for thing in REACHABLE),
+    ]
+    for thing in THINGS:
+        sections.append(f"### {thing.capitalize()}")
+        own = [spec for spec in fields_for(thing) if spec.thing == thing]
+        sections.append(_table(("field", "is", "meaning"), map(_field_row, own)))
+    return "\n\n".join(sections) + "\n"
+
+
+def _key_table(keys: Iterable[str]) -> str:
+    return _table(("key", "value", "meaning"), ((f"`{key}`", *KEY_ENGLISH[key]) for key in keys))
+
+
+def _unit_rows() -> Iterable[tuple[str, ...]]:
+    for name, unit in UNITS.items():
+        yield f"`{name}`", unit.english, unit.type.value, f"`{UNIT_EXAMPLES[unit.type]}`"
+
+
+def _field_row(spec: FieldSpec) -> tuple[str, ...]:
+    values = f" One of {', '.join(f'`{value}`' for value in spec.values)}." if spec.type is Type.ENUM else ""
+    clock = " Grows with the clock." if spec.reads_clock else ""
+    return f"`{spec.key}`", spec.type.value, f"{spec.english}{values}{clock}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    # a bar inside a cell would begin a new one
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

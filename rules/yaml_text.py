@@ -1,0 +1,122 @@
+"""YAML 1.2 text to plain values that know their lines, so that errors can point at them.
+
+Only what JSON can say comes out: texts, numbers, true, false, null, lists and mappings with text keys. Tags, dates and
+floods of aliases are refused or stay text; nothing is constructed from a tag.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+MAX_BYTES = 1_000_000
+_MAX_NODES = 50_000
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class YamlProblem:
+    """What is wrong with a text, and its 1-based line and column where they are known."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class YamlItem:
+    """One item of a file's list: its plain value, its 1-based line, and the line of each key of a mapping."""
+
+    value: Any
+    line: int
+    key_lines: dict[str, int]
+    problems: tuple[YamlProblem, ...]
+
+
+def read_items(text: str) -> tuple[list[YamlItem], list[YamlProblem]]:
+    """The items of a file that is one list or one mapping, and what is wrong with the text as a whole."""
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as wrong:
+        return [], [_syntax_problem(wrong)]
+    except YAMLError as wrong:
+        return [], [YamlProblem(_one_line(str(wrong)))]
+    except (RecursionError, ValueError):
+        return [], [YamlProblem("the file is not YAML, or is nested too deeply")]
+    if root is None:
+        return [], []
+    nodes = list(root.value) if isinstance(root, SequenceNode) else [root]
+    budget = _Budget()
+    return [_item(node, budget) for node in nodes], []
+
+
+class _Budget:
+    """How many more values may be read: aliases can make a short text enormous."""
+
+    def __init__(self) -> None:
+        self.left = _MAX_NODES
+        self.told = False
+
+
+def _item(node: Node, budget: _Budget) -> YamlItem:
+    problems: list[YamlProblem] = []
+    value = _plain(node, budget, problems, 0)
+    lines: dict[str, int] = {}
+    if isinstance(node, MappingNode):
+        for key, _ in node.value:
+            lines.setdefault(str(key.value), key.start_mark.line + 1)
+    return YamlItem(value, node.start_mark.line + 1, lines, tuple(problems))
+
+
+def _plain(node: Node, budget: _Budget, problems: list[YamlProblem], depth: int) -> Any:
+    budget.left -= 1
+    if budget.left < 0 or depth > _MAX_DEPTH:
+        if not budget.told:
+            problems.append(YamlProblem("too many or too deeply nested values", node.start_mark.line + 1))
+        budget.told = True
+        return None
+    if isinstance(node, MappingNode):
+        values: dict[str, Any] = {}
+        for key, below in node.value:
+            if not isinstance(key, ScalarNode):
+                problems.append(YamlProblem("a key must be a word", key.start_mark.line + 1))
+            elif key.value in values:
+                problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
+            else:
+                values[key.value] = _plain(below, budget, problems, depth + 1)
+        return values
+    if isinstance(node, SequenceNode):
+        return [_plain(below, budget, problems, depth + 1) for below in node.value]
+    return _scalar(str(node.value), str(node.tag).rsplit(":", maxsplit=1)[-1])
+
+
+def _scalar(text: str, tag: str) -> Any:
+    """The value of a plain scalar; what JSON has no form for (dates, infinity, other bases) stays text."""
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() in {"true", "yes", "on"}
+    if tag in {"int", "float"} and re.fullmatch(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?", text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def _syntax_problem(wrong: MarkedYAMLError) -> YamlProblem:
+    mark = wrong.problem_mark or wrong.context_mark
+    message = _one_line(" ".join(part for part in (wrong.context, wrong.problem) if part))
+    if "'\\t'" in message:
+        message = "a tab cannot indent YAML; use spaces"
+    elif "cannot start any token" in message or "alphabetic or numeric character" in message:
+        message = f"{message}; a text that begins with a sign such as @, * or % needs quotes"
+    elif "expected a single document" in message:
+        message = 'a file holds one document; remove the line "---"'
+    if mark is None:
+        return YamlProblem(message)
+    return YamlProblem(message, mark.line + 1, mark.column + 1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
