@@ -320,7 +320,7 @@ def _times(table: _Checked) -> Times:
     zone = table.text("naive_timezone")
     try:
         return Times(table.text("sent", TIME_UNITS), ZoneInfo(zone))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError) as error:
         raise table.wrong("naive_timezone", 'an IANA time zone, such as "Europe/Copenhagen"') from error
 
 

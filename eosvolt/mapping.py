@@ -111,7 +111,7 @@ def _number(factor: float) -> Convert:
     def as_given(value: Any) -> float | None:
         if type(value) is float and value - value == 0:
             return value
-        return convert(value)
+        return float(value) if type(value) is int else convert(value)
 
     return as_given if factor == 1 else convert
 
@@ -246,6 +246,9 @@ def _absent(convert: Convert) -> Convert:
 
 
 def _needed(convert: Convert) -> Convert:
+    if convert in (_id, _id_or_none):
+        return _id
+
     def convert_needed(value: Any) -> Any:
         made = convert(value)
         if made is None:

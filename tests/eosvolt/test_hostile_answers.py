@@ -1,0 +1,153 @@
+"""Whatever the other side sends: a reading or a typed error, never another traceback, never an endless wait."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eosvolt.answers import AnswerReader
+from eosvolt.contract import load_contract
+from eosvolt.errors import EosvoltError, MalformedAnswer
+from tests.eosvolt.wire import Wire, charger, client_of, ok
+
+HTML = "<!doctype html><html><body>Please sign in</body></html>"
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+NAMED = charger("1", name="Ærø Øst")
+
+
+def raw(content: bytes, status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return httpx.Response(status, content=content, headers={"content-type": "application/json", **named})
+
+
+def undecoded(content: bytes) -> httpx.Response:
+    """An answer that says gzip and comes as given, to be decoded by the client."""
+    return httpx.Response(200, stream=httpx.ByteStream(content), headers={"content-encoding": "gzip"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html=HTML),
+        raw(HTML.encode()),
+        raw(b'{"data": [{"id": "1", "locat'),
+        raw(b""),
+        raw(b"   "),
+        raw(b"null"),
+        raw(b"true"),
+        raw(b"42"),
+        raw(b'"text"'),
+        raw(b"{}"),
+        raw(b'{"data": null}'),
+        raw(b'{"data": {"id": "1"}}'),
+        raw(b'{"rows": []}'),
+        raw(b'{"success": true}'),
+        raw(b"\xff\xfe\x00"),
+        raw(b'[{"id": "\xe6r\xf8"}]'),
+        raw(b'[{"id": "\xed\xa0\x80"}]'),
+        raw(b'[{"id": "\xe6"}]', content_type="application/json; charset=klingon"),
+        raw(b'[{"id": "\xe6"}]', content_type="application/json; charset=idna"),
+        raw(b"[" * 100_000),
+        raw(b"[" * 900 + b"]" * 900),
+        raw(b"1" * 5000),
+        undecoded(b"this is no gzip"),
+        undecoded(gzip.compress(b"[]" * 999)[:-9]),
+        httpx.Response(302, headers={"location": "https://stranger.example.net/"}),
+        httpx.Response(304),
+    ],
+)
+async def test_an_answer_of_another_kind_is_a_malformed_answer(answer: httpx.Response) -> None:
+    wire = Wire(answer)
+    async with client_of(wire, attempts=3) as client:
+        fetched = await client.fetch_chargers()
+        with pytest.raises(MalformedAnswer):
+            await client.fetch_charger("1")
+    assert isinstance(fetched.error, MalformedAnswer)
+    assert "\n" not in str(fetched.error)
+    assert (fetched.complete, fetched.rows) == (False, ())
+    assert {request.url.host for request in wire.requests} == {"api.example.com"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(json.dumps([NAMED], ensure_ascii=False).encode()),
+        raw(json.dumps([NAMED], ensure_ascii=False).encode("utf-8-sig")),
+        raw(json.dumps([NAMED], ensure_ascii=False).encode(), content_type="application/json; charset=iso-8859-1"),
+        raw(json.dumps([NAMED], ensure_ascii=False).encode("latin-1"), content_type="text/plain; charset=ISO-8859-1"),
+        undecoded(gzip.compress(json.dumps([NAMED]).encode())),
+    ],
+    ids=["utf-8", "byte order mark", "wrong charset declared", "latin-1 declared", "gzip"],
+)
+async def test_what_can_be_read_is_read(answer: httpx.Response) -> None:
+    async with client_of(Wire(answer)) as client:
+        assert [row.name for row in (await client.fetch_chargers()).rows] == ["Ærø Øst"]
+
+
+async def test_text_that_no_database_stores_is_replaced() -> None:
+    row = json.dumps(charger("1", name="NAME", odd={"KEY": ["NAME"]})).replace("NAME", r"a\u0000b\ud83d\ude00\ud800")
+    async with client_of(Wire(raw(f"[{row}]".encode()))) as client:
+        (reading,) = (await client.fetch_chargers()).rows
+    assert reading.name == "a\ufffdb\U0001f600\ufffd"
+    assert reading.extra == {"odd": {"KEY": ["a\ufffdb\U0001f600\ufffd"]}}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_numbers_that_are_none_set_the_row_aside(number: str) -> None:
+    row = json.dumps(charger("1", heartbeatIntervalSeconds=5)).replace(": 5,", f": {number},")
+    async with client_of(Wire(raw(f"[{row}]".encode()))) as client:
+        fetched = await client.fetch_chargers()
+    assert fetched.rows == ()
+    assert [one.key for one in fetched.set_aside] == ["1"]
+    assert "heartbeatIntervalSeconds" in fetched.set_aside[0].reason
+
+
+async def test_a_huge_answer_ends_at_the_contracts_bound(tmp_path: Path) -> None:
+    bomb = undecoded(gzip.compress(b"[" + b" " * 3_000_000 + b"]"))
+    async with client_of(Wire(bomb), "[limits]\nmost_answer_bytes = 1000000\n", tmp_path=tmp_path) as client:
+        error = (await client.fetch_chargers()).error
+    assert isinstance(error, MalformedAnswer)
+    assert "more than 1000000 bytes" in str(error)
+
+
+async def test_a_huge_row_is_set_aside_shortened_and_still_json() -> None:
+    async with client_of(Wire(ok([{"id": 5.5, "junk": "x" * 100_000}]))) as client:
+        (aside,) = (await client.fetch_chargers()).set_aside
+    assert len(aside.row_json) < 25_000
+    assert json.loads(aside.row_json)
+
+
+@pytest.mark.parametrize("total", [-1, "many", None, 2.5, [], True, 10**30])
+async def test_a_total_that_is_none_is_not_believed(total: Any) -> None:
+    wire = Wire(ok({"data": [charger("1")], "total": total}), ok({"data": [], "total": total}))
+    async with client_of(wire) as client:
+        fetched = await client.fetch_chargers()
+    assert [row.id for row in fetched.rows] == ["1"]
+    assert len(wire.requests) <= 6
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+@pytest.mark.parametrize("body", [HTML.encode(), b"", b"[]", b'{"code": 7, "message": ["x"]}', b"\xff" * 9, b"{"])
+async def test_an_error_body_of_any_kind_keeps_the_type_of_its_status(status: int, body: bytes) -> None:
+    async with client_of(Wire(raw(body, status))) as client:
+        error = (await client.fetch_chargers()).error
+    assert error is not None
+    assert error.status == status
+    assert not isinstance(error, MalformedAnswer)
+
+
+@given(st.binary(max_size=60), st.sampled_from([200, 204, 302, 400, 429, 500]), st.text(max_size=12))
+def test_any_bytes_are_a_document_or_an_eosvolt_error(body: bytes, status: int, header: str) -> None:
+    reader = AnswerReader(load_contract(), lambda text: text)
+    headers = {"content-type": header.encode(), "retry-after": header.encode()}
+    response = httpx.Response(status, headers=headers)
+    try:
+        reader.page(reader.document(response, body, "GET /v1/chargers", NOW), "GET /v1/chargers")
+    except EosvoltError as error:
+        assert str(error)

@@ -1,0 +1,188 @@
+"""Rows become readings in fixed units; what does not fit is refused with its reason."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eosvolt.contract import load_contract
+from eosvolt.mapping import RowUnreadable
+from eosvolt.models import CONNECTOR_STATUSES, SetAside
+from eosvolt.readings import Reader
+from tests.eosvolt.wire import AT, charger, connector, session
+
+TEN = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+def reader(contract: str = "", folder: Path | None = None) -> Reader:
+    if folder is None:
+        return Reader(load_contract(), lambda text: text)
+    path = folder / "site.toml"
+    path.write_text(contract, encoding="utf-8")
+    return Reader(load_contract(path), lambda text: text)
+
+
+def test_a_charger_row_becomes_a_charger_with_its_connectors() -> None:
+    row = charger("242", connectors=[connector("242.1", powerKw=7, status="Charging")])
+    reading = reader().charger(row, [])
+    assert (reading.id, reading.location_id, reading.name, reading.online) == ("242", "L1", "Charger 242", True)
+    assert reading.last_heartbeat == reading.updated_at == TEN
+    assert reading.heartbeat_interval_seconds == 300
+    assert reading.labels == ("public",)
+    (inner,) = reading.connectors
+    assert (inner.id, inner.charger_id, inner.status, inner.power_kw) == ("242.1", "242", "Charging", 7.0)
+    assert reading.extra == inner.extra == {}
+
+
+def test_snake_case_is_read_as_camel_case_is() -> None:
+    def snake(value: Any) -> Any:
+        if isinstance(value, list):
+            return [snake(item) for item in value]
+        if isinstance(value, dict):
+            spelled = {"".join(f"_{c.lower()}" if c.isupper() else c for c in key): value[key] for key in value}
+            return {key: snake(item) for key, item in spelled.items()}
+        return value
+
+    assert reader().charger(snake(charger("1")), []) == reader().charger(charger("1"), [])
+    assert reader().session(snake(session("1")), []) == reader().session(session("1"), [])
+
+
+@pytest.mark.parametrize("status", CONNECTOR_STATUSES)
+def test_each_of_the_nine_statuses_is_known_in_any_case_and_with_separators(status: str) -> None:
+    spelled = (status, status.upper(), status.lower(), status.replace("ded", "ded_"))
+    for text in spelled:
+        (inner,) = reader().charger(charger("1", connectors=[connector("1.1", status=text)]), []).connectors
+        assert (inner.status, inner.status_raw) == (status, text)
+
+
+@pytest.mark.parametrize(("given_status", "raw"), [("Exploded", "Exploded"), (None, None), (7, "7")])
+def test_an_unknown_status_is_none_and_kept_as_given(given_status: object, raw: str | None) -> None:
+    (inner,) = reader().charger(charger("1", connectors=[connector("1.1", status=given_status)]), []).connectors
+    assert (inner.status, inner.status_raw) == (None, raw)
+
+
+def test_an_unknown_session_status_is_kept_as_given() -> None:
+    assert reader().session(session("1", status="COMPLETED"), []).status == "Completed"
+    assert reader().session(session("1", status="Billing"), []).status == "Billing"
+
+
+def test_unknown_fields_are_kept_aside() -> None:
+    row = charger("1", evse={"a": 1}, connectors=[connector("1.1", colour="red")])
+    reading = reader().charger(row, [])
+    assert reading.extra == {"evse": {"a": 1}}
+    assert reading.connectors[0].extra == {"colour": "red"}
+
+
+def test_a_thing_without_a_name_is_called_by_its_id() -> None:
+    assert reader().charger({"id": 7, "locationId": 3}, []).name == "7"
+    assert reader().location({"id": "L1", "name": None}, []).name == "L1"
+
+
+def test_a_bad_connector_does_not_take_its_charger_with_it() -> None:
+    aside: list[SetAside] = []
+    row = charger("1", connectors=[connector("1.1"), connector("1.2", powerKw="much"), "odd"])
+    reading = reader().charger(row, aside)
+    assert [inner.id for inner in reading.connectors] == ["1.1"]
+    assert [(one.resource, one.key) for one in aside] == [("connector", "1.2"), ("connector", None)]
+    assert "powerKw" in aside[0].reason
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (charger("1", id=None), "id: is missing"),
+        (charger(""), "id: is missing"),
+        (charger("1", id=True), "id: true is no id"),
+        (charger("1", id={"a": 1}), "is no id"),
+        (charger("1", locationId=None), "locationId: is missing"),
+        (charger("1", online="yes"), 'online: "yes" is neither true nor false'),
+        (charger("1", labels="a"), "labels:"),
+        (charger("1", labels=[1]), "labels:"),
+        (charger("1", connectors={}), "connectors: {} is no list"),
+        (charger("1", updatedAt=1772359200000), "updatedAt: 1772359200000 is no ISO 8601 time"),
+        (charger("1", updatedAt="yesterday"), "updatedAt:"),
+        (charger("1", updatedAt="0001-01-01T00:00:00+14:00"), "updatedAt:"),
+        (charger("1", updatedAt=["x"]), "updatedAt:"),
+        (charger("1", heartbeatIntervalSeconds=float("inf")), "heartbeatIntervalSeconds:"),
+        (charger("1", heartbeatIntervalSeconds="NaN"), "heartbeatIntervalSeconds:"),
+        (charger("1", heartbeatIntervalSeconds=10**400), "heartbeatIntervalSeconds:"),
+        (charger("1", heartbeatIntervalSeconds=True), "heartbeatIntervalSeconds:"),
+        (charger("1", vendor=["a"]), "vendor:"),
+        ({}, "id: is missing"),
+        ([], "is no object"),
+        (None, "is no object"),
+        ("id", "is no object"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_refused_with_its_reason(row: Any, reason: str) -> None:
+    with pytest.raises(RowUnreadable) as caught:
+        reader().charger(row, [])
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-01T10:00:00Z", TEN),
+        ("2026-03-01T11:00:00+01:00", TEN),
+        ("2026-03-01T10:00:00.000000000Z", TEN),
+        ("2026-03-01 10:00:00", TEN),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_times_become_utc(text: str | None, expected: datetime | None) -> None:
+    assert reader().session(session("1", endedAt=text), []).ended_at == expected
+
+
+def test_a_time_without_zone_is_read_in_the_zone_that_the_contract_names(tmp_path: Path) -> None:
+    local = reader('[times]\nnaive_timezone = "Europe/Copenhagen"', tmp_path)
+    assert local.session(session("1", startedAt="2026-03-01T11:00:00"), []).started_at == TEN
+
+
+def test_units_and_words_come_from_the_contract_file(tmp_path: Path) -> None:
+    contract = """
+        [fields.session]
+        energy_kwh = { names = ["meter.wh"], unit = "Wh" }
+        cost = { names = ["totalCents"], unit = "minor" }
+        started_at = { names = ["begin"], unit = "epoch_ms" }
+        ended_at = { names = ["end"], unit = "epoch_s" }
+        status = { names = ["state"], values = { running = "Active" } }
+    """
+    row = {"id": 1, "connectorId": 9, "meter": {"wh": 7400}, "totalCents": 1234, "begin": 1772359200000}
+    reading = reader(contract, tmp_path).session({**row, "end": 1772359200.0, "state": "running"}, [])
+    assert (reading.energy_kwh, reading.cost, reading.status) == (7.4, 12.34, "Active")
+    assert reading.started_at == reading.ended_at == TEN
+    assert reading.extra == {}
+
+
+def test_an_alias_that_is_there_is_found_whatever_the_shape_of_the_row() -> None:
+    mixed = reader()
+    rows: list[dict[str, Any]] = [
+        {"id": "1", "connector_id": "c", "startedAt": AT},
+        {"startedAt": AT, "connectorId": "c", "id": "1"},
+        {"started_at": AT, "connectorId": "c", "id": "1", "odd": 1},
+    ]
+    assert {mixed.session(row, []).connector_id for row in rows} == {"c"}
+    assert mixed.session(rows[2], []).extra == {"odd": 1}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*session("1"), "odd"]), json_values), st.sampled_from(["session", "charger"]))
+def test_any_json_is_a_reading_or_a_reason_and_nothing_else(row: dict[str, Any], resource: str) -> None:
+    mapping = reader()
+    read = mapping.session if resource == "session" else mapping.charger
+    try:
+        read(row, [])
+    except RowUnreadable as error:
+        aside = mapping.set_aside(resource, row, str(error))
+        assert aside.reason
