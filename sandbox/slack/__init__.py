@@ -1,0 +1,11 @@
+"""A stand-in Slack workspace that an unmodified Bolt app talks to, with a page for people.
+
+It answers the Web API, opens Socket Mode websockets and sends signed requests; it never reaches the real Slack.
+"""
+
+from sandbox.slack.clock import HandClock
+from sandbox.slack.model import Channel, Message, User, View
+from sandbox.slack.server import SlackServer
+from sandbox.slack.workspace import ALL_EVENTS, Outcome, SlackWorkspace
+
+__all__ = ["ALL_EVENTS", "Channel", "HandClock", "Message", "Outcome", "SlackServer", "SlackWorkspace", "User", "View"]
