@@ -228,6 +228,7 @@ class FleetSource:
         return connector
 
     def _plan(self, at_ms: int, happening: Happening, thing: Any, turn: int) -> None:
+        at_ms = -(-at_ms // SECOND) * SECOND  # things happen at whole seconds
         self._planned += 1  # plans of one moment keep the order in which they were made
         heapq.heappush(self._plans, (at_ms, self._planned, happening, thing, turn))
 

@@ -15,49 +15,66 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Spells:
-    """Lognormal durations, none longer than `longest_ms`, that take up `share` of all time in the long run."""
+    """Durations of `shortest_ms` and a lognormal rest, none longer than `longest_ms`, taking up `share` of all time."""
 
     median_ms: int
     sigma: float
+    shortest_ms: int
     longest_ms: int
     share: float
 
     @property
     def mean_ms(self) -> float:
         """Mean of the durations, the cut included."""
-        mu = math.log(self.median_ms)
-        cut = (math.log(self.longest_ms) - mu) / self.sigma
-        body = math.exp(mu + self.sigma**2 / 2) * _NORMAL.cdf(cut - self.sigma)
-        return body + self.longest_ms * (1 - _NORMAL.cdf(cut))
+        body = math.exp(self._mu + self.sigma**2 / 2) * _NORMAL.cdf(self._cut - self.sigma)
+        return self.shortest_ms + body + self._longest_rest * self._share_cut
 
     @property
     def mean_between_ms(self) -> float:
         """Mean time from the end of one spell to the beginning of the next."""
         return self.mean_ms * (1 - self.share) / self.share
 
+    @property
+    def _mu(self) -> float:
+        return math.log(self.median_ms - self.shortest_ms)
+
+    @property
+    def _longest_rest(self) -> int:
+        return self.longest_ms - self.shortest_ms
+
+    @property
+    def _cut(self) -> float:
+        """The longest rest in standard deviations of its logarithm."""
+        return (math.log(self._longest_rest) - self._mu) / self.sigma
+
+    @property
+    def _share_cut(self) -> float:
+        return 1 - _NORMAL.cdf(self._cut)
+
     def draw(self, random: Random) -> int:
         """How long a spell that begins now will last."""
-        return max(SECOND, min(self.longest_ms, round(random.lognormvariate(math.log(self.median_ms), self.sigma))))
+        return self.shortest_ms + min(self._longest_rest, round(random.lognormvariate(self._mu, self.sigma)))
 
     def draw_between(self, random: Random) -> int:
-        return round(random.expovariate(1 / self.mean_between_ms)) + SECOND
+        return round(random.expovariate(1 / self.mean_between_ms))
 
     def draw_going_on(self, random: Random) -> int:
-        """How long a spell met at a random moment lasts in all: long ones are met more often."""
-        mu = math.log(self.median_ms)
-        cut = (math.log(self.longest_ms) - mu) / self.sigma
-        if random.random() < self.longest_ms * (1 - _NORMAL.cdf(cut)) / self.mean_ms:
+        """How long a spell met at a random moment lasts in all: a spell is met as often as it is long."""
+        place = random.random() * self.mean_ms
+        if place < self.shortest_ms:
+            return self.draw(random)
+        if place < self.shortest_ms + self._longest_rest * self._share_cut:
             return self.longest_ms
         while True:
-            drawn = round(random.lognormvariate(mu + self.sigma**2, self.sigma))
-            if drawn <= self.longest_ms:
-                return max(SECOND, drawn)
+            rest = round(random.lognormvariate(self._mu + self.sigma**2, self.sigma))
+            if rest <= self._longest_rest:
+                return self.shortest_ms + rest
 
 
 # Irish network, November 2018: 8.6 % of connector time out of service, 1,708 outages, median 25 min, mean about 11 h
-OUTAGES = Spells(25 * MINUTE, 2.9, 14 * DAY, 0.09)
+OUTAGES = Spells(25 * MINUTE, 2.9, 90 * SECOND, 14 * DAY, 0.09)
 # the same network: out of contact 6.5 % of the time with very long spells; here somewhat fewer and shorter
-OFFLINE = Spells(45 * MINUTE, 1.6, 7 * DAY, 0.02)
+OFFLINE = Spells(45 * MINUTE, 1.6, 90 * SECOND, 7 * DAY, 0.02)
 
 SESSIONS_PER_DAY = 1.5
 ZERO_ENERGY_SHARE = 0.05
