@@ -139,6 +139,24 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
     return True
 
 
+def known_ids(connection: Connection, resource: str, set_aside: Sequence[SetAside]) -> dict[str, set[str]]:
+    """By table, the ids that a sweep cannot call missing, because a row that it set aside may be theirs.
+
+    A charger that could not be read keeps its connectors; a row without a readable id keeps everything.
+    """
+    if not set_aside:
+        return {}
+    keys = {row.key for row in set_aside}
+    kept: dict[str, set[str]] = {}
+    for table in SWEPT[resource]:
+        statement = sa.select(table.c.id)
+        if None not in keys:
+            own = table.c.id.in_(keys)
+            statement = statement.where(sa.or_(own, table.c.charger_id.in_(keys)) if table is CONNECTOR else own)
+        kept[table.name] = set(connection.execute(statement).scalars())
+    return kept
+
+
 SWEPT: dict[str, tuple[Table, ...]] = {"locations": (LOCATION,), "chargers": (CHARGER, CONNECTOR), "sessions": ()}
 """The tables whose rows a complete sweep of a resource must show. Sessions do not vanish: they end."""
 

@@ -1,0 +1,196 @@
+"""The command line. Every error that a person can mend is one clear message and a non-zero exit, never a traceback.
+
+Commands import what they need when they run, so that `chargehand --help` answers at once.
+"""
+# ruff: noqa: PLC0415 - see above
+
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+app = typer.Typer(
+    name="chargehand",
+    help="Run EV chargers on EOSVOLT from Slack: slash commands, alerts with rules you write, digests on time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+rules_app = typer.Typer(help="Check rule files.", no_args_is_help=True)
+db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+app.add_typer(db_app, name="db")
+
+RulePaths = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule files or folders.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except Exception as error:
+        message = _mendable(error)
+        if message is None:
+            raise
+        typer.echo(message, err=True)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def replay(
+    data: Annotated[Path, typer.Option(help="A folder with a recording.", metavar="DIR")],
+    rules: Annotated[list[Path], typer.Option(help="Rule files or folders.", metavar="FILE...")],
+    more_rules: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write; standard output by default.")] = None,
+    interval: Annotated[float, typer.Option(help="Simulated seconds between two polls.", min=1)] = 60,
+    until: Annotated[
+        datetime | None, typer.Option(help="Go on to this time (UTC) after the recording's end, or stop before it.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="Keep the state here; thrown away by default.")] = None,
+) -> None:
+    """Replay a recording through poll, record and evaluate; one JSON line a transition and digest."""
+    from sandbox.recordings.folder import open_recording
+
+    loaded = _load_rules([*rules, *(more_rules or [])])
+    recording = open_recording(data)
+    with tempfile.TemporaryDirectory(prefix="chargehand-replay-") as folder:
+        url = database or f"sqlite:///{folder}/replay.db"
+        with _opened(out) as stream:
+            began = time.perf_counter()
+            end = until.replace(tzinfo=until.tzinfo or UTC) if until else None
+            done = asyncio.run(_replay(recording, loaded, url, stream, timedelta(seconds=interval), end))
+    seconds = time.perf_counter() - began
+    typer.echo(
+        f"{done.polls} polls over {done.simulated} in {seconds:.1f} s: "
+        f"{done.transitions} transitions, {done.digests} digests.",
+        err=True,
+    )
+
+
+async def _replay(
+    recording: Any, loaded: Any, url: str, stream: TextIO, interval: timedelta, until: datetime | None
+) -> Any:
+    import httpx
+
+    from bot.jobs import Jobs, PollPlan, run_inline
+    from bot.replay import ReplayClock, replay
+    from eosvolt.client import EosvoltClient
+    from eosvolt.contract import load_contract
+    from eosvolt.tokens import TokenSource
+    from sandbox.api import create_api
+    from sandbox.replay import ReplaySource
+    from storage.engine import Database
+    from storage.migrate import upgrade
+
+    source = ReplaySource(recording)
+    clock = ReplayClock(source.start)
+    transport = httpx.ASGITransport(create_api(source, clock=clock))
+    database = Database(url, durable=False)
+    upgrade(database)
+    token = TokenSource.from_text("sandbox-token")
+    # one attempt: within the recording no time passes between two tries, and the next poll is the next try
+    client = EosvoltClient("http://replay", token, load_contract(), transport=transport, attempts=1, clock=clock)
+    try:
+        async with client:
+            work = Jobs(database, client, PollPlan(interval=interval), run=run_inline)
+            return await replay(source, clock, work, loaded, stream, until=until)
+    finally:
+        database.close()
+
+
+@rules_app.command("check")
+def rules_check(paths: RulePaths) -> None:
+    """Say whether rule files are right; all that is wrong with them at once, with the column and the nearest word."""
+    loaded = _load_rules(paths)
+    noun = "rule is" if len(loaded) == 1 else "rules are"
+    typer.echo(f"{len(loaded)} {noun} right: {', '.join(rule.name for rule in loaded)}")
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's tables to this version."""
+    from bot.settings import load_settings
+    from storage.engine import Database
+    from storage.migrate import upgrade
+
+    settings = load_settings()
+    database = Database(settings.database_url)
+    try:
+        before, after = upgrade(database)
+    finally:
+        database.close()
+    told = f"is at {after} already" if before == after else f"went from {before or 'empty'} to {after}"
+    typer.echo(f"{database.engine.url.render_as_string(hide_password=True)} {told}.")
+
+
+@app.command()
+def sandbox(
+    fleet: Annotated[int | None, typer.Option(help="A living fleet of N chargers.", metavar="N", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 1,
+    replay: Annotated[Path | None, typer.Option(help="Replay a recording instead.", metavar="DIR")] = None,
+    speed: Annotated[float, typer.Option(help="Simulated seconds a second.", min=0)] = 1,
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=0, max=65535)] = 8081,
+) -> None:
+    """Serve a stand-in for the EOSVOLT API on this machine; no account needed."""
+    if (fleet is None) == (replay is None):
+        raise typer.BadParameter("give one of --fleet N and --replay DIR")
+    from sandbox.serve import serve_sandbox
+
+    asyncio.run(serve_sandbox(fleet=fleet, seed=seed, recording=replay, speed=speed, port=port, say=typer.echo))
+
+
+@app.command()
+def doctor() -> None:
+    """Check the settings, the EOSVOLT API and the database; each failure with its mend."""
+    from bot.doctor import examine, report
+    from bot.settings import load_settings
+
+    findings = asyncio.run(examine(load_settings()))
+    typer.echo(report(findings))
+    if any(finding.failed for finding in findings):
+        raise typer.Exit(1)
+
+
+def _load_rules(paths: list[Path]) -> Any:
+    from rules.document import load_rules
+
+    return load_rules(paths)
+
+
+def _opened(out: Path | None) -> Any:
+    return nullcontext(sys.stdout) if out is None else out.open("w", encoding="utf-8")
+
+
+def _mendable(error: Exception) -> str | None:
+    """The message of an error that a person can mend; None for one that is ours."""
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    from bot.settings import SettingsError
+    from eosvolt.contract import ContractError
+    from eosvolt.errors import EosvoltError, TokenUnusable
+    from rules.errors import RuleErrors
+    from sandbox.recordings.recording import RecordingError
+    from sandbox.server import PortInUseError
+
+    mendable = (SettingsError, ContractError, EosvoltError, TokenUnusable, RuleErrors, RecordingError, PortInUseError)
+    if isinstance(error, mendable):
+        return str(error)
+    if isinstance(error, OperationalError | ArgumentError | NoSuchModuleError):
+        return f"The database cannot be used: {_database_reason(error)}. Check DATABASE_URL."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return None
+
+
+def _database_reason(error: Exception) -> str:
+    original = getattr(error, "orig", None)
+    return str(original or error).strip().splitlines()[0].rstrip(".")

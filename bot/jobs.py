@@ -1,0 +1,202 @@
+"""The jobs: what the service does every minute, each a function of `now`.
+
+Network first, then the database: no call is made inside a transaction. A job that is killed anywhere is simply run
+again. Nothing here schedules: the ticker in `bot.app`, the replay and the tests all call these same functions.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from eosvolt.client import EosvoltClient
+from eosvolt.models import ChargerReading, Fetched
+from notify.alerts import enqueue_alert_messages
+from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from rules.document import Rule
+from rules.evaluate import evaluate_rule, is_fresh, rules_to_evaluate
+from rules.lifecycle import Transition
+from rules.store import RulesInForce, load_rules, sync_rules
+from storage.engine import Database
+from storage.polls import PollState, finish_bad_poll, finish_good_poll, known_ids, poll_states, record_set_aside
+from storage.record import Observation, record_readings, slices
+
+log = structlog.get_logger()
+
+RESOURCES = ("locations", "chargers", "sessions")
+BACKFILL = timedelta(days=35)
+"""How far back the first poll of sessions reads: digests compare with the same weekday of weeks before."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollPlan:
+    """How often what is polled. `overlap` is how far an incremental poll reaches back behind the last good one."""
+
+    interval: timedelta = timedelta(seconds=60)
+    sweep_every: timedelta = timedelta(hours=1)
+    locations_every: timedelta = timedelta(minutes=15)
+    overlap: timedelta = timedelta(minutes=2)
+    tag_key: bytes | None = None
+    plain_tags: bool = False
+
+    def interval_of(self, resource: str) -> timedelta:
+        """The time between two polls of a resource, by which gaps in it are told."""
+        return max(self.interval, self.locations_every) if resource == "locations" else self.interval
+
+
+@dataclass(slots=True)
+class Jobs:
+    """What the jobs work with. `run` runs a function that uses the database: in a thread, or at once in a replay."""
+
+    database: Database
+    client: EosvoltClient
+    plan: PollPlan = field(default_factory=PollPlan)
+    default_zone: str = "UTC"
+    alert_channel: str | None = None
+    rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
+    run: Callable[..., Awaitable[Any]] = asyncio.to_thread
+
+    def channels(self) -> Mapping[str, Sequence[str]]:
+        """Where each rule speaks: its own channels, else the alert channel."""
+        fallback = (self.alert_channel,) if self.alert_channel else ()
+        return {name: rule.notify or fallback for name, rule in self.rules.documents.items()}
+
+
+async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a function here and now, where nobody else waits for the event loop (replay, backtests)."""
+    return function(*arguments)
+
+
+def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime) -> list[Transition]:
+    """Make these the rules in force; the alerts of a rule that is gone end, and their messages say so."""
+    with jobs.database.write() as connection:
+        before = {**load_rules(connection).documents}
+        transitions = sync_rules(connection, rules, now)
+        jobs.rules = load_rules(connection)
+        fallback = (jobs.alert_channel,) if jobs.alert_channel else ()
+        channels = {name: rule.notify or fallback for name, rule in before.items()}
+        enqueue_alert_messages(connection, transitions, channels=channels, now=now)
+    return transitions
+
+
+async def poll(jobs: Jobs, now: datetime) -> None:
+    """Poll every resource that is due at `now` and record what it said.
+
+    1. Read how far each resource is.
+    2. Fetch it: a full sweep when one is due, else what changed since the last good poll.
+    3. Record the answer in slices; the last one says whether the poll was good.
+    """
+    states: dict[str, PollState] = await jobs.run(_poll_states, jobs.database)
+    for resource in RESOURCES:
+        state = states.get(resource)
+        if not _is_due(jobs.plan, resource, state, now):
+            continue
+        sweep = _is_sweep(jobs.plan, resource, state, now)
+        fetched = await _fetch(jobs, resource, state, now, sweep=sweep)
+        if fetched.error is not None:
+            log.warning("poll failed", resource=resource, error=str(fetched.error), rows=len(fetched.rows))
+        await jobs.run(partial(record_poll, jobs, resource, fetched, now, state=state, sweep=sweep))
+
+
+def evaluate(jobs: Jobs, now: datetime) -> list[Transition]:
+    """Evaluate, at the `now` of a poll, every rule whose resources are fresh and for which something may move.
+
+    One transaction a rule: its transitions and the messages that tell them are written together.
+    """
+    with jobs.database.read() as connection:
+        polls = poll_states(connection)
+        fresh = [rule for rule in jobs.rules.alerts if is_fresh(rule, polls)]
+        due = rules_to_evaluate(connection, fresh, now) if fresh else []
+    channels = jobs.channels() if due else {}
+    transitions: list[Transition] = []
+    for rule in due:
+        with jobs.database.write() as connection:
+            moved = evaluate_rule(connection, rule, now)
+            enqueue_alert_messages(connection, moved, channels=channels, now=now)
+        transitions += moved
+    return transitions
+
+
+def enqueue_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
+    """Enqueue the digests that are due at `now`; each slot once."""
+    if not jobs.rules.digests:
+        return []
+    with jobs.database.write() as connection:
+        return enqueue_due_digests(
+            connection, jobs.rules.digests, now, default_zone=jobs.default_zone, channels=jobs.channels()
+        )
+
+
+def correct_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
+    """Edit the digests of the last two days whose sessions came late or were corrected."""
+    if not jobs.rules.digests:
+        return []
+    with jobs.database.write() as connection:
+        return refresh_digests(
+            connection, jobs.rules.digests, now, default_zone=jobs.default_zone, channels=jobs.channels()
+        )
+
+
+def record_poll(
+    jobs: Jobs, resource: str, fetched: Fetched[Any], now: datetime, *, state: PollState | None, sweep: bool
+) -> None:
+    """Record one answer in slices; good or bad, what it brought is kept."""
+    floor = state.good_at if state else None
+    observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
+    *early, last = list(slices(fetched.rows)) or [()]
+    for rows in early:
+        with jobs.database.write() as connection:
+            record_readings(connection, rows, observation)
+    with jobs.database.write() as connection:
+        record_readings(connection, last, observation)
+        record_set_aside(connection, fetched.set_aside, now)
+        if not fetched.complete:
+            finish_bad_poll(connection, resource, now, str(fetched.error))
+            return
+        seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if sweep else None
+        finish_good_poll(connection, resource, now, jobs.plan.interval_of(resource), seen=seen)
+
+
+def _poll_states(database: Database) -> dict[str, PollState]:
+    with database.read() as connection:
+        return poll_states(connection)
+
+
+def _is_due(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
+    if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
+        return True
+    return now - state.good_at >= plan.locations_every
+
+
+def _is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
+    if resource == "locations" or state is None or state.good_at is None:
+        return True
+    if resource == "sessions":
+        return False
+    return state.swept_at is None or now - state.swept_at >= plan.sweep_every
+
+
+async def _fetch(jobs: Jobs, resource: str, state: PollState | None, now: datetime, *, sweep: bool) -> Fetched[Any]:
+    if resource == "locations":
+        return await jobs.client.fetch_locations()
+    since = None if sweep or state is None or state.good_at is None else state.good_at - jobs.plan.overlap
+    if resource == "chargers":
+        return await jobs.client.fetch_chargers(updated_since=since)
+    if since is None:
+        return await jobs.client.fetch_sessions(started_from=now - BACKFILL)
+    return await jobs.client.fetch_sessions(updated_since=since)
+
+
+def _seen(fetched: Fetched[Any], known: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    seen = {table: set(ids) for table, ids in known.items()}
+    for reading in fetched.rows:
+        if isinstance(reading, ChargerReading):
+            seen.setdefault("charger", set()).add(reading.id)
+            seen.setdefault("connector", set()).update(connector.id for connector in reading.connectors)
+        else:
+            seen.setdefault("location", set()).add(reading.id)
+    return seen

@@ -1,0 +1,188 @@
+"""Settings from the environment or `.env`, each secret also as a file, each missing one named with its mend.
+
+Nothing here connects to anything. Secrets are held as SecretStr and never printed.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from eosvolt.contract import Contract, load_contract
+from eosvolt.tokens import TokenSource
+
+
+class SettingsError(Exception):
+    """What is missing or wrong in the settings, with what it is for and where to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a setting is for, and where to get its value."""
+
+    what: str
+    where: str
+
+
+PURPOSES = {
+    "EOSVOLT_BASE_URL": Purpose(
+        "the address of the EOSVOLT API",
+        "https://api.eosvolt.com/ (production), https://api-staging.eosvolt.com/ (staging), "
+        "or the address that `chargehand sandbox` prints",
+    ),
+    "EOSVOLT_TOKEN": Purpose(
+        "the API token of your EOSVOLT account",
+        "EOSVOLT's admin portal, or `sandbox-token` for `chargehand sandbox`; EOSVOLT_TOKEN_FILE may name a file "
+        "that holds it",
+    ),
+    "SLACK_BOT_TOKEN": Purpose(
+        "the bot's token (xoxb-...)",
+        "api.slack.com/apps, your app, OAuth & Permissions, after installing the app that `chargehand manifest` "
+        "describes",
+    ),
+    "SLACK_APP_TOKEN": Purpose(
+        "the app-level token (xapp-...) for Socket Mode",
+        "api.slack.com/apps, your app, Basic Information, App-Level Tokens, scope connections:write",
+    ),
+    "SLACK_SIGNING_SECRET": Purpose(
+        "the secret that proves that a request comes from Slack, for HTTP mode",
+        "api.slack.com/apps, your app, Basic Information, App Credentials",
+    ),
+    "PORT": Purpose("the port to listen on in HTTP mode and for health checks", "choose a free one, such as 3000"),
+    "SLACK_API_URL": Purpose("the address of Slack's Web API", "leave it out: Slack's own is the default"),
+    "DATABASE_URL": Purpose("where state is kept", "sqlite:///chargehand.db, or postgresql://user@host/name"),
+    "CHARGEHAND_RULES": Purpose("the rule files or folders, separated by commas", "for example rules/library"),
+    "CHARGEHAND_TIMEZONE": Purpose("the time zone where a location names none", "an IANA name: Europe/Copenhagen"),
+    "CHARGEHAND_POLL_INTERVAL": Purpose("the seconds between two polls", "60 suits most accounts"),
+    "CHARGEHAND_ADMINS": Purpose("who may change prices, rules and roles", "Slack user ids, separated by commas"),
+    "CHARGEHAND_ALERT_CHANNEL": Purpose("where a rule without `notify` speaks", "a channel, such as #ev-alerts"),
+    "CHARGEHAND_CONTRACT": Purpose(
+        "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
+    ),
+    "CHARGEHAND_ID_TAG_KEY": Purpose(
+        "the key of the hashes that id tags are stored as; without it they are not stored", "any long random text"
+    ),
+    "CHARGEHAND_PLAIN_ID_TAGS": Purpose("store id tags as they are", "true, where your privacy rules allow it"),
+    "LOG_FORMAT": Purpose("how logs are written", "json for machines, console for people"),
+}
+"""Every setting; docs/settings.md is made from this."""
+
+SECRETS = ("EOSVOLT_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "CHARGEHAND_ID_TAG_KEY")
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything that the environment says. Each secret `X` may be given as `X_FILE`, the path of a file with it."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
+    )
+
+    eosvolt_base_url: str | None = None
+    eosvolt_token: SecretStr | None = None
+    eosvolt_token_file: Path | None = None
+    slack_bot_token: SecretStr | None = None
+    slack_bot_token_file: Path | None = None
+    slack_app_token: SecretStr | None = None
+    slack_app_token_file: Path | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_signing_secret_file: Path | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    port: int | None = Field(default=None, ge=0, le=65535)
+    database_url: str = "sqlite:///chargehand.db"
+    chargehand_rules: Words = ()
+    chargehand_timezone: str = "UTC"
+    chargehand_poll_interval: float = Field(default=60, ge=1, le=3600)
+    chargehand_admins: Words = ()
+    chargehand_alert_channel: str | None = None
+    chargehand_contract: Path | None = None
+    chargehand_id_tag_key: SecretStr | None = None
+    chargehand_id_tag_key_file: Path | None = None
+    chargehand_plain_id_tags: bool = False
+    log_format: str = Field(default="console", pattern="^(json|console)$")
+
+    @field_validator("chargehand_rules", "chargehand_admins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("chargehand_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError):
+            raise ValueError("no such time zone; IANA names look like Europe/Copenhagen") from None
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in (secret.lower() for secret in SECRETS):
+            path = values.get(f"{name}_file")
+            if not path or values.get(name):
+                continue
+            try:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not text"
+                raise ValueError(f"{name.upper()}_FILE: {path} cannot be read: {reason}") from None
+        return values
+
+    @cached_property
+    def poll_interval(self) -> timedelta:
+        return timedelta(seconds=self.chargehand_poll_interval)
+
+    def contract(self) -> Contract:
+        """The API contract with its override; raises ContractError."""
+        return load_contract(self.chargehand_contract)
+
+    def token_source(self) -> TokenSource:
+        """EOSVOLT's token, from its file where one is named: a file is read again when the token is refused."""
+        if self.eosvolt_token_file is not None:
+            return TokenSource.from_file(self.eosvolt_token_file)
+        self.require("EOSVOLT_TOKEN")
+        assert self.eosvolt_token is not None  # noqa: S101 - required above
+        return TokenSource.from_text(self.eosvolt_token.get_secret_value())
+
+    def require(self, *names: str) -> None:
+        """Raise SettingsError that tells of each of these settings that is missing what it is for, where to get it."""
+        missing = [name for name in names if getattr(self, name.lower()) is None]
+        if missing:
+            raise SettingsError("\n".join(missing_setting(name) for name in missing))
+
+    def secret(self, name: str) -> str:
+        """The text of a secret setting; raises SettingsError where it is missing."""
+        self.require(name)
+        value = getattr(self, name.lower())
+        return str(value.get_secret_value())
+
+
+def missing_setting(name: str) -> str:
+    """The sentence for a setting that is missing."""
+    purpose = PURPOSES[name]
+    return f"{name} is missing: {purpose.what}. Get it from: {purpose.where}. Set it in the environment or in .env."
+
+
+def load_settings() -> Settings:
+    """The settings as the environment and `.env` give them; raises SettingsError with one line for each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_wrong_setting(item) for item in error.errors())) from None
+
+
+def _wrong_setting(item: Any) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    name = str(item["loc"][0]).upper()
+    purpose = PURPOSES.get(name.removesuffix("_FILE"))
+    hint = f" ({purpose.what}; {purpose.where})" if purpose else ""
+    return f"{name}: {message}{hint}"
