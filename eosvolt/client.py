@@ -7,7 +7,7 @@ command is repeated except after a 401, when it provably did not run; no redirec
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +28,13 @@ from eosvolt.tokens import TokenSource
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json"}
+
+_FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
+    "started_from": lambda row, moment: row.started_at >= moment,
+    "started_to": lambda row, moment: row.started_at < moment,
+    "status": lambda row, status: row.status == status,
+    "connector_id": lambda row, connector_id: row.connector_id == connector_id,
+}
 
 
 def _utc_now() -> datetime:
@@ -107,11 +114,19 @@ class EosvoltClient:
         status: str | None = None,
         connector_id: str | None = None,
     ) -> Fetched[SessionReading]:
-        """Fetch charging sessions by aware times, by one of SESSION_STATUSES and by connector; all filters hold."""
-        words = {"updated_since": updated_since, "started_from": started_from, "started_to": started_to}
-        return await self._fetch_list(
-            "sessions", self._reader.session, {**words, "status": status, "connector_id": connector_id}
-        )
+        """Fetch charging sessions by aware times, by one of SESSION_STATUSES and by connector; all filters hold.
+
+        A session belongs to [started_from, started_to). What the account cannot filter by is filtered here, except
+        `updated_since`, which then costs calls and changes nothing.
+        """
+        words = {"started_from": started_from, "started_to": started_to, "status": status, "connector_id": connector_id}
+        given = {word: value for word, value in words.items() if value is not None}
+        fetched = await self._fetch_list("sessions", self._reader.session, {"updated_since": updated_since, **given})
+        here = [word for word in given if not self._contract.routes["sessions"].params[word]]
+        if not here:
+            return fetched
+        rows = tuple(row for row in fetched.rows if all(_FILTERS[word](row, given[word]) for word in here))
+        return replace(fetched, rows=rows)
 
     async def fetch_session(self, session_id: str) -> SessionReading:
         """Fetch one charging session; raises EosvoltError."""
@@ -281,11 +296,12 @@ class EosvoltClient:
             if self._pause:
                 await self._keep_pace()
             try:
-                response, body = await self._transfer(call)
+                async with asyncio.timeout(self._contract.limits.longest_answer_seconds):
+                    response, body = await self._transfer(call)
             except _BEFORE_SENDING as error:
                 kind = Timeout if isinstance(error, httpx.TimeoutException) else Unreachable
                 raise kind(self._reason(error), request=call.request, did_not_run=True) from None
-            except httpx.TimeoutException as error:
+            except (httpx.TimeoutException, TimeoutError) as error:
                 raise Timeout(self._reason(error), request=call.request) from None
             except httpx.DecodingError as error:
                 raise MalformedAnswer(self._reason(error), request=call.request) from None

@@ -109,6 +109,7 @@ class Limits:
 
     calls_per_second: float
     longest_retry_wait_seconds: float
+    longest_answer_seconds: float
     most_pages: int
     most_answer_bytes: int
 
@@ -255,6 +256,7 @@ def _build(tables: dict[str, Any], file: str, source: str) -> Contract:
         limits=Limits(
             calls_per_second=limits.number("calls_per_second", 0),
             longest_retry_wait_seconds=limits.number("longest_retry_wait_seconds", 0),
+            longest_answer_seconds=limits.number("longest_answer_seconds", 0.001),
             most_pages=limits.whole("most_pages", 1),
             most_answer_bytes=limits.whole("most_answer_bytes", 1),
         ),

@@ -222,8 +222,16 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
     return translated
 
 
+def as_json(value: Any) -> str:
+    """Return the JSON of anything that came in an answer, however deep it is nested."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return json.dumps("nested too deeply to show")
+
+
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = as_json(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 

@@ -4,12 +4,11 @@ A bad connector does not take its charger with it, nor a bad charger the other o
 token nor an id tag.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from eosvolt.contract import Contract
-from eosvolt.mapping import RowMapper, RowUnreadable
+from eosvolt.mapping import RowMapper, RowUnreadable, as_json
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading, SetAside
 
 _LONGEST_ROW = 20_000
@@ -52,9 +51,9 @@ class Reader:
     def set_aside(self, resource: str, row: Any, reason: str) -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""
         mapper = self.mappers[resource]
-        row_json = json.dumps(self._without_id_tag(row) if resource == "session" else row, default=str)
+        row_json = as_json(self._without_id_tag(row) if resource == "session" else row)
         if len(row_json) > _LONGEST_ROW:
-            row_json = json.dumps(row_json[:_LONGEST_ROW])
+            row_json = as_json(row_json[:_LONGEST_ROW])
         return SetAside(resource, mapper.key_of(row), self._redacted(reason), self._redacted(row_json))
 
     def _connectors(self, charger_id: str, rows: list[Any], aside: list[SetAside]) -> tuple[ConnectorReading, ...]:

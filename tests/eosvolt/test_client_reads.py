@@ -277,6 +277,36 @@ async def test_no_more_calls_run_at_once_than_allowed() -> None:
     assert most == 2
 
 
+async def test_filters_that_the_account_does_not_have_hold_all_the_same(tmp_path: Path) -> None:
+    contract = '[routes.sessions.params]\nstarted_from = ""\nstarted_to = ""\nstatus = ""\nconnector_id = ""\n'
+    rows = [
+        session("asked for"),
+        session("too early", startedAt="2026-03-01T09:59:59Z"),
+        session("too late", startedAt="2026-03-01T11:00:00Z"),
+        session("over", status="Completed"),
+        session("elsewhere", connectorId="9"),
+    ]
+    wire = Wire(ok({"data": rows, "total": 5}))
+    async with client_of(wire, contract, tmp_path=tmp_path) as client:
+        fetched = await client.fetch_sessions(None, NOW, NOW + timedelta(hours=1), "Active", "242.2.1")
+    assert ([row.id for row in fetched.rows], fetched.complete) == (["asked for"], True)
+    assert wire.queries == [{"page": "1", "limit": "100"}]
+
+
+async def test_an_answer_that_never_ends_is_a_time_out(tmp_path: Path) -> None:
+    class Silent(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _request: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets the event")
+
+    wire = Wire(ok([]))
+    wire.transport = Silent()  # type: ignore[assignment]
+    async with client_of(wire, "[limits]\nlongest_answer_seconds = 0.001\n", tmp_path=tmp_path) as client:
+        error = (await client.fetch_sessions()).error
+    assert isinstance(error, errors.Timeout)
+    assert not error.did_not_run
+
+
 async def test_the_contracts_pace_is_kept(waits: list[float], tmp_path: Path) -> None:
     wire = Wire(ok([]))
     async with client_of(wire, "[limits]\ncalls_per_second = 4.0\n", tmp_path=tmp_path) as client:
