@@ -311,9 +311,10 @@ def _member(row: Row[Any], now: datetime) -> Member:
         "network",
     )
     thing_id = getattr(row, f"{thing}_id") if thing != "network" else row.subject
-    name = row.location_name if thing == "location" else row.charger_name
-    open_ = row.state == State.FIRING
     evidence: Mapping[str, Any] = row.evidence or {}
+    location_name = row.location_name or evidence.get("location_name")
+    name = location_name if thing == "location" else row.charger_name or evidence.get("charger_name")
+    open_ = row.state == State.FIRING
     status = _status(row)
     held = None
     if open_ and row.held_since is not None:
@@ -324,7 +325,7 @@ def _member(row: Row[Any], now: datetime) -> Member:
         thing=thing,
         thing_id=thing_id,
         name=name or None,
-        location_name=row.location_name or row.location_id,
+        location_name=location_name or row.location_id,
         status=status,
         error_code=_code(evidence.get("error_code")),
         vendor_error_code=_code(evidence.get("vendor_error_code")),

@@ -1,0 +1,305 @@
+"""The words and blocks of every message: exact goldens, hostile names, and Slack's limits on all of them."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from slack_sdk.models.blocks import Block
+
+from notify.alerts import acknowledge_incident, enqueue_alert_messages
+from notify.digests import session_digest
+from notify.limits import check_message
+from notify.message import SlackMessage
+from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, enqueue_message, insert_items, new_item
+from notify.render import render_message, render_or_fallback
+from storage import tables
+from storage.engine import Database
+from tests.notify.records import (
+    HOSTILE,
+    MINUTE,
+    T0,
+    fired,
+    insert_alert,
+    insert_connector,
+    insert_incident,
+    insert_location,
+    insert_poll,
+    insert_rule,
+    insert_session,
+    one_alert,
+    resolve_incident,
+    table,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = T0 + 40 * MINUTE
+
+
+def enqueue_card(connection: sa.Connection, now: Any = NOW, channels: tuple[str, ...] = ("C1",)) -> None:
+    enqueue_alert_messages(connection, [fired()], channels={"faulted": channels}, now=now)
+
+
+def render(connection: sa.Connection, kind: str = ALERT_CARD, now: Any = NOW) -> SlackMessage:
+    item = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == kind).order_by(OUTBOX.c.natural_key)).first()
+    assert item is not None
+    message = render_message(connection, item, now)
+    check(message)
+    return message
+
+
+def check(message: SlackMessage) -> None:
+    """Our own limits, then the SDK's own models, which raise on what they do not like."""
+    assert check_message(message) == []
+    for block in message.blocks:
+        parsed = Block.parse(block)
+        assert parsed is not None
+        parsed.validate_json()
+
+
+def compare_with_golden(name: str, message: SlackMessage) -> None:
+    shown = {"text": message.text, "blocks": message.blocks}
+    assert shown == json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def add_reply(connection: sa.Connection, **facts: Any) -> None:
+    """A reply in the thread of the one card, which stands in C1 at 1.0."""
+    connection.execute(sa.update(OUTBOX).values(message_channel="C1", message_ts="1.0", shown_version=1))
+    card_id = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.kind == ALERT_CARD)).scalar_one()
+    told = {"fired": [], "resolved": [], "full_resolve": False, **facts}
+    place = {"thread_of": card_id, "incident_id": 1, "broadcast": True, "rule_id": "faulted"}
+    insert_items(connection, [new_item("r", ALERT_REPLY, "C1", due_at=NOW, now=NOW, facts=told, **place)])
+
+
+def test_a_firing_card_says_what_where_since_when_and_with_which_code(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        compare_with_golden("alert_firing", render(connection))
+
+
+def test_an_acknowledged_card_says_by_whom_and_has_no_button(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        acknowledge_incident(connection, 1, "U0ANNA", NOW)
+        compare_with_golden("alert_acknowledged", render(connection))
+
+
+def test_a_resolved_card_keeps_the_duration_and_the_first_code(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        resolve_incident(connection, T0 + 134 * MINUTE)
+        compare_with_golden("alert_resolved", render(connection))
+
+
+def test_a_digest_stands_against_the_same_weekday_a_week_before(database: Database) -> None:
+    with database.write() as connection:
+        insert_location(connection)
+        insert_connector(connection)
+        insert_poll(connection, T0)
+        for number, days, kwh in ((1, 1, 10.0), (2, 1, 0.05), (3, 8, 8.0)):
+            insert_session(connection, f"s{number}", T0 - timedelta(days=days), energy_kwh=kwh)
+        facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
+        enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
+        compare_with_golden("digest_sessions", render(connection, "digest"))
+
+
+def test_a_held_alert_says_since_when_and_what_was_last_known(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        charger, alert = table(tables.Charger), table(tables.Alert)
+        connection.execute(sa.update(charger).values(online=False))
+        connection.execute(sa.update(alert).values(held_since=NOW))
+        enqueue_card(connection)
+        body = json.dumps(render(connection).blocks)
+    assert "on hold: offline since <!date^" in body
+    assert "2026-03-02 10:05 UTC>, last known `Faulted`" in body
+
+
+def test_a_removed_thing_is_never_said_to_have_recovered(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        resolve_incident(connection, NOW, because="removed")
+        message = render(connection)
+    assert message.blocks[0]["text"]["text"].startswith("\N{MEDIUM WHITE CIRCLE} Ended")
+    assert "No longer reported by EOSVOLT; whether it recovered is not known" in json.dumps(message.blocks)
+    assert "Recovered" not in json.dumps(message.blocks)
+    assert "esolved" not in json.dumps(message.blocks) + message.text
+
+
+def test_a_card_with_many_members_lists_ten_and_counts_the_rest(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        for number in range(2, 25):
+            insert_connector(connection, f"c{number}")
+            insert_alert(connection, number)
+        enqueue_card(connection)
+        message = render(connection)
+    lines = [line for block in message.blocks if "text" in block for line in block["text"]["text"].split("\n")]
+    assert sum(line.startswith("\N{BULLET}") for line in lines) == 10
+    assert lines[-1] == "and 14 more"
+
+
+def test_a_reply_names_the_new_members_in_the_thread_and_to_the_channel(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        insert_connector(connection, "c2")
+        insert_alert(connection, 2)
+        enqueue_card(connection)
+        add_reply(connection, fired=[2])
+        message = render(connection, ALERT_REPLY)
+    assert (message.channel, message.thread_ts, message.reply_broadcast) == ("C1", "1.0", True)
+    body = "\n".join(block["text"]["text"] for block in message.blocks)
+    assert "*1 more*" in body
+    assert "`c2`" in body
+    assert "`c1`" not in body
+
+
+def test_a_reply_at_the_end_says_how_long_it_lasted(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        resolve_incident(connection, T0 + 134 * MINUTE)
+        add_reply(connection, full_resolve=True, resolved=[1])
+        message = render(connection, ALERT_REPLY)
+    assert message.text == "\N{WHITE HEAVY CHECK MARK} `faulted` at `Location l1` is resolved after 2 h 14 min"
+
+
+def test_a_reply_whose_card_stands_nowhere_is_refused(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        add_reply(connection, fired=[1])
+        connection.execute(sa.update(OUTBOX).values(message_ts=None))
+        with pytest.raises(LookupError, match="stands nowhere yet"):
+            render(connection, ALERT_REPLY)
+
+
+def test_a_moved_message_explains_itself(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        facts = {"moved_from": "C0GONE", "moved_because": "channel_not_found", "may_repeat": True}
+        connection.execute(sa.update(OUTBOX).values(facts=facts))
+        context = json.dumps(render(connection).blocks)
+    assert "Meant for <#C0GONE>, which did not take it: `channel_not_found`." in context
+    assert "This may repeat an earlier message." in context
+
+
+def test_the_metadata_names_the_outbox_row_and_its_version(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        item = connection.execute(sa.select(OUTBOX)).one()
+        message = render(connection)
+    assert message.metadata["event_payload"] == {"item": item.id, "version": 1}
+    button = message.blocks[-1]["elements"][0]
+    assert (button["action_id"], json.loads(button["value"])) == (
+        "acknowledge_incident",
+        {"incident": 1, "version": 1},
+    )
+
+
+def hostile_fleet(connection: sa.Connection, name: str) -> None:
+    """Everything that comes from outside says `name`: places, things, codes, people, channels."""
+    insert_location(connection, name=name, address=name)
+    insert_rule(connection, name=name, description=name)
+    insert_incident(connection)
+    for number in range(1, 13):
+        things = {"charger_name": name, "status": None, "status_raw": name}
+        insert_connector(connection, f"c{number}", **things, online=number % 2 == 0)
+        evidence = {"error_code": name, "vendor_error_code": name, "status": name}
+        held = {"held_since": NOW} if number % 3 else {}
+        insert_alert(connection, number, evidence=evidence, subject=f"{number}{name}", **held)
+    acknowledged = {"acknowledged_by": name, "acknowledged_at": NOW}
+    alert = table(tables.Alert)
+    connection.execute(sa.update(alert).where(alert.c.id == 1).values(**acknowledged))
+    insert_poll(connection, T0)
+    for number in range(6):
+        insert_session(connection, f"s{number}", T0 - timedelta(days=1), connector_id=f"{number}{name}", currency=name)
+
+
+def without_nul(name: str, database: Database) -> str:
+    # PostgreSQL stores no NUL in text
+    return name.replace("\x00", "") if database.engine.dialect.name == "postgresql" else name
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_an_alert_message(database: Database, name: str) -> None:
+    name = without_nul(name, database)
+    with database.write() as connection:
+        hostile_fleet(connection, name)
+        enqueue_card(connection)
+        connection.execute(sa.update(OUTBOX).values(facts={"moved_from": name, "moved_because": name}))
+        add_reply(connection, fired=list(range(1, 13)))
+        messages = [render(connection), render(connection, ALERT_REPLY)]
+        reply = {"fired": [2, 3], "resolved": [], "full_resolve": True, "moved_from": name, "moved_because": name}
+        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.kind == ALERT_REPLY).values(facts=reply))
+        for because in ("recovered", "removed", "rule changed"):
+            resolve_incident(connection, NOW, because=because)
+            messages += [render(connection), render(connection, ALERT_REPLY)]
+    for message in messages:
+        assert_harmless(message, name)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_digest_or_a_notice(database: Database, name: str) -> None:
+    name = without_nul(name, database)
+    with database.write() as connection:
+        hostile_fleet(connection, name)
+        facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
+        enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
+        said = {"title": name, "text": name}
+        enqueue_message(connection, natural_key="n", kind="notice", channel="C1", facts=said, now=T0)
+        for kind in ("digest", "notice") if name.strip() else ("digest",):
+            assert_harmless(render(connection, kind), name)
+
+
+def assert_harmless(message: SlackMessage, name: str) -> None:
+    """No markup of the name's own survives in mrkdwn: no mention, no link, no code span that it opened or closed."""
+    for text in mrkdwn_of(message):
+        assert text.count("`") % 2 == 0
+        outside = "".join(text.split("`")[::2])
+        for mark in ("channel>", "evil.example", "U0AAAA", ":tada:", "&lt;", "{{", "\u05e9", "xxx"):
+            assert mark not in outside
+        assert "<!channel" not in text
+        assert "<@U0AAAA" not in text
+        assert "\u202e" not in text
+        assert "&#34;" not in text.replace("&amp;#34;", "")
+    assert "\u202e" not in json.dumps(message.blocks, ensure_ascii=False)
+    if name.startswith("&<>"):
+        assert any("&amp;&lt;&gt;\"'&amp;lt;&amp;#34;" in text for text in mrkdwn_of(message))
+
+
+def mrkdwn_of(message: SlackMessage) -> list[str]:
+    found = [message.text]
+    for block in message.blocks:
+        texts = [block["text"]] if "text" in block else []
+        texts += [element for element in block.get("elements", []) if "text" in element]
+        found += [text["text"] for text in texts if text.get("type") == "mrkdwn"]
+    return found
+
+
+def test_a_message_that_cannot_be_rendered_is_said_plainly_with_its_error(database: Database) -> None:
+    with database.write() as connection:
+        facts = {"digest": "<!channel>"}
+        enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0, rule_id="daily")
+        item = connection.execute(sa.select(OUTBOX)).one()
+        message, error = render_or_fallback(connection, item, NOW)
+    assert error == "KeyError: 'complete_to'"
+    assert message.text == "digest of `daily`: the message could not be written (`KeyError: 'complete_to'`)"
+    check(message)
+
+
+def test_a_message_that_can_be_rendered_has_no_error(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        item = connection.execute(sa.select(OUTBOX)).one()
+        message, error = render_or_fallback(connection, item, NOW)
+        assert (message, error) == (render(connection), None)
