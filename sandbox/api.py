@@ -257,7 +257,7 @@ class Api:
         length = (b"content-length", str(len(answer.body)).encode())
         headers = [answer.content_type, length, (b"date", self._date[1]), *answer.headers]
         body = b"" if scope["method"] == "HEAD" else answer.body
-        if self.faults.cut_off > 0 and body and _segments(scope)[0] == "v1":
+        if self.faults.cut_off > 0 and body and answer.status == 200 and _segments(scope)[0] == "v1":
             self.faults.cut_off -= 1
             # without a length, so that any server can send it: the client sees JSON that ends too soon
             headers.remove(length)

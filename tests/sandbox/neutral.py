@@ -60,3 +60,12 @@ async def connector(client: httpx.AsyncClient, charger_id: str) -> Any:
     answer = await client.get(f"/v1/chargers/{charger_id}")
     assert answer.status_code == 200, answer.text
     return answer.json()["connectors"][0]
+
+
+def free_connector(source: Source) -> str:
+    """The id of a connector that a driver could use now."""
+    return next(
+        name
+        for name, (charger, plug) in source.world.connectors.items()
+        if plug["status"] == "Available" and charger.fields["online"]
+    )

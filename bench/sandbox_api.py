@@ -1,0 +1,61 @@
+"""What a small call to the stand-in API costs in process, against a bare ASGI application in the same run.
+
+A replay makes tens of thousands of such calls through httpx, so the API itself must be a small part of each. Run as
+`python -m bench.sandbox_api`; prints microseconds a call and the ratio. It measures nothing over the network.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from sandbox.api import create_api
+from sandbox.fleet import FleetSource
+
+CALLS = 3000
+ROUNDS = 5
+HELLO = b'{"data":[],"total":0}'
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def bare(_scope: MutableMapping[str, Any], _receive: Receive, send: Send) -> None:
+    """The least that an ASGI application can do."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(HELLO)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": HELLO})
+
+
+async def seconds_a_call(app: Any, since: datetime) -> float:
+    """Wall seconds of one incremental poll through httpx, the mean of `CALLS`."""
+    transport = httpx.ASGITransport(app)
+    headers = {"Authorization": "Bearer sandbox-token"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as client:
+        begin = time.perf_counter()
+        for _ in range(CALLS):
+            answer = await client.get("/v1/chargers", params={"updatedSince": since.isoformat(), "limit": 200})
+            answer.raise_for_status()
+        return (time.perf_counter() - begin) / CALLS
+
+
+async def main() -> None:
+    now = datetime(2025, 10, 1, 12, tzinfo=UTC)
+    source = FleetSource(1000, 1, now - timedelta(hours=1))
+    api = create_api(source, clock=lambda: now)
+    source.advance_to(now)
+    since = now + timedelta(seconds=1)
+    best = {"bare": float("inf"), "api": float("inf")}
+    for _ in range(ROUNDS):
+        best["bare"] = min(best["bare"], await seconds_a_call(bare, since))
+        best["api"] = min(best["api"], await seconds_a_call(api, since))
+    added = best["api"] - best["bare"]
+    print(f"bare ASGI application   {best['bare'] * 1e6:7.0f} us a call")
+    print(f"stand-in EOSVOLT API    {best['api'] * 1e6:7.0f} us a call, {added * 1e6:.0f} us more")
+    print(f"ratio                   {best['api'] / best['bare']:7.2f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
