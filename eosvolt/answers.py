@@ -99,7 +99,8 @@ class AnswerReader:
             document = _decode_json(text)
             return _storable(document) if _ESCAPED_UNSTORABLE.search(text) else document
         except (ValueError, LookupError, RecursionError) as error:
-            start = body[:80].decode("utf-8", "replace")
+            # Redacted before it is shortened: half a token would no longer be recognised.
+            start = self._redacted(body[:20_000].decode("utf-8", "replace"))[:80]
             reason = "not text" if isinstance(error, UnicodeDecodeError | LookupError) else "not JSON"
             raise MalformedAnswer(
                 self._redacted(f"{reason} but {len(body)} bytes of {kind} that start with {start!r}"),

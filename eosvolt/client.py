@@ -116,8 +116,9 @@ class EosvoltClient:
     ) -> Fetched[SessionReading]:
         """Fetch charging sessions by aware times, by one of SESSION_STATUSES and by connector; all filters hold.
 
-        A session belongs to [started_from, started_to). What the account cannot filter by is filtered here, except
-        `updated_since`, which then costs calls and changes nothing.
+        Accounts differ in whether a window holds what started in it or also what was going on. A filter that the
+        account does not have (an empty name in the contract) is applied here, to [started_from, started_to);
+        `updated_since` alone is not, because more than was asked for does no harm.
         """
         words = {"started_from": started_from, "started_to": started_to, "status": status, "connector_id": connector_id}
         given = {word: value for word, value in words.items() if value is not None}

@@ -30,7 +30,7 @@ _MOST_SHAPES = 200
 
 
 class RowUnreadable(ValueError):  # noqa: N818  a row is unreadable; it is no fault of ours
-    """A row does not fit the contract; the text says which field, and why."""
+    """A row does not fit the contract; the text says which field, and why, with values as long as they came."""
 
 
 class _Remembered(dict[Any, Any]):
@@ -54,7 +54,7 @@ def _text(value: Any) -> str | None:
         return value
     if type(value) is int or type(value) is float:
         return str(value)
-    raise ValueError(f"{_shown(value)} is no text")
+    raise ValueError(f"{as_json(value)} is no text")
 
 
 def _text_or_parts(value: Any) -> str | None:
@@ -66,12 +66,19 @@ def _text_or_parts(value: Any) -> str | None:
     return _text(value)
 
 
+def _id_tag(value: Any) -> str | None:
+    """An id tag names a driver, so that no reason may show it."""
+    if value is None or type(value) in (str, int):
+        return None if value is None else str(value)
+    raise ValueError("is no text")
+
+
 def _id(value: Any) -> str:
     if type(value) is str and value:
         return value
     if type(value) is int:
         return str(value)
-    raise ValueError("is missing" if value is None or value == "" else f"{_shown(value)} is no id")
+    raise ValueError("is missing" if value is None or value == "" else f"{as_json(value)} is no id")
 
 
 def _id_or_none(value: Any) -> str | None:
@@ -81,14 +88,14 @@ def _id_or_none(value: Any) -> str | None:
 def _bool(value: Any) -> bool | None:
     if value is None or value is True or value is False:
         return value
-    raise ValueError(f"{_shown(value)} is neither true nor false")
+    raise ValueError(f"{as_json(value)} is neither true nor false")
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(type(text) is str for text in value):
-        raise ValueError(f"{_shown(value)} is no list of texts")
+        raise ValueError(f"{as_json(value)} is no list of texts")
     return tuple(value)
 
 
@@ -102,10 +109,10 @@ def _number(factor: float) -> Convert:
         if type(value) is str:
             value = float(value)
         elif type(value) is not float and type(value) is not int:
-            raise ValueError(f"{_shown(value)} is no number")
+            raise ValueError(f"{as_json(value)} is no number")
         number = value / divisor * (factor if divisor == 1 else 1)
         if number - number != 0:
-            raise ValueError(f"{_shown(value)} is no finite number")
+            raise ValueError(f"{as_json(value)} is no finite number")
         return float(number)
 
     def as_given(value: Any) -> float | None:
@@ -126,7 +133,7 @@ def _time(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
             if type(value) is str:
                 value = float(value)
             if type(value) is not int and type(value) is not float:
-                raise ValueError(f"{_shown(value)} is no number of {step} since 1970")
+                raise ValueError(f"{as_json(value)} is no number of {step} since 1970")
             return _EPOCH + timedelta(**{step: value})
 
         return from_epoch
@@ -135,7 +142,7 @@ def _time(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
         if value is None or value == "":
             return None
         if type(value) is not str:
-            raise ValueError(f"{_shown(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
+            raise ValueError(f"{as_json(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
         moment = datetime.fromisoformat(value)
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)).astimezone(UTC)
 
@@ -161,7 +168,7 @@ def _rows(value: Any) -> list[Any]:
     if value is None:
         return []
     if type(value) is not list:
-        raise ValueError(f"{_shown(value)} is no list")
+        raise ValueError(f"{as_json(value)} is no list")
     return value
 
 
@@ -170,6 +177,7 @@ _KINDS: dict[str, Convert] = {
     "address": _text_or_parts,
     "support_contact": _text_or_parts,
     "id": _id,
+    "id_tag": _id_tag,
     "online": _bool,
     "labels": _texts,
     "connectors": _rows,
@@ -217,7 +225,7 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
     words = dict(field.values)
 
     def translated(value: Any) -> Any:
-        return convert(words.get(value, value) if isinstance(value, str) else value)
+        return convert(words.get(str(value), value) if type(value) in (str, int) else value)
 
     return translated
 
@@ -228,11 +236,6 @@ def as_json(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=str)
     except RecursionError:
         return json.dumps("nested too deeply to show")
-
-
-def _shown(value: Any) -> str:
-    text = as_json(value)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _reached(path: list[str], convert: Convert) -> Convert:
@@ -288,7 +291,7 @@ class RowMapper:
         Raises RowUnreadable, which names the field in the API's spelling and says why.
         """
         if type(row) is not dict:
-            raise RowUnreadable(f"{_shown(row)} is no object")
+            raise RowUnreadable(f"{as_json(row)} is no object")
         keys = tuple(row)
         try:
             plan, unknown = self._plans.get(keys) or self._plan(keys)
@@ -348,7 +351,7 @@ class RowMapper:
             except ValueError as error:
                 return f"{self.spelled(name, row)}: {error}"
             except (TypeError, OverflowError, RecursionError):
-                return f"{self.spelled(name, row)}: {_shown(row.get(key))} has the wrong type or size"
+                return f"{self.spelled(name, row)}: {as_json(row.get(key))} has the wrong type or size"
         return "the row has a wrong shape"
 
 

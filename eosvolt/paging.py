@@ -136,7 +136,8 @@ class Sweep(Generic[R]):
 
     def record_failure(self, error: EosvoltError) -> None:
         """Take a failed page in: go on behind it where the total says that there is more, else end."""
-        self._error = self._error or error
+        # Its traceback would keep the whole call alive for as long as the answer is.
+        self._error = self._error or error.with_traceback(None)
         self._pages += 1
         self._failures += 1
         self.query = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eosvolt.contract import Contract
+from eosvolt.errors import one_line
 from eosvolt.mapping import RowMapper, RowUnreadable, as_json
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading, SetAside
 
@@ -51,10 +52,11 @@ class Reader:
     def set_aside(self, resource: str, row: Any, reason: str) -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""
         mapper = self.mappers[resource]
-        row_json = as_json(self._without_id_tag(row) if resource == "session" else row)
+        # Secrets are taken out before anything is shortened: half a token would no longer be recognised.
+        row_json = self._redacted(as_json(self._without_id_tag(row) if resource == "session" else row))
         if len(row_json) > _LONGEST_ROW:
             row_json = as_json(row_json[:_LONGEST_ROW])
-        return SetAside(resource, mapper.key_of(row), self._redacted(reason), self._redacted(row_json))
+        return SetAside(resource, mapper.key_of(row), one_line(self._redacted(reason)), row_json)
 
     def _connectors(self, charger_id: str, rows: list[Any], aside: list[SetAside]) -> tuple[ConnectorReading, ...]:
         read, place = self.mappers["connector"].read, self._connector_charger

@@ -159,6 +159,12 @@ def test_units_and_words_come_from_the_contract_file(tmp_path: Path) -> None:
     assert reading.extra == {}
 
 
+def test_numbers_that_stand_for_words_are_translated(tmp_path: Path) -> None:
+    contract = '[fields.connector.status]\nvalues = { 2 = "Charging" }\n[fields.charger.online]\nvalues = { 1 = true }'
+    reading = reader(contract, tmp_path).charger(charger("1", online=1, connectors=[connector("1.1", status=2)]), [])
+    assert (reading.online, reading.connectors[0].status, reading.connectors[0].status_raw) == (True, "Charging", "2")
+
+
 def test_an_alias_that_is_there_is_found_whatever_the_shape_of_the_row() -> None:
     mixed = reader()
     rows: list[dict[str, Any]] = [
