@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from sandbox import actions, control
 from sandbox.actions import Call, Export, not_found
 from sandbox.dialect import Dialect
-from sandbox.listing import fetch_page, invalid
+from sandbox.listing import fetch_page, invalid, table_of
 from sandbox.openapi import openapi_document
 from sandbox.routes import BODY_NAMES, find_route
 from sandbox.source import RefusedError, Source
@@ -188,7 +188,7 @@ class Api:
             else:
                 rows = [self.dialect.encode_row(row, None) for row in page.rows]
             return self._with_etag(Answer(200, self.dialect.wrap(rows, page.total, page.paging)), scope)
-        table = {"locations": world.locations, "chargers": world.chargers, "sessions": world.sessions}[resource]
+        table = table_of(world, resource)
         row = table.get(row_id)
         if row is None and resource == "sessions":
             world.load_past(None)

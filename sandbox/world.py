@@ -34,6 +34,7 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self._ordered: list[Row] | None = []
+        self._by_id: list[Row] | None = None
         self._log_ms: list[int] = []  # in time order, so that a bisect finds "since"
         self._log_rows: list[Row] = []  # an entry counts while the row's log_index points at it
         self._made = 0
@@ -55,6 +56,7 @@ class Table:
         row = Row(row_id, fields, self._made)
         self._made += 1
         self.rows[row_id] = row
+        self._by_id = None
         if self._ordered is not None:
             self._ordered.append(row)
         self.touch(row, at_ms)
@@ -91,13 +93,19 @@ class Table:
     def remove(self, row_id: str) -> None:
         row = self.rows.pop(row_id)
         row.log_index = -1
-        self._ordered = None
+        self._ordered = self._by_id = None
 
     def ordered(self) -> list[Row]:
         """All rows in the order of their making; do not change the list."""
         if self._ordered is None:
             self._ordered = list(self.rows.values())
         return self._ordered
+
+    def by_id(self) -> list[Row]:
+        """All rows in the order of their ids; do not change the list."""
+        if self._by_id is None:
+            self._by_id = sorted(self.rows.values(), key=lambda row: row.id)
+        return self._by_id
 
     def changed_since(self, since_ms: int) -> list[Row]:
         """Rows whose last change is at `since_ms` or later, oldest change first."""

@@ -89,6 +89,21 @@ async def test_rows_are_sorted_up_and_down_with_nulls_at_the_end_of_the_way_up(s
     assert await ids(seven, "/v1/sessions", sort="-energyKwh") == ["S2", "S1"]
 
 
+async def test_a_sweep_in_order_of_id_sees_what_came_and_went(tmp_path: Path) -> None:
+    source = replay(
+        tmp_path, "2025-10-01T11:00:00Z,,,b,status,Available", "2025-10-01T12:01:00Z,,,a,status,Available",
+        "2025-10-01T12:02:00Z,,b,,removed,",
+    )  # fmt: skip
+    clock = Hand()
+    seen = []
+    async with asking(source, clock) as client:
+        for _ in range(3):
+            rows = (await client.get("/v1/chargers", params={"sort": "id", "limit": 10})).json()["data"]
+            seen.append([row["id"] for row in rows])
+            clock.after(minutes=1)
+    assert seen == [["b"], ["a", "b"], ["a"]]
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [
