@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from eosvolt.client import EosvoltClient
 from eosvolt.models import ChargerReading, Fetched
@@ -23,7 +23,7 @@ from rules.lifecycle import Transition
 from rules.store import RulesInForce, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import PollState, finish_bad_poll, finish_good_poll, known_ids, poll_states, record_set_aside
-from storage.record import Observation, record_readings, slices
+from storage.record import SLICE_ROWS, Observation, record_readings, slices
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class PollPlan:
 
     interval: timedelta = timedelta(seconds=60)
     sweep_every: timedelta = timedelta(hours=1)
-    locations_every: timedelta = timedelta(minutes=15)
+    locations_every: timedelta = timedelta(hours=1)
     overlap: timedelta = timedelta(minutes=2)
     tag_key: bytes | None = None
     plain_tags: bool = False
@@ -83,23 +83,36 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime) -> list[Transiti
     return transitions
 
 
-async def poll(jobs: Jobs, now: datetime) -> None:
-    """Poll every resource that is due at `now` and record what it said.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one resource answered to one poll."""
+
+    resource: str
+    fetched: Fetched[Any]
+    state: PollState | None  # before this poll
+    sweep: bool
+
+
+async def poll(jobs: Jobs, now: datetime) -> bool:
+    """Poll every resource that is due at `now` and record what it said; true if at least one poll was good.
 
     1. Read how far each resource is.
-    2. Fetch it: a full sweep when one is due, else what changed since the last good poll.
-    3. Record the answer in slices; the last one says whether the poll was good.
+    2. Fetch each: a full sweep when one is due, else what changed since the last good poll.
+    3. Record the answers in slices; the last one says which polls were good.
     """
     states: dict[str, PollState] = await jobs.run(_poll_states, jobs.database)
+    answers = []
     for resource in RESOURCES:
         state = states.get(resource)
         if not _is_due(jobs.plan, resource, state, now):
             continue
         sweep = _is_sweep(jobs.plan, resource, state, now)
         fetched = await _fetch(jobs, resource, state, now, sweep=sweep)
-        if fetched.error is not None:
+        if fetched.error is not None and (state is None or not state.failures):
             log.warning("poll failed", resource=resource, error=str(fetched.error), rows=len(fetched.rows))
-        await jobs.run(partial(record_poll, jobs, resource, fetched, now, state=state, sweep=sweep))
+        answers.append(Answer(resource, fetched, state, sweep))
+    await jobs.run(record_answers, jobs, answers, now)
+    return any(answer.fetched.complete for answer in answers)
 
 
 def evaluate(jobs: Jobs, now: datetime) -> list[Transition]:
@@ -141,24 +154,36 @@ def correct_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
         )
 
 
-def record_poll(
-    jobs: Jobs, resource: str, fetched: Fetched[Any], now: datetime, *, state: PollState | None, sweep: bool
-) -> None:
-    """Record one answer in slices; good or bad, what it brought is kept."""
-    floor = state.good_at if state else None
-    observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
-    *early, last = list(slices(fetched.rows)) or [()]
-    for rows in early:
-        with jobs.database.write() as connection:
-            record_readings(connection, rows, observation)
+def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> None:
+    """Record a poll's answers in slices; good or bad, what they brought is kept.
+
+    The polls are finished in the last slice, together: whoever is killed before it polls the same again.
+    """
+    rest: list[tuple[Sequence[Any], Observation]] = []
+    for answer in answers:
+        floor = answer.state.good_at if answer.state else None
+        observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
+        for rows in slices(answer.fetched.rows):
+            if len(rows) < SLICE_ROWS:
+                rest.append((rows, observation))
+            else:
+                with jobs.database.write() as connection:
+                    record_readings(connection, rows, observation)
     with jobs.database.write() as connection:
-        record_readings(connection, last, observation)
-        record_set_aside(connection, fetched.set_aside, now)
-        if not fetched.complete:
-            finish_bad_poll(connection, resource, now, str(fetched.error))
-            return
-        seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if sweep else None
-        finish_good_poll(connection, resource, now, jobs.plan.interval_of(resource), seen=seen)
+        for rows, observation in rest:
+            record_readings(connection, rows, observation)
+        for answer in answers:
+            record_set_aside(connection, answer.fetched.set_aside, now)
+            _finish(connection, answer, jobs.plan, now)
+
+
+def _finish(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> None:
+    resource, fetched = answer.resource, answer.fetched
+    if not fetched.complete:
+        finish_bad_poll(connection, resource, now, str(fetched.error))
+        return
+    seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if answer.sweep else None
+    finish_good_poll(connection, resource, now, plan.interval_of(resource), state=answer.state, seen=seen)
 
 
 def _poll_states(database: Database) -> dict[str, PollState]:

@@ -65,11 +65,10 @@ async def replay(
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
-        await jobs.poll(work, now)
-        transitions = jobs.evaluate(work, now)
+        good = await jobs.poll(work, now)
+        transitions = jobs.evaluate(work, now) if good else []
         enqueued = jobs.enqueue_digests(work, now)
-        for line in _lines(transitions, enqueued):
-            out.write(line)
+        out.writelines(_lines(transitions, enqueued))
         polls, told, digests = polls + 1, told + len(transitions), digests + len(enqueued)
         now += interval
     return Replayed(polls, told, digests, now - interval - first)

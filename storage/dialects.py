@@ -1,9 +1,11 @@
 """The few words that SQLite and PostgreSQL spell differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -19,6 +21,46 @@ def insert(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+class Bulk:
+    """A statement made ready once for one kind of database, then run over many rows straight on the driver.
+
+    SQLAlchemy prepares each row's parameters anew, at a multiple of the cost of the write itself. The statement may
+    hold named parameters only, and each row must have them all.
+    """
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._sql = str(compiled)
+        self._order: list[str] | None = compiled.positiontup
+        self._converters = [
+            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in compiled.binds.items()
+        ]
+
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run the statement for each row, in one call of the driver's `executemany`."""
+        moments: dict[datetime, Any] = {}  # most moments of a poll are the same few
+        converted = [self._convert(row, moments) for row in rows]
+        if self._order is None:
+            connection.exec_driver_sql(self._sql, converted)
+        else:
+            pick = itemgetter(*self._order)
+            connection.exec_driver_sql(self._sql, [pick(row) for row in converted])
+
+    def _convert(self, row: Mapping[str, Any], moments: dict[datetime, Any]) -> dict[str, Any]:
+        converted = {}
+        for name, convert in self._converters:
+            value = row[name]
+            if convert is None:
+                converted[name] = value
+            elif isinstance(value, datetime):
+                if value not in moments:
+                    moments[value] = convert(value)
+                converted[name] = moments[value]
+            else:
+                converted[name] = convert(value)
+        return converted
 
 
 class greatest(GenericFunction[Any]):  # noqa: N801 - the SQL function's name

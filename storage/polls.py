@@ -50,14 +50,14 @@ def finish_good_poll(
     now: datetime,
     interval: timedelta,
     *,
-    seen: Mapping[str, set[str]] | None,
+    state: PollState | None,
+    seen: Mapping[str, set[str]] | None = None,
 ) -> None:
     """Write down that the poll of `now` was complete, and the gap before it if there was one. Twice is as once.
 
-    `seen` holds, for a full sweep, the ids it named by table, those of rows set aside included; None is an
-    incremental poll, from which nothing can be missing.
+    `state` is the resource's as it was before this poll. `seen` holds, for a full sweep, the ids it named by table,
+    those of rows set aside included; None is an incremental poll, from which nothing can be missing.
     """
-    state = poll_states(connection).get(resource)
     before = state.good_at if state else None
     values: dict[str, Any] = {"attempted_at": now, "good_at": now, "failures": 0, "error": None}
     if seen is not None and (state is None or state.swept_at != now):

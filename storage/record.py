@@ -5,9 +5,9 @@ rules: what changed is marked with a new `changed_seq`, and whoever evaluates re
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Table
 
 from eosvolt.models import ChargerReading, LocationReading, SessionReading
-from storage.dialects import Insert, greatest, insert
+from storage.dialects import Bulk, Insert, greatest, insert
 from storage.tables import (
     Charger,
     ChargingSession,
@@ -254,9 +254,8 @@ def _stored_tag(tag: str | None, observation: Observation) -> str | None:
 
 
 def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: int, observation: Observation) -> bool:
-    floor = observation.floor or datetime.min.replace(year=1970, tzinfo=observation.now.tzinfo)
-    statement = _upsert_statement(connection.dialect.name, recorded.thing, lambda table: insert(connection, table))
-    connection.execute(statement, [{**row, "changed_seq": seq, "floor": floor} for row in rows])
+    common = {"changed_seq": seq, "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO}
+    _bulk_upsert(connection, recorded).run(connection, [{**row, **common} for row in rows])
     table = recorded.table
     if connection.execute(sa.select(table.c.id).where(table.c.changed_seq == seq).limit(1)).first() is None:
         return False
@@ -268,38 +267,41 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
     return True
 
 
-_STATEMENTS: dict[tuple[str, str], Insert] = {}
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_BULK: dict[tuple[str, str], Bulk] = {}
 
 
-def _upsert_statement(dialect: str, thing: str, make: Callable[[Table], Insert]) -> Insert:
+def _bulk_upsert(connection: Connection, recorded: Recorded) -> Bulk:
+    key = (connection.dialect.name, recorded.thing)
+    if key not in _BULK:
+        _BULK[key] = Bulk(_upsert_statement(insert(connection, recorded.table), recorded), connection.dialect)
+    return _BULK[key]
+
+
+def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
     """The upsert of one kind of thing: writes only the rows in which something other than passive columns changed."""
-    key = (dialect, thing)
-    if key in _STATEMENTS:
-        return _STATEMENTS[key]
-    recorded = RECORDED[thing]
     table = recorded.table
-    statement = make(table)
     new = statement.excluded
     facts = [column.name for column in table.c if column.name not in KEPT and column.name not in recorded.moments]
     returned = table.c.gone_at.is_not(None) if recorded.has_gone else sa.false()
     values: dict[str, Any] = {name: new[name] for name in facts}
     values |= {"changed_at": new.changed_at, "changed_seq": new.changed_seq}
     if recorded.has_gone:
-        values |= {"gone_at": None, "missed_sweeps": 0}
+        values |= {"gone_at": sa.null(), "missed_sweeps": new.missed_sweeps}
     floor = sa.bindparam("floor", type_=table.c.changed_at.type)
     for moment, sources in recorded.moments.items():
         moved = sa.or_(*(table.c[name].is_distinct_from(new[name]) for name in sources))
         dated: ColumnElement[Any] = greatest(new[moment], floor, table.c[moment])
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
     differs = [table.c[name].is_distinct_from(new[name]) for name in facts if name not in recorded.passive]
-    _STATEMENTS[key] = statement.values({name: sa.bindparam(name) for name in _inserted(table)}).on_conflict_do_update(
+    inserted = {name: sa.bindparam(name) for name in _inserted(table)}
+    return statement.values(inserted).on_conflict_do_update(
         index_elements=[table.c.id], set_=values, where=sa.or_(returned, *differs)
     )
-    return _STATEMENTS[key]
 
 
 def _inserted(table: Table) -> list[str]:
-    return [c.name for c in table.c if c.name not in {"missed_sweeps", "gone_at", "sampled_at"}]
+    return [c.name for c in table.c if c.name not in {"gone_at", "sampled_at"}]
 
 
 def close_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:

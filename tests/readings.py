@@ -79,4 +79,4 @@ def record_poll(
     """As `poll`, in the caller's transaction."""
     state = poll_states(connection).get(resource)
     record_readings(connection, list(readings), Observation(now, floor=state.good_at if state else None))
-    finish_good_poll(connection, resource, now, interval, seen=seen)
+    finish_good_poll(connection, resource, now, interval, state=state, seen=seen)
