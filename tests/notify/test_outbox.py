@@ -1,6 +1,7 @@
 """The outbox: what a transition enqueues, who may claim it, and what the mark leaves behind."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -190,6 +191,23 @@ def test_two_workers_take_two_messages_without_waiting_for_each_other(database: 
     else:
         claimed = [claim(database, SHOWN, "w1"), claim(database, SHOWN, "w2")]
     assert {item.channel for item in claimed if item} == {"C1", "C2"}
+
+
+def test_processes_that_race_for_many_messages_share_them_out(database: Database) -> None:
+    with database.write() as connection:
+        for number in range(40):
+            enqueue_message(connection, natural_key=f"{number}", kind="notice", channel="C1", facts={}, now=T0)
+    other = Database(database.url, durable=False)
+
+    def claim_all(process: Database) -> list[str]:
+        return [item.id for item in iter(lambda: claim(process, T0), None)]
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            claimed = [item_id for ids in pool.map(claim_all, (database, other)) for item_id in ids]
+    finally:
+        other.close()
+    assert sorted(claimed) == sorted(item.id for item in items(database))
 
 
 def test_a_claim_whose_lease_ran_out_comes_back_as_uncertain(database: Database) -> None:

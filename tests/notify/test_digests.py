@@ -1,0 +1,261 @@
+"""Session digests: which sessions belong to which day, and one message a slot, corrected while it may be."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
+from notify.outbox import OUTBOX
+from storage import tables
+from storage.engine import Database
+from tests.notify.records import (
+    insert_connector,
+    insert_location,
+    insert_poll,
+    insert_rule,
+    insert_session,
+    table,
+)
+
+DAY = date(2026, 3, 2)
+MINUTE = timedelta(minutes=1)
+EIGHT = datetime(2026, 3, 3, 7, tzinfo=UTC)  # 08:00 in Copenhagen on the day after
+MADE = EIGHT - timedelta(days=30)
+CHANNELS = {"daily": ["C1", "C2"]}
+
+
+@dataclass(frozen=True)
+class Daily:
+    """A digest rule, with the fields that a checked rule has."""
+
+    name: str = "daily"
+    schedule: str | None = "0 8 * * *"
+    timezone: str | None = "Europe/Copenhagen"
+    digest: str | None = "sessions"
+    window: str | None = "yesterday"
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def prepared(database: Database, *, polled: datetime | None = EIGHT) -> Database:
+    with database.write() as connection:
+        insert_location(connection)
+        insert_connector(connection)
+        insert_rule(connection, "daily", created_at=MADE)
+        if polled is not None:
+            insert_poll(connection, polled)
+    return database
+
+
+def facts_of(database: Database, zone: str | None = None, day: date = DAY, default_zone: str = "UTC") -> dict[str, Any]:
+    with database.read() as connection:
+        return session_digest(connection, zone, day, EIGHT, default_zone=default_zone)
+
+
+def enqueue(
+    database: Database,
+    now: datetime,
+    rules: Sequence[Daily] = (Daily(),),
+    channels: Mapping[str, Sequence[str]] = CHANNELS,
+) -> list[DigestEnqueued]:
+    with database.write() as connection:
+        return enqueue_due_digests(connection, rules, now, default_zone="UTC", channels=channels)
+
+
+def refresh(database: Database, now: datetime) -> list[DigestEnqueued]:
+    with database.write() as connection:
+        return refresh_digests(connection, [Daily()], now, default_zone="UTC", channels=CHANNELS)
+
+
+def outbox(database: Database) -> list[Any]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(OUTBOX).order_by(OUTBOX.c.natural_key)))
+
+
+def test_a_session_belongs_to_the_local_day_on_which_it_ended(database: Database) -> None:
+    with prepared(database).write() as connection:
+        insert_location(connection, "ny", timezone="America/New_York")
+        insert_location(connection, "nowhere", timezone=None)
+        insert_location(connection, "mars", timezone="Mars/Phobos")
+        for name, ended, place in (
+            ("first instant", "2026-03-01T23:00", "l1"),
+            ("last instant", "2026-03-02T22:59:59", "l1"),
+            ("day before", "2026-03-01T22:59:59", "l1"),
+            ("day after", "2026-03-02T23:00", "l1"),
+            ("evening in New York", "2026-03-03T04:59", "ny"),
+            ("night before in New York", "2026-03-02T04:59", "ny"),
+            ("default zone", "2026-03-02T23:59", "nowhere"),
+            ("unknown zone", "2026-03-02T00:00", "mars"),
+            ("no location", "2026-03-02T23:59", None),
+            ("unknown location", "2026-03-02T12:00", "elsewhere"),
+        ):
+            insert_session(connection, name, utc(ended), location_id=place)
+    assert facts_of(database)["sessions"] == 7
+    assert facts_of(database, "Europe/Copenhagen")["sessions"] == 2
+    assert facts_of(database, "America/New_York")["sessions"] == 1
+    assert facts_of(database, "UTC")["sessions"] == 4
+
+
+def test_days_of_23_and_25_hours_are_counted_whole(database: Database) -> None:
+    with prepared(database).write() as connection:
+        for number in range(24 * 10):
+            insert_session(connection, f"spring {number}", utc("2026-03-26T00:30") + number * timedelta(hours=1))
+            insert_session(connection, f"autumn {number}", utc("2026-10-21T00:30") + number * timedelta(hours=1))
+    hours = [facts_of(database, day=date(2026, *day))["sessions"] for day in ((3, 28), (3, 29), (10, 25), (10, 26))]
+    assert hours == [24, 23, 25, 24]
+
+
+def test_figures_count_completed_sessions_energy_money_and_places(database: Database) -> None:
+    noon = utc("2026-03-02T12:00")
+    with prepared(database).write() as connection:
+        insert_location(connection, "l2", currency="EUR")
+        insert_session(connection, "a", noon, energy_kwh=0.1, cost=1.1)
+        insert_session(connection, "b", noon, energy_kwh=0.2, cost=2.2)
+        insert_session(connection, "c", noon, energy_kwh=0.0999, cost=None, location_id="l2")
+        insert_session(connection, "d", noon, energy_kwh=None, cost=5.0, currency=None, location_id="l2")
+        insert_session(connection, "e", noon, status="Failed", energy_kwh=99.0)
+        insert_session(connection, "f", noon, status="Active", energy_kwh=99.0)
+    facts = facts_of(database)
+    assert {key: facts[key] for key in ("day", "sessions", "energy_kwh", "revenue", "zero_energy", "locations")} == {
+        "day": "2026-03-02",
+        "sessions": 4,
+        "energy_kwh": 0.3999,
+        "revenue": {"DKK": 3.3, "EUR": 5.0},
+        "zero_energy": 1,
+        "locations": 2,
+    }
+
+
+def test_the_five_connectors_with_the_most_energy_are_named(database: Database) -> None:
+    noon = utc("2026-03-02T12:00")
+    with prepared(database).write() as connection:
+        for number in range(2, 8):
+            insert_session(connection, f"s{number}", noon, connector_id=f"c{number}", energy_kwh=float(number))
+        for half in ("x", "y"):
+            insert_session(connection, half, noon, energy_kwh=3.0)
+        insert_session(connection, "z", noon, connector_id="c9", energy_kwh=0.0)
+    top = facts_of(database)["top"]
+    assert [(each["connector_id"], each["energy_kwh"]) for each in top] == [
+        ("c7", 7.0),
+        ("c1", 6.0),
+        ("c6", 6.0),
+        ("c5", 5.0),
+        ("c4", 4.0),
+    ]
+    assert (top[1]["charger_name"], top[1]["location_name"], top[1]["sessions"]) == ("Charger of c1", "Location l1", 2)
+
+
+def test_the_week_before_is_unknown_where_history_begins_later_and_zero_where_it_does_not(database: Database) -> None:
+    with prepared(database).write() as connection:
+        insert_session(connection, "a", utc("2026-02-24T12:00"))
+    assert facts_of(database)["before"] is None
+    with database.write() as connection:
+        insert_session(connection, "b", utc("2026-02-20T12:00"))
+    before = facts_of(database)["before"]
+    assert (before["day"], before["sessions"], before["revenue"]) == ("2026-02-23", 0, {})
+
+
+def test_a_slot_is_enqueued_exactly_once_in_each_channel(database: Database) -> None:
+    with prepared(database).write() as connection:
+        insert_session(connection, "a", utc("2026-03-02T12:00"))
+    (said,) = enqueue(database, EIGHT)
+    assert (said.rule, said.slot, said.facts["sessions"], said.facts["late"]) == (
+        "daily",
+        "2026-03-03T08:00:00+01:00",
+        1,
+        False,
+    )
+    assert said.window == {"from": "2026-03-01T23:00:00+00:00", "to": "2026-03-02T23:00:00+00:00"}
+    assert [enqueue(database, EIGHT + n * MINUTE) for n in range(3)] == [[], [], []]
+    key = "digest:daily:Europe/Copenhagen:2026-03-03T08:00:00+01:00"
+    assert [(row.natural_key, row.version) for row in outbox(database)] == [(f"{key}:C1", 1), (f"{key}:C2", 1)]
+    assert len(enqueue(database, EIGHT + timedelta(days=1))) == 0  # yesterday's poll is too old for this one
+    assert len(enqueue(database, EIGHT + timedelta(days=1, minutes=30))) == 1
+
+
+def test_a_digest_without_a_fresh_poll_waits_then_says_how_far_it_is_complete(database: Database) -> None:
+    stale = utc("2026-03-02T22:10")
+    prepared(database, polled=stale)
+    assert enqueue(database, EIGHT + 29 * MINUTE) == []
+    (said,) = enqueue(database, EIGHT + 30 * MINUTE)
+    assert (said.facts["complete"], said.facts["complete_to"]) == (False, stale.isoformat())
+    with database.write() as connection:
+        insert_poll(connection, EIGHT + 40 * MINUTE)
+    (edited,) = refresh(database, EIGHT + 41 * MINUTE)
+    assert edited.facts["complete"]
+    assert [row.version for row in outbox(database)] == [2, 2]
+
+
+def test_a_missed_slot_is_caught_up_once_and_says_that_it_is_late(database: Database) -> None:
+    prepared(database, polled=EIGHT + timedelta(hours=5))
+    (said,) = enqueue(database, EIGHT + timedelta(hours=5))
+    assert (said.facts["late"], said.facts["day"]) == (True, "2026-03-02")
+    assert enqueue(database, EIGHT + timedelta(hours=6)) == []
+
+
+def test_a_rule_made_after_its_slot_waits_for_the_next(database: Database) -> None:
+    with prepared(database).write() as connection:
+        connection.execute(sa.update(table(tables.Rule)).values(created_at=EIGHT + MINUTE))
+    assert enqueue(database, EIGHT + 2 * MINUTE) == []
+
+
+def test_late_sessions_edit_what_was_said_for_48_hours_and_a_new_poll_alone_does_not(database: Database) -> None:
+    prepared(database)
+    enqueue(database, EIGHT)
+    with database.write() as connection:
+        insert_poll(connection, EIGHT + MINUTE)
+    assert refresh(database, EIGHT + MINUTE) == []
+    with database.write() as connection:
+        insert_session(connection, "late", utc("2026-03-02T12:00"))
+    assert [said.facts["sessions"] for said in refresh(database, EIGHT + timedelta(hours=47))] == [1]
+    assert refresh(database, EIGHT + timedelta(hours=47)) == []
+    with database.write() as connection:
+        insert_session(connection, "too late", utc("2026-03-02T13:00"))
+    assert refresh(database, EIGHT + timedelta(hours=48)) == []
+    assert [(row.version, row.facts["sessions"]) for row in outbox(database)] == [(2, 1), (2, 1)]
+
+
+def test_a_rule_by_location_speaks_once_for_each_zone_about_its_own_locations(database: Database) -> None:
+    with prepared(database, polled=EIGHT + timedelta(hours=6)).write() as connection:
+        insert_location(connection, "ny", timezone="America/New_York")
+        insert_session(connection, "a", utc("2026-03-02T12:00"))
+        insert_session(connection, "b", utc("2026-03-02T12:00"), location_id="ny")
+        insert_session(connection, "c", utc("2026-03-03T04:00"), location_id="ny")
+        connection.execute(sa.update(table(tables.Rule)).values(created_at=EIGHT))
+    rule = Daily(timezone="location")
+    (morning,) = enqueue(database, EIGHT, [rule])
+    (later,) = enqueue(database, EIGHT + timedelta(hours=6), [rule])
+    assert (morning.slot, morning.facts["sessions"]) == ("2026-03-03T08:00:00+01:00", 1)
+    assert (later.slot, later.facts["sessions"]) == ("2026-03-03T08:00:00-05:00", 2)
+
+
+def test_a_stray_session_makes_the_default_zone_speak_too(database: Database) -> None:
+    with prepared(database, polled=EIGHT + timedelta(hours=1)).write() as connection:
+        insert_session(connection, "a", utc("2026-03-02T12:00"), location_id=None)
+    said = enqueue(database, EIGHT + timedelta(hours=1), [Daily(timezone="location")])
+    assert {each.slot: each.facts["sessions"] for each in said} == {
+        "2026-03-03T08:00:00+01:00": 0,
+        "2026-03-03T08:00:00+00:00": 1,
+    }
+
+
+def test_two_processes_that_find_one_slot_due_at_once_enqueue_it_once(database: Database) -> None:
+    prepared(database)
+    other = Database(database.url, durable=False)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            said = list(pool.map(lambda process: enqueue(process, EIGHT), (database, other)))
+    finally:
+        other.close()
+    assert sorted(len(each) for each in said) == [0, 1]
+    assert len(outbox(database)) == 2
+
+
+def test_alert_rules_make_no_digest(database: Database) -> None:
+    assert enqueue(prepared(database), EIGHT, [Daily(schedule=None, digest=None)]) == []
