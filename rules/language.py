@@ -39,7 +39,8 @@ MAX_NODES = 200
 WORDS = ("and", "or", "not", "in", "is", "unknown", "contains", "starts_with", "true", "false")
 """The words of the language; no field has such a name."""
 
-_LONGEST_NUMBER = 40
+_LONGEST_NUMBER = 20
+_LARGEST_VALUE = 1e12  # in the stored unit: far beyond any fleet, and exact in every database
 _UNIT_SYNONYMS = {
     **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
@@ -111,6 +112,13 @@ def parse_quantity(text: str) -> tuple[float, Type, str | None]:
         place = found.end()
     if not parts or any(len(number) > _LONGEST_NUMBER for number, _ in parts):
         raise QuantityError(f"a number has 1 to {_LONGEST_NUMBER} digits")
+    value, type_, unit = _quantity_of(text, parts)
+    if value >= _LARGEST_VALUE:
+        raise QuantityError(f'"{text.strip()}" is too large a number')
+    return value, type_, unit
+
+
+def _quantity_of(text: str, parts: list[tuple[str, str | None]]) -> tuple[float, Type, str | None]:
     if len(parts) == 1 and parts[0][1] is None:
         return float(parts[0][0]), Type.NUMBER, None
     for number, unit in parts:
@@ -292,8 +300,8 @@ _AFTER: tuple[tuple[Callable[[frozenset[str]], bool], str], ...] = (
     (lambda accepted: accepted == {"QUANTITY"}, "a number"),
     (lambda accepted: "RSQB" in accepted, '"," or "]"'),
     (lambda accepted: "RPAR" in accepted and "COMMA" in accepted, '"," or ")"'),
-    (lambda accepted: "RPAR" in accepted, '"and", "or" or ")"'),
-    (lambda accepted: "COMPARATOR" in accepted, 'a comparison, "and", "or" or the end'),
+    (lambda accepted: "RPAR" in accepted, 'an operator, "and", "or" or ")"'),
+    (lambda accepted: "COMPARATOR" in accepted, 'an operator, "and", "or" or the end'),
     (lambda accepted: "$END" in accepted, '"and", "or" or the end'),
 )
 """What could stand where something else stands: the first line that fits the accepted terminals."""

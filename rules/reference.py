@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rules.check import FUNCTIONS
 from rules.document import DIGESTS, KEYS_OF, KEYS_OF_ALL, KEYS_TO_COME, LONGEST_DURATION, ON_GAP, SEVERITIES, WINDOWS
-from rules.fields import REACHABLE, THINGS, UNIT_EXAMPLES, UNITS, FieldSpec, Type, fields_for
+from rules.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 
 KEY_ENGLISH: dict[str, tuple[str, str]] = {
@@ -31,8 +31,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "keep_firing_for": ("a duration", "How long `when` must be false before the alert resolves; else at once."),
     "on_gap": (
         ", ".join(f"`{word}`" for word in ON_GAP),
-        "What a gap in the polling does to `for`: nothing (`keep`, the default), add its length (`pause`), or start "
-        "again (`reset`).",
+        "What a gap in polling does to `for`: nothing (`keep`, the default), `pause` it, `reset` it.",
     ),
     "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
     "group_by": (
@@ -66,37 +65,52 @@ OPERATORS = (
         "sums and differences of one kind; products with a plain number",
         "`charger.heartbeat_age > 2 * charger.heartbeat_interval`",
     ),
-    (" ".join(f"`{name}(a, b)`" for name in FUNCTIONS), "the least, the greatest", "`max(charger.heartbeat_age, 5m)`"),
+    (
+        " ".join(f"`{name}(a, b)`" for name in FUNCTIONS),
+        "the least, the greatest",
+        "`charger.heartbeat_age > max(charger.heartbeat_interval, 5m)`",
+    ),
 )
 """Each operator: how it is written, what it means, an example."""
 
 
+_INTRODUCTION = """\
+A rule file holds one rule or a list of rules, in YAML 1.2. An *alert* rule looks at each connector, charger, location
+or session; a *digest* rule speaks at set times. `chargehand rules check FILE` shows every mistake of a file at once."""
+
+_DURATIONS = f"""\
+Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. Not available in this
+version yet: {", ".join(f"`{key}`" for key in KEYS_TO_COME)}."""
+
+_CONDITIONS = """\
+A condition is true, false or *unknown*: a missing value makes what it touches unknown, unless the rest decides alone
+(`false and unknown` is false, `true or unknown` is true). Texts stand in double or single quotes, and upper and lower
+case differ in them; words of the language are in lower case."""
+
+_UNITS = """\
+A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`
+have none."""
+
+
 def render_rules_reference() -> str:
     """The whole of docs/rules-reference.md."""
-    coming = ", ".join(f"`{key}`" for key in KEYS_TO_COME)
     sections = [
         "# What rules can say",
         "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
-        "A rule file holds one rule or a list of rules, in YAML 1.2. An *alert* rule looks at each connector, charger, "
-        "location or session; a *digest* rule speaks at set times. `chargehand rules check FILE` shows every mistake of "
-        "a file at once.",
+        _INTRODUCTION,
         "## Keys of every rule",
         _key_table(KEYS_OF_ALL),
         "## Keys of an alert",
         _key_table(KEYS_OF["alert"]),
         "## Keys of a digest",
         _key_table(KEYS_OF["digest"]),
-        f"Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. "
-        f"Not available in this version yet: {coming}.",
+        _DURATIONS,
         "## Conditions",
-        "A condition is true, false or *unknown*: a missing value makes what it touches unknown, unless the rest decides "
-        "alone (`false and unknown` is false, `true or unknown` is true). Texts stand in double or single quotes; words "
-        "of the language are in lower case. Upper and lower case differ in texts.",
+        _CONDITIONS,
         _table(("written", "means", "example"), OPERATORS),
         f"A condition has at most {MAX_CHARACTERS:,} characters, {MAX_NODES} parts and {MAX_DEPTH} levels.",
         "## Units",
-        "A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers and `true` "
-        "and `false` have none.",
+        _UNITS,
         _table(("unit", "is", "kind", "example"), _unit_rows()),
         "## Fields",
         "\n".join(f"- `for_each: {thing}` reads the fields of {', '.join(REACHABLE[thing])}." for thing in REACHABLE),
@@ -114,12 +128,12 @@ def _key_table(keys: Iterable[str]) -> str:
 
 def _unit_rows() -> Iterable[tuple[str, ...]]:
     for name, unit in UNITS.items():
-        yield f"`{name}`", unit.english, unit.type.value, f"`{UNIT_EXAMPLES[unit.type]}`"
+        yield f"`{name}`", unit.english, unit.type.value, f"`5{name}`" if unit.type is Type.DURATION else f"`5 {name}`"
 
 
 def _field_row(spec: FieldSpec) -> tuple[str, ...]:
     values = f" One of {', '.join(f'`{value}`' for value in spec.values)}." if spec.type is Type.ENUM else ""
-    clock = " Grows with the clock." if spec.reads_clock else ""
+    clock = " It reads the clock." if spec.reads_clock else ""
     return f"`{spec.key}`", spec.type.value, f"{spec.english}{values}{clock}"
 
 
