@@ -347,6 +347,8 @@ class _Reader:
         for key, text in value.items():
             if not _LABEL.fullmatch(str(key)):
                 self.wrong("labels", f'the label "{str(key)[:60]}" is not a-z, 0-9 and "_"')
+            elif key in THINGS:
+                self.wrong("labels", f'the label "{key}" is one that every alert has')
             elif not isinstance(text, str):
                 self.wrong("labels", f'the label "{key}" must be a text in quotes, but this is {_kind_of(text)}')
         return {str(key): str(text) for key, text in value.items()}

@@ -248,8 +248,8 @@ def test_all_errors_of_a_file_are_told_at_once_each_with_its_place(tmp_path: Pat
         'site.yaml: rule "ghost", line 10: the key "for_each" is missing',
         'site.yaml: rule "digest", line 13: the schedule "0 25 * * *" is no cron expression: bad hour',
         (
-            'site.yaml: rule "digest", line 14: unknown time zone "Europe/Kopenhagen"; expected "location" or a name such '
-            'as Europe/Copenhagen; did you mean "Europe/Copenhagen"?'
+            'site.yaml: rule "digest", line 14: unknown time zone "Europe/Kopenhagen"; expected "location" or a name '
+            'such as Europe/Copenhagen; did you mean "Europe/Copenhagen"?'
         ),
         'site.yaml: rule "digest", line 15: "digest" is "session", but must be sessions; did you mean "sessions"?',
         'site.yaml: rule "digest", line 16: "for" does not belong in a rule that has a schedule',
@@ -258,8 +258,8 @@ def test_all_errors_of_a_file_are_told_at_once_each_with_its_place(tmp_path: Pat
         "site.yaml: line 21: a rule is a mapping of keys, but this is a text",
         'site.yaml: line 22: the key "name" is missing',
         (
-            "site.yaml: line 23, column 18: 3 needs a unit, because session.energy is an energy; expected Wh, kWh or MWh, "
-            "as in 0.1 kWh\n"
+            "site.yaml: line 23, column 18: 3 needs a unit, because session.energy is an energy; expected Wh, kWh or "
+            "MWh, as in 0.1 kWh\n"
             "    when: session.energy < 3\n"
             "                           ^"
         ),
@@ -286,8 +286,8 @@ def test_errors_of_all_files_come_together_and_names_are_unique_among_them(tmp_p
         (
             "- name: a\n  notify: @team\n",
             (
-                "site.yaml: line 2, column 11: while scanning for the next token found character '@' that cannot start any "
-                "token; a text that begins with a sign such as @, * or % needs quotes"
+                "site.yaml: line 2, column 11: while scanning for the next token found character '@' that cannot start "
+                "any token; a text that begins with a sign such as @, * or % needs quotes"
             ),
         ),
         ("name: a: b\n", "site.yaml: line 1, column 8: mapping values are not allowed here"),
