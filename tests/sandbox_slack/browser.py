@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 ARGUMENTS = [
     "--headless",
@@ -20,21 +20,30 @@ ARGUMENTS = [
 
 
 @asynccontextmanager
-async def open_page(url: str) -> AsyncIterator[Page]:
-    """One page of a fresh browser; an error in its console fails the test."""
+async def launched() -> AsyncIterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: the page cannot be looked at")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = await browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        page.set_default_timeout(10_000)
         try:
-            await page.goto(url)
-            yield page
+            yield browser
         finally:
             await browser.close()
-        assert faults == []
+
+
+@asynccontextmanager
+async def open_page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    """One page with a state of its own; an error in its console fails the test."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    page.set_default_timeout(10_000)
+    try:
+        await page.goto(url)
+        yield page
+    finally:
+        await context.close()
+    assert faults == []
