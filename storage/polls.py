@@ -5,7 +5,7 @@ with its own `changed_seq`, so that a rule which comes to it later still sees it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,9 +39,12 @@ class PollState:
     error: str | None
 
 
+_POLL_STATES = sa.select(*(POLL.c[item.name] for item in fields(PollState)))
+
+
 def poll_states(connection: Connection) -> dict[str, PollState]:
     """Every resource's state, by its name."""
-    return {row.resource: PollState(**row._mapping) for row in connection.execute(sa.select(POLL))}
+    return {row.resource: PollState(*row) for row in connection.execute(_POLL_STATES)}
 
 
 def finish_good_poll(
@@ -59,22 +62,33 @@ def finish_good_poll(
     those of rows set aside included; None is an incremental poll, from which nothing can be missing.
     """
     before = state.good_at if state else None
-    values: dict[str, Any] = {"attempted_at": now, "good_at": now, "failures": 0, "error": None}
     if seen is not None and (state is None or state.swept_at != now):
         for table in SWEPT[resource]:
             record_missing(connection, table, seen.get(table.name, set()), now)
-        values["swept_at"] = now
-    if before is not None and before < now:
-        values["previous_good_at"] = before
-        if now - before > GAP_INTERVALS * interval:
-            seq = next_seq(connection)
-            gap = {"resource": resource, "valid_from": before, "valid_to": now, "changed_seq": seq}
-            connection.execute(sa.insert(GAP).values(**gap))
-            store_seq(connection, seq)
+    if before is not None and now - before > GAP_INTERVALS * interval:
+        seq = next_seq(connection)
+        gap = {"resource": resource, "valid_from": before, "valid_to": now, "changed_seq": seq}
+        connection.execute(sa.insert(GAP).values(**gap))
+        store_seq(connection, seq)
+    values: dict[str, Any] = {
+        "good_at": now,
+        "previous_good_at": before if state is None or before != now else state.previous_good_at,
+        "swept_at": now if seen is not None else state.swept_at if state else None,
+    }
     if state is None:
-        connection.execute(sa.insert(POLL).values(resource=resource, **values))
+        connection.execute(sa.insert(POLL).values(resource=resource, attempted_at=now, failures=0, **values))
     else:
-        connection.execute(sa.update(POLL).where(POLL.c.resource == resource).values(**values))
+        connection.execute(_GOOD_POLL, {"of": resource, **values})
+
+
+_GOOD_POLL = (
+    sa.update(POLL)
+    .where(POLL.c.resource == sa.bindparam("of"))
+    .values(
+        {name: sa.bindparam(name) for name in ("good_at", "previous_good_at", "swept_at")}
+        | {"attempted_at": sa.bindparam("good_at"), "failures": sa.literal_column("0"), "error": sa.null()}
+    )
+)
 
 
 def finish_bad_poll(connection: Connection, resource: str, now: datetime, error: str) -> None:

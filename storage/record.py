@@ -132,10 +132,13 @@ def slices(readings: Sequence[T], size: int = SLICE_ROWS) -> Iterable[Sequence[T
         yield readings[start : start + size]
 
 
+_LOCKED_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").with_for_update()
+_STORE_SEQ = sa.update(COUNTER).where(COUNTER.c.name == "changed").values(value=sa.bindparam("seq"))
+
+
 def next_seq(connection: Connection) -> int:
     """The `changed_seq` of this transaction; PostgreSQL holds the counter's row until it ends."""
-    statement = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").with_for_update()
-    value = connection.execute(statement).scalar()
+    value = connection.execute(_LOCKED_SEQ).scalar()
     if value is None:
         connection.execute(insert(connection, COUNTER).values(name="changed", value=0).on_conflict_do_nothing())
         return next_seq(connection)
@@ -144,7 +147,7 @@ def next_seq(connection: Connection) -> int:
 
 def store_seq(connection: Connection, seq: int) -> None:
     """Say that `changed_seq` has come to `seq`; left out where a transaction changed nothing."""
-    connection.execute(sa.update(COUNTER).where(COUNTER.c.name == "changed").values(value=seq))
+    connection.execute(_STORE_SEQ, {"seq": seq})
 
 
 def rows_of(
@@ -256,8 +259,7 @@ def _stored_tag(tag: str | None, observation: Observation) -> str | None:
 def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: int, observation: Observation) -> bool:
     common = {"changed_seq": seq, "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO}
     _bulk_upsert(connection, recorded).run(connection, [{**row, **common} for row in rows])
-    table = recorded.table
-    if connection.execute(sa.select(table.c.id).where(table.c.changed_seq == seq).limit(1)).first() is None:
+    if connection.execute(_any_changed(recorded.thing), {"seq": seq}).first() is None:
         return False
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
@@ -265,6 +267,12 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
     if recorded.thing == "session":
         _sample_sessions(connection, seq, observation.now)
     return True
+
+
+@cache
+def _any_changed(thing: str) -> sa.Select[Any]:
+    table = RECORDED[thing].table
+    return sa.select(table.c.id).where(table.c.changed_seq == sa.bindparam("seq")).limit(1)
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

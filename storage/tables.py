@@ -356,3 +356,55 @@ class DigestSlot(SQLModel, table=True):
     window_to: datetime
     enqueued_at: datetime | None = None
     facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+
+
+class Command(SQLModel, table=True):
+    """Something to be done by EOSVOLT because a person (or a rule) asked for it; never sent twice.
+
+    `state`: requested > sending > succeeded, failed or unknown > verified or not_verified; or expired, cancelled.
+    """
+
+    __tablename__ = "command"
+    __table_args__ = (
+        UniqueConstraint("nonce"),
+        # what is to be sent, or looked at again
+        Index(
+            "command_waiting",
+            "state",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+    id: str = Field(primary_key=True)  # a random id
+    nonce: str  # of the button that asked: it acts once
+    kind: str  # start_session | stop_session
+    location_id: str | None = None
+    charger_id: str | None = None
+    connector_id: str | None = None
+    session_id: str | None = None  # to stop, or the one that a start made
+    requested_by: str  # a Slack user id
+    requested_at: datetime
+    channel: str  # where it was asked, and its card stands
+    state: str = "requested"
+    due_at: datetime | None = None  # when to send it, or to look again; null once it has ended
+    expires_at: datetime  # a request that was not sent by then is not sent any more
+    sending_at: datetime | None = None  # written before the call: what is found so after a restart may have run
+    answered_at: datetime | None = None
+    verify_until: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None  # in words, with what to do
+    error_code: str | None = None
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who did what, when, and what came of it."""
+
+    __tablename__ = "audit_entry"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(index=True)
+    user: str
+    action: str
+    subject: str = ""
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    outcome: str = ""

@@ -55,6 +55,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_alert_incident_id"), ["incident_id"], unique=False)
 
     op.create_table(
+        "audit_entry",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("user", AutoString(), nullable=False),
+        sa.Column("action", AutoString(), nullable=False),
+        sa.Column("subject", AutoString(), nullable=False),
+        sa.Column("facts", JSON_COLUMN, nullable=False),
+        sa.Column("outcome", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("audit_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_entry_at"), ["at"], unique=False)
+
+    op.create_table(
         "charger",
         sa.Column("id", AutoString(), nullable=False),
         sa.Column("location_id", AutoString(), nullable=True),
@@ -110,6 +124,39 @@ def upgrade() -> None:
         batch_op.create_index("charging_session_ended", ["ended_at", "location_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_charging_session_changed_seq"), ["changed_seq"], unique=False)
         batch_op.create_index(batch_op.f("ix_charging_session_connector_id"), ["connector_id"], unique=False)
+
+    op.create_table(
+        "command",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("nonce", AutoString(), nullable=False),
+        sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("location_id", AutoString(), nullable=True),
+        sa.Column("charger_id", AutoString(), nullable=True),
+        sa.Column("connector_id", AutoString(), nullable=True),
+        sa.Column("session_id", AutoString(), nullable=True),
+        sa.Column("requested_by", AutoString(), nullable=False),
+        sa.Column("requested_at", UTCDateTime(), nullable=False),
+        sa.Column("channel", AutoString(), nullable=False),
+        sa.Column("state", AutoString(), nullable=False),
+        sa.Column("due_at", UTCDateTime(), nullable=True),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.Column("sending_at", UTCDateTime(), nullable=True),
+        sa.Column("answered_at", UTCDateTime(), nullable=True),
+        sa.Column("verify_until", UTCDateTime(), nullable=True),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("outcome", AutoString(), nullable=True),
+        sa.Column("error_code", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("nonce"),
+    )
+    with op.batch_alter_table("command", schema=None) as batch_op:
+        batch_op.create_index(
+            "command_waiting",
+            ["state", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
 
     op.create_table(
         "connector",
