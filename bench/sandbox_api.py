@@ -1,7 +1,7 @@
 """What a small call to the stand-in API costs in process, against a bare ASGI application in the same run.
 
 A replay makes tens of thousands of such calls through httpx, so the API itself must be a small part of each. Run as
-`python -m bench.sandbox_api`; prints microseconds of CPU time a call and the ratio. It measures nothing over the network.
+`python -m bench.sandbox_api`; prints microseconds of CPU time a call and the ratio. Nothing over the network.
 """
 
 import asyncio
