@@ -7,8 +7,9 @@ find corrections. Nothing here reads a clock; days are computed with zoneinfo, f
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
@@ -103,9 +104,9 @@ def enqueue_due_digests(
     for rule in rules:
         if rule.schedule is None or rule.digest is None:
             continue
-        for zone in _rule_zones(connection, rule, now, default_zone):
+        for zone in _rule_zones(connection, rule, default_zone):
             slot = _newest_ready_slot(connection, rule, zone, now)
-            if slot is None:
+            if slot is None or not _has_anything(connection, rule, zone, now, default_zone):
                 continue
             facts = _slot_facts(connection, rule, slot, now, default_zone)
             facts["late"] = slot.late
@@ -194,17 +195,32 @@ def _newest_ready_slot(connection: Connection, rule: DigestRule, zone: str, now:
     return next((slot for slot in reversed(due) if schedules.is_ready(connection, slot, now)), None)
 
 
-def _rule_zones(connection: Connection, rule: DigestRule, now: datetime, default_zone: str) -> list[str]:
-    """The zones that a rule speaks for: its own one, or each that a location or a stray session is in."""
+def _rule_zones(connection: Connection, rule: DigestRule, default_zone: str) -> list[str]:
+    """The zones that a rule may speak for: its own one, or each that a location or a stray session can be in."""
     if rule.timezone != EACH_LOCATION:
         return [rule.timezone or default_zone]
-    zones = set(_location_zones(connection, default_zone))
-    return sorted(zones | ({default_zone} if _has_strays(connection, now) else set()))
+    return sorted({*_location_zones(connection, default_zone), default_zone})
+
+
+def _has_anything(connection: Connection, rule: DigestRule, zone: str, now: datetime, default_zone: str) -> bool:
+    # asked only once a slot is due: the default zone may hold nothing at all, and then says nothing
+    if rule.timezone != EACH_LOCATION or zone != default_zone:
+        return True
+    return zone in _location_zones(connection, default_zone) or _has_strays(connection, now)
+
+
+@lru_cache(maxsize=1024)
+def _is_zone(name: str | None) -> bool:
+    try:
+        ZoneInfo(name or "")
+    except (OSError, ValueError, KeyError):  # a folder, a path, an unknown name
+        return False
+    return True
 
 
 def _location_zones(connection: Connection, default_zone: str) -> list[str]:
     named = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
-    return sorted({zone if zone in available_timezones() else default_zone for zone in named})
+    return sorted({zone if _is_zone(zone) else default_zone for zone in named})
 
 
 def _has_strays(connection: Connection, now: datetime) -> bool:
