@@ -2,7 +2,6 @@
 
 Commands import what they need when they run, so that `chargehand --help` answers at once.
 """
-# ruff: noqa: PLC0415 - see above
 
 import asyncio
 import sys
@@ -34,6 +33,8 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
@@ -143,9 +144,33 @@ def sandbox(
     """Serve a stand-in for the EOSVOLT API on this machine; no account needed."""
     if (fleet is None) == (replay is None):
         raise typer.BadParameter("give one of --fleet N and --replay DIR")
-    from sandbox.serve import serve_sandbox
+    asyncio.run(_serve_sandbox(fleet, seed, replay, speed, port))
 
-    asyncio.run(serve_sandbox(fleet=fleet, seed=seed, recording=replay, speed=speed, port=port, say=typer.echo))
+
+async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, speed: float, port: int) -> None:
+    from sandbox.api import create_api
+    from sandbox.clock import SpeedClock
+    from sandbox.fleet import FleetSource
+    from sandbox.recordings.folder import open_recording
+    from sandbox.replay import ReplaySource
+    from sandbox.server import drive, serving
+    from sandbox.source import Source
+
+    source: Source
+    if recording is not None:
+        source = ReplaySource(open_recording(recording))
+        start = source.start
+    else:
+        start = datetime.now(UTC)
+        source = FleetSource(fleet or 1, seed, start)
+    clock = SpeedClock(start, speed, time.monotonic)
+    async with serving(create_api(source, clock=clock), port=port) as url:
+        typer.echo(
+            f"EOSVOLT stand-in at {url}, token sandbox-token, from {start:%Y-%m-%d %H:%M} UTC at speed {speed:g}."
+        )
+        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=sandbox-token chargehand doctor")
+        typer.echo("Stop it with Ctrl-C.")
+        await drive(source, clock)
 
 
 @app.command()

@@ -59,7 +59,10 @@ PURPOSES = {
     "CHARGEHAND_RULES": Purpose("the rule files or folders, separated by commas", "for example rules/library"),
     "CHARGEHAND_TIMEZONE": Purpose("the time zone where a location names none", "an IANA name: Europe/Copenhagen"),
     "CHARGEHAND_POLL_INTERVAL": Purpose("the seconds between two polls", "60 suits most accounts"),
-    "CHARGEHAND_ADMINS": Purpose("who may change prices, rules and roles", "Slack user ids, separated by commas"),
+    "CHARGEHAND_ADMINS": Purpose(
+        "who may change prices, rules and roles", "Slack user ids or user groups, separated by commas"
+    ),
+    "CHARGEHAND_OPERATORS": Purpose("who may act on chargers", "Slack user ids or user groups, separated by commas"),
     "CHARGEHAND_ALERT_CHANNEL": Purpose("where a rule without `notify` speaks", "a channel, such as #ev-alerts"),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
@@ -100,6 +103,7 @@ class Settings(BaseSettings):
     chargehand_timezone: str = "UTC"
     chargehand_poll_interval: float = Field(default=60, ge=1, le=3600)
     chargehand_admins: Words = ()
+    chargehand_operators: Words = ()
     chargehand_alert_channel: str | None = None
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
     chargehand_plain_id_tags: bool = False
     log_format: str = Field(default="console", pattern="^(json|console)$")
 
-    @field_validator("chargehand_rules", "chargehand_admins", mode="before")
+    @field_validator("chargehand_rules", "chargehand_admins", "chargehand_operators", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value

@@ -1,0 +1,140 @@
+"""Looks at everything the service needs and says of each thing that fails how to mend it; changes nothing.
+
+EOSVOLT is asked read-only, one page a resource. Slack's side is in `bot.slack_doctor`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.settings import Settings, SettingsError, missing_setting
+from eosvolt.client import EosvoltClient
+from eosvolt.contract import ContractError
+from eosvolt.errors import EosvoltError, Forbidden, NotFound
+from rules.document import load_rules
+from rules.errors import RuleErrors
+from storage.engine import Database
+from storage.migrate import current_revision, latest_revision
+
+SKEW_TOLERATED = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it failed, what was seen, and how to mend it."""
+
+    name: str
+    failed: bool
+    told: str
+    mend: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at settings, rules, database and the EOSVOLT API, in that order; every check runs."""
+    findings = [await asyncio.to_thread(check, settings) for check in (_examine_rules, _examine_database)]
+    return findings + await _examine_eosvolt(settings)
+
+
+def report(findings: Sequence[Finding]) -> str:
+    """The findings as lines for a terminal."""
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{'FAILED' if finding.failed else 'ok':<7}{finding.name:<{width}}  {finding.told}")
+        if finding.failed and finding.mend:
+            lines.append(f"{'':<7}{'':<{width}}  Mend: {finding.mend}")
+    failed = sum(finding.failed for finding in findings)
+    lines.append(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are well.")
+    return "\n".join(lines)
+
+
+def _examine_rules(settings: Settings) -> Finding:
+    if not settings.chargehand_rules:
+        return Finding("rules", True, "no rules are named", missing_setting("CHARGEHAND_RULES"))
+    try:
+        rules = load_rules([Path(name) for name in settings.chargehand_rules])
+    except RuleErrors as error:
+        return Finding("rules", True, str(error), "Correct the file; `chargehand rules check FILE` shows it again.")
+    return Finding("rules", False, f"{len(rules)} from {', '.join(settings.chargehand_rules)}")
+
+
+def _examine_database(settings: Settings) -> Finding:
+    try:
+        database = Database(settings.database_url)
+    except (SQLAlchemyError, ImportError) as error:
+        return Finding("database", True, _first_line(error), missing_setting("DATABASE_URL"))
+    shown = database.engine.url.render_as_string(hide_password=True)
+    try:
+        current, latest = current_revision(database), latest_revision()
+        with database.write():
+            pass  # a lock for writing can be had
+    except SQLAlchemyError as error:
+        return Finding("database", True, f"{shown}: {_first_line(error)}", "Check DATABASE_URL, and that it may write.")
+    finally:
+        database.close()
+    if current != latest:
+        told = f"{shown} is at {current or 'no revision'}, this version needs {latest}"
+        return Finding("database", True, told, "Run `chargehand db upgrade`.")
+    return Finding("database", False, f"{shown} at {current}")
+
+
+async def _examine_eosvolt(settings: Settings) -> list[Finding]:
+    try:
+        settings.require("EOSVOLT_BASE_URL")
+        token, contract = settings.token_source(), settings.contract()
+    except (SettingsError, ContractError, EosvoltError) as error:
+        return [Finding("EOSVOLT", True, "its settings are not complete", str(error))]
+    assert settings.eosvolt_base_url is not None  # noqa: S101 - required above
+    findings: list[Finding] = []
+    try:
+        client = EosvoltClient(settings.eosvolt_base_url, token, contract, attempts=1)
+    except ValueError as error:
+        return [Finding("EOSVOLT", True, str(error), missing_setting("EOSVOLT_BASE_URL"))]
+    async with client:
+        skew: timedelta | None = None
+        for name, fetch in _resources(client).items():
+            fetched = await fetch()
+            skew = fetched.clock_skew if fetched.clock_skew is not None else skew
+            findings.append(_resource_finding(name, fetched))
+    if skew is not None:
+        findings.append(_clock_finding(skew))
+    return findings
+
+
+def _resources(client: EosvoltClient) -> dict[str, Callable[[], Any]]:
+    return {
+        "EOSVOLT locations": client.fetch_locations,
+        "EOSVOLT chargers": client.fetch_chargers,
+        "EOSVOLT sessions": lambda: client.fetch_sessions(status="Active"),
+    }
+
+
+def _resource_finding(name: str, fetched: Any) -> Finding:
+    if fetched.error is not None:
+        told = str(fetched.error)
+        if isinstance(fetched.error, Forbidden | NotFound):
+            mend = "Ask EOSVOLT for this scope, or correct the route in an override file (CHARGEHAND_CONTRACT)."
+            return Finding(name, True, told, mend)
+        return Finding(name, True, told, "")
+    if fetched.set_aside:
+        first = fetched.set_aside[0]
+        told = (
+            f"{len(fetched.rows)} read, {len(fetched.set_aside)} not: {first.key or 'a row without id'}: {first.reason}"
+        )
+        return Finding(name, True, told, "Name the account's fields in an override file (CHARGEHAND_CONTRACT).")
+    return Finding(name, False, f"{len(fetched.rows)} read")
+
+
+def _clock_finding(skew: timedelta) -> Finding:
+    seconds = skew.total_seconds()
+    told = f"EOSVOLT's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine's"
+    return Finding("clock", abs(skew) > SKEW_TOLERATED, told, "Synchronise this machine's clock (NTP).")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
