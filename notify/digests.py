@@ -6,7 +6,7 @@ find corrections. Nothing here reads a clock; days are computed with zoneinfo, f
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
 ZERO_ENERGY_KWH = 0.1
 TOP_CONNECTORS = 5
 DIGITS = 6  # hides the order in which floats were added, and nothing else
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 EACH_LOCATION = "location"
 """The `timezone` of a rule that speaks once for each of its locations' zones."""
 
@@ -100,12 +101,15 @@ def enqueue_due_digests(
     2. Of those that are ready, the newest; older ones are thereby skipped.
     3. Claim it; whoever claimed it first enqueues one message a channel, in the same transaction.
     """
+    digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
+    spoken_to = schedules.last_slots(connection, [rule.name for rule in digests])
+    made_at = _made_at(connection, digests)
     enqueued = []
-    for rule in rules:
-        if rule.schedule is None or rule.digest is None:
-            continue
+    for rule in digests:
         for zone in _rule_zones(connection, rule, default_zone):
-            slot = _newest_ready_slot(connection, rule, zone, now)
+            # a slot at the very moment of a rule's making is its first one
+            after = max(spoken_to.get((rule.name, zone), LONG_AGO), made_at.get(rule.name, LONG_AGO))
+            slot = _newest_ready_slot(connection, rule, zone, after, now)
             if slot is None or not _has_anything(connection, rule, zone, now, default_zone):
                 continue
             facts = _slot_facts(connection, rule, slot, now, default_zone)
@@ -185,13 +189,20 @@ def _slot_facts(
     return session_digest(connection, only, day, now, default_zone=default_zone)
 
 
-def _newest_ready_slot(connection: Connection, rule: DigestRule, zone: str, now: datetime) -> Slot | None:
-    made_at = connection.execute(sa.select(RULES.c.created_at).where(RULES.c.id == rule.name)).scalar_one_or_none()
-    last = schedules.last_slot_at(connection, rule.name, zone)
-    # a slot at the very moment of a rule's making is its first one
-    starts = [at for at in (last, made_at and made_at - timedelta(microseconds=1)) if at is not None]
-    after = max(starts, default=now - schedules.CATCH_UP)
-    due = slots_due(rule.schedule or "", zone, after, now, window_name=rule.window or "yesterday")
+def _made_at(connection: Connection, rules: Sequence[DigestRule]) -> dict[str, datetime]:
+    made = sa.select(RULES.c.id, RULES.c.created_at).where(RULES.c.id.in_([rule.name for rule in rules]))
+    return {row.id: row.created_at - timedelta(microseconds=1) for row in connection.execute(made)}
+
+
+def _newest_ready_slot(
+    connection: Connection, rule: DigestRule, zone: str, after: datetime, now: datetime
+) -> Slot | None:
+    schedule = rule.schedule or ""
+    if after != LONG_AGO:
+        coming = schedules.next_moment(schedule, zone, after)
+        if coming is None or coming > now:
+            return None
+    due = slots_due(schedule, zone, after, now, window_name=rule.window or "yesterday")
     return next((slot for slot in reversed(due) if schedules.is_ready(connection, slot, now)), None)
 
 

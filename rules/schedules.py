@@ -4,9 +4,11 @@ A slot is named by its local time with offset, so that the repeated hour of autu
 clock, asks the network or knows what a digest says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -71,22 +73,16 @@ def slots_due(
     Daylight saving follows Debian's cron: a job at a fixed time inside the skipped hour runs at its end, one inside
     the repeated hour runs once, at the first; a job with `*` in its hours or minutes follows elapsed time.
     """
-    tz = ZoneInfo(zone)
     start = max(after, now - CATCH_UP)
-    moments: list[datetime] = []
-    try:
-        # from an hour before: inside a repeated hour cronsim forgets which of the two it stands in
-        for moment in CronSim(schedule, (start - timedelta(hours=1)).astimezone(tz)):
-            at = moment.astimezone(UTC)
-            if at > now:
-                break
-            # two fixed times inside the skipped hour both land on its end: that is one slot
-            if at > start and (not moments or at > moments[-1]):
-                moments.append(at)
-    except CronSimError as error:
-        raise ValueError(f'schedule "{schedule}": {error}') from error
+    moments = list(takewhile(lambda at: at <= now, _moments(schedule, zone, start)))
     missed = [at for at in moments if now - at > LATE_AFTER]
     return [_slot(at, zone, window_name, now) for at in missed[-1:] + moments[len(missed) :]]
+
+
+@lru_cache(maxsize=4096)
+def next_moment(schedule: str, zone: str, after: datetime) -> datetime | None:
+    """When a schedule speaks next after a moment (UTC), or None if never; asked every minute, so remembered."""
+    return next(_moments(schedule, zone, after), None)
 
 
 def is_ready(connection: Connection, slot: Slot, now: datetime) -> bool:
@@ -105,12 +101,14 @@ def complete_to(connection: Connection) -> datetime | None:
     return found
 
 
-def last_slot_at(connection: Connection, rule_id: str, zone: str) -> datetime | None:
-    """When the newest claimed slot of a rule and zone was due; None before the first."""
-    newest: datetime | None = connection.execute(
-        sa.select(sa.func.max(SLOTS.c.slot_at)).where(SLOTS.c.rule_id == rule_id, SLOTS.c.zone == zone)
-    ).scalar_one()
-    return newest
+def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
+    newest = (
+        sa.select(SLOTS.c.rule_id, SLOTS.c.zone, sa.func.max(SLOTS.c.slot_at).label("at"))
+        .where(SLOTS.c.rule_id.in_(rule_ids))
+        .group_by(SLOTS.c.rule_id, SLOTS.c.zone)
+    )
+    return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
 
 
 def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
@@ -142,6 +140,21 @@ def slots_to_refresh(connection: Connection, now: datetime) -> list[Row[Any]]:
             .order_by(SLOTS.c.slot_at, SLOTS.c.rule_id, SLOTS.c.zone)
         )
     )
+
+
+def _moments(schedule: str, zone: str, after: datetime) -> Iterator[datetime]:
+    """Every moment after one at which a schedule speaks, in UTC, growing."""
+    latest = after
+    try:
+        # from an hour before: inside a repeated hour cronsim forgets which of the two it stands in
+        for moment in CronSim(schedule, (after - timedelta(hours=1)).astimezone(ZoneInfo(zone))):
+            at = moment.astimezone(UTC)
+            # two fixed times inside the skipped hour both land on its end: that is one slot
+            if at > latest:
+                latest = at
+                yield at
+    except CronSimError as error:
+        raise ValueError(f'schedule "{schedule}": {error}') from error
 
 
 def _slot(at: datetime, zone: str, window_name: str, now: datetime) -> Slot:
