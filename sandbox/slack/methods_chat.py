@@ -3,6 +3,7 @@
 Semantics and error names from docs.slack.dev/reference/methods; the bot speaks only where it is a member.
 """
 
+import math
 import re
 from typing import Any
 
@@ -15,6 +16,8 @@ from sandbox.slack.state import WorkspaceState
 Json = dict[str, Any]
 
 UPDATE_TEXT_MAX = 4_000
+# Tier 3 (docs.slack.dev/apis/web-api/rate-limits): about 50 a minute.
+UPDATES_A_MINUTE = 50
 EMOJI = re.compile(r"[a-z0-9_+'\-]+(::skin-tone-[2-6])?")
 
 
@@ -49,6 +52,18 @@ def keep_the_pace(state: WorkspaceState, channel: Channel) -> None:
     if last is not None and state.clock() - last < 1.0:
         raise SlackError("ratelimited", retry_after=1)
     state.last_post[channel.id] = state.clock()
+
+
+def keep_the_tier(state: WorkspaceState) -> None:
+    """Refuse the 51st edit within a minute, with Retry-After until the oldest of them is a minute old."""
+    if not state.rate_limited:
+        return
+    now = state.clock()
+    while state.updates and now - state.updates[0] >= 60.0:
+        state.updates.popleft()
+    if len(state.updates) >= UPDATES_A_MINUTE:
+        raise SlackError("ratelimited", retry_after=math.ceil(60.0 - (now - state.updates[0])))
+    state.updates.append(now)
 
 
 def post_message(state: WorkspaceState, arguments: Arguments) -> Json:
@@ -87,7 +102,9 @@ def update_message(state: WorkspaceState, arguments: Arguments) -> Json:
         raise SlackError("is_inactive")
     if state.edit_window is not None and state.clock() - float(message.ts) > state.edit_window:
         raise SlackError("edit_window_closed")
-    posting.edit(state, message, posting.content_of(state, arguments, UPDATE_TEXT_MAX))
+    content = posting.content_of(state, arguments, UPDATE_TEXT_MAX)
+    keep_the_tier(state)
+    posting.edit(state, message, content)
     if message.is_reply and arguments.flag("reply_broadcast"):
         message.broadcast = True
     shown = posting.message_json(state, message, metadata=True)

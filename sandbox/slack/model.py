@@ -186,16 +186,35 @@ class Channel:
     im_user: str | None = None
     messages: list[Message] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # Indexes beside the list, made anew when a saved channel is read.
+        self._by_ts: dict[str, Message] = {}
+        self._replies: dict[str, list[Message]] = {}
+        for message in self.messages:
+            self._index(message)
+
     @property
     def is_im(self) -> bool:
         return self.im_user is not None
 
+    def add(self, message: Message) -> None:
+        self.messages.append(message)
+        self._index(message)
+
+    def _index(self, message: Message) -> None:
+        self._by_ts[message.ts] = message
+        if message.is_reply:
+            self._replies.setdefault(str(message.thread_ts), []).append(message)
+
     def find(self, ts: str) -> Message | None:
-        return next((m for m in self.messages if m.ts == ts and not m.deleted), None)
+        found = self._by_ts.get(ts)
+        return None if found is None or found.deleted else found
 
     def thread(self, ts: str) -> list[Message]:
         """The parent and its replies in order; empty where there is no such thread."""
-        return [m for m in self.messages if not m.deleted and ts in (m.ts, m.thread_ts)]
+        parent = self.find(ts)
+        replies = [m for m in self._replies.get(ts, []) if not m.deleted]
+        return [parent, *replies] if parent is not None else replies
 
     def to_json(self, team: Team, *, viewer: str, with_members: bool = True) -> Json:
         if self.is_im:

@@ -74,7 +74,7 @@ def post(state: WorkspaceState, channel: Channel, user: str, **content: Any) -> 
     message = Message(state.new_ts(), channel.id, user, **content)
     if user == state.team.bot_user:
         message.bot_id = state.team.bot_id
-    channel.messages.append(message)
+    channel.add(message)
     state.changed()
     return message
 

@@ -100,6 +100,7 @@ class WorkspaceState:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.whispers: list[Message] = []
         self.last_post: dict[str, float] = {}
+        self.updates: deque[float] = deque()
         self.tickets: set[str] = set()
         self.version = 0
         self._last_micros = 0

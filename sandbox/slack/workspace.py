@@ -15,9 +15,7 @@ from sandbox.slack.state import SLACKBOT, WorkspaceState
 
 Json = dict[str, Any]
 
-ALL_EVENTS = frozenset(
-    {"app_mention", "app_home_opened", "message", "member_joined_channel", "channel_archive", "channel_unarchive"}
-)
+ALL_EVENTS = frozenset({"app_mention", "app_home_opened", "message", "member_joined_channel", "channel_archive"})
 SHOWN = {"text", "blocks"}
 
 
@@ -253,6 +251,10 @@ class SlackWorkspace(WorkspaceState):
         place = self.channel(channel)
         place.is_archived = True
         self._tell(payloads.archived_event(self, self.user(by), place))
+        self.changed()
+
+    def unarchive(self, channel: str) -> None:
+        self.channel(channel).is_archived = False
         self.changed()
 
     def delete_message(self, target: Message | str) -> None:

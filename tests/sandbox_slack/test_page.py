@@ -1,5 +1,6 @@
 """The page, looked at in headless Chromium: what people see of the workspace and what they do there."""
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.sandbox_slack.app import Heard
 from tests.sandbox_slack.browser import launched, open_page
 
 ALERTS = "C0ALERTS01"
+# One black pixel.
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 HOSTILE = [
     "<!channel>",
     "`code` ```pre``` *bold* _it_ ~no~",
@@ -217,6 +220,14 @@ async def test_mrkdwn_looks_as_in_slack(page: Page, client: AsyncWebClient) -> N
     await expect(message.locator("blockquote")).to_have_text("quoted")
     await expect(message.locator("pre")).to_have_text("x\ny")
     await expect(message).to_contain_text("snake_case_name 2*3*4")
+
+
+async def test_an_uploaded_chart_is_shown_with_its_words(page: Page, client: AsyncWebClient) -> None:
+    uploaded = await client.files_upload_v2(filename="uptime.png", content=PNG, title="Uptime")
+    chart = {"type": "image", "alt_text": "Uptime 99 %", "slack_file": {"id": uploaded["files"][0]["id"]}}
+    await client.chat_postMessage(channel=ALERTS, text="x", blocks=[chart])
+    image = page.get_by_alt_text("Uptime 99 %")
+    await expect(image).to_have_js_property("naturalWidth", 1)
 
 
 async def test_a_permalink_leads_to_the_page(server: SlackServer, client: AsyncWebClient, browser: Browser) -> None:

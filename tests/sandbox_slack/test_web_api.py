@@ -171,6 +171,21 @@ async def test_a_second_message_within_a_second_waits(workspace: SlackWorkspace,
     assert (await client.chat_postMessage(channel=ALERTS, text="two"))["ok"]
 
 
+async def test_more_than_fifty_edits_a_minute_wait(workspace: SlackWorkspace, client: AsyncWebClient) -> None:
+    clock = HandClock()
+    workspace.clock = clock
+    workspace.rate_limited = True
+    ts = (await client.chat_postMessage(channel=ALERTS, text="card"))["ts"]
+    for number in range(50):
+        await client.chat_update(channel=ALERTS, ts=ts, text=str(number))
+    clock.advance(20)
+    with pytest.raises(SlackApiError) as caught:
+        await client.chat_update(channel=ALERTS, ts=ts, text="too much")
+    assert caught.value.response.headers["Retry-After"] == "40"
+    clock.advance(40)
+    assert (await client.chat_update(channel=ALERTS, ts=ts, text="now"))["ok"]
+
+
 async def test_history_pages_and_keeps_to_its_bounds(client: AsyncWebClient) -> None:
     stamps = [(await client.chat_postMessage(channel=ALERTS, text=str(n)))["ts"] for n in range(5)]
     page = await client.conversations_history(channel=ALERTS, limit=2)
