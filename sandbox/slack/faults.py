@@ -17,17 +17,26 @@ class Hold:
 
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _abandoned: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reached(self, seconds: float = 5.0) -> None:
         """Return once the call has come to this point; raises TimeoutError after that many real seconds."""
         await asyncio.wait_for(self._arrived.wait(), seconds)
+
+    async def abandoned(self, seconds: float = 5.0) -> None:
+        """Return once the client that waits here is gone; its call stops at this point for good."""
+        await asyncio.wait_for(self._abandoned.wait(), seconds)
 
     def release(self) -> None:
         self._released.set()
 
     async def stand(self) -> None:
         self._arrived.set()
-        await self._released.wait()
+        try:
+            await self._released.wait()
+        except asyncio.CancelledError:
+            self._abandoned.set()
+            raise
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ Plain records: they check nothing, send nothing and read no clock. The keys are 
 slackapi/java-slack-sdk's json-logs.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
+
+CALL = re.compile(r"<!(channel|here|everyone)(?:\|[^>]*)?>|<!subteam\^([A-Z0-9]+)[^>]*>|<@([UW][A-Z0-9]+)[^>]*>")
 
 
 @dataclass
@@ -170,6 +173,26 @@ class Message:
 
         collect(self.blocks)
         return "\n".join(found)
+
+    def notified(self) -> list[str]:
+        """Whom the message calls: `channel`, `here`, `everyone`, ids of user groups and users.
+
+        Slack looks for calls in `text` and in mrkdwn objects; a plain_text object calls nobody.
+        """
+        found = CALL.findall(self.text)
+
+        def collect(value: Any) -> None:
+            if isinstance(value, dict):
+                if value.get("type") == "mrkdwn":
+                    found.extend(CALL.findall(value["text"]))
+                for inner in value.values():
+                    collect(inner)
+            elif isinstance(value, list):
+                for inner in value:
+                    collect(inner)
+
+        collect(self.blocks)
+        return sorted({next(part for part in call if part) for call in found})
 
 
 @dataclass

@@ -50,6 +50,16 @@ class SlackWorkspace(WorkspaceState):
         return self.link.deliveries
 
     @property
+    def request_url(self) -> str | None:
+        """Where HTTP mode's requests go; None means Socket Mode."""
+        return self.link.request_url
+
+    @request_url.setter
+    def request_url(self, url: str | None) -> None:
+        self.link.request_url = url
+        self.changed()
+
+    @property
     def connected(self) -> bool:
         """Whether the app can be reached: a request URL, or an open websocket."""
         return bool(self.link.request_url or self.link.connections)

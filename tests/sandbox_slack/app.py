@@ -201,12 +201,12 @@ async def in_http_mode(server: SlackServer) -> AsyncIterator[Heard]:
     uvicorn_server.lifespan = config.lifespan_class(config)
     await uvicorn_server.startup()
     port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
-    server.workspace.link.request_url = f"http://127.0.0.1:{port}/slack/events"
+    server.workspace.request_url = f"http://127.0.0.1:{port}/slack/events"
     main = asyncio.create_task(uvicorn_server.main_loop())
     try:
         yield heard
     finally:
-        server.workspace.link.request_url = None
+        server.workspace.request_url = None
         uvicorn_server.should_exit = True
         await main
         await uvicorn_server.shutdown()

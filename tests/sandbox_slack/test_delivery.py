@@ -180,7 +180,7 @@ async def test_requests_are_signed_and_events_retried_with_their_reason(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    workspace.link.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    workspace.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
     await workspace.mention("ole", "#ev-ops", "status")
     await workspace.wait_for(lambda: workspace.deliveries[0].acknowledged)
     await workspace.link.close()

@@ -97,6 +97,21 @@ async def test_a_call_can_be_held_before_and_after_it_acts(client: AsyncWebClien
     assert (await second)["ok"]
 
 
+@pytest.mark.parametrize(("acted", "left"), [(False, 0), (True, 1)])
+async def test_a_client_that_dies_while_its_call_is_held_leaves_what_was_done_by_then(
+    client: AsyncWebClient, workspace: SlackWorkspace, acted: bool, left: int
+) -> None:
+    method = "chat.postMessage"
+    hold = workspace.faults.hold_next_answer(method) if acted else workspace.faults.hold_next_request(method)
+    call = asyncio.ensure_future(client.chat_postMessage(channel=ALERTS, text="x"))
+    await hold.reached()
+    call.cancel()
+    await hold.abandoned()
+    hold.release()
+    await client.auth_test()
+    assert len(workspace.channel(ALERTS).messages) == left
+
+
 async def test_a_response_url_can_be_lost_too(workspace: SlackWorkspace, socket_app: object) -> None:
     workspace.faults.fail_next("response_url", 500)
     await workspace.slash("ole", "#ev-ops", "/charge", "six")

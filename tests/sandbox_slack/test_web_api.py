@@ -294,3 +294,16 @@ async def test_a_reaction_is_added_once(client: AsyncWebClient, workspace: Slack
     assert await refusal(client.reactions_add(channel=ALERTS, timestamp=ts, name="eyes")) == "already_reacted"
     assert await refusal(client.reactions_add(channel=ALERTS, timestamp=ts, name="No Way")) == "invalid_name"
     assert workspace.channel(ALERTS).messages[0].reactions == {"eyes": [workspace.team.bot_user]}
+
+
+async def test_calls_to_people_are_found_where_slack_finds_them(
+    client: AsyncWebClient, workspace: SlackWorkspace
+) -> None:
+    name = "<!channel> <@U0OLE00002>"
+    quiet = [{"type": "section", "text": {"type": "plain_text", "text": name}}]
+    await client.chat_postMessage(channel=ALERTS, text="&lt;!channel&gt;", blocks=quiet)
+    loud = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{name} <!subteam^S0ONCALL01|@oncall>"}}]
+    await client.chat_postMessage(channel=ALERTS, text="x", blocks=loud)
+    first, second = workspace.channel(ALERTS).messages
+    assert first.notified() == []
+    assert second.notified() == ["S0ONCALL01", "U0OLE00002", "channel"]
