@@ -122,6 +122,9 @@ async def act(workspace: SlackWorkspace, asked: Json) -> Outcome:
     if verb == "say":
         await workspace.say(user, asked["channel"], with_mentions(workspace, asked["text"]), asked.get("thread_ts"))
     elif verb == "click":
+        if "values" in asked:
+            # What is typed in a modal goes along with every click in it.
+            workspace.type_into(workspace.views[asked["target"]], asked["values"])
         return await workspace.click(
             user, asked["target"], asked["action_id"], asked.get("value"), block_id=asked["block_id"]
         )

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import SlackServer, SlackWorkspace
-from tests.sandbox_slack.app import Heard
+from tests.sandbox_slack.app import MODAL, Heard
 from tests.sandbox_slack.browser import launched, open_page
 
 ALERTS = "C0ALERTS01"
@@ -117,6 +117,19 @@ async def test_an_updated_modal_is_shown_and_cancel_closes_it(
     await modal.get_by_role("button", name="Cancel").click()
     await expect(modal).to_be_hidden()
     await workspace.wait_for(lambda: socket_app.of("view_closed"))
+
+
+async def test_a_click_in_a_modal_tells_what_is_typed_there(
+    page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    button = {"type": "button", "action_id": "note", "text": {"type": "plain_text", "text": "Count matches"}}
+    view = {**MODAL, "blocks": [*MODAL["blocks"], {"type": "actions", "elements": [button]}]}
+    await client.views_open(trigger_id=workspace.new_trigger("U0ADA00001"), view=view)
+    modal = page.locator("#modal")
+    await modal.get_by_label("Note").fill("half a sentence")
+    await modal.get_by_role("button", name="Count matches").click()
+    sent = await workspace.wait_for(lambda: socket_app.of("block_actions"))
+    assert sent[0]["view"]["state"]["values"]["words"]["words"]["value"] == "half a sentence"
 
 
 async def test_a_thread_is_read_and_answered(page: Page, workspace: SlackWorkspace, client: AsyncWebClient) -> None:

@@ -37,7 +37,8 @@ export function showModal(view, state, act) {
     values: view.values,
     errors: view.errors,
     act: (block, element, value) =>
-      act({ verb: "click", target: view.id, action_id: element.action_id, block_id: block.block_id, value }),
+      act({ verb: "click", target: view.id, action_id: element.action_id, block_id: block.block_id, value,
+        values: values() }),
   };
   const nodes = view.blocks.flatMap((block) => blockNodes([block], {
     ...place, input: (element, read) => readers.push({ block, element, read }) }));
