@@ -110,11 +110,13 @@ def enqueue_due_digests(
             # a slot at the very moment of a rule's making is its first one
             after = max(spoken_to.get((rule.name, zone), LONG_AGO), made_at.get(rule.name, LONG_AGO))
             slot = _newest_ready_slot(connection, rule, zone, after, now)
-            if slot is None or not _has_anything(connection, rule, zone, now, default_zone):
+            if slot is None:
                 continue
             facts = _slot_facts(connection, rule, slot, now, default_zone)
             facts["late"] = slot.late
             if not schedules.claim_slot(connection, rule.name, slot, facts, now):
+                continue
+            if _has_nothing_to_say(connection, rule, zone, facts, default_zone):
                 continue
             for channel in dict.fromkeys(channels.get(rule.name, ())):
                 enqueue_digest(connection, rule.name, slot.zone, slot.local, facts=facts, channel=channel, now=now)
@@ -213,11 +215,12 @@ def _rule_zones(connection: Connection, rule: DigestRule, default_zone: str) -> 
     return sorted({*_location_zones(connection, default_zone), default_zone})
 
 
-def _has_anything(connection: Connection, rule: DigestRule, zone: str, now: datetime, default_zone: str) -> bool:
-    # asked only once a slot is due: the default zone may hold nothing at all, and then says nothing
-    if rule.timezone != EACH_LOCATION or zone != default_zone:
-        return True
-    return zone in _location_zones(connection, default_zone) or _has_strays(connection, now)
+def _has_nothing_to_say(
+    connection: Connection, rule: DigestRule, zone: str, facts: Mapping[str, Any], default_zone: str
+) -> bool:
+    # no location is in the default zone and no stray session was: its slot passes in silence, until a late one comes
+    idle = rule.timezone == EACH_LOCATION and zone == default_zone and not facts["sessions"]
+    return idle and zone not in _location_zones(connection, default_zone)
 
 
 @lru_cache(maxsize=1024)
@@ -232,12 +235,6 @@ def _is_zone(name: str | None) -> bool:
 def _location_zones(connection: Connection, default_zone: str) -> list[str]:
     named = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
     return sorted({zone if _is_zone(zone) else default_zone for zone in named})
-
-
-def _has_strays(connection: Connection, now: datetime) -> bool:
-    known = sa.exists().where(LOCATIONS.c.id == SESSIONS.c.location_id)
-    strays = sa.select(SESSIONS.c.id).where(SESSIONS.c.ended_at > now - timedelta(days=3), sa.not_(known))
-    return connection.execute(strays.limit(1)).first() is not None
 
 
 def _by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> dict[str, ColumnElement[bool]]:

@@ -245,6 +245,19 @@ def test_a_stray_session_makes_the_default_zone_speak_too(database: Database) ->
     }
 
 
+def test_a_default_zone_with_nothing_in_it_is_silent_until_a_late_stray_session_comes(database: Database) -> None:
+    nine = EIGHT + timedelta(hours=1)
+    prepared(database, polled=nine)
+    rule = Daily(timezone="location")
+    assert [said.slot for said in enqueue(database, nine, [rule])] == ["2026-03-03T08:00:00+01:00"]
+    assert len(outbox(database)) == 2
+    with database.write() as connection:
+        insert_session(connection, "a", utc("2026-03-02T12:00"), location_id=None)
+        said = refresh_digests(connection, [rule], nine, default_zone="UTC", channels=CHANNELS)
+    assert [(each.slot, each.facts["sessions"]) for each in said] == [("2026-03-03T08:00:00+00:00", 1)]
+    assert len(outbox(database)) == 4
+
+
 def test_two_processes_that_find_one_slot_due_at_once_enqueue_it_once(database: Database) -> None:
     prepared(database)
     other = Database(database.url, durable=False)
