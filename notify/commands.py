@@ -6,83 +6,76 @@ command is ever put back to be sent once its call may have run.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from eosvolt.errors import Conflict, EosvoltError, Forbidden, InvalidRequest, NotFound
+from notify.command_checks import (
+    COMMANDS,
+    CommandCheck,
+    CommandKind,
+    CommandState,
+    Reason,
+    Refusal,
+    check_command,
+)
+from notify.command_verdicts import extended, judge, sight_of
+from notify.contexts import CHARGERS
+from notify.outbox import COMMAND_CARD, OUTBOX, insert_items, new_item, one_version_on
+from storage.dialects import insert
+from storage.polls import poll_states
+from storage.tables import AuditEntry
+
+__all__ = [
+    "COMMANDS",
+    "EXPIRES_AFTER",
+    "VERIFY_WITHIN",
+    "CommandCheck",
+    "CommandKind",
+    "CommandState",
+    "Enqueued",
+    "Reason",
+    "Refusal",
+    "check_command",
+    "claim_next_command",
+    "end_command",
+    "enqueue_command",
+    "expire_commands",
+    "mark_command_answer",
+    "recover_commands",
+    "show_command",
+    "verify_commands",
+    "wants_faster_polls",
+]
+
+AUDIT = SQLModel.metadata.tables[AuditEntry.__tablename__]
 
 EXPIRES_AFTER = timedelta(minutes=5)
 """A request that was not sent by then is not sent any more."""
 
+VERIFY_WITHIN = timedelta(minutes=5)
+"""How long after the answer the charger may take to do what was asked: also a driver who has yet to plug in."""
 
-class CommandKind(StrEnum):
-    """What can be asked of EOSVOLT."""
+SEND_AGAIN_AFTER = timedelta(seconds=10)
 
-    START_SESSION = "start_session"
-    STOP_SESSION = "stop_session"
+CODES = {
+    "connector_not_available": "the connector is not free: look at its status, end its session or choose another one",
+    "charger_offline": "the charger is offline: start it again when it is back, or have its network looked at",
+    "connector_gone": "the connector is no longer there",
+    "session_not_active": "the session has already ended",
+}
+"""EOSVOLT's codes for a refusal, in words with what to do."""
 
-
-class CommandState(StrEnum):
-    """How far a command is: requested > sending > succeeded, failed or unknown > verified or not_verified."""
-
-    REQUESTED = "requested"
-    SENDING = "sending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    VERIFIED = "verified"
-    NOT_VERIFIED = "not_verified"
-    EXPIRED = "expired"
-
-
-class Reason(StrEnum):
-    """Why a command is refused before it is written down."""
-
-    UNKNOWN_ID = "unknown_id"
-    GONE = "gone"
-    OFFLINE = "offline"
-    FAULTED = "faulted"
-    UNAVAILABLE = "unavailable"
-    ALREADY_CHARGING = "already_charging"
-    NO_OPEN_SESSION = "no_open_session"
-    UNDER_WAY = "under_way"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One reason against a command. `text` is plain words with ids and names as given: escape it for mrkdwn."""
-
-    reason: Reason
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandCheck:
-    """What a command would do, to which thing, and what speaks against it. All text is plain and unescaped.
-
-    `nearest` holds the closest known ids where the one given is unknown.
-    """
-
-    kind: str
-    target: str
-    action: str
-    connector_id: str | None = None
-    session_id: str | None = None
-    charger_id: str | None = None
-    location_id: str | None = None
-    charger_name: str | None = None
-    location_name: str | None = None
-    status: str | None = None
-    session_started_at: datetime | None = None
-    session_energy_kwh: float | None = None
-    warnings: tuple[str, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    nearest: tuple[str, ...] = ()
-
-    @property
-    def allowed(self) -> bool:
-        """Whether nothing speaks against it."""
-        return not self.refusals
+REFUSED_BY_TYPE: tuple[tuple[type[EosvoltError], str], ...] = (
+    (Conflict, "the present state of the charger does not allow it: look at it first, then ask again"),
+    (NotFound, "EOSVOLT knows no such connector or session: check the id"),
+    (Forbidden, "the EOSVOLT token has no right to do this: give its key the scope in the EOSVOLT admin portal"),
+    (InvalidRequest, "EOSVOLT did not accept the request: run `chargehand doctor`"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +94,6 @@ class Enqueued:
     refusals: tuple[Refusal, ...] = ()
 
 
-def check_command(connection: Connection, kind: str, target: str, now: datetime) -> CommandCheck:
-    """What a command would do at `now`; `target` is a connector id, or for a stop also a session id."""
-    raise NotImplementedError
-
-
 def enqueue_command(
     connection: Connection,
     *,
@@ -117,25 +105,275 @@ def enqueue_command(
     connector_id: str | None = None,
     session_id: str | None = None,
 ) -> Enqueued:
-    """Write a command, its card and its audit entry down, once per nonce; checks everything again before."""
-    raise NotImplementedError
+    """Write a command, its card in `channel` and its audit entry down, in the caller's transaction.
+
+    1. A nonce that is known is the same request: it is answered with the first one's command.
+    2. The charger is locked, and everything is checked again: the state may have changed since the preview.
+    3. The command is due at once, and expires after EXPIRES_AFTER.
+    Give `connector_id` for a start, `session_id` or `connector_id` for a stop; ValueError where neither is given.
+    """
+    target = session_id or connector_id
+    if target is None:
+        raise ValueError(f"{kind}: a connector or a session is needed")
+    if (known := _by_nonce(connection, nonce)) is not None:
+        return known
+    check = check_command(connection, kind, target, now)
+    if check.charger_id is not None:
+        # one at a time a charger: PostgreSQL would let two transactions both find it free
+        charger = sa.select(CHARGERS.c.id).where(CHARGERS.c.id == check.charger_id).with_for_update()
+        connection.execute(charger).all()
+        check = check_command(connection, kind, target, now)
+    about = {"at": now, "user": user, "action": check.kind, "subject": target}
+    facts = {"connector": check.connector_id, "session": check.session_id, "charger": check.charger_id}
+    if not check.allowed:
+        because = "; ".join(refusal.text for refusal in check.refusals)
+        _audit(connection, **about, outcome=f"refused: {because}", facts=facts)
+        return Enqueued(None, False, "refused", user, now, check.refusals)
+    command_id = uuid4().hex
+    values = {
+        "id": command_id,
+        "nonce": nonce,
+        "kind": check.kind,
+        "location_id": check.location_id,
+        "charger_id": check.charger_id,
+        "connector_id": check.connector_id,
+        "session_id": check.session_id,
+        "requested_by": user,
+        "requested_at": now,
+        "channel": channel,
+        "state": CommandState.REQUESTED.value,
+        "due_at": now,
+        "expires_at": now + EXPIRES_AFTER,
+    }
+    statement = insert(connection, COMMANDS).values(**values).on_conflict_do_nothing().returning(COMMANDS.c.id)
+    if connection.execute(statement).first() is None:
+        first = _by_nonce(connection, nonce)
+        assert first is not None  # noqa: S101 - the conflict was with its nonce
+        return first
+    card = new_item(_card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts={"command": command_id})
+    insert_items(connection, [card])
+    _audit(connection, **about, outcome="requested", facts={**facts, "command": command_id})
+    return Enqueued(command_id, True, CommandState.REQUESTED.value, user, now)
 
 
 def claim_next_command(connection: Connection, now: datetime) -> Row[Any] | None:
-    """Mark the oldest command that is due as sending, before its call, and return it; None where nothing is due."""
-    raise NotImplementedError
+    """Mark the oldest command that is due as sending, before its call, and return it; None where nothing is due.
+
+    Commit before calling: whatever is found as sending later may have run.
+    """
+    waiting = (COMMANDS.c.state == CommandState.REQUESTED.value, COMMANDS.c.due_at <= now, COMMANDS.c.expires_at > now)
+    due = (
+        sa.select(COMMANDS.c.id)
+        .where(*waiting)
+        .order_by(COMMANDS.c.due_at, COMMANDS.c.requested_at, COMMANDS.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # SQLite drops this: there one transaction writes at a time
+        .scalar_subquery()
+    )
+    command = connection.execute(
+        sa.update(COMMANDS)
+        .where(COMMANDS.c.id == due, *waiting)
+        .values(state=CommandState.SENDING.value, sending_at=now, due_at=None, outcome=None, error_code=None)
+        .returning(*COMMANDS.c)
+    ).first()
+    if command is not None:
+        show_command(connection, command.id, now)
+    return command
+
+
+def mark_command_answer(
+    connection: Connection,
+    command: Row[Any],
+    now: datetime,
+    *,
+    session_id: str | None = None,
+    error: EosvoltError | None = None,
+) -> CommandState | None:
+    """Write down what EOSVOLT answered: accepted (with the session, where it named one) or an error.
+
+    `now` is the moment of the answer. What provably did not run waits to be sent again until it expires; a refusal is
+    final; anything else is unknown and never repeated. None where the command has ended meanwhile.
+    """
+    if error is not None and error.did_not_run:
+        return _put_back(connection, command, error, now)
+    if error is not None and error.refused:
+        outcome, code = _refusal_in_words(error), error.code
+        if end_command(connection, command, CommandState.FAILED, outcome, now, error_code=code, answered_at=now):
+            return CommandState.FAILED
+        return None
+    state = CommandState.SUCCEEDED if error is None else CommandState.UNKNOWN
+    values: dict[str, Any] = {
+        "state": state.value,
+        "answered_at": now,
+        "due_at": now,
+        "verify_until": now + VERIFY_WITHIN,
+        "outcome": None if error is None else str(error),
+        "error_code": None if error is None else error.code,
+    }
+    if session_id is not None:
+        values["session_id"] = session_id
+    if not _move(connection, command.id, (CommandState.SENDING, CommandState.UNKNOWN), values):
+        return None
+    show_command(connection, command.id, now)
+    return state
+
+
+def recover_commands(connection: Connection, now: datetime, *, older_than: timedelta = timedelta(0)) -> int:
+    """After a restart: what was being sent may have run, so it is unknown and never repeated; how many there were.
+
+    `older_than` spares those whose call another process may still be making.
+    """
+    found = connection.execute(
+        sa.update(COMMANDS)
+        .where(COMMANDS.c.state == CommandState.SENDING.value, COMMANDS.c.sending_at <= now - older_than)
+        .values(
+            state=CommandState.UNKNOWN.value,
+            answered_at=now,
+            due_at=now,
+            verify_until=now + VERIFY_WITHIN,
+            outcome="the service stopped while the command was being sent",
+        )
+        .returning(COMMANDS.c.id)
+    ).all()
+    for row in found:
+        show_command(connection, row.id, now)
+    return len(found)
 
 
 def verify_commands(connection: Connection, now: datetime) -> int:
     """Compare what was asked with what polls that began after the answer saw; how many commands ended."""
-    raise NotImplementedError
+    waiting = (CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
+    commands = connection.execute(
+        sa.select(COMMANDS)
+        .where(COMMANDS.c.state.in_(waiting), COMMANDS.c.due_at <= now, COMMANDS.c.ended_at.is_(None))
+        .order_by(COMMANDS.c.requested_at)
+    ).all()
+    polls = poll_states(connection) if commands else {}
+    ended = 0
+    for command in commands:
+        sight = sight_of(connection, command, polls)
+        verdict = judge(command, sight, now)
+        if verdict is not None:
+            more = {"session_id": verdict.session_id} if verdict.session_id else {}
+            shown = {"since": verdict.since.isoformat()} if verdict.since else None
+            ended += end_command(connection, command, verdict.state, verdict.outcome, now, shown=shown, **more)
+        elif (until := extended(command, sight, now)) is not None:
+            connection.execute(sa.update(COMMANDS).where(COMMANDS.c.id == command.id).values(verify_until=until))
+    return ended
 
 
-def recover_commands(connection: Connection, now: datetime) -> int:
-    """After a restart: what was being sent may have run, so it is unknown, never repeated; how many there were."""
-    raise NotImplementedError
+def expire_commands(connection: Connection, now: datetime) -> int:
+    """End the requests that could not be sent in time: nothing was done; how many there were."""
+    stale = connection.execute(
+        sa.select(COMMANDS).where(
+            COMMANDS.c.state == CommandState.REQUESTED.value,
+            COMMANDS.c.due_at.is_not(None),
+            COMMANDS.c.expires_at <= now,
+        )
+    ).all()
+    ended = 0
+    for command in stale:
+        last = f"; the last attempt: {command.outcome}" if command.outcome else ""
+        outcome = f"it could not be sent in time, so nothing was done{last}"
+        ended += end_command(connection, command, CommandState.EXPIRED, outcome, now, error_code=command.error_code)
+    return ended
+
+
+def end_command(
+    connection: Connection,
+    command: Row[Any],
+    state: CommandState,
+    outcome: str,
+    now: datetime,
+    *,
+    shown: dict[str, Any] | None = None,
+    **columns: Any,
+) -> bool:
+    """End a command with its outcome in words, on its card and in the audit log; False where it had ended already.
+
+    `shown` are facts for its card, `columns` more columns of its row.
+    """
+    before = (CommandState.REQUESTED,) if state is CommandState.EXPIRED else _UNENDED
+    values = {"state": state.value, "outcome": outcome, "ended_at": now, "due_at": None, **columns}
+    if not _move(connection, command.id, before, values):
+        return False
+    show_command(connection, command.id, now, **(shown or {}))
+    _audit(
+        connection,
+        at=now,
+        user=command.requested_by,
+        action=command.kind,
+        subject=command.connector_id or command.session_id or "",
+        outcome=f"{state.value}: {outcome}",
+        facts={"command": command.id},
+    )
+    return True
+
+
+def show_command(connection: Connection, command_id: str, now: datetime, **facts: Any) -> None:
+    """Make a command's card one version newer, with these facts beside those it has."""
+    card = sa.and_(OUTBOX.c.natural_key == _card_key(command_id), OUTBOX.c.abandoned_at.is_(None))
+    values = one_version_on(now)
+    if facts:
+        known = connection.execute(sa.select(OUTBOX.c.facts).where(card).with_for_update()).scalar()
+        values["facts"] = {**(known or {}), **facts}
+    connection.execute(sa.update(OUTBOX).where(card).values(values))
 
 
 def wants_faster_polls(connection: Connection, now: datetime) -> bool:
-    """Whether the outcome of a command waits for the next polls."""
-    raise NotImplementedError
+    """Whether the outcome of a command waits for the next polls, and is still expected soon."""
+    watched = (CommandState.SENDING.value, CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
+    soon = sa.or_(COMMANDS.c.verify_until.is_(None), COMMANDS.c.verify_until > now - timedelta(minutes=1))
+    waits = sa.select(COMMANDS.c.id).where(COMMANDS.c.state.in_(watched), COMMANDS.c.ended_at.is_(None), soon)
+    return connection.execute(waits.limit(1)).first() is not None
+
+
+_UNENDED = (CommandState.SENDING, CommandState.SUCCEEDED, CommandState.UNKNOWN)
+
+
+def _put_back(connection: Connection, command: Row[Any], error: EosvoltError, now: datetime) -> CommandState | None:
+    wait = SEND_AGAIN_AFTER if error.retry_after is None else timedelta(seconds=max(1.0, error.retry_after))
+    values = {
+        "state": CommandState.REQUESTED.value,
+        "sending_at": None,
+        "due_at": min(now + wait, command.expires_at),
+        "outcome": str(error),
+        "error_code": error.code,
+    }
+    # one that a restart has made unknown meanwhile stays so
+    if not _move(connection, command.id, (CommandState.SENDING,), values):
+        return None
+    show_command(connection, command.id, now)
+    return CommandState.REQUESTED
+
+
+def _move(connection: Connection, command_id: str, before: tuple[CommandState, ...], values: dict[str, Any]) -> bool:
+    states = [state.value for state in before]
+    moved = connection.execute(
+        sa.update(COMMANDS).where(COMMANDS.c.id == command_id, COMMANDS.c.state.in_(states)).values(**values)
+    )
+    return moved.rowcount == 1
+
+
+def _refusal_in_words(error: EosvoltError) -> str:
+    words = CODES.get(error.code or "")
+    if words is not None:
+        return words
+    known = next((words for kind, words in REFUSED_BY_TYPE if isinstance(error, kind)), "EOSVOLT refused it")
+    said = error.message.rstrip(".")
+    return f"{known} (EOSVOLT said: {said})" if said else known
+
+
+def _by_nonce(connection: Connection, nonce: str) -> Enqueued | None:
+    known = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.nonce == nonce)).first()
+    if known is None:
+        return None
+    return Enqueued(known.id, False, known.state, known.requested_by, known.requested_at)
+
+
+def _card_key(command_id: str) -> str:
+    return f"command:{command_id}"
+
+
+def _audit(connection: Connection, **entry: Any) -> None:
+    connection.execute(sa.insert(AUDIT).values(**entry))

@@ -20,6 +20,7 @@ OUTBOX = SQLModel.metadata.tables[OutboxItem.__tablename__]
 
 ALERT_CARD = "alert_card"
 ALERT_REPLY = "alert_reply"
+COMMAND_CARD = "command_card"
 DIGEST = "digest"
 NOTICE = "notice"
 

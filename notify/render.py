@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
-from notify import blocks, contexts
+from notify import blocks, command_cards, contexts
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
-from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, NOTICE, OUTBOX
+from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, NOTICE, OUTBOX
 from notify.words import FILTERS, code, slack_unescape
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -89,6 +89,10 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
 
 
+def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("command_card.mrkdwn.j2", item, card=command_cards.command_card(connection, item.facts))
+
+
 def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("digest_sessions.mrkdwn.j2", item, digest=contexts.digest(item.facts))
 
@@ -100,6 +104,7 @@ def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
 RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, list[Block]]]] = {
     ALERT_CARD: _alert_card,
     ALERT_REPLY: _alert_reply,
+    COMMAND_CARD: _command_card,
     DIGEST: _digest,
     NOTICE: _notice,
 }

@@ -1,0 +1,76 @@
+"""What the card of a command may say, read from the database at the moment of rendering and frozen.
+
+It holds facts; words and escapes are the template's work. An outcome is plain text in which others may have spoken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from notify.command_checks import COMMANDS
+from notify.contexts import CHARGERS, LOCATIONS, SESSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCardContext:
+    """What the card of one command shows; `kind` is start or stop, `state` one of CommandState.
+
+    `since` is when the charger began to do what was asked; `energy_kwh` is what a stopped session delivered.
+    """
+
+    kind: str
+    state: str
+    connector_id: str | None
+    session_id: str | None
+    charger_name: str | None
+    location_name: str | None
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    since: datetime | None
+    outcome: str | None
+    energy_kwh: float | None
+
+
+def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCardContext:
+    """The card of a command as the database knows it now; LookupError for one that it does not know.
+
+    `facts` are those of its outbox item.
+    """
+    row: Any = connection.execute(
+        sa.select(
+            COMMANDS,
+            CHARGERS.c.name.label("charger_name"),
+            LOCATIONS.c.name.label("location_name"),
+            SESSIONS.c.energy_kwh,
+        )
+        .select_from(COMMANDS)
+        .outerjoin(CHARGERS, CHARGERS.c.id == COMMANDS.c.charger_id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == COMMANDS.c.location_id)
+        .outerjoin(SESSIONS, SESSIONS.c.id == COMMANDS.c.session_id)
+        .where(COMMANDS.c.id == facts["command"])
+    ).first()
+    if row is None:
+        raise LookupError(f"command {facts['command']} is not in the database")
+    since = facts.get("since")
+    kind = row.kind.removesuffix("_session")
+    return CommandCardContext(
+        kind=kind,
+        state=row.state,
+        connector_id=row.connector_id,
+        session_id=row.session_id,
+        charger_name=row.charger_name or row.charger_id,
+        location_name=row.location_name or row.location_id,
+        requested_by=row.requested_by,
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        since=datetime.fromisoformat(since) if since else None,
+        outcome=row.outcome,
+        energy_kwh=row.energy_kwh if kind == "stop" else None,
+    )
