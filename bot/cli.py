@@ -68,7 +68,9 @@ def replay(
         with _opened(out) as stream:
             began = time.perf_counter()
             end = until.replace(tzinfo=until.tzinfo or UTC) if until else None
-            done = asyncio.run(_replay(recording, loaded, url, stream, timedelta(seconds=interval), end))
+            done = asyncio.run(
+                replay_recording(recording, loaded, url, stream, interval=timedelta(seconds=interval), until=end)
+            )
     seconds = time.perf_counter() - began
     typer.echo(
         f"{done.polls} polls over {done.simulated} in {seconds:.1f} s: "
@@ -77,24 +79,27 @@ def replay(
     )
 
 
-async def _replay(
-    recording: Any, loaded: Any, url: str, stream: TextIO, interval: timedelta, until: datetime | None
+async def replay_recording(
+    recording: Any, loaded: Any, url: str, stream: TextIO, *, interval: timedelta, until: datetime | None = None
 ) -> Any:
-    import httpx
-
+    """Replay a recording through the client's HTTP code and the stand-in API, in this process."""
     from bot.jobs import Jobs, PollPlan, run_inline
     from bot.replay import ReplayClock, replay
     from eosvolt.client import EosvoltClient
     from eosvolt.contract import load_contract
     from eosvolt.tokens import TokenSource
     from sandbox.api import create_api
+    from sandbox.in_process import InProcessTransport
     from sandbox.replay import ReplaySource
     from storage.engine import Database
     from storage.migrate import upgrade
 
     source = ReplaySource(recording)
     clock = ReplayClock(source.start)
-    transport = httpx.ASGITransport(create_api(source, clock=clock))
+    api = create_api(source, clock=clock)
+    if not recording.has_sessions:  # as an account without them: to say that there were none would be a guess
+        api.faults.forbidden = frozenset({"sessions"})
+    transport = InProcessTransport(api)
     database = Database(url, durable=False)
     upgrade(database)
     token = TokenSource.from_text("sandbox-token")
@@ -219,3 +224,7 @@ def _mendable(error: Exception) -> str | None:
 def _database_reason(error: Exception) -> str:
     original = getattr(error, "orig", None)
     return str(original or error).strip().splitlines()[0].rstrip(".")
+
+
+if __name__ == "__main__":
+    main()

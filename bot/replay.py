@@ -65,8 +65,8 @@ async def replay(
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
-        good = await jobs.poll(work, now)
-        transitions = jobs.evaluate(work, now) if good else []
+        fresh = await jobs.poll(work, now)
+        transitions = jobs.evaluate(work, now, fresh)
         enqueued = jobs.enqueue_digests(work, now)
         out.writelines(_lines(transitions, enqueued))
         polls, told, digests = polls + 1, told + len(transitions), digests + len(enqueued)

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("only SQLite and PostgreSQL are known")
+        return value
+
     @field_validator("chargehand_timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:

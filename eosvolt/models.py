@@ -41,7 +41,7 @@ class LocationReading:
     support_contact: str | None = None
     blocking_fee_interval_minutes: float | None = None
     updated_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ConnectorReading:
     power_kw: float | None = None
     max_power_kw: float | None = None
     type: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class ChargerReading:
     labels: tuple[str, ...] = ()
     updated_at: datetime | None = None
     connectors: tuple[ConnectorReading, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class SessionReading:
     id_tag: str | None = None
     stop_reason: str | None = None
     updated_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,14 @@ SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
 MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
 
 
+_INSERT = sa.insert(ALERT).returning(ALERT.c.id, sort_by_parameter_order=True)
+_UPDATE = (
+    sa.update(ALERT)
+    .where(ALERT.c.id == sa.bindparam("alert_id"))
+    .values({name: sa.bindparam(name) for name in MUTABLE_FIELDS})
+)
+
+
 @dataclass(slots=True)
 class AlertRecord:
     """One alert as it stands in the table, or will stand there once its ledger is written."""
@@ -127,16 +135,14 @@ class Ledger:
             }
             for record in self._opened
         ]
-        statement = sa.insert(ALERT).returning(ALERT.c.id, sort_by_parameter_order=True)
-        for record, alert_id in zip(self._opened, self._connection.execute(statement, rows).scalars(), strict=True):
+        for record, alert_id in zip(self._opened, self._connection.execute(_INSERT, rows).scalars(), strict=True):
             record.id = alert_id
 
     def _update_touched(self) -> None:
         if not self._touched:
             return
-        statement = sa.update(ALERT).where(ALERT.c.id == sa.bindparam("alert_id"))
         rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
-        self._connection.execute(statement.values({name: sa.bindparam(name) for name in MUTABLE_FIELDS}), rows)
+        self._connection.execute(_UPDATE, rows)
 
     def _write_transitions(self) -> list[Transition]:
         transitions = [

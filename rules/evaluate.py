@@ -4,10 +4,9 @@ It returns the transitions, so that the messages which tell them are enqueued in
 evaluated is remembered by `evaluated_seq`, so that a process killed at any point loses no change.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
@@ -17,7 +16,7 @@ from rules.compile import CompiledRule
 from rules.incidents import ALERT
 from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
 from storage.dialects import AnyRow
-from storage.polls import GAP, PollState
+from storage.polls import GAP
 from storage.record import COUNTER
 from storage.tables import Rule
 
@@ -37,25 +36,18 @@ class Candidate:
     ended: AlertRecord | None = None  # the occurrence that ended in this very evaluation
 
 
-def is_fresh(compiled: CompiledRule, polls: dict[str, PollState]) -> bool:
-    """Whether the latest poll of every resource that the rule reads was good."""
-    states = [polls.get(resource) for resource in compiled.resources]
-    return all(state is not None and state.good_at == state.attempted_at for state in states)
-
-
 def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now: datetime) -> list[CompiledRule]:
     """The rules for which something may move at `now`: a change they have not seen, an alert that is due, a clock."""
-    rows = {row.id: row for row in connection.execute(_RULE_POSITIONS)}
-    seq = _current_seq(connection)
-    due = set(connection.execute(_DUE_RULES, {"now": now}).scalars())
-    return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], seq, due, now)]
+    rows = {row.id: row for row in connection.execute(_RULE_POSITIONS, {"now": now})}
+    return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], now)]
 
 
 def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> list[Transition]:
     """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap)."""
     position = connection.execute(_RULE_POSITION, {"rule": compiled.id}).one()
     seq = _current_seq(connection)
-    gaps = connection.execute(_gaps_after(compiled.resources, position.evaluated_gap)).all()
+    resources = sorted(compiled.resources)
+    gaps = connection.execute(_NEW_GAPS, {"resources": resources, "seen": position.evaluated_gap}).all()
     candidates = _matched(connection, compiled, position, seq, now)
     _add_waiting(connection, compiled, candidates, now, every=bool(gaps))
     if compiled.timing.on_gap == OnGap.RESET:
@@ -66,20 +58,20 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
             _move(ledger, compiled, candidate, after_gap(candidate.alert.state, _length(gaps), compiled.timing, now))
         _move(ledger, compiled, candidate, _next(candidate, compiled, now))
     transitions = ledger.write(compiled.severity, compiled.group_by)
-    values: dict[str, Any] = {"evaluated_seq": seq}
-    if gaps:
-        values["evaluated_gap"] = max(gap.id for gap in gaps)
-    if compiled.reads_clock and _is_full(compiled, position, now):
-        values["full_match_at"] = now
+    values = {
+        "evaluated_seq": seq,
+        "evaluated_gap": max((gap.id for gap in gaps), default=position.evaluated_gap),
+        "full_match_at": now if compiled.reads_clock and _is_full(compiled, position, now) else position.full_match_at,
+    }
     if any(getattr(position, name) != value for name, value in values.items()):
-        connection.execute(sa.update(RULE).where(RULE.c.id == compiled.id).values(**values))
+        connection.execute(_STORE_POSITION, {"rule": compiled.id, **values})
     return transitions
 
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:
     """End every open alert of a rule for a reason of the rule's own ("rule removed")."""
     ledger = Ledger(connection, rule_id, now)
-    for row in connection.execute(sa.select(ALERT).where(ALERT.c.rule_id == rule_id, ALERT.c.state.in_(_OPEN))).all():
+    for row in connection.execute(_OPEN_ALERTS, {"rule": rule_id}).all():
         record = record_of(row)
         ledger.move(record, end(record.state, now, reason))
     return ledger.write()
@@ -111,24 +103,44 @@ def _begun(compiled: CompiledRule, candidate: Candidate, state: AlertState) -> A
 
 
 _OPEN = (State.PENDING, State.FIRING)
-_RULE_POSITIONS = sa.select(RULE.c.id, RULE.c.evaluated_seq, RULE.c.full_match_at).where(
-    RULE.c.enabled, RULE.c.removed_at.is_(None)
-)
 _RULE_POSITION = sa.select(RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at).where(
     RULE.c.id == sa.bindparam("rule")
 )
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed")
+_RESOURCES: sa.BindParameter[str] = sa.bindparam("resources", expanding=True)
+_NEW_GAPS = (
+    sa.select(GAP).where(GAP.c.id > sa.bindparam("seen"), GAP.c.resource.in_(_RESOURCES)).order_by(GAP.c.valid_from)
+)
 _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
-_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct()
-_LAST_GAP = sa.select(sa.func.max(GAP.c.valid_to))
+_DUE_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), _DUE)
+_OPEN_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN))
+_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
+_RULE_POSITIONS = (
+    sa.select(
+        RULE.c.id,
+        RULE.c.evaluated_seq,
+        RULE.c.full_match_at,
+        _SEQ.scalar_subquery().label("changed_seq"),
+        _DUE_RULES.c.rule_id.is_not(None).label("is_due"),
+    )
+    .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
+    .where(RULE.c.enabled, RULE.c.removed_at.is_(None))
+)
+_LAST_GAP = sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES))
+_STORE_POSITION = (
+    sa.update(RULE)
+    .where(RULE.c.id == sa.bindparam("rule"))
+    .values({name: sa.bindparam(name) for name in ("evaluated_seq", "evaluated_gap", "full_match_at")})
+)
 
 
 def _current_seq(connection: Connection) -> int:
     return int(connection.execute(_SEQ).scalar() or 0)
 
 
-def _may_move(rule: CompiledRule, position: AnyRow, seq: int, due: Collection[str], now: datetime) -> bool:
-    return position.evaluated_seq < seq or rule.id in due or (rule.reads_clock and _is_full(rule, position, now))
+def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
+    behind = position.evaluated_seq < (position.changed_seq or 0)
+    return behind or bool(position.is_due) or (rule.reads_clock and _is_full(rule, position, now))
 
 
 def _is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
@@ -136,10 +148,6 @@ def _is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
         return True
     last = position.full_match_at
     return rule.reads_clock and (last is None or now - last >= FULL_MATCH_EVERY)
-
-
-def _gaps_after(resources: Collection[str], seen: int) -> sa.Select[Any]:
-    return sa.select(GAP).where(GAP.c.id > seen, GAP.c.resource.in_(sorted(resources))).order_by(GAP.c.valid_from)
 
 
 def _length(gaps: Sequence[AnyRow]) -> timedelta:
@@ -175,9 +183,8 @@ def _add_waiting(
     connection: Connection, compiled: CompiledRule, candidates: dict[str, Candidate], now: datetime, *, every: bool
 ) -> None:
     """Add the open alerts that time alone moves (or all of them, after a gap): nothing about their subject changed."""
-    condition = ALERT.c.state.in_(_OPEN) if every else _DUE
-    statement = sa.select(ALERT).where(ALERT.c.rule_id == compiled.id, condition)
-    for stored in connection.execute(statement, {} if every else {"now": now}):
+    statement = _OPEN_ALERTS if every else _DUE_ALERTS
+    for stored in connection.execute(statement, {"rule": compiled.id, "now": now}):
         if stored.subject not in candidates:
             candidates[stored.subject] = Candidate(_last_answer(stored), record_of(stored))
 
@@ -193,7 +200,7 @@ def _forget_before_gap(connection: Connection, compiled: CompiledRule, candidate
     """Under `on_gap: reset` no alert begins before the last gap ended: what was true before it is not known to have
     stayed so.
     """
-    gap_end = connection.execute(_LAST_GAP.where(GAP.c.resource.in_(sorted(compiled.resources)))).scalar()
+    gap_end = connection.execute(_LAST_GAP, {"resources": sorted(compiled.resources)}).scalar()
     if gap_end is None:
         return
     for candidate in candidates.values():

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Table
@@ -33,34 +32,35 @@ class Bulk:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
-        self._converters = [
-            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in compiled.binds.items()
+        self._named: bool = compiled.positiontup is None
+        order: list[str] = list(compiled.binds) if self._named else compiled.positiontup
+        self._slots = [
+            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in order
         ]
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run the statement for each row, in one call of the driver's `executemany`."""
         moments: dict[datetime, Any] = {}  # most moments of a poll are the same few
-        converted = [self._convert(row, moments) for row in rows]
-        if self._order is None:
-            connection.exec_driver_sql(self._sql, converted)
+        values = [self._convert(row, moments) for row in rows]
+        if self._named:
+            names = [name for name, _ in self._slots]
+            connection.exec_driver_sql(self._sql, [dict(zip(names, one, strict=True)) for one in values])
         else:
-            pick = itemgetter(*self._order)
-            connection.exec_driver_sql(self._sql, [pick(row) for row in converted])
+            connection.exec_driver_sql(self._sql, values)
 
-    def _convert(self, row: Mapping[str, Any], moments: dict[datetime, Any]) -> dict[str, Any]:
-        converted = {}
-        for name, convert in self._converters:
+    def _convert(self, row: Mapping[str, Any], moments: dict[datetime, Any]) -> tuple[Any, ...]:
+        converted = []
+        for name, convert in self._slots:
             value = row[name]
-            if convert is None:
-                converted[name] = value
-            elif isinstance(value, datetime):
-                if value not in moments:
-                    moments[value] = convert(value)
-                converted[name] = moments[value]
-            else:
-                converted[name] = convert(value)
-        return converted
+            if convert is not None:
+                if isinstance(value, datetime):
+                    if value not in moments:
+                        moments[value] = convert(value)
+                    value = moments[value]
+                elif value is not None:
+                    value = convert(value)
+            converted.append(value)
+        return tuple(converted)
 
 
 class greatest(GenericFunction[Any]):  # noqa: N801 - the SQL function's name

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from alembic import command
 from storage.engine import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -5,15 +5,14 @@ with its own `changed_seq`, so that a rule which comes to it later still sees it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
 from eosvolt.models import SetAside
-from storage.dialects import insert
+from storage.dialects import Bulk, insert
 from storage.record import CHARGER, CONNECTOR, LOCATION, RECORDED, close_intervals, next_seq, store_seq
 from storage.tables import Poll, PollGap, SetAsideRow
 
@@ -39,7 +38,8 @@ class PollState:
     error: str | None
 
 
-_POLL_STATES = sa.select(*(POLL.c[item.name] for item in fields(PollState)))
+_STATE_NAMES = tuple(item.name for item in fields(PollState))
+_POLL_STATES = sa.select(*(POLL.c[name] for name in _STATE_NAMES))
 
 
 def poll_states(connection: Connection) -> dict[str, PollState]:
@@ -47,7 +47,7 @@ def poll_states(connection: Connection) -> dict[str, PollState]:
     return {row.resource: PollState(*row) for row in connection.execute(_POLL_STATES)}
 
 
-def finish_good_poll(
+def after_good_poll(
     connection: Connection,
     resource: str,
     now: datetime,
@@ -55,11 +55,11 @@ def finish_good_poll(
     *,
     state: PollState | None,
     seen: Mapping[str, set[str]] | None = None,
-) -> None:
-    """Write down that the poll of `now` was complete, and the gap before it if there was one. Twice is as once.
+) -> PollState:
+    """The resource's state after the complete poll of `now`; writes down a gap before it and what has vanished.
 
-    `state` is the resource's as it was before this poll. `seen` holds, for a full sweep, the ids it named by table,
-    those of rows set aside included; None is an incremental poll, from which nothing can be missing.
+    `state` is the one before this poll. `seen` holds, for a full sweep, the ids it named by table, those of rows set
+    aside included; None is an incremental poll, from which nothing can be missing. Twice is as once.
     """
     before = state.good_at if state else None
     if seen is not None and (state is None or state.swept_at != now):
@@ -70,36 +70,38 @@ def finish_good_poll(
         gap = {"resource": resource, "valid_from": before, "valid_to": now, "changed_seq": seq}
         connection.execute(sa.insert(GAP).values(**gap))
         store_seq(connection, seq)
-    values: dict[str, Any] = {
-        "good_at": now,
-        "previous_good_at": before if state is None or before != now else state.previous_good_at,
-        "swept_at": now if seen is not None else state.swept_at if state else None,
-    }
+    return PollState(
+        resource,
+        attempted_at=now,
+        good_at=now,
+        previous_good_at=state.previous_good_at if state and before == now else before,
+        swept_at=now if seen is not None else state.swept_at if state else None,
+        failures=0,
+        error=None,
+    )
+
+
+def after_bad_poll(resource: str, now: datetime, error: str, *, state: PollState | None) -> PollState:
+    """The resource's state after the poll of `now` failed, wholly or in part; what it did bring is recorded anyway."""
     if state is None:
-        connection.execute(sa.insert(POLL).values(resource=resource, attempted_at=now, failures=0, **values))
-    else:
-        connection.execute(_GOOD_POLL, {"of": resource, **values})
+        return PollState(resource, now, None, None, None, failures=1, error=error)
+    return replace(state, attempted_at=now, failures=state.failures + 1, error=error)
 
 
-_GOOD_POLL = (
-    sa.update(POLL)
-    .where(POLL.c.resource == sa.bindparam("of"))
-    .values(
-        {name: sa.bindparam(name) for name in ("good_at", "previous_good_at", "swept_at")}
-        | {"attempted_at": sa.bindparam("good_at"), "failures": sa.literal_column("0"), "error": sa.null()}
-    )
-)
-
-
-def finish_bad_poll(connection: Connection, resource: str, now: datetime, error: str) -> None:
-    """Write down that the poll of `now` failed, wholly or in part; what it did bring is recorded all the same."""
-    statement = insert(connection, POLL).values(resource=resource, attempted_at=now, failures=1, error=error)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[POLL.c.resource],
-            set_={"attempted_at": now, "failures": POLL.c.failures + 1, "error": error},
+def store_poll_states(connection: Connection, states: Sequence[PollState]) -> None:
+    """Write down how polling stands: this finishes a poll."""
+    key = connection.dialect.name
+    if key not in _STORE:
+        statement = insert(connection, POLL)
+        names = [column.name for column in POLL.c if column.name != "resource"]
+        statement = statement.values({name: sa.bindparam(name) for name in ("resource", *names)}).on_conflict_do_update(
+            index_elements=[POLL.c.resource], set_={name: statement.excluded[name] for name in names}
         )
-    )
+        _STORE[key] = Bulk(statement, connection.dialect)
+    _STORE[key].run(connection, [{name: getattr(state, name) for name in _STATE_NAMES} for state in states])
+
+
+_STORE: dict[str, Bulk] = {}
 
 
 def record_set_aside(connection: Connection, rows: Sequence[SetAside], now: datetime) -> None:

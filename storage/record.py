@@ -302,7 +302,7 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
         dated: ColumnElement[Any] = greatest(new[moment], floor, table.c[moment])
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
     differs = [table.c[name].is_distinct_from(new[name]) for name in facts if name not in recorded.passive]
-    inserted = {name: sa.bindparam(name) for name in _inserted(table)}
+    inserted: dict[str, Any] = {name: sa.bindparam(name) for name in _inserted(table)}
     return statement.values(inserted).on_conflict_do_update(
         index_elements=[table.c.id], set_=values, where=sa.or_(returned, *differs)
     )

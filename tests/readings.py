@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from eosvolt.models import CONNECTOR_STATUSES, ChargerReading, ConnectorReading, LocationReading, SessionReading
 from storage.engine import Database
-from storage.polls import finish_good_poll, poll_states
+from storage.polls import after_good_poll, poll_states, store_poll_states
 from storage.record import Observation, record_readings
 
 T0 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -79,4 +79,4 @@ def record_poll(
     """As `poll`, in the caller's transaction."""
     state = poll_states(connection).get(resource)
     record_readings(connection, list(readings), Observation(now, floor=state.good_at if state else None))
-    finish_good_poll(connection, resource, now, interval, state=state, seen=seen)
+    store_poll_states(connection, [after_good_poll(connection, resource, now, interval, state=state, seen=seen)])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -70,6 +71,11 @@ class Recording:
     @property
     def end(self) -> datetime:
         return from_ms(self.end_ms)
+
+    @cached_property
+    def has_sessions(self) -> bool:
+        """Whether it tells of charging sessions; one that does not cannot say that there were none."""
+        return any(event.session_id for event in self.events)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Alembic's entry: runs the migrations on the connection that `storage.migrate` hands over."""
 
+from alembic import context
 from sqlmodel import SQLModel
 
-from alembic import context
 from storage import tables  # noqa: F401 - declares every table
 
 connection = context.config.attributes["connection"]

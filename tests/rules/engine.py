@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.document import rule_from_document
-from rules.evaluate import evaluate_rule, is_fresh, rules_to_evaluate
+from rules.evaluate import evaluate_rule, rules_to_evaluate
 from rules.lifecycle import Transition
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
@@ -35,9 +35,10 @@ class Engine:
     def evaluate(self, now: datetime) -> list[str]:
         """Evaluate every rule that may move at `now`."""
         with self.database.read() as connection:
-            alerts = load_rules(connection).alerts
             polls = poll_states(connection)
-            due = rules_to_evaluate(connection, [rule for rule in alerts if is_fresh(rule, polls)], now)
+            fresh = {name for name, state in polls.items() if state.good_at == state.attempted_at}
+            rules = [rule for rule in load_rules(connection).alerts if rule.resources <= fresh]
+            due = rules_to_evaluate(connection, rules, now)
         moved: list[Transition] = []
         for compiled in due:
             with self.database.write() as connection:
