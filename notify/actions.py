@@ -7,3 +7,9 @@ class ActionId(StrEnum):
     """Slack action ids; renaming one breaks the buttons of messages already posted."""
 
     ACKNOWLEDGE_INCIDENT = "acknowledge_incident"
+    CONFIRM_COMMAND = "confirm_command"
+    CANCEL_COMMAND = "cancel_command"
+    PREVIOUS_PAGE = "previous_page"
+    NEXT_PAGE = "next_page"
+    RUN_WORDS = "run_words"
+    """Answer as if these words had been typed; numbered where a row holds several (`run_words_2`)."""

@@ -1,0 +1,43 @@
+"""`/charge` and `/charge help`: what this person may do, with examples that work when pasted. It only reads."""
+
+from collections.abc import Sequence
+from string import Formatter
+
+from sqlalchemy import Connection
+
+from bot.commands.answer import Answer, Asked, Word, told
+from bot.permissions import MEANS, Role
+from storage.queries import first_id, is_available, is_open
+
+
+def answer_help(connection: Connection, asked: Asked, words: Sequence[Word]) -> Answer:
+    """The words that this person may use, and what those above them need."""
+    known = known_ids(connection)
+    mine = [word for word in words if asked.role >= word.needs]
+    return told(
+        "answer_help",
+        role=asked.role.word,
+        means=MEANS[asked.role],
+        words=[(word, example_of(word, known)) for word in mine],
+        withheld=[(word.usage, word.needs.word) for word in words if asked.role < word.needs],
+        above=[(role.word, MEANS[role]) for role in Role if role > asked.role],
+    )
+
+
+def known_ids(connection: Connection) -> dict[str, str | None]:
+    """Ids that are known now, by what examples call them."""
+    return {
+        "location": first_id(connection, "location"),
+        "charger": first_id(connection, "charger"),
+        "session": first_id(connection, "session"),
+        "available": first_id(connection, "connector", is_available()),
+        "open": first_id(connection, "session", is_open()),
+    }
+
+
+def example_of(word: Word, known: dict[str, str | None]) -> str | None:
+    """The word's example with a real id in it; None where there is nothing to name as yet."""
+    needed = [name for _, name, _, _ in Formatter().parse(word.example) if name]
+    if any(known[name] is None for name in needed):
+        return None
+    return f"/charge {word.example.format(**known)}"

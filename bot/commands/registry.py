@@ -1,0 +1,74 @@
+"""Every word of /charge in one list: help, the nearest right word and the rights are all read from it.
+
+`answer` is the one door for typed words, mentions and buttons; it checks the role, and runs inside a read transaction.
+"""
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+from sqlalchemy import Connection
+
+from bot.commands import acts, chargers, help, locations, sessions, status  # noqa: A004 - it is what people type
+from bot.commands.answer import Answer, Asked, Word, refused
+from bot.permissions import Role, Standing
+from notify.words import slack_unescape
+
+
+def answer_help(connection: Connection, asked: Asked) -> Answer:
+    """What this person may do."""
+    return help.answer_help(connection, asked, WORDS)
+
+
+WORDS: tuple[Word, ...] = (
+    Word("help", "help", "this", "help", answer_help),
+    *status.WORDS,
+    *locations.WORDS,
+    *chargers.WORDS,
+    *sessions.WORDS,
+    *acts.WORDS,
+)
+BY_NAME = {word.word: word for word in WORDS}
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The words of a text as Slack sends it, with its three escapes undone."""
+    return tuple(slack_unescape(text).split())
+
+
+def find_word(words: tuple[str, ...]) -> Word | None:
+    """The entry that the first word names; no word at all asks for help."""
+    return BY_NAME.get(words[0].lower()) if words else BY_NAME["help"]
+
+
+def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+    """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
+    word = find_word(words)
+    if word is None:
+        return _wrong_word(connection, words)
+    if not standing.may(word.needs):
+        return not_allowed(standing, word.needs, word.word)
+    return word.answer(connection, replace(asked, words=words[1:]))
+
+
+def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:
+    """A person may not do this: what it needs, and who can change that."""
+    if standing.unsure:
+        return refused(
+            f"`{what}` needs the role {needed.word}, and Slack did not tell whether you have it",
+            mend="Try again in a minute; an admin can see in the log why.",
+        )
+    return refused(
+        f"`{what}` needs the role {needed.word}; you are {standing.role.word}",
+        mend=f"Whoever runs Chargehand names people and user groups in CHARGEHAND_{needed.name}S. What you may do:",
+        examples=["/charge help"],
+    )
+
+
+def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
+    near = get_close_matches(words[0].lower(), BY_NAME, n=1, cutoff=0.5)
+    if not near:
+        return refused("There is no word", about=words[0], mend="See what there is:", examples=["/charge help"])
+    rest = " ".join(words[1:])
+    example = f"/charge {near[0]} {rest}".strip() if rest else None
+    example = example or help.example_of(BY_NAME[near[0]], help.known_ids(connection)) or f"/charge {near[0]}"
+    return refused("There is no word", about=words[0], mend="Did you mean this?", examples=[example, "/charge help"])

@@ -1,0 +1,220 @@
+"""The demo: the whole service on this machine against a stand-in Slack and a stand-in EOSVOLT; no account needed.
+
+Only the two outer worlds are stand-ins. What the page shows was polled, recorded, evaluated, enqueued and delivered
+by the service as it is. Only the command line imports this module, because it knows the sandbox.
+"""
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.app import Service, build
+from bot.logs import configure_logs
+from bot.settings import Settings
+from rules.document import Rule, load_rules, rule_from_document
+from sandbox.api import create_api
+from sandbox.fleet import FleetSource
+from sandbox.server import PortInUseError, drive, listen, serving
+from sandbox.slack import SlackServer, SlackWorkspace, posting
+from sandbox.slack.state import SLACKBOT
+
+HOST = "127.0.0.1"
+LIBRARY = Path(__file__).resolve().parent.parent / "rules" / "library"
+TOKEN = "sandbox-token"  # noqa: S105 - a stand-in's token is no secret
+POLL_SECONDS = 10
+FAULTS = (
+    (timedelta(minutes=47), "GroundFailure"),
+    (timedelta(minutes=36), "ConnectorLockFailure"),
+    (timedelta(minutes=28, seconds=30), "PowerMeterFailure"),
+)
+"""How long the first connectors have been out of order at the start; the last one fires before one's eyes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that runs: its addresses, its parts, and ids to try."""
+
+    page: str
+    eosvolt: str
+    service: Service
+    workspace: SlackWorkspace
+    fleet: FleetSource
+    faulted: str
+    free: str
+
+    @property
+    def repair(self) -> str:
+        """A command for a terminal that repairs the faulted connector."""
+        return f'curl -X POST {self.eosvolt}/__sandbox__/connectors/{self.faulted} -d \'{{"status": "Available"}}\''
+
+
+async def run_demo(
+    *,
+    port: int = 8080,
+    chargers: int = 24,
+    seed: int = 7,
+    database_url: str | None = None,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Run the demo until Ctrl-C; PortInUseError where the page's port cannot be had."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    for number in wanted:
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        async with running_demo(port=port, chargers=chargers, seed=seed, database_url=database_url) as demo:
+            for line in what_to_try(demo):
+                say(line)
+            await stopping.wait()
+            say("Stopping.")
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def running_demo(
+    *, port: int = 0, chargers: int = 24, seed: int = 7, database_url: str | None = None, quiet: bool = True
+) -> AsyncIterator[Demo]:
+    """The demo while the block runs. Without a database it keeps its state in a temporary folder, thrown away after."""
+    listen(HOST, port).close()  # a port in use is said before anything is started
+    now = datetime.now(UTC)
+    fleet = FleetSource(chargers, seed, now)
+    faulted, free = break_connectors(fleet, now)
+    workspace = SlackWorkspace()
+    api = create_api(fleet, clock=lambda: datetime.now(UTC), token=TOKEN)
+    async with contextlib.AsyncExitStack() as stack:
+        eosvolt = await _serve_eosvolt(stack, api, port)
+        server = await stack.enter_async_context(SlackServer(workspace, port=port, host=HOST))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chargehand-demo-"))
+        settings = demo_settings(eosvolt, server, database_url or f"sqlite:///{folder}/demo.db")
+        if quiet:
+            configure_logs(settings)
+        service = build(settings, host=HOST)
+        stack.push_async_callback(service.stop)
+        driving = asyncio.create_task(drive(fleet, lambda: datetime.now(UTC)))
+        stack.push_async_callback(_end, driving)
+        demo = Demo(server.url, eosvolt, service, workspace, fleet, faulted, free)
+        _welcome(demo, now)
+        # the digest's first slot is this very minute, so the rules hold from its beginning
+        await service.start(demo_rules(now), now.replace(second=0, microsecond=0))
+        yield demo
+
+
+def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Settings:
+    """The service's settings for the stand-ins; nothing of the environment's own accounts is used."""
+    workspace = server.workspace
+    secrets: dict[str, Any] = {
+        "eosvolt_token": SecretStr(TOKEN),
+        "slack_bot_token": SecretStr(workspace.bot_token),
+        "slack_app_token": SecretStr(workspace.app_token),
+        "slack_signing_secret": None,
+        "chargehand_id_tag_key": None,
+    }
+    return Settings(
+        _env_file=None,
+        **secrets,
+        **{f"{name}_file": None for name in secrets},
+        eosvolt_base_url=eosvolt,
+        slack_api_url=server.api_url,
+        port=None,
+        database_url=database_url,
+        chargehand_rules=(str(LIBRARY),),
+        chargehand_timezone="Europe/Copenhagen",
+        chargehand_poll_interval=POLL_SECONDS,
+        chargehand_admins=(),
+        chargehand_operators=("@oncall",),
+        chargehand_alert_channel="#ev-alerts",
+        chargehand_contract=None,
+        chargehand_plain_id_tags=False,
+        log_format="console",
+    )
+
+
+def demo_rules(now: datetime) -> list[Rule]:
+    """The library's rules, with what would keep a visitor waiting made short; `_welcome` says so."""
+    changes: dict[str, dict[str, Any]] = {
+        "connector-faulted": {"keep_firing_for": "30s", "notify": ["#ev-alerts"]},
+        "daily-sessions": {
+            "schedule": f"{now.minute % 10}-59/10 * * * *",
+            "timezone": "Europe/Copenhagen",
+            "notify": ["#ev-daily"],
+        },
+    }
+    return [
+        rule_from_document({**rule.document, **changes.get(rule.name, {})}, "the demo")
+        for rule in load_rules([LIBRARY])
+    ]
+
+
+def break_connectors(fleet: FleetSource, now: datetime) -> tuple[str, str]:
+    """Let connectors have been out of order for a while; the ids of the first of them, and of one that is free."""
+    free = [
+        connector["id"]
+        for charger in fleet.world.chargers
+        if charger.fields["online"]
+        for connector in charger.fields["connectors"]
+        if connector["status"] == "Available"
+    ]
+    for connector_id, (ago, code) in zip(free, FAULTS, strict=False):
+        fleet.force_connector(connector_id, {"status": "Faulted", "errorCode": code}, now - ago)
+    return free[0], free[-1]
+
+
+def what_to_try(demo: Demo) -> list[str]:
+    """What the terminal says once the demo runs."""
+    return [
+        "",
+        f"  The demo's Slack is at  {demo.page}",
+        f"  The demo's EOSVOLT API at {demo.eosvolt}",
+        "",
+        "Within a minute, #ev-alerts shows connectors that have been out of order for over half an hour, and",
+        "#ev-daily what was charged yesterday. In any channel, type for example:",
+        "",
+        "  /charge                     what you may do (Ada is admin, Ole operator, Vera viewer: choose on the page)",
+        "  /charge status              the fleet in numbers",
+        f"  /charge start {demo.free:<14}asks, starts a session, and its card follows until it charges",
+        "",
+        "Press Acknowledge on a card. Then repair a connector, and see its card resolve within a minute:",
+        "",
+        f"  {demo.repair}",
+        "",
+        "Made short for the demo: polls every 10 s, the digest every 10 minutes instead of at 08:00, recovered after",
+        "30 s instead of 5 minutes. Stop with Ctrl-C.",
+    ]
+
+
+def _welcome(demo: Demo, now: datetime) -> None:
+    workspace = demo.workspace
+    workspace.channel("#ev-daily").topic = "Yesterday's sessions; in this demo every 10 minutes instead of at 08:00"
+    text = (
+        "*Welcome to the Chargehand demo.* Slack and EOSVOLT are stand-ins on this machine; everything else is the "
+        "real service. Within a minute cards appear here, and a digest in <#C0DAILY002>.\n"
+        f"Try `/charge`, `/charge status`, `/charge start {demo.free}`, and press Acknowledge on a card. "
+        f"To repair `{demo.faulted}`, paste into a terminal:\n```{demo.repair}```\n"
+        "_Made short for the demo: polls every 10 s; the digest comes every 10 minutes instead of at 08:00; a "
+        "connector counts as recovered after 30 s instead of 5 minutes._"
+    )
+    posting.post(workspace, workspace.channel("#ev-alerts"), SLACKBOT, text=text)
+
+
+async def _serve_eosvolt(stack: contextlib.AsyncExitStack, api: Any, page_port: int) -> str:
+    # beside the page where that is free, so that the printed command stays the same from run to run
+    with contextlib.suppress(PortInUseError):
+        if page_port:
+            return await stack.enter_async_context(serving(api, HOST, page_port + 1))
+    return await stack.enter_async_context(serving(api, HOST, 0))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

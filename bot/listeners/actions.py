@@ -1,0 +1,142 @@
+"""Clicks. Acknowledge and Confirm write one intent row, then acknowledge; paging and words acknowledge first.
+
+Everything a button needs is in its value and in the database, so that buttons from before a restart work, and two
+clicks on one have one effect: each person is told what happened.
+"""
+
+import json
+import re
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from sqlalchemy import Connection
+
+from bot.commands import acts, registry
+from bot.commands.answer import Answer, refused, told
+from bot.listeners.desk import Desk, TooLateError, whisper
+from bot.permissions import Role
+from notify.actions import ActionId
+from notify.alerts import Acknowledgement, acknowledge_incident
+from notify.commands import CommandKind, Enqueued, enqueue_command
+from storage.tables import AuditEntry
+
+log = structlog.get_logger()
+
+Json = dict[str, Any]
+
+ACTS = Role.OPERATOR
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Register the clicks."""
+
+    @app.action(ActionId.ACKNOWLEDGE_INCIDENT.value)
+    async def on_acknowledge(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        answer = await acknowledge(desk, body["user"]["id"], _value(action))
+        await ack()
+        await whisper(respond, answer, replace_original=False, **_thread(body))
+
+    @app.action(ActionId.CONFIRM_COMMAND.value)
+    async def on_confirm(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        answer, final = await confirm(desk, body["user"]["id"], _value(action))
+        await ack()
+        await whisper(respond, answer, replace_original=final, **({} if final else _thread(body)))
+
+    @app.action(ActionId.CANCEL_COMMAND.value)
+    async def on_cancel(ack: AsyncAck, respond: AsyncRespond) -> None:
+        await ack()
+        await whisper(respond, told("answer_cancelled"), replace_original=True)
+
+    @app.action(re.compile(f"^({ActionId.PREVIOUS_PAGE}|{ActionId.NEXT_PAGE})$"))
+    async def on_page(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        await ack()
+        asked = _value(action)
+        answer = await desk.answer(
+            asked["words"], user=body["user"]["id"], channel=_channel(body), offset=int(asked["offset"])
+        )
+        await whisper(respond, answer, replace_original=True)
+
+    @app.action(re.compile(rf"^{ActionId.RUN_WORDS}(_\d+)?$"))
+    async def on_words(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        await ack()
+        answer = await desk.answer(_value(action)["words"], user=body["user"]["id"], channel=_channel(body))
+        await whisper(respond, answer, replace_original=False, **_thread(body))
+
+
+async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
+    """Acknowledge an incident for a person, if they may; what to tell them."""
+    standing = await desk.permissions.standing_of(user)
+    if not standing.may(ACTS):
+        return registry.not_allowed(standing, ACTS, "Acknowledge")
+    now = desk.clock()
+
+    def write(connection: Connection) -> Acknowledgement:
+        done = acknowledge_incident(connection, int(value["incident"]), user, now)
+        if done.outcome == "acknowledged":
+            facts = {"incident": value["incident"], "members": done.members}
+            row = AuditEntry(at=now, user=user, action="acknowledge", facts=facts, outcome=done.outcome)
+            subject = f"incident {value['incident']}"
+            values = row.model_dump(exclude={"id"}) | {"subject": subject}
+            connection.execute(sa.insert(AuditEntry).values(**values))
+        return done
+
+    try:
+        done = await desk.write(write)
+    except TooLateError:
+        return _too_late("Nothing was acknowledged")
+    desk.wake_deliveries()
+    return told("answer_acknowledged", done=done, user=user)
+
+
+async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
+    """Write a command down for a person, if they may and it still makes sense.
+
+    What to tell them, and whether that is final, so that it takes the place of the preview.
+    """
+    intent = acts.Intent(**{name: str(value[name]) for name in ("kind", "target", "nonce", "channel")})
+    standing = await desk.permissions.standing_of(user)
+    if not standing.may(ACTS):
+        return registry.not_allowed(standing, ACTS, acts.VERBS[intent.kind]), False
+    now = desk.clock()
+    starts = intent.kind == CommandKind.START_SESSION
+
+    def write(connection: Connection) -> Enqueued:
+        return enqueue_command(
+            connection,
+            kind=intent.kind,
+            nonce=intent.nonce,
+            user=user,
+            channel=intent.channel,
+            now=now,
+            connector_id=intent.target if starts else None,
+            session_id=None if starts else intent.target,
+        )
+
+    try:
+        enqueued = await desk.write(write)
+    except TooLateError:
+        return _too_late("Nothing was sent"), False
+    desk.wake_commands()
+    desk.wake_deliveries()
+    return acts.requested(enqueued, intent, user), True
+
+
+def _too_late(what: str) -> Answer:
+    log.error("an intent could not be written in time")
+    return refused(f"{what}: the database was too busy to write it down", mend="Please click again.")
+
+
+def _value(action: Json) -> Json:
+    value: Json = json.loads(action["value"])
+    return value
+
+
+def _channel(body: Json) -> str:
+    return str((body.get("channel") or {}).get("id") or body["user"]["id"])
+
+
+def _thread(body: Json) -> Json:
+    thread_ts = body.get("container", {}).get("thread_ts")
+    return {"thread_ts": thread_ts} if thread_ts else {}

@@ -1,0 +1,118 @@
+"""What every listener works with: the database, people's rights, the way back to them, and the wake-up calls.
+
+It answers words and writes intents within their time; it decides nothing about either.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+from slack_bolt.async_app import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import Connection
+
+from bot.commands import registry
+from bot.commands.answer import Answer, Asked
+from bot.permissions import SLACK_FAULTS, Permissions, Standing
+from storage.engine import Database
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+WRITE_SECONDS = 2.0
+"""Slack shows a click as failed after 3 s; an intent that is not written by now is given up, visibly."""
+REMEMBERED_EVENTS = 1_000
+
+
+class TooLateError(Exception):
+    """An intent could not be written in time: it was not written, and will not be."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """Shared by all listeners. `clock` is read once for each click, command or event."""
+
+    database: Database
+    slack: AsyncWebClient
+    permissions: Permissions
+    clock: Callable[[], datetime]
+    interval: timedelta
+    zone: str
+    wake_commands: Callable[[], None]
+    wake_deliveries: Callable[[], None]
+    write_seconds: float = WRITE_SECONDS
+    _events: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
+
+    def is_new_event(self, event_id: str) -> bool:
+        """Whether an event was not seen since the start: Slack repeats what it believes unheard."""
+        if event_id in self._events:
+            return False
+        self._events.append(event_id)
+        return True
+
+    async def answer(self, text: str, *, user: str, channel: str, offset: int = 0) -> Answer:
+        """The answer to words as Slack sent them, for this person."""
+        words = registry.split(text)
+        word = registry.find_word(words)
+        standing = await self.permissions.standing_of(user)
+        card_channel = await self.card_channel(channel, user) if word is not None and word.acts else ""
+        asked = Asked(
+            words=(),
+            user=user,
+            role=standing.role,
+            now=self.clock(),
+            interval=self.interval,
+            zone=self.zone,
+            offset=offset,
+            card_channel=card_channel,
+        )
+        return await asyncio.to_thread(self._read, words, asked, standing)
+
+    def _read(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+        with self.database.read() as connection:
+            return registry.answer(connection, words, asked, standing)
+
+    async def card_channel(self, channel: str, user: str) -> str:
+        """Where a command's card stands: where it was asked if the bot is there, else in a message to the person."""
+        try:
+            told = (await self.slack.conversations_info(channel=channel))["channel"]
+        except SLACK_FAULTS:
+            return user  # a place that the bot cannot see
+        here = told.get("is_im") or told.get("is_member")
+        return channel if here and not told.get("is_archived") else user
+
+    async def write(self, function: Callable[[Connection], T]) -> T:
+        """Run a function in one write transaction that is committed within `write_seconds`, or not at all.
+
+        Raises TooLateError; nothing is written after it was raised, so that the person may simply click again.
+        """
+        deadline = time.monotonic() + self.write_seconds
+
+        def work() -> T:
+            with self.database.write() as connection:
+                self._check(deadline)
+                result = function(connection)
+                self._check(deadline)
+                return result
+
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(work), self.write_seconds)
+        except TimeoutError:
+            raise TooLateError from None
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise TooLateError
+
+
+async def whisper(respond: AsyncRespond, answer: Answer, **how: Any) -> None:
+    """Answer a person alone through the response URL; `how` may say `replace_original` or `thread_ts`."""
+    sent = await respond(text=answer.text, blocks=answer.blocks, response_type="ephemeral", **how)
+    if sent.status_code != 200:
+        log.warning("an answer was not taken by Slack", status=sent.status_code, told=sent.body[:200])
