@@ -50,6 +50,9 @@ WORKSPACE_WIDE = frozenset(
 )
 """Nothing can be posted anywhere until somebody mends the app: another channel would not help."""
 
+MAY_NOT_READ = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
+"""Of a method that reads, these say that it will stay so, while posting may still work."""
+
 ABOUT_CONTENT = frozenset(
     {
         "attachment_payload_limit_exceeded",
@@ -194,10 +197,11 @@ async def _pages(read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[s
         except Uncertain as fault:  # nothing is ever written by reading
             raise NotNow(fault.error) from None
         except NotNow as fault:
-            if fault.error in WORKSPACE_WIDE:
+            if fault.error in MAY_NOT_READ:
                 raise HistoryUnreadable(fault.error) from None
-            # reading is limited by method: it does not make the channel wait
-            raise NotNow(f"{fault.error} while reading", fault.wait) from None
+            if fault.error == RATE_LIMITED:  # by method: it does not make the channel wait
+                raise NotNow(f"{RATE_LIMITED} while reading", fault.wait) from None
+            raise
         yield answer
         cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
 

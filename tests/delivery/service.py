@@ -1,0 +1,48 @@
+"""One run of the service as a process of its own, which a test kills: `python -m tests.delivery.service JSON`.
+
+It delivers, or carries out commands, at the moment it is told, and sends itself SIGKILL at the point it is told.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from datetime import datetime
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.commanding import run_commands
+from bot.delivery import Delivery, deliver
+from bot.jobs import Jobs
+from eosvolt.client import EosvoltClient
+from eosvolt.contract import load_contract
+from eosvolt.tokens import TokenSource
+from notify.commands import recover_commands
+from storage.engine import Database
+
+
+async def run(told: dict[str, Any]) -> None:
+    """Do what one tick of the service does, until the point of death."""
+
+    def crash_at(point: str) -> None:
+        if point == told.get("crash_at"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    now = datetime.fromisoformat(told["now"])
+    database = Database(told["database"])
+    if "slack" in told:
+        slack = AsyncWebClient(token=told["token"], base_url=told["slack"])
+        await deliver(Delivery(database, slack, f"pid-{os.getpid()}", "#ev-ops", crash_at=crash_at), now)
+    if "eosvolt" in told:
+        with database.write() as connection:
+            recover_commands(connection, now)
+        token = TokenSource.from_text(told["token"])
+        async with EosvoltClient(told["eosvolt"], token, load_contract(), attempts=1) as client:
+            await run_commands(Jobs(database, client), now, crash_at=crash_at)
+    database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(json.loads(sys.argv[1])))
