@@ -45,6 +45,7 @@ DELIVER_EVERY = timedelta(seconds=1)
 DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
 COMMANDS_EVERY = timedelta(seconds=5)
+FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
 
 def utc_now() -> datetime:
@@ -145,7 +146,7 @@ class Service:
             self.ticker.wake("deliver")
         if await asyncio.to_thread(self._wants_faster_polls, now):
             polled = await asyncio.to_thread(self._polled_at)
-            if polled is None or now - polled >= min(COMMANDS_EVERY, self.jobs.plan.interval):
+            if polled is None or now - polled >= min(FASTER_POLLS_EVERY, self.jobs.plan.interval):
                 self.ticker.wake("poll")
 
     async def say_digests(self, now: datetime) -> None:

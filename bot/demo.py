@@ -10,13 +10,13 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from bot.app import Service, build
+from bot.app import Service, build, utc_now
 from bot.logs import configure_logs
 from bot.settings import Settings
 from rules.document import Rule, load_rules, rule_from_document
@@ -72,6 +72,7 @@ async def run_demo(
         loop.add_signal_handler(number, stopping.set)
     try:
         async with running_demo(port=port, chargers=chargers, seed=seed, database_url=database_url) as demo:
+            configure_logs(demo.service.settings)
             for line in what_to_try(demo):
                 say(line)
             await stopping.wait()
@@ -83,25 +84,31 @@ async def run_demo(
 
 @contextlib.asynccontextmanager
 async def running_demo(
-    *, port: int = 0, chargers: int = 24, seed: int = 7, database_url: str | None = None, quiet: bool = True
+    *,
+    port: int = 0,
+    chargers: int = 24,
+    seed: int = 7,
+    database_url: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Demo]:
-    """The demo while the block runs. Without a database it keeps its state in a temporary folder, thrown away after."""
+    """The demo while the block runs. Without a database it keeps its state in a temporary folder, thrown away after.
+
+    `clock` is the time of the fleet and of the service alike.
+    """
     listen(HOST, port).close()  # a port in use is said before anything is started
-    now = datetime.now(UTC)
+    now = clock()
     fleet = FleetSource(chargers, seed, now)
     faulted, free = break_connectors(fleet, now)
     workspace = SlackWorkspace()
-    api = create_api(fleet, clock=lambda: datetime.now(UTC), token=TOKEN)
+    api = create_api(fleet, clock=clock, token=TOKEN)
     async with contextlib.AsyncExitStack() as stack:
         eosvolt = await _serve_eosvolt(stack, api, port)
         server = await stack.enter_async_context(SlackServer(workspace, port=port, host=HOST))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chargehand-demo-"))
         settings = demo_settings(eosvolt, server, database_url or f"sqlite:///{folder}/demo.db")
-        if quiet:
-            configure_logs(settings)
-        service = build(settings, host=HOST)
+        service = build(settings, clock=clock, host=HOST)
         stack.push_async_callback(service.stop)
-        driving = asyncio.create_task(drive(fleet, lambda: datetime.now(UTC)))
+        driving = asyncio.create_task(drive(fleet, clock))
         stack.push_async_callback(_end, driving)
         demo = Demo(server.url, eosvolt, service, workspace, fleet, faulted, free)
         _welcome(demo, now)
@@ -121,7 +128,7 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
         "chargehand_id_tag_key": None,
     }
     return Settings(
-        _env_file=None,
+        _env_file=None,  # type: ignore[call-arg]  # a name that pydantic-settings takes, and mypy does not see
         **secrets,
         **{f"{name}_file": None for name in secrets},
         eosvolt_base_url=eosvolt,

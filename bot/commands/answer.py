@@ -107,7 +107,8 @@ def refused(
 
     `problem` and `mend` are ours and mrkdwn; everything else is text from outside, as given.
     """
-    return told("answer_refused", plain=reasons, problem=problem, about=about, mend=mend, examples=examples)
+    sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
+    return told("answer_refused", plain=sentences, problem=problem, about=about, mend=mend, examples=examples)
 
 
 def unknown_id(connection: Connection, kind: Kind, wrong: str, word: str) -> Answer:

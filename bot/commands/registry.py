@@ -12,6 +12,7 @@ from bot.commands import acts, chargers, help, locations, sessions, status  # no
 from bot.commands.answer import Answer, Asked, Word, refused
 from bot.permissions import Role, Standing
 from notify.words import slack_unescape
+from storage.polls import poll_states
 
 
 def answer_help(connection: Connection, asked: Asked) -> Answer:
@@ -47,6 +48,10 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
         return _wrong_word(connection, words)
     if not standing.may(word.needs):
         return not_allowed(standing, word.needs, word.word)
+    if word.word != "help":
+        state = poll_states(connection).get("chargers")
+        if state is None or state.good_at is None:
+            return _nothing_known(state.error if state is not None else None)
     return word.answer(connection, replace(asked, words=words[1:]))
 
 
@@ -61,6 +66,14 @@ def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:
         f"`{what}` needs the role {needed.word}; you are {standing.role.word}",
         mend=f"Whoever runs Chargehand names people and user groups in CHARGEHAND_{needed.name}S. What you may do:",
         examples=["/charge help"],
+    )
+
+
+def _nothing_known(error: str | None) -> Answer:
+    return refused(
+        "EOSVOLT has not answered yet, so nothing is known",
+        reasons=[error] if error else [],
+        mend="Try again in a minute. Whoever runs Chargehand sees with `chargehand doctor` what is wrong.",
     )
 
 

@@ -1,0 +1,167 @@
+"""The real service between the two stand-ins, with a clock that tests push ahead: every test here uses it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot import jobs
+from bot.app import Service, build
+from bot.settings import Settings
+from rules.document import rule_from_document
+from sandbox.api import Api, create_api
+from sandbox.fleet import FleetSource
+from sandbox.server import serving
+from sandbox.slack import Message, SlackServer, SlackWorkspace
+from storage.migrate import upgrade
+
+TOKEN = "sandbox-token"
+FAULTED = {
+    "name": "connector-faulted",
+    "description": "A connector has been out of order for half an hour",
+    "for_each": "connector",
+    "when": 'connector.status == "Faulted"',
+    "for": "30m",
+    "severity": "critical",
+    "notify": ["#ev-alerts"],
+}
+
+
+@dataclass
+class Clock:
+    """Wall time, and what a test has added to it."""
+
+    ahead: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class House:
+    """Everything that one test needs; `start` and `stop` may be called again, as a restart."""
+
+    clock: Clock
+    workspace: SlackWorkspace
+    server: SlackServer
+    fleet: FleetSource
+    api: Api
+    eosvolt: str
+    database_url: str
+    http: bool = False
+    interval: float = 1
+    service: Service | None = None
+
+    @property
+    def running(self) -> Service:
+        assert self.service is not None
+        return self.service
+
+    def settings(self, **changes: Any) -> Settings:
+        own = self.workspace
+        values: dict[str, Any] = {
+            "eosvolt_base_url": self.eosvolt,
+            "eosvolt_token": SecretStr(TOKEN),
+            "slack_bot_token": SecretStr(own.bot_token),
+            "slack_app_token": None if self.http else SecretStr(own.app_token),
+            "slack_signing_secret": SecretStr(own.signing_secret) if self.http else None,
+            "slack_api_url": self.server.api_url,
+            "port": 0 if self.http else None,
+            "database_url": self.database_url,
+            "chargehand_rules": (),
+            "chargehand_timezone": "Europe/Copenhagen",
+            "chargehand_poll_interval": self.interval,
+            "chargehand_operators": ("@oncall",),
+            "chargehand_admins": (),
+            "chargehand_alert_channel": "#ev-alerts",
+        }
+        return Settings(_env_file=None, **(values | changes))  # type: ignore[call-arg]  # mypy does not see the name
+
+    async def start(self, *rules: dict[str, Any], polled: bool = True) -> Service:
+        """Start the service; with `polled` EOSVOLT was read once before."""
+        self.service = build(self.settings(), clock=self.clock, host="127.0.0.1")
+        if polled:
+            upgrade(self.service.database)
+            await jobs.poll(self.service.jobs, self.clock())
+        await self.service.start([rule_from_document(rule, "test") for rule in rules])
+        if self.http:
+            assert self.service.http is not None
+            self.workspace.link.request_url = f"http://127.0.0.1:{self.service.http.port}/slack/events"
+        return self.service
+
+    async def stop(self) -> None:
+        if self.service is not None:
+            self.workspace.link.request_url = None
+            await self.service.stop()
+            self.service = None
+
+    async def ask(self, text: str, user: str = "ada", channel: str = "#ev-ops") -> Message:
+        """Type `/charge text`; the answer."""
+        before = len(self.workspace.ephemerals(user))
+        outcome = await self.workspace.slash(user, channel, "/charge", text)
+        assert outcome.ok, outcome.error
+        return await self.next_whisper(user, before)
+
+    async def click(self, user: str, message: Message, action_id: str, value: Any = None) -> None:
+        outcome = await self.workspace.click(user, message, action_id, value)
+        assert outcome.ok, outcome.error
+
+    async def next_whisper(self, user: str, before: int) -> Message:
+        """What this person is told next; `before` is how much it was told already."""
+        told = await self.workspace.wait_for(lambda: self.workspace.ephemerals(user)[before:])
+        return told[0]
+
+    async def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        return await self.workspace.wait_for(predicate)
+
+    def free(self, number: int = 0) -> str:
+        """The id of a connector that is free, on a charger that is online."""
+        return self._connectors("Available")[number]
+
+    def _connectors(self, status: str) -> list[str]:
+        return [
+            connector["id"]
+            for charger in self.fleet.world.chargers
+            if charger.fields["online"]
+            for connector in charger.fields["connectors"]
+            if connector["status"] == status
+        ]
+
+    def break_connector(self, connector_id: str, ago: timedelta = timedelta(minutes=40)) -> None:
+        told = {"status": "Faulted", "errorCode": "GroundFailure"}
+        self.fleet.force_connector(connector_id, told, self.clock() - ago)
+
+    async def card_of_an_alert(self) -> Message:
+        """The first alert card, with the wait for its group passed."""
+        self.running.ticker.wake("poll")
+        service = self.running
+        while not await asyncio.to_thread(_has_card, service):
+            await self.workspace.next_change(0.05)
+        self.clock.ahead += timedelta(seconds=31)
+        channel = self.workspace.channel("#ev-alerts")
+        card: Message = await self.workspace.wait_for(lambda: channel.messages[0] if channel.messages else None)
+        return card
+
+
+def _has_card(service: Service) -> bool:
+    with service.database.read() as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one() > 0
+
+
+@asynccontextmanager
+async def open_house(database_url: str, *, http: bool = False, chargers: int = 14, **more: Any) -> AsyncIterator[House]:
+    """The two stand-ins, ready for a service; the service that still runs at the end is stopped."""
+    clock = Clock()
+    workspace = SlackWorkspace(rate_limited=False)
+    fleet = FleetSource(chargers, 7, clock())
+    api = create_api(fleet, clock=clock, token=TOKEN)
+    async with AsyncExitStack() as stack:
+        eosvolt = await stack.enter_async_context(serving(api))
+        server = await stack.enter_async_context(SlackServer(workspace))
+        house = House(clock, workspace, server, fleet, api, eosvolt, database_url, http, **more)
+        stack.push_async_callback(house.stop)
+        yield house
