@@ -31,6 +31,7 @@ RulePaths = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule f
 
 def main() -> None:
     """Run the command line."""
+    _log_to_stderr()
     try:
         app()
     except KeyboardInterrupt:
@@ -188,6 +189,12 @@ def doctor() -> None:
     typer.echo(report(findings))
     if any(finding.failed for finding in findings):
         raise typer.Exit(1)
+
+
+def _log_to_stderr() -> None:
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _load_rules(paths: list[Path]) -> Any:

@@ -46,16 +46,16 @@ class PollPlan:
     """How often what is polled. `overlap` is how far an incremental poll reaches back behind the last good one."""
 
     interval: timedelta = timedelta(seconds=60)
-    sweep_every: timedelta = timedelta(hours=1)
-    locations_every: timedelta = timedelta(hours=6)
-    absent_every: timedelta = timedelta(hours=1)  # how often a resource that the account lacks is tried again
+    polls_per_sweep: int = 60
+    polls_per_location_poll: int = 360
+    polls_per_try: int = 60  # how often a resource that the account lacks is tried again
     overlap: timedelta = timedelta(seconds=30)
     tag_key: bytes | None = None
     plain_tags: bool = False
 
     def interval_of(self, resource: str) -> timedelta:
         """The time between two polls of a resource, by which gaps in it are told."""
-        return max(self.interval, self.locations_every) if resource == "locations" else self.interval
+        return self.interval * (self.polls_per_location_poll if resource == "locations" else 1)
 
 
 @dataclass(slots=True)
@@ -252,10 +252,10 @@ def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollS
 def _is_due(jobs: Jobs, resource: str, state: PollState | None, now: datetime) -> bool:
     plan = jobs.plan
     if resource in jobs.absent:
-        return now - jobs.absent[resource] >= plan.absent_every
+        return now - jobs.absent[resource] >= plan.interval * plan.polls_per_try
     if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
         return True
-    return now - state.good_at >= plan.locations_every
+    return now - state.good_at >= plan.interval_of(resource)
 
 
 def _is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
@@ -263,7 +263,7 @@ def _is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datet
         return True
     if resource == "sessions":
         return False
-    return state.swept_at is None or now - state.swept_at >= plan.sweep_every
+    return state.swept_at is None or now - state.swept_at >= plan.interval * plan.polls_per_sweep
 
 
 async def _fetch(jobs: Jobs, resource: str, state: PollState | None, now: datetime, *, sweep: bool) -> Fetched[Any]:
