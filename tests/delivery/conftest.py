@@ -7,6 +7,7 @@ import pytest
 from sandbox.slack import HandClock, SlackServer, SlackWorkspace
 from storage.engine import Database
 from tests.delivery.bench import Bench
+from tests.delivery.site import Site, site_on
 from tests.notify.records import T0
 
 
@@ -24,3 +25,9 @@ async def server(clock: HandClock) -> AsyncIterator[SlackServer]:
 @pytest.fixture
 async def bench(server: SlackServer, clock: HandClock, sqlite: Database) -> Bench:
     return Bench(server, clock, sqlite)
+
+
+@pytest.fixture
+async def site(sqlite: Database) -> AsyncIterator[Site]:
+    async with site_on(sqlite) as running:
+        yield running

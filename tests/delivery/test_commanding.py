@@ -1,110 +1,11 @@
 """Commands against the stand-in EOSVOLT API: accepted at most once whatever becomes of answers, then seen to work."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
 
-import httpx
 import pytest
-import sqlalchemy as sa
 
 from bot.commanding import run_commands
-from bot.jobs import Jobs, PollPlan, poll
-from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
-from eosvolt.tokens import TokenSource
-from notify.commands import COMMANDS, Enqueued, enqueue_command, wants_faster_polls
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
-from storage.engine import Database
-from tests.sandbox.neutral import NOON, Hand, free_connector
-
-
-class Link(httpx.AsyncBaseTransport):
-    """The way to the API; a test takes the connection away, or the answers to commands."""
-
-    def __init__(self, api: Api) -> None:
-        self.api = InProcessTransport(api)
-        self.refuse_posts = 0
-        self.lose_answers = 0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST" and self.refuse_posts:
-            self.refuse_posts -= 1
-            raise httpx.ConnectError("refused", request=request)
-        answer = await self.api.handle_async_request(request)
-        if request.method == "POST" and self.lose_answers:
-            self.lose_answers -= 1
-            raise httpx.ReadTimeout("lost", request=request)
-        return answer
-
-
-@dataclass
-class Site:
-    """A small living fleet, its API, and the service's jobs, on one clock."""
-
-    api: Api
-    link: Link
-    jobs: Jobs
-    clock: Hand = field(default_factory=Hand)
-
-    @property
-    def posts(self) -> list[str]:
-        return [command.path for command in self.api.commands]
-
-    def free(self) -> str:
-        return free_connector(self.api.source)
-
-    async def tick(self, seconds: float = 20) -> None:
-        """Some time passes; then a poll, and what commands make of it."""
-        self.clock.after(seconds=seconds)
-        await poll(self.jobs, self.clock.now)
-        await run_commands(self.jobs, self.clock.now)
-
-    async def run(self) -> int:
-        return await run_commands(self.jobs, self.clock.now)
-
-    def ask(self, kind: str, nonce: str = "n", **target: Any) -> Enqueued:
-        with self.jobs.database.write() as connection:
-            asked = enqueue_command(
-                connection, kind=kind, nonce=nonce, user="U0ADA00001", channel="C1", now=self.clock.now, **target
-            )
-        assert asked.is_new, asked
-        return asked
-
-    def command(self, nonce: str = "n") -> Any:
-        with self.jobs.database.read() as connection:
-            return connection.execute(sa.select(COMMANDS).where(COMMANDS.c.nonce == nonce)).one()
-
-    def waits(self) -> bool:
-        with self.jobs.database.read() as connection:
-            return wants_faster_polls(connection, self.clock.now)
-
-    async def until(self, *states: str, ticks: int = 30, nonce: str = "n") -> Any:
-        """Tick until the command is in one of these states; its row."""
-        for _ in range(ticks):
-            if self.command(nonce).state in states:
-                break
-            await self.tick()
-        assert self.command(nonce).state in states, self.command(nonce)
-        return self.command(nonce)
-
-
-@pytest.fixture
-async def site(sqlite: Database) -> AsyncIterator[Site]:
-    clock = Hand()
-    api = create_api(FleetSource(4, 3, NOON), clock=clock)
-    link = Link(api)
-    token = TokenSource.from_text("sandbox-token")
-    async with EosvoltClient(
-        "http://sandbox", token, load_contract(), transport=link, attempts=1, clock=clock
-    ) as client:
-        jobs = Jobs(sqlite, client, PollPlan(interval=timedelta(seconds=20)))
-        await poll(jobs, clock.now)
-        yield Site(api, link, jobs, clock)
+from tests.delivery.site import Site
 
 
 async def test_a_session_is_started_seen_charging_stopped_and_seen_to_end(site: Site) -> None:
