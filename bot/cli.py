@@ -31,7 +31,6 @@ RulePaths = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule f
 
 def main() -> None:
     """Run the command line."""
-    _log_to_stderr()
     try:
         app()
     except KeyboardInterrupt:
@@ -191,7 +190,9 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.callback()
 def _log_to_stderr() -> None:
+    """Keep standard output for what was asked for."""
     import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Forbidden, NotFound
 from eosvolt.models import ChargerReading, Fetched
-from notify.alerts import enqueue_alert_messages
+from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
@@ -149,10 +149,12 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
     transitions: list[Transition] = []
     for rule in due:
         with jobs.database.write() as connection:
-            moved = evaluate_rule(connection, rule, now)
-            if moved:
-                enqueue_alert_messages(connection, moved, channels=channels, now=now)
-        transitions += moved
+            evaluated = evaluate_rule(connection, rule, now)
+            if evaluated.transitions:
+                enqueue_alert_messages(connection, evaluated.transitions, channels=channels, now=now)
+            if evaluated.held_incidents:
+                refresh_alert_cards(connection, evaluated.held_incidents, now)
+        transitions += evaluated.transitions
     return transitions
 
 

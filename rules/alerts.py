@@ -86,6 +86,7 @@ class Ledger:
         self._opened: list[AlertRecord] = []
         self._touched: dict[int, AlertRecord] = {}
         self._moves: list[_Move] = []
+        self.held_incidents: set[int] = set()  # whose members are held since now, or no longer
 
     def open(self, record: AlertRecord) -> None:
         """A new occurrence begins, pending or at once firing."""
@@ -96,6 +97,8 @@ class Ledger:
         """An open alert moves on, or only what it waits for changes."""
         before = record.state
         record.state = after
+        if record.incident_id is not None and (before.held_since is None) != (after.held_since is None):
+            self.held_incidents.add(record.incident_id)
         if not after.is_open:
             record.ended_because = after.reason
         if record.id is not None:

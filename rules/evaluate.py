@@ -42,7 +42,18 @@ def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now
     return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], now)]
 
 
-def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> list[Transition]:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation of one rule moved, and the incidents whose members came to be held or were let go.
+
+    Being held is no transition, but a card says so.
+    """
+
+    transitions: list[Transition]
+    held_incidents: frozenset[int]
+
+
+def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> Evaluated:
     """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap)."""
     position = connection.execute(_RULE_POSITION, {"rule": compiled.id}).one()
     seq = _current_seq(connection)
@@ -65,7 +76,7 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
     }
     if any(getattr(position, name) != value for name, value in values.items()):
         connection.execute(_STORE_POSITION, {"rule": compiled.id, **values})
-    return transitions
+    return Evaluated(transitions, frozenset(ledger.held_incidents))
 
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:

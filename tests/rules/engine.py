@@ -42,7 +42,7 @@ class Engine:
         moved: list[Transition] = []
         for compiled in due:
             with self.database.write() as connection:
-                moved += evaluate_rule(connection, compiled, now)
+                moved += evaluate_rule(connection, compiled, now).transitions
         self.transitions += moved
         return told(moved)
 

@@ -274,4 +274,21 @@ def test_evaluating_the_same_moment_twice_moves_nothing_more(database: Database)
     with database.read() as connection:
         (compiled,) = load_rules(connection).alerts
     with database.write() as connection:
-        assert evaluate_rule(connection, compiled, at("10:00")) == []
+        assert evaluate_rule(connection, compiled, at("10:00")).transitions == []
+
+
+def test_an_incident_whose_member_comes_to_be_held_or_is_let_go_is_named(database: Database) -> None:
+    engine = Engine(database, FAULTED | {"for": "0s"}, now=T0)
+    engine.tick(at("10:00"), faulted())
+    with database.read() as connection:
+        (compiled,) = load_rules(connection).alerts
+
+    def held_after(moment: str, *, online: bool) -> bool:
+        poll(database, at(moment), charger(connector(status="Faulted"), online=online))
+        with database.write() as connection:
+            return bool(evaluate_rule(connection, compiled, at(moment)).held_incidents)
+
+    assert held_after("10:01", online=False)
+    assert not held_after("10:02", online=False)
+    assert held_after("10:03", online=True)
+    assert not held_after("10:04", online=True)
