@@ -12,6 +12,7 @@ from pathlib import Path
 STATUS = {"Available": "Available", "Part": "Charging", "Occ": "Charging", "OOS": "Faulted"}
 MINUTE = timedelta(minutes=1)
 HOLE = datetime(2018, 11, 11, 4, 52, tzinfo=UTC), datetime(2018, 11, 25, 5, 15, tzinfo=UTC)
+Group = tuple[str, str]
 Said = tuple[datetime, str, str, datetime]
 
 
@@ -22,8 +23,10 @@ def firings_and_resolves(path: Path) -> list[Said]:
         for row in csv.DictReader(lines):
             at = datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)
             changes[at].append((row["cp_id"], row["connector_type"], row["to_status"]))
-    status, since, lost = {}, {}, defaultdict(set)  # lost: a charger's groups that are out of contact
-    active, fired, false_since, said = {}, set(), {}, list[Said]()
+    status, since = dict[Group, str](), dict[Group, datetime]()
+    lost = defaultdict[str, set[str]](set)  # a charger's groups that are out of contact
+    active, false_since = dict[Group, datetime](), dict[Group, datetime]()
+    fired, said = set[Group](), list[Said]()
     now, last = min(changes), max(changes)
     while now <= last:
         for charger, kind, to in changes.get(now, ()):
@@ -43,6 +46,8 @@ def firings_and_resolves(path: Path) -> list[Said]:
             elif one not in fired or now - false_since.setdefault(one, now) >= 5 * MINUTE:
                 if one in fired:
                     said.append((now, "/".join(one), "resolved", active[one]))
-                fired.discard(one), false_since.pop(one, None), active.pop(one)
+                fired.discard(one)
+                false_since.pop(one, None)
+                active.pop(one)
         now += MINUTE
     return sorted(said)

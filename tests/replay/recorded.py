@@ -13,8 +13,8 @@ from bot.cli import replay_recording
 from rules.document import rule_from_document
 from sandbox.recordings import open_recording
 
-COLUMNS = ("at", "location_id", "charger_id", "connector_id", "field", "value")
-COLUMNS += ("session_id", "energy_kwh", "cost", "currency")
+_OF_SESSIONS = ("session_id", "energy_kwh", "cost", "currency")
+COLUMNS = ("at", "location_id", "charger_id", "connector_id", "field", "value", *_OF_SESSIONS)
 
 
 def write_timeline(folder: Path, rows: Iterable[Mapping[str, str]]) -> Path:

@@ -1,4 +1,4 @@
-"""Replays of recordings written here: what the Irish recording cannot show, through real HTTP code, on both databases."""
+"""Replays of recordings written here: what the Irish one cannot show, through real HTTP code, on both databases."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -67,7 +67,7 @@ def test_a_recovered_connector_resolves_after_keep_firing_for(database: Database
 def test_while_not_true_or_unknown_holds_an_alert(database: Database) -> None:
     engine = Engine(database, FAULTED, now=T0)
     engine.tick(at("10:00"), faulted(status_changed_at=at("10:00")))
-    how = {"interval": 20 * MINUTE}
+    how: dict[str, Any] = {"interval": 20 * MINUTE}
     engine.tick(at("10:20"), charger(connector(status="Faulted"), online=False), **how)
     assert [alert.held_since for alert in open_alerts(database)] == [at("10:20")]
     assert engine.tick(at("10:35"), **how) == []
@@ -86,7 +86,7 @@ def test_an_unknown_status_neither_fires_nor_resolves(database: Database) -> Non
 def test_sides_of_an_or_that_take_turns_keep_one_alert(database: Database) -> None:
     rule = FAULTED | {"when": 'connector.status == "Faulted" or connector.error_code == "GroundFailure"'}
     engine = Engine(database, rule, now=T0)
-    how = {"interval": 20 * MINUTE}
+    how: dict[str, Any] = {"interval": 20 * MINUTE}
     engine.tick(at("10:00"), faulted(status_changed_at=at("10:00")), **how)
     both = faulted(status_changed_at=at("10:00"), error_code="GroundFailure")
     assert engine.tick(at("10:10"), both, **how) == []

@@ -1,0 +1,80 @@
+"""A process that polls, records and evaluates a recording minute by minute, and kills itself where it is told.
+
+Run as `python -m tests.replay.service FOLDER DATABASE_URL FROM TO POINT`: the times are simulated, the process and its
+SIGKILL are real. It starts from the database alone, as the service does after a restart.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot import jobs
+from eosvolt.client import EosvoltClient
+from eosvolt.contract import load_contract
+from eosvolt.tokens import TokenSource
+from rules.document import rule_from_document
+from sandbox.api import create_api
+from sandbox.in_process import InProcessTransport
+from sandbox.recordings import open_recording
+from sandbox.replay import ReplaySource
+from storage.engine import Database
+from storage.migrate import upgrade
+from tests.rules.engine import FAULTED
+
+MINUTE = timedelta(minutes=1)
+
+
+def kill_myself(*_: Any, **__: Any) -> None:
+    """End this process as `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def run(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> None:
+    """Run from `begin` to `end`; with a point other than "never", die there in the last minute."""
+    source = ReplaySource(open_recording(folder))
+    moment = [begin]
+    transport = InProcessTransport(create_api(source, clock=lambda: moment[0]))
+    database = Database(url)
+    upgrade(database)
+    token = TokenSource.from_text("sandbox-token")
+    async with EosvoltClient("http://replay", token, load_contract(), transport=transport, attempts=1) as client:
+        work = jobs.Jobs(database, client, run=jobs.run_inline)
+        jobs.use_rules(work, [rule_from_document(FAULTED, "test.yaml")], begin)
+        now = begin
+        while now <= end:
+            moment[0] = now
+            source.advance_to(now)
+            if now == end:
+                _arm(point)
+            fresh = await jobs.poll(work, now)
+            if now == end and point == "between record and evaluate":
+                kill_myself()
+            jobs.evaluate(work, now, fresh)
+            now += MINUTE
+        if point == "after evaluate":
+            kill_myself()
+    database.close()
+
+
+def _arm(point: str) -> None:
+    if point == "before the poll is finished":
+        setattr(jobs, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
+    if point == "before the evaluation is committed":
+        setattr(jobs, "enqueue_alert_messages", kill_myself)  # noqa: B010
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    asyncio.run(
+        run(
+            Path(arguments[0]),
+            arguments[1],
+            datetime.fromisoformat(arguments[2]),
+            datetime.fromisoformat(arguments[3]),
+            arguments[4],
+        )
+    )

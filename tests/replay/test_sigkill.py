@@ -1,0 +1,70 @@
+"""A process killed with SIGKILL at any point of a poll, and started again, tells the same story as one that lived."""
+
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from rules.alerts import TRANSITION
+from storage.engine import Database
+from tests.readings import at
+from tests.replay.recorded import status, until, write_timeline
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    status("10:00:00", "Faulted"),
+    status("10:00:00", "Available", "c2"),
+    status("10:02:20", "Faulted", "c2"),
+    status("10:20:00", "Available"),
+    until("10:40:00"),
+]
+POINTS = [
+    "before the poll is finished",
+    "between record and evaluate",
+    "before the evaluation is committed",
+    "after evaluate",
+]
+# a minute in which a change begins an alert, one that ends it, one in which an alert is due
+MINUTES = ["10:03", "10:20", "10:33"]
+
+
+def run(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> int:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.replay.service",
+        str(folder),
+        url,
+        begin.isoformat(),
+        end.isoformat(),
+        point,
+    ]
+    return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
+
+
+def told(url: str) -> list[tuple[str, str, datetime]]:
+    database = Database(url)
+    with database.read() as connection:
+        statement = sa.select(TRANSITION.c.subject, TRANSITION.c.to_state, TRANSITION.c.active_at)
+        rows = [tuple(row) for row in connection.execute(statement.order_by(TRANSITION.c.id))]
+    database.close()
+    return rows
+
+
+@pytest.mark.parametrize("minute", MINUTES)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(tmp_path: Path, point: str, minute: str) -> None:
+    folder = write_timeline(tmp_path / "recording", ROWS)
+    url = f"sqlite:///{tmp_path}/chargehand.db"
+    assert run(folder, url, at("10:00"), at(minute), point) == -signal.SIGKILL
+    assert run(folder, url, at(minute) + timedelta(minutes=1), at("10:40"), "never") == 0
+    assert told(url) == [
+        ("c1", "pending", at("10:00")),
+        ("c2", "pending", at("10:02:20")),
+        ("c1", "inactive", at("10:00")),
+        ("c2", "firing", at("10:02:20")),
+    ]

@@ -1,0 +1,120 @@
+"""A slow, plain reading of a condition: the second opinion that the compiled SQL is held to.
+
+It walks the tree over the values of one subject, None being unknown, in Kleene's logic as the design words it. It
+knows no database and imports nothing that compiles.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rules.expressions import (
+    And,
+    Arithmetic,
+    Compare,
+    Expression,
+    Extreme,
+    FieldRef,
+    IsUnknown,
+    Literal,
+    Membership,
+    Not,
+    Or,
+    fields_of,
+)
+
+Value = str | float | bool | Sequence[str] | None
+Values = Mapping[str, Value]
+"""The values of one subject by the key of the field: `{"connector.status": "Faulted", "charger.online": None}`."""
+
+History = Sequence[tuple[datetime, Value]]
+"""What one field was from each of these moments on, oldest first."""
+
+
+def truth(expression: Expression, values: Values) -> bool | None:
+    """Whether a condition is true, false or (None) unknown."""
+    answer = value_of(expression, values)
+    assert answer is None or isinstance(answer, bool)
+    return answer
+
+
+def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (one return a kind of node)
+    """The value of a condition or of a part of one; None where it is unknown."""
+    match expression:
+        case Literal(value):
+            return value
+        case FieldRef(key):
+            return values[key]
+        case Compare(op, left, right):
+            return _of_known(COMPARISONS[op], value_of(left, values), value_of(right, values))
+        case Arithmetic(op, left, right):
+            return _of_known(SUMS[op], value_of(left, values), value_of(right, values))
+        case Extreme(name, operands):
+            return _of_known(EXTREMES[name], *(value_of(operand, values) for operand in operands))
+        case Membership(operand, items, negated):
+            of = value_of(operand, values)
+            return None if of is None else (of in [item.value for item in items]) is not negated
+        case IsUnknown(operand, negated):
+            return (value_of(operand, values) is None) is not negated
+        case Not(operand):
+            of = truth(operand, values)
+            return None if of is None else not of
+        case And(operands):
+            return _all([truth(operand, values) for operand in operands])
+        case Or(operands):
+            opposite = _all([_not(truth(operand, values)) for operand in operands])
+            return _not(opposite)
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+    "contains": lambda whole, part: part in whole,
+    "starts_with": lambda whole, part: whole.startswith(part),
+}
+SUMS: dict[str, Callable[[Any, Any], float]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+}
+EXTREMES: dict[str, Callable[..., float]] = {"min": min, "max": max}
+
+
+def _of_known(operation: Callable[..., Any], *parts: Any) -> Any:
+    return None if any(part is None for part in parts) else operation(*parts)
+
+
+def _not(answer: bool | None) -> bool | None:
+    return None if answer is None else not answer
+
+
+def _all(answers: list[bool | None]) -> bool | None:
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def since(expression: Expression, histories: Mapping[str, History], wanted: bool = True) -> datetime:
+    """Since when a condition is `wanted` now: an `and` since its latest side, an `or` since its earliest true one.
+
+    Each leaf reads one field, and counts from when its own truth last changed. The condition must be `wanted` now.
+    """
+    match expression:
+        case Not(operand):
+            return since(operand, histories, not wanted)
+        case And(operands) | Or(operands):
+            now = {key: history[-1][1] for key, history in histories.items()}
+            sides = [since(side, histories, wanted) for side in operands if truth(side, now) is wanted]
+            every_side_had_to_turn = isinstance(expression, And) is wanted
+            return max(sides) if every_side_had_to_turn else min(sides)
+    (key,) = fields_of(expression)
+    moment, _ = histories[key][-1]
+    for changed_at, value in reversed(histories[key]):
+        if truth(expression, {key: value}) is not wanted:
+            break
+        moment = changed_at
+    return moment
