@@ -47,6 +47,40 @@ def main() -> None:
 
 
 @app.command()
+def run() -> None:
+    """Run the service: poll, evaluate, deliver, and answer in Slack. Stop it with SIGTERM or Ctrl-C."""
+    from bot.app import run_service
+    from bot.settings import load_settings
+
+    asyncio.run(run_service(load_settings()))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The port of the page on 127.0.0.1.", min=0, max=65535)] = 8080,
+    database: Annotated[Path | None, typer.Option(help="Keep the state in this SQLite file.")] = None,
+) -> None:
+    """Show the product at work on this machine: sandbox, service and a page to try it; no account needed."""
+    from bot.demo import run_demo
+
+    asyncio.run(run_demo(port=port, database_url=f"sqlite:///{database}" if database else None))
+
+
+@app.command()
+def manifest(
+    request_url: Annotated[
+        str | None, typer.Option(help="The address of POST /slack/events, for HTTP mode; Socket Mode without it.")
+    ] = None,
+) -> None:
+    """Print the Slack app manifest, to be pasted at api.slack.com/apps, Create New App, From a manifest."""
+    import json
+
+    from bot import manifest as slack_manifest
+
+    typer.echo(json.dumps(slack_manifest.manifest(request_url=request_url), indent=2))
+
+
+@app.command()
 def replay(
     data: Annotated[Path, typer.Option(help="A folder with a recording.", metavar="DIR")],
     rules: Annotated[list[Path], typer.Option(help="Rule files or folders.", metavar="FILE...")],
@@ -180,11 +214,16 @@ async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, s
 
 @app.command()
 def doctor() -> None:
-    """Check the settings, the EOSVOLT API and the database; each failure with its mend."""
+    """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
     from bot.doctor import examine, report
     from bot.settings import load_settings
+    from bot.slack_doctor import examine_slack
 
-    findings = asyncio.run(examine(load_settings()))
+    async def everything() -> Any:
+        settings = load_settings()
+        return await examine(settings) + await examine_slack(settings)
+
+    findings = asyncio.run(everything())
     typer.echo(report(findings))
     if any(finding.failed for finding in findings):
         raise typer.Exit(1)
