@@ -59,8 +59,9 @@ class SocketDoor:
                 await self.close()
                 raise refused_token("SLACK_APP_TOKEN", error) from None
             log.warning("Socket Mode cannot be opened yet", error=type(error).__name__)
-        await asyncio.wait({self._connect()}, timeout=FIRST_CONNECT_SECONDS)
+        connecting = self._connect()
         self._watching = asyncio.create_task(self._watch())
+        await asyncio.wait({connecting}, timeout=FIRST_CONNECT_SECONDS)
 
     async def is_alive(self) -> bool:
         """Whether the connection is open and Slack answered a ping of ours lately."""

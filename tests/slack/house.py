@@ -147,9 +147,17 @@ class House:
         return card
 
 
+async def polled_anew(service: Service) -> None:
+    """Return once a poll that began from now on has been recorded."""
+    now = service.clock()
+    service.ticker.wake("poll")
+    while not ((at := await asyncio.to_thread(service._polled_at)) and at >= now):
+        pass
+
+
 def _has_card(service: Service) -> bool:
     with service.database.read() as connection:
-        return connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one() > 0
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one())
 
 
 @asynccontextmanager

@@ -1,0 +1,82 @@
+"""Names from outside that try to shout, to break out or to be too long: every answer still passes Slack's checks."""
+
+from datetime import timedelta
+
+import pytest
+from slack_sdk.models.blocks import Block
+
+from notify.limits import LOUD
+from tests.slack.house import FAULTED, House
+
+HOSTILE = [
+    "<!channel>",
+    "`code` ```pre``` *bold* _it_ ~no~",
+    "<https://evil.example|click me>",
+    "n" * 300,
+    "\u202eright to left \u05e9\u05dc\u05d5\u05dd \u2066x",
+    "&lt;!here&gt;",
+    "{{ 7 * 7 }} {% raw %}",
+    "a\nb\n\nc",
+    "",
+]
+
+
+@pytest.fixture
+async def hostile_house(closed_house: House) -> House:
+    """A house in which every text that EOSVOLT tells is hostile."""
+    house, world, now = closed_house, closed_house.fleet.world, round(closed_house.clock().timestamp() * 1000)
+    world.load_past(None)
+    for number, row in enumerate(world.locations):
+        name = HOSTILE[number % len(HOSTILE)]
+        world.locations.change(row, now, {"name": name, "address": name, "supportContact": name})
+    for number, row in enumerate(world.chargers):
+        name = HOSTILE[number % len(HOSTILE)]
+        world.chargers.change(row, now, {"name": name, "vendor": name, "model": name, "firmware": name, "serial": name})
+    for number, row in enumerate(list(world.sessions)[-40:]):
+        name = HOSTILE[number % len(HOSTILE)]
+        world.sessions.change(row, now, {"failReason": name, "stopReason": name, "currency": name[:20]})
+    for number, connector_id in enumerate(list(world.connectors)[1:]):
+        name = HOSTILE[number % len(HOSTILE)]
+        world.set_connector(connector_id, now, errorCode=name, type=name, status=name if number % 3 else "Available")
+    house.break_connector(next(iter(world.connectors)), timedelta(minutes=50))
+    await house.start(FAULTED)
+    return house
+
+
+async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
+    house, world = hostile_house, hostile_house.fleet.world
+    await house.card_of_an_alert()
+    said = ["", "status", "locations", "chargers", "chargers faulted", "chargers offline", "sessions", "sessions today"]
+    said += [f"location {row.id}" for row in world.locations]
+    said += [f"charger {row.id}" for row in world.chargers]
+    said += [f"session {row.id}" for row in list(world.sessions)[-18:]]
+    said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("start", "stop")]
+    for text in HOSTILE:
+        said += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
+        said += [f"{word} {text}" for word in ("location", "charger", "session", "start", "stop")]
+    for text in said:
+        answer = await house.ask(text)
+        assert not [word for word in LOUD if word in str(answer.blocks) + answer.text and word in answer.text], text
+        for block in Block.parse_all(answer.blocks):
+            block.validate_json()
+        for element in texts(answer.blocks):
+            if element["type"] == "mrkdwn":
+                assert not [word for word in LOUD if word in element["text"]], text
+                assert "<https://evil" not in element["text"], text
+                assert "\u202e" not in element["text"], text
+
+
+async def test_the_home_tab_passes_too(hostile_house: House) -> None:
+    house = hostile_house
+    await house.card_of_an_alert()
+    await house.workspace.open_home("ole")
+    home = await house.wait_for(lambda: house.workspace.home("ole"))
+    for element in texts(home.blocks):
+        assert element["type"] == "plain_text" or not [word for word in LOUD if word in element["text"]]
+
+
+def texts(value: object) -> list[dict[str, str]]:
+    if isinstance(value, dict):
+        own = [value] if value.get("type") in {"mrkdwn", "plain_text"} else []
+        return own + [found for inner in value.values() for found in texts(inner)]
+    return [found for inner in value for found in texts(inner)] if isinstance(value, list) else []
