@@ -164,7 +164,7 @@ async def _look_up(delivery: Delivery, rendered: Rendered) -> tuple[MessageRef, 
     row = rendered.row
     channel = await delivery.names.id_of(delivery.slack, rendered.message.channel)
     if not is_channel_id(channel):
-        await delivery.names.refresh(delivery.slack)
+        delivery.names.forget()
         channel = await delivery.names.id_of(delivery.slack, channel)
     if not is_channel_id(channel) or channel[0] in "UW":
         raise HistoryUnreadable(f"{channel} is no id of a channel")
@@ -187,7 +187,7 @@ async def _post(delivery: Delivery, rendered: Rendered, channel: str) -> Message
         if refused.error != "channel_not_found" or channel == rendered.message.channel:
             raise
     # the name may belong to another channel by now
-    await delivery.names.refresh(delivery.slack)
+    delivery.names.forget()
     renamed = await delivery.names.id_of(delivery.slack, rendered.message.channel)
     if renamed == channel:
         raise Refused("channel_not_found")

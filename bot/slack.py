@@ -6,7 +6,7 @@ nothing is stored in the database; who must not double uses `without_retries`.
 
 import copy
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -176,62 +176,71 @@ async def find_posted(
     read: Callable[..., Coroutine[Any, Any, Any]] = slack.conversations_history
     if thread_ts is not None:
         words["ts"], read = thread_ts, slack.conversations_replies
-    async for answer in _pages(read, words | {"include_all_metadata": True, "inclusive": True}):
+    words |= {"include_all_metadata": True, "inclusive": True}
+    answer, cursor = await _page(read, words, None)
+    while True:
         for told in answer.get("messages", ()):
             metadata = told.get("metadata") or {}
             payload = metadata.get("event_payload") or {}
             if metadata.get("event_type") == EVENT_TYPE and payload.get("item") == item_id:
                 return Found(MessageRef(channel, str(told["ts"])), int(payload.get("version", 0)))
-    return None
+        if cursor is None:
+            return None
+        answer, cursor = await _page(read, words, cursor)
 
 
-async def _pages(read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[str, Any]) -> AsyncIterator[Any]:
-    cursor: str | None = None
-    while cursor != "":
-        try:
-            answer = await _called(read(**words, cursor=cursor))
-        except PlaceGone:
-            raise
-        except Refused as refused:
-            raise HistoryUnreadable(refused.error) from None
-        except Uncertain as fault:  # nothing is ever written by reading
-            raise NotNow(fault.error) from None
-        except NotNow as fault:
-            if fault.error in MAY_NOT_READ:
-                raise HistoryUnreadable(fault.error) from None
-            if fault.error == RATE_LIMITED:  # by method: it does not make the channel wait
-                raise NotNow(f"{RATE_LIMITED} while reading", fault.wait) from None
-            raise
-        yield answer
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
+async def _page(read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[str, Any], cursor: str | None) -> Any:
+    """One page of what Slack lists, and the cursor of the next one or None; raises as `find_posted` does."""
+    try:
+        answer = await _called(read(**words, cursor=cursor))
+    except PlaceGone:
+        raise
+    except Refused as refused:
+        raise HistoryUnreadable(refused.error) from None
+    except Uncertain as fault:  # nothing is ever written by reading
+        raise NotNow(fault.error) from None
+    except NotNow as fault:
+        if fault.error in MAY_NOT_READ:
+            raise HistoryUnreadable(fault.error) from None
+        if fault.error == RATE_LIMITED:  # by method: it does not make the channel wait
+            raise NotNow(f"{RATE_LIMITED} while reading", fault.wait) from None
+        raise
+    return answer, (answer.get("response_metadata") or {}).get("next_cursor") or None
+
+
+CHANNEL_TYPES = ("public_channel", "private_channel")  # the scopes of the two are separate
 
 
 @dataclass(slots=True)
 class ChannelNames:
-    """The ids of channels by their names, read from Slack once and again when told to: names change, ids do not."""
+    """The ids of channels by their names, read from Slack as far as needed and kept: names change, ids do not.
+
+    A large workspace has more pages than Slack lets an app read in a minute, so reading goes on where it stopped.
+    """
 
     _ids: dict[str, str] = field(default_factory=dict)
-    _read: bool = False
+    _unread: list[str] = field(default_factory=lambda: [*CHANNEL_TYPES])
+    _cursor: str | None = None
 
     async def id_of(self, slack: AsyncWebClient, channel: str) -> str:
         """The id of `#name`; an id, and a name that Slack does not list, stay as they are. Raises NotNow."""
+        name = channel.removeprefix("#")
         if is_channel_id(channel):
             return channel
-        if not self._read:
-            await self.refresh(slack)
-        return self._ids.get(channel.removeprefix("#"), channel)
-
-    async def refresh(self, slack: AsyncWebClient) -> None:
-        """Read all channels that the app can see; where it may not, names go to Slack as they are. Raises NotNow."""
-        ids: dict[str, str] = {}
-        for types in ("public_channel", "private_channel"):  # the scopes of the two are separate
-            words = {"types": types, "exclude_archived": False, "limit": 1000}
+        while name not in self._ids and self._unread:
+            words = {"types": self._unread[0], "exclude_archived": False, "limit": 999}
             try:
-                async for answer in _pages(slack.conversations_list, words):
-                    ids |= {told["name"]: told["id"] for told in answer.get("channels", ()) if told.get("name")}
-            except (HistoryUnreadable, PlaceGone):
-                continue
-        self._ids, self._read = ids, True
+                answer, self._cursor = await _page(slack.conversations_list, words, self._cursor)
+            except (HistoryUnreadable, PlaceGone):  # where it may not read, names go to Slack as they are
+                answer, self._cursor = {}, None
+            self._ids |= {told["name"]: told["id"] for told in answer.get("channels", ()) if told.get("name")}
+            if self._cursor is None:
+                self._unread.pop(0)
+        return self._ids.get(name, channel)
+
+    def forget(self) -> None:
+        """Read everything again when next asked: a channel was renamed, made or taken away."""
+        self._ids, self._unread, self._cursor = {}, [*CHANNEL_TYPES], None
 
 
 def is_channel_id(channel: str) -> bool:

@@ -122,6 +122,8 @@ def enqueue_command(
         # one at a time a charger: PostgreSQL would let two transactions both find it free
         charger = sa.select(CHARGERS.c.id).where(CHARGERS.c.id == check.charger_id).with_for_update()
         connection.execute(charger).all()
+        if (known := _by_nonce(connection, nonce)) is not None:
+            return known
         check = check_command(connection, kind, target, now)
     about = {"at": now, "user": user, "action": check.kind, "subject": target}
     facts = {"connector": check.connector_id, "session": check.session_id, "charger": check.charger_id}

@@ -66,10 +66,10 @@ class Site:
     async def run(self) -> int:
         return await run_commands(self.jobs, self.clock.now)
 
-    def ask(self, kind: str, nonce: str = "n", **target: Any) -> Enqueued:
+    def ask(self, kind: str, nonce: str = "n", channel: str = "C1", **target: Any) -> Enqueued:
         with self.jobs.database.write() as connection:
             asked = enqueue_command(
-                connection, kind=kind, nonce=nonce, user="U0ADA00001", channel="C1", now=self.clock.now, **target
+                connection, kind=kind, nonce=nonce, user="U0ADA00001", channel=channel, now=self.clock.now, **target
             )
         assert asked.is_new, asked
         return asked

@@ -1,10 +1,13 @@
 """Commands against the stand-in EOSVOLT API: accepted at most once whatever becomes of answers, then seen to work."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from bot.commanding import run_commands
+from bot.delivery import deliver
+from tests.delivery.bench import OPS, Bench, words_of
 from tests.delivery.site import Site
 
 
@@ -119,3 +122,33 @@ async def test_a_stuck_command_of_a_dead_process_becomes_unknown_by_itself(site:
     assert site.command().state == "sending"
     await site.until("verified")
     assert site.posts == ["/v1/sessions/start"]
+
+
+async def test_an_answer_counts_from_when_it_came(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    def slow(point: str) -> None:
+        if point == "after_call":  # the call took eight seconds, as the platform's time-out does
+            monkeypatch.setattr(loop, "time", lambda: real() + 8)
+
+    site.ask("start_session", connector_id=site.free())
+    await run_commands(site.jobs, site.clock.now, crash_at=slow)
+    monkeypatch.undo()
+    assert site.command().answered_at - site.clock.now >= timedelta(seconds=8)
+
+
+async def test_one_card_follows_a_start_until_charging(site: Site, bench: Bench) -> None:
+    async def shown() -> str:
+        await deliver(bench.delivery(), site.clock.now)
+        (card,) = bench.messages(OPS)
+        return words_of(card)
+
+    site.ask("start_session", connector_id=site.free(), channel=OPS)
+    assert "Waiting to be sent to EOSVOLT" in await shown()
+    await site.run()
+    site.clock.after(seconds=1)
+    assert "EOSVOLT accepted the start; waiting for Charging" in await shown()
+    await site.until("verified")
+    assert "Charging since <!date" in await shown()
+    assert bench.calls("chat.postMessage") == 1

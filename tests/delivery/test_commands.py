@@ -1,6 +1,8 @@
 """Commands are checked in words, written down once, and judged only by what polls after the answer saw."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -105,6 +107,22 @@ def test_a_second_press_of_the_same_button_is_the_same_command(fleet: Database) 
     assert (again.command_id, again.is_new) == (first.command_id, False)
     assert (again.requested_by, again.requested_at) == ("U0ADA00001", T0)
     assert audit(fleet) == ["requested"]
+
+
+@pytest.mark.parametrize("nonces", [["n1"] * 4, ["n1", "n2", "n3", "n4"]], ids=["one button", "four buttons"])
+def test_people_who_press_at_the_same_moment_make_one_command(fleet: Database, nonces: list[str]) -> None:
+    together = Barrier(len(nonces))
+
+    def press(nonce: str) -> Enqueued:
+        together.wait(10)
+        return ask(fleet, nonce=nonce, connector_id="c1")
+
+    with ThreadPoolExecutor(len(nonces)) as people:
+        asked = list(people.map(press, nonces))
+    assert sum(each.is_new for each in asked) == 1
+    others = {each.state for each in asked if not each.is_new}
+    assert others == ({"requested"} if nonces[0] == nonces[1] else {"refused"})
+    assert the_command(fleet).state == "requested"
 
 
 def test_another_command_on_the_same_charger_is_refused_and_on_another_one_not(fleet: Database) -> None:

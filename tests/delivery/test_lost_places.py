@@ -1,9 +1,12 @@
 """A card that vanished is posted anew; a channel that refuses for good costs no message: it moves, and says why."""
 
+import asyncio
+
 import sqlalchemy as sa
 
 from notify.alerts import enqueue_alert_messages
 from notify.outbox import OUTBOX
+from sandbox.slack import Channel
 from tests.delivery.bench import ALERTS, OPS, Bench, words_of
 from tests.notify.records import fired, insert_alert, insert_connector, one_alert
 
@@ -125,3 +128,20 @@ async def test_without_a_fallback_a_refused_message_is_given_up_with_its_error(b
     assert await bench.deliver() == 0
     assert bench.item().error == "is_archived"
     assert bench.item().abandoned_at is not None
+
+
+async def test_the_names_of_a_large_workspace_are_read_on_where_a_429_stopped(bench: Bench) -> None:
+    for number in range(2500):
+        channel_id = f"C0MANY{number:04}"
+        bench.workspace.channels[channel_id] = Channel(channel_id, f"many-{number}", [bench.workspace.team.bot_user])
+    bench.say(channel="#many-2499")
+    hold = bench.workspace.faults.hold_next_request("conversations.list")
+    running = asyncio.ensure_future(bench.deliver())
+    await hold.reached()
+    bench.workspace.faults.limit_next("conversations.list", retry_after=60)  # for the second page
+    hold.release()
+    assert await running == 0
+    bench.after(61)
+    assert await bench.deliver() == 1
+    assert len(bench.messages("C0MANY2499")) == 1
+    assert sum(call.method == "conversations.list" and call.error is None for call in bench.workspace.calls) == 3

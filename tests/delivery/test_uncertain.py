@@ -137,14 +137,16 @@ async def test_without_the_history_scope_at_all_nothing_is_lost(bench: Bench) ->
     assert "This may repeat an earlier message." in words_of(second)
 
 
-async def test_a_second_card_is_not_taken_for_the_first_that_still_stands(bench: Bench) -> None:
+@pytest.mark.parametrize("loss", [Faults.lose_next_answer, Faults.drop_next_request])
+async def test_a_second_card_is_not_taken_for_the_first_that_still_stands(
+    bench: Bench, loss: Callable[[Faults, str], None]
+) -> None:
     bench.say("old")
     await bench.deliver()
     bench.after(4000)
     bench.workspace.edit_window = 3600.0
     bench.say("new")
-    await bench.deliver()  # the edit is refused and its place forgotten
-    bench.workspace.faults.lose_next_answer(POST)
+    loss(bench.workspace.faults, POST)
     await bench.settle()
     old, new = bench.messages()
     assert "old" in old.text
