@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.settings import render_settings_reference
 from rules.reference import render_rules_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/rules-reference.md": render_rules_reference,
+    "docs/settings.md": render_settings_reference,
 }
 """Each generated document by its path from the project's root, and what renders it."""
 

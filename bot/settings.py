@@ -197,3 +197,24 @@ def _wrong_setting(item: Any) -> str:
     purpose = PURPOSES.get(name.removesuffix("_FILE"))
     hint = f" ({purpose.what}; {purpose.where})" if purpose else ""
     return f"{name}: {message}{hint}"
+
+
+def render_settings_reference() -> str:
+    """docs/settings.md: every setting, what it is for, where to get it, its default."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
+        "",
+        "They come from the environment, or from a file `.env` in the working directory. Each secret can be given as a",
+        "file instead: `EOSVOLT_TOKEN_FILE` names a file that holds the token, and likewise for the others marked (file).",
+        "",
+        "| setting | what it is for | where to get it | default |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, purpose in PURPOSES.items():
+        default = Settings.model_fields[name.lower()].default
+        shown = "" if default is None or default == () else f"`{default}`"
+        secret = " (file)" if name in SECRETS else ""
+        lines.append(f"| `{name}`{secret} | {purpose.what} | {purpose.where} | {shown} |")
+    return "\n".join(lines) + "\n"
