@@ -207,7 +207,7 @@ def render_settings_reference() -> str:
         "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
         "",
         "They come from the environment, or from a file `.env` in the working directory. Each secret can be given as a",
-        "file instead: `EOSVOLT_TOKEN_FILE` names a file that holds the token, and likewise for the others marked (file).",
+        "file instead: `EOSVOLT_TOKEN_FILE` names a file that holds the token, and so for the others marked (file).",
         "",
         "| setting | what it is for | where to get it | default |",
         "| --- | --- | --- | --- |",
