@@ -114,8 +114,13 @@ def test_people_who_press_at_the_same_moment_make_one_command(fleet: Database, n
     together = Barrier(len(nonces))
 
     def press(nonce: str) -> Enqueued:
-        together.wait(10)
-        return ask(fleet, nonce=nonce, connector_id="c1")
+        replica = Database(fleet.url, durable=False)  # a process has one lock for its writes: these are several
+        with replica.read():
+            together.wait(10)
+        try:
+            return ask(replica, nonce=nonce, connector_id="c1")
+        finally:
+            replica.close()
 
     with ThreadPoolExecutor(len(nonces)) as people:
         asked = list(people.map(press, nonces))
@@ -392,8 +397,17 @@ def test_an_answer_that_comes_after_all_is_better_than_unknown(fleet: Database) 
     command = claim(fleet)
     with fleet.write() as connection:
         recover_commands(connection, T0 + MINUTE)
+    assert answer(fleet, command, T0 + MINUTE, session_id="s9") is CommandState.SUCCEEDED
+    assert the_command(fleet).session_id == "s9"
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing(fleet: Database) -> None:
+    ask(fleet)
+    command = claim(fleet)
     assert answer(fleet, command, T0 + MINUTE, error=Conflict(code="charger_offline")) is CommandState.FAILED
     assert answer(fleet, command, T0 + MINUTE, session_id="s9") is None
+    assert answer(fleet, command, T0 + MINUTE, error=RateLimited()) is None
+    assert the_command(fleet).state == "failed"
 
 
 def test_faster_polls_are_wanted_only_while_an_outcome_is_awaited(fleet: Database) -> None:

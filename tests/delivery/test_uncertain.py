@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery import deliver
 from notify.alerts import enqueue_alert_messages
+from notify.outbox import claim_next
 from sandbox.slack.faults import Faults
 from tests.delivery.bench import ALERTS, Bench, words_of
 from tests.notify.records import fired, insert_alert, insert_connector, one_alert
@@ -152,6 +154,7 @@ async def test_a_second_card_is_not_taken_for_the_first_that_still_stands(
     assert "old" in old.text
     assert "new" in new.text
     assert bench.item().message_ts == new.ts
+    assert bench.calls("chat.update") == 1
 
 
 async def test_a_worker_that_vanished_is_replaced_when_its_lease_is_over(bench: Bench) -> None:
@@ -171,8 +174,21 @@ async def test_a_worker_that_vanished_is_replaced_when_its_lease_is_over(bench: 
     assert len(bench.messages()) == bench.calls(POST) == 1
 
 
-async def test_no_connection_is_no_doubt(bench: Bench) -> None:
+async def test_a_worker_whose_claim_another_has_taken_over_sends_nothing(bench: Bench) -> None:
+    def lose_the_claim(point: str) -> None:
+        if point == "claimed":
+            with bench.database.write() as connection:
+                later = bench.now + timedelta(seconds=100)
+                assert claim_next(connection, "other", later, timedelta(seconds=90)) is not None
+
     bench.say()
+    assert await deliver(bench.delivery("slow", crash_at=lose_the_claim), bench.now) == 0
+    assert bench.messages() == []
+    assert bench.item().claimed_by == "other"
+
+
+async def test_no_connection_is_no_doubt(bench: Bench) -> None:
+    bench.say(channel=ALERTS)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: it refuses
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/api/"
