@@ -6,6 +6,7 @@ by the service as it is. Only the command line imports this module, because it k
 
 import asyncio
 import contextlib
+import logging
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -71,8 +72,9 @@ async def run_demo(
     for number in wanted:
         loop.add_signal_handler(number, stopping.set)
     try:
-        async with running_demo(port=port, chargers=chargers, seed=seed, database_url=database_url) as demo:
-            configure_logs(demo.service.settings)
+        async with running_demo(
+            port=port, chargers=chargers, seed=seed, database_url=database_url, prepare_logs=_quiet_logs
+        ) as demo:
             for line in what_to_try(demo):
                 say(line)
             await stopping.wait()
@@ -90,10 +92,11 @@ async def running_demo(
     seed: int = 7,
     database_url: str | None = None,
     clock: Callable[[], datetime] = utc_now,
+    prepare_logs: Callable[[Settings], object] = lambda _: None,
 ) -> AsyncIterator[Demo]:
     """The demo while the block runs. Without a database it keeps its state in a temporary folder, thrown away after.
 
-    `clock` is the time of the fleet and of the service alike.
+    `clock` is the time of the fleet and of the service alike; `prepare_logs` is called before anything is logged.
     """
     listen(HOST, port).close()  # a port in use is said before anything is started
     now = clock()
@@ -106,6 +109,7 @@ async def running_demo(
         server = await stack.enter_async_context(SlackServer(workspace, port=port, host=HOST))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chargehand-demo-"))
         settings = demo_settings(eosvolt, server, database_url or f"sqlite:///{folder}/demo.db")
+        prepare_logs(settings)
         service = build(settings, clock=clock, host=HOST)
         stack.push_async_callback(service.stop)
         driving = asyncio.create_task(drive(fleet, clock))
@@ -198,6 +202,12 @@ def what_to_try(demo: Demo) -> list[str]:
         "Made short for the demo: polls every 10 s, the digest every 10 minutes instead of at 08:00, recovered after",
         "30 s instead of 5 minutes. Stop with Ctrl-C.",
     ]
+
+
+def _quiet_logs(settings: Settings) -> None:
+    """Warnings and worse only, so that the terminal keeps showing what to try."""
+    configure_logs(settings)
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 def _welcome(demo: Demo, now: datetime) -> None:

@@ -1,11 +1,21 @@
 """A house for each test: closed (the service not started), or open in one or both modes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.slack.house import House, open_house
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Tracebacks as lines: the default shows every local variable, which takes seconds."""
+    render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, render])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -161,15 +161,22 @@ def _has_card(service: Service) -> bool:
 
 
 @asynccontextmanager
-async def open_house(database_url: str, *, http: bool = False, chargers: int = 14, **more: Any) -> AsyncIterator[House]:
-    """The two stand-ins, ready for a service; the service that still runs at the end is stopped."""
+async def open_house(
+    database_url: str, *, http: bool = False, chargers: int = 14, past: bool = False
+) -> AsyncIterator[House]:
+    """The two stand-ins, ready for a service; the service that still runs at the end is stopped.
+
+    `past`: EOSVOLT also knows the sessions of the five weeks before.
+    """
     clock = Clock()
     workspace = SlackWorkspace(rate_limited=False)
     fleet = FleetSource(chargers, 7, clock())
+    if not past:
+        fleet.world.set_past(0, tuple)
     api = create_api(fleet, clock=clock, token=TOKEN)
     async with AsyncExitStack() as stack:
         eosvolt = await stack.enter_async_context(serving(api))
         server = await stack.enter_async_context(SlackServer(workspace))
-        house = House(clock, workspace, server, fleet, api, eosvolt, database_url, http, **more)
+        house = House(clock, workspace, server, fleet, api, eosvolt, database_url, http)
         stack.push_async_callback(house.stop)
         yield house

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.slack import Message
-from tests.slack.house import FAULTED, House
+from tests.slack.house import FAULTED, House, open_house, polled_anew
 
 
 def button(message: Message, action_id: str) -> dict[str, Any]:
@@ -41,6 +41,7 @@ async def test_a_start_asks_is_requested_and_followed_until_it_charges(either_ho
     await house.wait_for(lambda: "Requested by" in preview.plain())
     assert "confirm_command" not in str(preview.blocks)
     card = await card_in(house)
+    await house.wait_for(lambda: house.fleet.connectors[connector].session_id)
     house.clock.ahead += timedelta(seconds=10)  # the driver's cable, in the living fleet
     await house.wait_for(lambda: "*Charging" in card.plain())
     assert house.workspace.channel("#ev-ops").messages == [card]
@@ -48,13 +49,30 @@ async def test_a_start_asks_is_requested_and_followed_until_it_charges(either_ho
     assert house.fleet.world.connectors[connector][1]["status"] == "Charging"
 
 
+async def test_it_works_on_both_databases(database_url: str) -> None:
+    async with open_house(database_url) as house:
+        house.break_connector(house.free())
+        await house.start(FAULTED)
+        card = await house.card_of_an_alert()
+        await house.click("ole", card, "acknowledge_incident")
+        await house.wait_for(lambda: "Acknowledged by" in card.plain())
+        for text in ("status", "locations", "chargers", f"charger {house.free()}", "sessions today"):
+            assert "Chargehand has a fault" not in (await house.ask(text)).plain()
+        connector = house.free()
+        preview = await house.ask(f"start {connector}", "ole")
+        await house.click("ole", preview, "confirm_command")
+        command = await card_in(house)
+        await house.wait_for(lambda: house.fleet.connectors[connector].session_id)
+        house.clock.ahead += timedelta(seconds=10)
+        await house.wait_for(lambda: "*Charging" in command.plain())
+
+
 async def test_a_stop_ends_the_session_that_was_shown(house: House) -> None:
     connector = house.free()
     session = house.fleet.start_session(connector, None, house.clock())
     house.clock.ahead += timedelta(minutes=3)
-    house.running.ticker.wake("poll")
-    while "confirm_command" not in str((preview := await house.ask(f"stop {connector}", "ole")).blocks):
-        house.workspace.dismiss(preview)
+    await polled_anew(house.running)
+    preview = await house.ask(f"stop {connector}", "ole")
     assert session.id in preview.plain()
     await house.click("ole", preview, "confirm_command")
     card = await card_in(house)
@@ -100,9 +118,7 @@ async def test_the_state_is_checked_again_at_the_click(house: House) -> None:
     connector = house.free()
     preview = await house.ask(f"start {connector}", "ole")
     house.break_connector(connector)
-    house.running.ticker.wake("poll")
-    while connector not in (await house.ask("chargers faulted")).plain():
-        pass
+    await polled_anew(house.running)
     await house.click("ole", preview, "confirm_command")
     await house.wait_for(lambda: "Nothing was sent, because things have changed" in preview.plain())
     assert posts(house) == []
@@ -145,9 +161,7 @@ async def test_an_intent_that_cannot_be_written_in_time_fails_visibly_and_is_not
 async def test_a_charger_that_cannot_start_says_why_and_what_can_be_done(house: House) -> None:
     connector = house.free()
     house.break_connector(connector)
-    house.running.ticker.wake("poll")
-    while connector not in (await house.ask("chargers faulted")).plain():
-        pass
+    await polled_anew(house.running)
     refusal = await house.ask(f"start {connector}", "ole")
     assert "not possible to start" in refusal.plain()
     assert "/charge charger" in refusal.plain()

@@ -7,7 +7,7 @@ import pytest
 from bot.commands.registry import WORDS
 from bot.permissions import Role
 from sandbox.slack import Message
-from tests.slack.house import House
+from tests.slack.house import House, polled_anew
 
 EXAMPLE = re.compile(r"For example `(/charge [^`]+)`")
 
@@ -27,7 +27,7 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         f"location {location.id}": location.fields["name"].replace("&", "&amp;"),
         "chargers": "Chargers",
         f"charger {house.free()}": house.free(),
-        "sessions": "Sessions",
+        "sessions": "No session is known",
         "session S7-0": "There is no session with the id",
         f"start {house.free()}": "Nothing is sent before you confirm",
         f"stop {house.free()}": "not possible to stop",
@@ -56,10 +56,8 @@ async def test_help_shows_what_this_person_may_do_and_what_the_rest_needs(house:
 
 async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
     started = house.fleet.start_session(house.free(), None, house.clock())
-    house.running.ticker.wake("poll")
-    answer = await house.ask("sessions active")
-    while started.id not in words_of(answer):
-        answer = await house.ask("sessions active")
+    await polled_anew(house.running)
+    assert started.id in words_of(await house.ask("sessions active"))
     examples = EXAMPLE.findall((await house.ask("help")).plain())
     assert len(examples) >= len(WORDS) - 3, "all but those whose usage is the example"
     for example in examples:
@@ -84,11 +82,12 @@ async def test_a_wrong_word_gets_the_nearest_right_one(house: House, typed: str,
 @pytest.mark.parametrize("kind", ["location", "charger", "start", "stop", "session"])
 async def test_a_wrong_id_gets_the_closest_ids(house: House, kind: str) -> None:
     world = house.fleet.world
-    world.load_past(None)
+    session = house.fleet.start_session(house.free(), None, house.clock())
+    await polled_anew(house.running)
     known = {
         "location": next(iter(world.locations)).id,
         "charger": next(iter(world.chargers)).id,
-        "session": list(world.sessions)[-1].id,
+        "session": session.id,
     }.get(kind, house.free())
     wrong = known[:-1] + "x"
     told = words_of(await house.ask(f"{kind} {wrong}"))
@@ -122,9 +121,8 @@ async def test_filters_narrow_the_chargers(house: House) -> None:
     broken = house.free()
     location = house.fleet.connectors[broken].charger.planned.location_id
     house.break_connector(broken)
-    house.running.ticker.wake("poll")
-    while broken not in (told := words_of(await house.ask(f"chargers faulted location={location} online"))):
-        pass
+    await polled_anew(house.running)
+    told = words_of(await house.ask(f"chargers faulted location={location} online"))
     assert f"`{broken}` Faulted · `GroundFailure`" in told
     assert broken not in words_of(await house.ask(f"chargers status:charging location={location}"))
     charger = house.fleet.connectors[broken].charger.id
@@ -201,3 +199,9 @@ async def test_the_home_tab_shows_the_fleet_at_a_glance(either_house: House) -> 
     assert "The fleet at a glance" in told
     assert f"{len(house.fleet.connectors)} connectors" in told
     assert "you are *viewer*" in told
+
+
+async def test_a_fault_of_ours_is_told_to_the_person(house: House) -> None:
+    with house.running.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE location RENAME TO elsewhere")
+    assert "Chargehand has a fault" in words_of(await house.ask("locations"))

@@ -35,6 +35,7 @@ async def test_the_demo_does_its_main_job() -> None:
         preview = (await workspace.wait_for(lambda: workspace.ephemerals("ole")))[0]
         await workspace.click("ole", preview, "confirm_command")
         started = await workspace.wait_for(lambda: ops.messages[0] if ops.messages else None)
+        await workspace.wait_for(lambda: demo.fleet.connectors[demo.free].session_id)
         clock.ahead += timedelta(seconds=15)
         await polled_anew(demo.service)
         await workspace.wait_for(lambda: "*Charging" in started.plain())

@@ -1,12 +1,14 @@
 """Names from outside that try to shout, to break out or to be too long: every answer still passes Slack's checks."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from slack_sdk.models.blocks import Block
 
 from notify.limits import LOUD
-from tests.slack.house import FAULTED, House
+from tests.slack.house import FAULTED, House, open_house
 
 HOSTILE = [
     "<!channel>",
@@ -22,9 +24,16 @@ HOSTILE = [
 
 
 @pytest.fixture
-async def hostile_house(closed_house: House) -> House:
+async def hostile_house(tmp_path: Path) -> AsyncIterator[House]:
     """A house in which every text that EOSVOLT tells is hostile."""
-    house, world, now = closed_house, closed_house.fleet.world, round(closed_house.clock().timestamp() * 1000)
+    async with open_house(f"sqlite:///{tmp_path / 'chargehand.db'}", past=True) as house:
+        make_hostile(house)
+        await house.start(FAULTED)
+        yield house
+
+
+def make_hostile(house: House) -> None:
+    world, now = house.fleet.world, round(house.clock().timestamp() * 1000)
     world.load_past(None)
     for number, row in enumerate(world.locations):
         name = HOSTILE[number % len(HOSTILE)]
@@ -39,8 +48,6 @@ async def hostile_house(closed_house: House) -> House:
         name = HOSTILE[number % len(HOSTILE)]
         world.set_connector(connector_id, now, errorCode=name, type=name, status=name if number % 3 else "Available")
     house.break_connector(next(iter(world.connectors)), timedelta(minutes=50))
-    await house.start(FAULTED)
-    return house
 
 
 async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
