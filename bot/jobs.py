@@ -18,6 +18,7 @@ from eosvolt.errors import Forbidden, NotFound
 from eosvolt.models import ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
 from rules.lifecycle import Transition
@@ -138,7 +139,8 @@ async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
 def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition]:
     """Evaluate, at the `now` of a poll, every rule whose resources are fresh and for which something may move.
 
-    One transaction a rule: its transitions and the messages that tell them are written together.
+    One transaction a rule: its transitions and the messages that tell them are written together. A rule that cannot
+    be evaluated holds up no other: all are tried, then an ExceptionGroup tells of those that failed.
     """
     rules = [rule for rule in jobs.rules.alerts if rule.resources <= frozenset(fresh)]
     if not rules:
@@ -147,15 +149,28 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
         due = rules_to_evaluate(connection, rules, now)
     channels = jobs.channels() if due else {}
     transitions: list[Transition] = []
+    failed: list[Exception] = []
     for rule in due:
-        with jobs.database.write() as connection:
-            evaluated = evaluate_rule(connection, rule, now)
-            if evaluated.transitions:
-                enqueue_alert_messages(connection, evaluated.transitions, channels=channels, now=now)
-            if evaluated.held_incidents:
-                refresh_alert_cards(connection, evaluated.held_incidents, now)
-        transitions += evaluated.transitions
+        try:
+            transitions += _evaluate_one(jobs, rule, channels, now)
+        except Exception as error:
+            error.add_note(f'while rule "{rule.id}" was evaluated')
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("rules could not be evaluated", failed)
     return transitions
+
+
+def _evaluate_one(
+    jobs: Jobs, rule: CompiledRule, channels: Mapping[str, Sequence[str]], now: datetime
+) -> list[Transition]:
+    with jobs.database.write() as connection:
+        evaluated = evaluate_rule(connection, rule, now)
+        if evaluated.transitions:
+            enqueue_alert_messages(connection, evaluated.transitions, channels=channels, now=now)
+        if evaluated.held_incidents:
+            refresh_alert_cards(connection, evaluated.held_incidents, now)
+    return evaluated.transitions
 
 
 def enqueue_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:

@@ -1,0 +1,113 @@
+"""The jobs against the stand-in API: what they poll, what they leave alone, and what one failure does not stop."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from bot import jobs
+from eosvolt.client import EosvoltClient
+from eosvolt.contract import load_contract
+from eosvolt.tokens import TokenSource
+from rules.alerts import TRANSITION
+from rules.compile import CompiledRule
+from rules.document import rule_from_document
+from rules.evaluate import evaluate_rule
+from rules.incidents import ALERT
+from sandbox.api import Api, create_api
+from sandbox.fleet import FleetSource
+from sandbox.in_process import InProcessTransport
+from storage.engine import Database
+from storage.polls import poll_states
+from storage.record import CONNECTOR
+from tests.readings import T0
+from tests.rules.engine import FAULTED
+
+MINUTE = timedelta(minutes=1)
+
+
+class World:
+    """A living fleet behind its API, and jobs that poll it at moments of the test's choosing."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = T0
+        self.fleet = FleetSource(12, 3, T0)
+        self.api: Api = create_api(self.fleet, clock=lambda: self.now)
+        transport = InProcessTransport(self.api)
+        token = TokenSource.from_text("sandbox-token")
+        self.client = EosvoltClient("http://sandbox", token, load_contract(), transport=transport, attempts=1)
+        self.jobs = jobs.Jobs(database, self.client, run=jobs.run_inline)
+
+    async def poll(self, now: datetime) -> frozenset[str]:
+        self.now = now
+        self.fleet.advance_to(now)
+        return await jobs.poll(self.jobs, now)
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    world = World(database)
+    yield world
+    await world.client.aclose()
+
+
+async def test_a_first_poll_reads_everything_and_all_is_fresh(world: World) -> None:
+    assert await world.poll(T0) == {"locations", "chargers", "sessions"}
+    with world.jobs.database.read() as connection:
+        stored = connection.execute(sa.select(sa.func.count()).select_from(CONNECTOR)).scalar_one()
+    assert stored == len(world.fleet.world.connectors)
+
+
+async def test_a_failed_poll_makes_nothing_fresh_and_the_next_one_heals_it(world: World) -> None:
+    await world.poll(T0)
+    world.api.faults.answers_503 = 2
+    assert await world.poll(T0 + MINUTE) == frozenset()
+    with world.jobs.database.read() as connection:
+        states = poll_states(connection)
+    assert (states["chargers"].failures, states["chargers"].good_at) == (1, T0)
+    assert "503" in (states["chargers"].error or "")
+    assert await world.poll(T0 + 2 * MINUTE) == {"locations", "chargers", "sessions"}
+
+
+async def test_a_resource_that_the_account_lacks_is_left_alone_for_an_hour(world: World) -> None:
+    world.api.faults.forbidden = frozenset({"sessions"})
+    assert await world.poll(T0) == {"locations", "chargers"}
+    world.api.faults.forbidden = frozenset()
+    assert await world.poll(T0 + 59 * MINUTE) == {"locations", "chargers"}
+    assert await world.poll(T0 + 60 * MINUTE) == {"locations", "chargers", "sessions"}
+
+
+async def test_a_restart_polls_on_from_where_the_database_stands(world: World, database: Database) -> None:
+    await world.poll(T0)
+    again = World(database)
+    again.fleet, again.api.source = world.fleet, world.fleet
+    await again.poll(T0 + 30 * MINUTE)
+    with database.read() as connection:
+        state = poll_states(connection)["chargers"]
+    await again.client.aclose()
+    assert (state.good_at, state.previous_good_at, state.swept_at) == (T0 + 30 * MINUTE, T0, T0)
+
+
+async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [rule_from_document({**FAULTED, "name": name, "for": "0s"}, "test.yaml") for name in ("a", "b", "c")]
+    jobs.use_rules(world.jobs, rules, T0)
+    fresh = await world.poll(T0)
+
+    def break_one(connection: sa.Connection, rule: CompiledRule, now: datetime) -> object:
+        if rule.id == "b":
+            raise RuntimeError("disk on fire")
+        return evaluate_rule(connection, rule, now)
+
+    monkeypatch.setattr(jobs, "evaluate_rule", break_one)
+    with pytest.raises(ExceptionGroup) as failure:
+        jobs.evaluate(world.jobs, T0, fresh)
+    assert failure.value.exceptions[0].__notes__ == ['while rule "b" was evaluated']
+    with world.jobs.database.read() as connection:
+        told = set(connection.execute(sa.select(ALERT.c.rule_id).distinct()).scalars())
+    assert told == {"a", "c"}
+    monkeypatch.undo()
+    jobs.evaluate(world.jobs, T0, fresh)
+    with world.jobs.database.read() as connection:
+        told = set(connection.execute(sa.select(TRANSITION.c.rule_id).distinct()).scalars())
+    assert told == {"a", "b", "c"}
