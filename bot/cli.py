@@ -201,7 +201,8 @@ async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, s
         start = source.start
     else:
         start = datetime.now(UTC)
-        source = FleetSource(fleet or 1, seed, start)
+        source = FleetSource(fleet or 1, seed, start - timedelta(hours=6))  # so that sessions are going on already
+        source.advance_to(start)
     clock = SpeedClock(start, speed, time.monotonic)
     async with serving(create_api(source, clock=clock), port=port) as url:
         typer.echo(
