@@ -18,6 +18,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 log = structlog.get_logger()
 
 REMEMBERED_SECONDS = 60.0
+LOOKUP_SECONDS = 5.0
+CLICK_LOOKUP_SECONDS = 0.8
+"""What acts is acknowledged after it was written down, within 3 s in all: Slack's answer may take this much of them."""
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 T = TypeVar("T")
@@ -64,13 +67,14 @@ class Permissions:
     operators: Sequence[str] = ()
     _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
-    async def standing_of(self, user: str) -> Standing:
-        """The standing of a Slack user id; never raises for a fault of Slack."""
+    async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
+        """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer."""
         if user in self.admins:
             return Standing(Role.ADMIN)
         named = Role.OPERATOR if user in self.operators else Role.VIEWER
         try:
-            return Standing(max(named, await self._role_in_slack(user)))
+            async with asyncio.timeout(seconds):
+                return Standing(max(named, await self._role_in_slack(user)))
         except SLACK_FAULTS as error:
             log.warning("Slack could not be asked for a person's role", user=user, error=type(error).__name__)
             return Standing(named, unsure=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from bot.commands import acts, registry
 from bot.commands.answer import Answer, refused, told
 from bot.listeners.desk import Desk, TooLateError, whisper
-from bot.permissions import Role
+from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident
 from notify.commands import CommandKind, Enqueued, enqueue_command
@@ -67,7 +67,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
     """Acknowledge an incident for a person, if they may; what to tell them."""
-    standing = await desk.permissions.standing_of(user)
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Acknowledge")
     now = desk.clock()
@@ -96,7 +96,7 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
     What to tell them, and whether that is final, so that it takes the place of the preview.
     """
     intent = acts.Intent(**{name: str(value[name]) for name in ("kind", "target", "nonce", "channel")})
-    standing = await desk.permissions.standing_of(user)
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, acts.VERBS[intent.kind]), False
     now = desk.clock()

@@ -135,6 +135,17 @@ async def test_the_rights_are_checked_again_at_the_click(house: House) -> None:
     assert posts(house) == []
 
 
+async def test_where_slack_does_not_tell_the_rights_in_time_nothing_is_sent(house: House) -> None:
+    preview = await house.ask(f"start {house.free()}", "ole")
+    house.running.desk.permissions._remembered.clear()
+    hold = house.workspace.faults.hold_next_request("users.info")
+    await house.click("ole", preview, "confirm_command")
+    hold.release()
+    refusal = await house.next_whisper("ole", 1)
+    assert "Slack did not tell whether you have it" in refusal.plain()
+    assert posts(house) == []
+
+
 async def test_where_the_bot_is_no_member_the_card_goes_to_the_person(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole", "#general")
     assert json.loads(button(preview, "confirm_command")["value"])["channel"] == "U0OLE00002"

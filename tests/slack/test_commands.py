@@ -167,6 +167,17 @@ async def test_a_mention_is_answered_in_its_thread_for_all(either_house: House) 
     assert "connectors" in thread[1].plain()
 
 
+async def test_a_mention_that_slack_tells_twice_is_answered_once(house: House) -> None:
+    asked = await house.workspace.mention("vera", "#ev-ops", "help")
+    channel = house.workspace.channel("#ev-ops")
+    await house.wait_for(lambda: len(channel.thread(asked.ts)) == 2)
+    again = house.workspace.link.deliver_event(house.workspace.deliveries[-1].payload)
+    await house.wait_for(lambda: again.acknowledged)
+    other = await house.workspace.mention("vera", "#ev-ops", "help")
+    await house.wait_for(lambda: len(channel.thread(other.ts)) == 2)
+    assert len(channel.thread(asked.ts)) == 2
+
+
 async def test_a_preview_by_mention_is_shown_to_that_person_alone(house: House) -> None:
     asked = await house.workspace.mention("ole", "#ev-ops", f"start {house.free()}")
     preview = await house.next_whisper("ole", 0)

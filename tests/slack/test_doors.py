@@ -72,6 +72,24 @@ async def test_health_tells_what_was_polled_and_fails_without_a_database(http_ho
     assert (ill.status_code, ill.json()["status"]) == (503, "the database cannot be read")
 
 
+async def test_in_socket_mode_a_port_serves_health_alone(closed_house: House) -> None:
+    settings = closed_house.settings
+    closed_house.settings = lambda **changes: settings(port=0)  # type: ignore[method-assign]
+    service = await closed_house.start()
+    assert service.http is not None
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http.port}") as client:
+        assert (await client.get("/healthz")).json()["slack"] is True
+        assert (await client.post("/slack/events")).status_code == 404
+
+
+async def test_a_port_in_use_is_one_clear_error(closed_house: House) -> None:
+    taken = int(closed_house.eosvolt.rpartition(":")[2])
+    settings = closed_house.settings
+    closed_house.settings = lambda **changes: settings(port=taken)  # type: ignore[method-assign]
+    with pytest.raises(SettingsError, match=f"PORT: cannot listen on {taken}"):
+        await closed_house.start()
+
+
 async def test_a_connection_that_died_silently_is_replaced(closed_house: House) -> None:
     house = closed_house
     service = await house.start()
