@@ -155,7 +155,7 @@ def report_summary(call: Call) -> Outcome:
 
 def order_export(call: Call) -> Outcome:
     """Sessions that ended in [from, to), at most 30 days; ready some seconds later."""
-    asked = {name: _text(call.body, name) for name in ("from", "to")}
+    asked = {name: _time_text(call, name) for name in ("from", "to")}
     since, until = window(asked, call.dialect)
     if since is None or until is None:
         raise invalid("Fields 'from' and 'to' are required.")
@@ -201,6 +201,14 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise invalid(f"Field '{name}' must be text.")
     return value
+
+
+def _time_text(call: Call, name: str) -> str:
+    """A time of a body; where times are milliseconds they come as numbers."""
+    value = call.body.get(name)
+    if call.dialect.times == "epoch_ms" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(call.body, name)
 
 
 def _known(call: Call, known: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,217 @@
+"""The client's contract suite: every call against the stand-in API, in three dialects and through two doors.
+
+Not a line differs between the dialects but the contract file; what is read is compared with the world itself.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from eosvolt.errors import Conflict, Forbidden, InvalidRequest, NotFound, RateLimited, Unauthorized
+from sandbox.api import RateLimit
+from tests.eosvolt.accounts import DIALECTS, NOON, Account, account
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=[f"{dialect} {door}" for dialect in DIALECTS for door in ("in process", "HTTP")])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Account]:
+    """An account of each dialect, in process and over HTTP."""
+    dialect, _, door = request.param.partition(" ")
+    async with account(dialect, door) as reached:
+        yield reached
+
+
+def moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def free_connector(site: Account) -> str:
+    """A connector that is free, on a charger that is online."""
+    for connector_id, (charger, fields) in site.source.world.connectors.items():
+        if charger.fields["online"] and fields["status"] == "Available":
+            return connector_id
+    raise AssertionError("nothing in the fleet is free")
+
+
+async def test_every_location_is_read_in_full(site: Account) -> None:
+    fetched = await site.client.fetch_locations()
+    assert (fetched.complete, fetched.set_aside, fetched.clock_skew) == (True, (), timedelta(0))
+    told = {row.id: row for row in fetched.rows}
+    world = {row.id: row.fields for row in site.source.world.locations}
+    assert told.keys() == world.keys()
+    for location_id, fields in world.items():
+        reading = told[location_id]
+        assert (reading.name, reading.type, reading.timezone) == (fields["name"], fields["type"], fields["timezone"])
+        assert (reading.currency, reading.address) == (fields["currency"], fields["address"])
+        assert reading.blocking_fee_interval_minutes == fields["blockingFeeIntervalMinutes"]
+        assert reading.updated_at == moment(fields["updatedAt"])
+        assert reading.extra == {}
+
+
+async def test_every_charger_is_read_over_several_pages(site: Account) -> None:
+    fetched = await site.client.fetch_chargers()
+    assert (fetched.complete, fetched.set_aside) == (True, ())
+    assert len(fetched.rows) == len({row.id for row in fetched.rows}) == 120
+    for reading in fetched.rows:
+        row = site.source.world.chargers.get(reading.id)
+        assert row is not None
+        fields = row.fields
+        assert (reading.location_id, reading.name, reading.online) == (
+            fields["locationId"],
+            fields["name"],
+            fields["online"],
+        )
+        assert (reading.vendor, reading.model, reading.serial) == (fields["vendor"], fields["model"], fields["serial"])
+        assert reading.heartbeat_interval_seconds == fields["heartbeatIntervalSeconds"]
+        assert reading.updated_at == moment(fields["updatedAt"])
+        assert reading.extra == {}
+    assert any(reading.last_heartbeat is not None for reading in fetched.rows)
+    assert all(NOON - DAY <= row.last_heartbeat <= NOON for row in fetched.rows if row.online and row.last_heartbeat)
+
+
+async def test_every_connector_is_read_in_kilowatts_and_utc(site: Account) -> None:
+    site.clock.after(hours=2)
+    fetched = await site.client.fetch_chargers()
+    plugs = {plug.id: plug for row in fetched.rows for plug in row.connectors}
+    assert plugs.keys() == site.source.world.connectors.keys()
+    for connector_id, (charger, fields) in site.source.world.connectors.items():
+        plug = plugs[connector_id]
+        assert (plug.charger_id, plug.status, plug.status_raw) == (charger.id, fields["status"], fields["status"])
+        assert (plug.error_code, plug.vendor_error_code) == (fields["errorCode"], fields["vendorErrorCode"])
+        assert plug.power_kw == pytest.approx(fields["powerKw"])
+        assert (plug.max_power_kw, plug.type) == (pytest.approx(fields["maxPowerKw"]), fields["type"])
+        assert plug.status_changed_at == moment(fields["statusChangedAt"])
+    assert any(plug.power_kw for plug in plugs.values())
+
+
+async def test_only_what_changed_since_comes(site: Account) -> None:
+    connector_id = free_connector(site)
+    site.clock.after(seconds=5)
+    now = site.clock()
+    site.source.advance_to(now)
+    site.source.force_connector(connector_id, {"status": "Faulted", "errorCode": "GroundFailure"}, now)
+    fetched = await site.client.fetch_chargers(updated_since=now)
+    changed = {plug.id: plug for row in fetched.rows for plug in row.connectors}
+    assert 1 <= len(fetched.rows) < 20
+    assert (changed[connector_id].status, changed[connector_id].error_code) == ("Faulted", "GroundFailure")
+    assert changed[connector_id].status_changed_at == now
+
+
+async def test_one_charger_comes_by_its_id_and_an_unknown_one_is_not_found(site: Account) -> None:
+    charger = next(iter(site.source.world.chargers))
+    reading = await site.client.fetch_charger(charger.id)
+    assert (reading.id, reading.serial) == (charger.id, charger.fields["serial"])
+    assert len(reading.connectors) == len(charger.fields["connectors"])
+    with pytest.raises(NotFound) as raised:
+        await site.client.fetch_charger("none/such")
+    assert raised.value.code == "not_found"
+
+
+async def test_sessions_of_a_window_are_read_in_full(site: Account) -> None:
+    fetched = await site.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)
+    assert (fetched.complete, fetched.set_aside) == (True, ())
+    assert len(fetched.rows) > 100
+    for reading in fetched.rows:
+        row = site.source.world.sessions.get(reading.id)
+        assert row is not None
+        fields = row.fields
+        assert (reading.connector_id, reading.charger_id) == (fields["connectorId"], fields["chargerId"])
+        assert (reading.location_id, reading.status) == (fields["locationId"], fields["status"])
+        assert (reading.started_at, reading.ended_at) == (moment(fields["startedAt"]), moment(fields["endedAt"]))
+        assert (reading.energy_kwh, reading.cost) == (fields["energyKwh"], fields["cost"])
+        assert (reading.currency, reading.id_tag) == (fields["currency"], fields["idTag"])
+        assert reading.extra == {}
+
+
+async def test_sessions_are_filtered_by_status_connector_and_change(site: Account) -> None:
+    site.clock.after(hours=1)
+    active = (await site.client.fetch_sessions(status="Active")).rows
+    assert active
+    assert {row.status for row in active} == {"Active"}
+    one = active[0]
+    by_connector = await site.client.fetch_sessions(status="Active", connector_id=one.connector_id)
+    assert [row.id for row in by_connector.rows] == [one.id]
+    site.clock.after(minutes=10)
+    changed = (await site.client.fetch_sessions(updated_since=site.clock() - 5 * timedelta(minutes=1))).rows
+    assert changed
+    assert all(row.updated_at is not None and row.updated_at >= site.clock() - HOUR for row in changed)
+
+
+async def test_one_session_comes_by_its_id_and_an_unknown_one_is_not_found(site: Account) -> None:
+    one = (await site.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)).rows[0]
+    assert (await site.client.fetch_session(one.id)).started_at == one.started_at
+    with pytest.raises(NotFound):
+        await site.client.fetch_session("none")
+
+
+async def test_a_session_is_started_once_and_stopped_once(site: Account) -> None:
+    connector_id = free_connector(site)
+    started = await site.client.post_session_start(connector_id, id_tag="04A1B2")
+    assert (started.connector_id, started.id_tag, started.started_at) == (connector_id, "04A1B2", NOON)
+    with pytest.raises(Conflict) as raised:
+        await site.client.post_session_start(connector_id)
+    assert raised.value.refused
+    site.clock.after(minutes=10)
+    stopped = await site.client.post_session_stop(started.id)
+    assert stopped is not None
+    assert (stopped.id, stopped.status, stopped.ended_at) == (started.id, "Completed", site.clock())
+    assert stopped.energy_kwh is not None
+    assert stopped.energy_kwh > 0
+    assert [command.path for command in site.api.commands] == ["/v1/sessions/start", "/v1/sessions/stop"]
+
+
+async def test_commands_to_a_charger_say_what_they_mean(site: Account) -> None:
+    connector_id = free_connector(site)
+    charger_id = site.source.world.connectors[connector_id][0].id
+    await site.client.post_to("charger_reset", charger_id, type="Soft")
+    await site.client.post_to("charger_unlock", charger_id, connector_id=connector_id)
+    await site.client.post_to("charger_availability", charger_id, connector_id=connector_id, operative=False)
+    assert [(command.path.rpartition("/")[2], command.body) for command in site.api.commands] == [
+        ("reset", {"type": "Soft"}),
+        ("unlock", {"connectorId": connector_id}),
+        ("availability", {"connectorId": connector_id, "operative": False}),
+    ]
+    assert site.source.world.connectors[connector_id][1]["status"] == "Unavailable"
+
+
+async def test_prices_are_shown_and_changed(site: Account) -> None:
+    location_id = next(iter(site.source.world.locations)).id
+    shown = await site.client.fetch_from("pricing", location_id)
+    pricing = site.source.world.pricing.get(location_id)
+    assert pricing is not None
+    assert shown[site.field("default")] == pricing.fields["default"]
+    await site.client.post_to("pricing_change", location_id, default=4.25, currency="EUR")
+    changed = site.source.world.pricing.get(location_id)
+    assert changed is not None
+    assert (changed.fields["default"], changed.fields["currency"]) == (4.25, "EUR")
+
+
+async def test_a_report_and_an_export_hold_the_same_sessions(site: Account) -> None:
+    words: dict[str, Any] = {"started_from": NOON - DAY, "started_to": NOON}
+    report = await site.client.fetch_from("report_summary", **words)
+    ordered = await site.client.post_to("export_sessions", **words)
+    site.clock.after(minutes=1)
+    export = await site.client.fetch_from("export", ordered[site.field("id")])
+    assert export[site.field("status")] == "Ready"
+    assert len(export["sessions"]) == export[site.field("rowCount")] == report[site.field("sessionCount")] > 0
+
+
+async def test_what_the_account_may_not_do_is_one_typed_error_each(site: Account) -> None:
+    site.api.faults.forbidden = frozenset({"sessions"})
+    assert isinstance((await site.client.fetch_sessions()).error, Forbidden)
+    site.api.faults.forbidden = frozenset()
+    with pytest.raises(InvalidRequest):
+        await site.client.post_to("charger_reset", next(iter(site.source.world.chargers)).id, type="Sideways")
+    site.api.rate_limit = RateLimit(1)
+    limited = await site.client.fetch_chargers()
+    assert isinstance(limited.error, RateLimited)
+    assert limited.error.retry_after is not None
+    assert 0 < limited.error.retry_after <= 60
+    assert len(limited.rows) == 100
+    site.api.rate_limit = None
+    site.api.token = "rotated"
+    assert isinstance((await site.client.fetch_chargers()).error, Unauthorized)
