@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Table
+from sqlalchemy.sql.elements import Grouping
 
 from rules.alerts import STATE_FIELDS, SUBJECT_FIELDS, AlertRecord
 from rules.document import Rule
@@ -219,7 +220,7 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
         case Or(operands):
             return sa.or_(*(compile_condition(operand, resolve) for operand in operands))
         case Not(operand):
-            return sa.not_(sa.type_coerce(compile_condition(operand, resolve), sa.Boolean()).self_group())
+            return _opposite(compile_condition(operand, resolve))
         case IsUnknown(operand, negated):
             answer = compile_condition(operand, resolve)
             return answer.is_not(None) if negated else answer.is_(None)
@@ -235,6 +236,11 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
             return result
         case Extreme(name, operands):
             return _extreme(name, [compile_condition(operand, resolve) for operand in operands])
+
+
+def _opposite(condition: ColumnElement[Any]) -> ColumnElement[Any]:
+    """NOT with parentheses around it: SQLAlchemy leaves them out before `IS NULL` and `=`, which bind tighter."""
+    return Grouping(sa.not_(sa.type_coerce(condition, sa.Boolean()).self_group()))
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -288,7 +294,7 @@ def compile_since(expression: Expression, truth: bool) -> ColumnElement[Any]:
 
 
 def _is(condition: ColumnElement[Any], truth: bool) -> ColumnElement[Any]:
-    return condition if truth else sa.not_(condition.self_group())
+    return condition if truth else _opposite(condition)
 
 
 def _leaf_since(expression: Expression, truth: bool) -> ColumnElement[Any]:

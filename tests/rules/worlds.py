@@ -27,9 +27,29 @@ from tests.rules.plain import Value
 NOW = T0 + 20 * MINUTE
 LOCATIONS, CHARGERS, CONNECTORS, SESSIONS = ("l1", "l'2"), ("ch1", "ch%2"), ("c1", "c_2", 'c"3'), ("s1", "s2", "s3")
 
-TEXTS = ("", "a", "A", "ab", "a%", "a_b", "%", "_", "'", '"', "\\", "a\\b", "é", "e\u0301", "日本", "🔌", " a", "a ", "0")
+TEXTS = (
+    "",
+    "a",
+    "A",
+    "ab",
+    "a%",
+    "a_b",
+    "%",
+    "_",
+    "'",
+    '"',
+    "\\",
+    "a\\b",
+    "é",
+    "e\u0301",
+    "日本",
+    "🔌",
+    " a",
+    "a ",
+    "0",
+)
 STATUSES = ("Available", "Charging", "Faulted", "faulted", "Rebooting", "Faulted ", None)
-NUMBERS = (0.0, -0.0, 0.1, 0.2, 0.30000000000000004, 1.0, 1.5, -1.0, 7.0, 60.0, 1200.0, 1e12, 1e-9, 123456.789)
+NUMBERS = (0.0, -0.0, 0.1, 0.2, 0.30000000000000004, 1.0, 1.5, -1.0, 7.0, 60.0, 1200.0, 1e9, 1e-9, 123456.789)
 BEATS = tuple(NOW - timedelta(seconds=seconds) for seconds in (0, 0.25, 59.999, 60, 1200, -30))
 
 T = TypeVar("T")
