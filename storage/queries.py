@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Select, Table
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
 from storage.dialects import AnyRow
 from storage.polls import poll_states
@@ -91,7 +91,7 @@ def list_locations(connection: Connection, offset: int, limit: int) -> Page[Loca
 
 def find_location(connection: Connection, location_id: str) -> LocationRow | None:
     """The location with this id."""
-    row = connection.execute(_locations().where(LOCATION.c.id == location_id)).first()
+    row = connection.execute(_locations(location_id).where(LOCATION.c.id == location_id)).first()
     return LocationRow(*row) if row is not None else None
 
 
@@ -226,31 +226,26 @@ def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool
     return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one())
 
 
-def _locations() -> Select[Any]:
-    here = CONNECTOR.c.location_id == LOCATION.c.id, CONNECTOR.c.gone_at.is_(None)
-    own = CHARGER.c.location_id == LOCATION.c.id, CHARGER.c.gone_at.is_(None)
-    counts = {
-        "chargers": (CHARGER, own),
-        "offline": (CHARGER, (*own, CHARGER.c.online.is_(False))),
-        "connectors": (CONNECTOR, here),
-        "available": (CONNECTOR, (*here, CONNECTOR.c.status == "Available")),
-        "charging": (CONNECTOR, (*here, CONNECTOR.c.status == "Charging")),
-        "faulted": (CONNECTOR, (*here, CONNECTOR.c.status == "Faulted")),
-        "firing": (ALERT, (ALERT.c.location_id == LOCATION.c.id, ALERT.c.state == FIRING)),
-    }
-    names = ("id", "name", "address", "timezone", "currency", "support_contact", "gone_at")
-    return sa.select(
-        *(LOCATION.c[name] for name in names),
-        *(
-            sa.select(sa.func.count())
-            .select_from(table)
-            .where(*where)
-            .correlate(LOCATION)
-            .scalar_subquery()
-            .label(name)
-            for name, (table, where) in counts.items()
-        ),
+def _locations(only: str | None = None) -> Select[Any]:
+    # each table is grouped once: a count for each location would look at all alerts again and again
+    plug = CONNECTOR.c.status
+    statuses = {"available": plug == "Available", "charging": plug == "Charging", "faulted": plug == "Faulted"}
+    counted: tuple[tuple[Table, ColumnElement[bool], dict[str, ColumnElement[bool]]], ...] = (
+        (CHARGER, CHARGER.c.gone_at.is_(None), {"chargers": sa.true(), "offline": CHARGER.c.online.is_(False)}),
+        (CONNECTOR, CONNECTOR.c.gone_at.is_(None), {"connectors": sa.true(), **statuses}),
+        (ALERT, ALERT.c.state == FIRING, {"firing": sa.true()}),
     )
+    joined: FromClause = LOCATION
+    columns: list[ColumnElement[Any]] = [
+        LOCATION.c[name] for name in ("id", "name", "address", "timezone", "currency", "support_contact", "gone_at")
+    ]
+    for table, where, counts in counted:
+        numbers = [sa.func.count().filter(condition).label(name) for name, condition in counts.items()]
+        here = table.c.location_id == only if only is not None else sa.true()
+        grouped = sa.select(table.c.location_id, *numbers).where(where, here).group_by(table.c.location_id).subquery()
+        joined = joined.outerjoin(grouped, grouped.c.location_id == LOCATION.c.id)
+        columns += [sa.func.coalesce(grouped.c[name], 0).label(name) for name in counts]
+    return sa.select(*columns).select_from(joined)
 
 
 def _chargers() -> Select[Any]:
