@@ -23,6 +23,7 @@ LOOKS_SECRET = re.compile(
     r"|(?<=/commands/)T[\w/]+|(?<=/actions/)T[\w/]+"  # response URLs: who knows one may answer
 )
 NOISY = {
+    "alembic": logging.WARNING,
     "apscheduler": logging.ERROR,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -83,9 +84,15 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(logging.INFO)
     for name, level in NOISY.items():
         logging.getLogger(name).setLevel(level)
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # Bolt reads SLACK_BOT_TOKEN itself and warns that the client, which holds the same token, wins
+    return "`token` will be unused" not in record.getMessage()
