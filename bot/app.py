@@ -87,6 +87,8 @@ class Service:
         before, after = await asyncio.to_thread(upgrade, self.database)
         if before != after:
             log.info("database upgraded", revision=after)
+        if rules is None and not self.settings.chargehand_rules:
+            log.warning("CHARGEHAND_RULES names no rules: commands work, nothing alerts and no digest comes")
         now = self.clock()
         await self.adopt_rules(self.load_rules() if rules is None else rules, rules_since or now)
         lost = await asyncio.to_thread(self._recover, now)
