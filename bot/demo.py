@@ -31,6 +31,7 @@ HOST = "127.0.0.1"
 LIBRARY = Path(__file__).resolve().parent.parent / "rules" / "library"
 TOKEN = "sandbox-token"  # noqa: S105 - a stand-in's token is no secret
 POLL_SECONDS = 10
+FLEET_LEAD = timedelta(hours=6)
 FAULTS = (
     (timedelta(minutes=47), "GroundFailure"),
     (timedelta(minutes=36), "ConnectorLockFailure"),
@@ -100,7 +101,8 @@ async def running_demo(
     """
     listen(HOST, port).close()  # a port in use is said before anything is started
     now = clock()
-    fleet = FleetSource(chargers, seed, now)
+    fleet = FleetSource(chargers, seed, now - FLEET_LEAD)  # so that sessions are going on already
+    fleet.advance_to(now)
     faulted, free = break_connectors(fleet, now)
     workspace = SlackWorkspace()
     api = create_api(fleet, clock=clock, token=TOKEN)
@@ -168,17 +170,23 @@ def demo_rules(now: datetime) -> list[Rule]:
 
 
 def break_connectors(fleet: FleetSource, now: datetime) -> tuple[str, str]:
-    """Let connectors have been out of order for a while; the ids of the first of them, and of one that is free."""
-    free = [
-        connector["id"]
-        for charger in fleet.world.chargers
-        if charger.fields["online"]
-        for connector in charger.fields["connectors"]
-        if connector["status"] == "Available"
+    """Let connectors have been out of order for a while; the ids of the first of them, and of one that is free.
+
+    Each at another location where nothing else is broken, so that its repair resolves its card.
+    """
+    by_location: dict[str, list[dict[str, Any]]] = {}
+    for charger in fleet.world.chargers:
+        connectors = charger.fields["connectors"] if charger.fields["online"] else [{"id": "", "status": "Offline"}]
+        by_location.setdefault(charger.fields["locationId"], []).extend(connectors)
+    sound = [
+        [connector["id"] for connector in connectors if connector["status"] == "Available"]
+        for connectors in by_location.values()
+        if not any(connector["status"] in {"Faulted", "Offline"} for connector in connectors)
     ]
-    for connector_id, (ago, code) in zip(free, FAULTS, strict=False):
-        fleet.force_connector(connector_id, {"status": "Faulted", "errorCode": code}, now - ago)
-    return free[0], free[-1]
+    free = [ids for ids in sound if ids]
+    for ids, (ago, code) in zip(free, FAULTS, strict=False):
+        fleet.force_connector(ids[0], {"status": "Faulted", "errorCode": code}, now - ago)
+    return free[0][0], free[-1][-1]
 
 
 def what_to_try(demo: Demo) -> list[str]:
