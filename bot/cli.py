@@ -7,7 +7,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-rules_app = typer.Typer(help="Check rule files.", no_args_is_help=True)
+rules_app = typer.Typer(help="Check, test, try and explain rules.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(db_app, name="db")
@@ -95,6 +96,8 @@ def replay(
     """Replay a recording through poll, record and evaluate; one JSON line a transition and digest."""
     from sandbox.recordings.folder import open_recording
 
+    if database and not database.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+psycopg:")):
+        raise typer.BadParameter("only SQLite and PostgreSQL are known", param_hint="--database")
     loaded = _load_rules([*rules, *(more_rules or [])])
     recording = open_recording(data)
     with tempfile.TemporaryDirectory(prefix="chargehand-replay-") as folder:
@@ -153,6 +156,72 @@ def rules_check(paths: RulePaths) -> None:
     loaded = _load_rules(paths)
     noun = "rule is" if len(loaded) == 1 else "rules are"
     typer.echo(f"{len(loaded)} {noun} right: {', '.join(rule.name for rule in loaded)}")
+
+
+@rules_app.command("test")
+def rules_test(
+    paths: RulePaths,
+    junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML too.", metavar="FILE")] = None,
+) -> None:
+    """Run the tests of rules: each *.test.yaml named, below a folder named, or beside a rule file named."""
+    from bot.rehearsal import run_rule_tests
+    from bot.rule_reports import render_results
+    from rules.testing import junit as junit_xml
+
+    results = run_rule_tests(paths)
+    typer.echo(render_results(results))
+    if junit is not None:
+        junit.write_text(junit_xml(results), encoding="utf-8")
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+@rules_app.command("explain")
+def rules_explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a rule in force.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The id of a connector, charger or other thing.")],
+) -> None:
+    """Say clause by clause why a rule says what it says of one thing, from the database of the service."""
+    from bot.rule_reports import render_explanation
+    from rules.explain import explain
+
+    with _stored_state() as database, database.read() as connection:
+        typer.echo(render_explanation(explain(connection, rule, subject, datetime.now(UTC))))
+
+
+@rules_app.command("backtest")
+def rules_backtest(
+    file: Annotated[Path, typer.Argument(metavar="RULE-FILE", help="A file with alert rules.")],
+    days: Annotated[int, typer.Option(help="How many days back from the last good poll.", min=1, max=400)] = 14,
+) -> None:
+    """Say how often rules would have fired in the past, from the history that the service has kept."""
+    from bot.rehearsal import backtest_rules
+    from bot.rule_reports import render_backtest
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    with _stored_state() as database:
+        for report in backtest_rules(
+            database,
+            _load_rules([file]),
+            days=timedelta(days=days),
+            interval=timedelta(seconds=settings.poll_interval),
+            default_zone=settings.timezone,
+        ):
+            typer.echo(render_backtest(report))
+
+
+@contextmanager
+def _stored_state() -> Iterator[Any]:
+    """The service's database, closed at the end of the block."""
+    from bot.settings import load_settings
+    from storage.engine import Database
+
+    database = Database(load_settings().database_url)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 @db_app.command("upgrade")
@@ -250,22 +319,31 @@ def _opened(out: Path | None) -> Any:
 
 def _mendable(error: Exception) -> str | None:
     """The message of an error that a person can mend; None for one that is ours."""
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+    from alembic.util import CommandError
+    from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
     from bot.settings import SettingsError
     from eosvolt.contract import ContractError
     from eosvolt.errors import EosvoltError, TokenUnusable
+    from rules.backtest import CannotBacktest
+    from rules.cases import CaseErrors
     from rules.errors import RuleErrors
+    from rules.explain import ExplainError
     from sandbox.recordings.recording import RecordingError
     from sandbox.server import PortInUseError
 
-    mendable = (SettingsError, ContractError, EosvoltError, TokenUnusable, RuleErrors, RecordingError, PortInUseError)
-    if isinstance(error, mendable):
+    of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
+    of_others = (SettingsError, ContractError, EosvoltError, TokenUnusable, RecordingError, PortInUseError)
+    if isinstance(error, (*of_rules, *of_others)):
         return str(error)
-    if isinstance(error, OperationalError | ArgumentError | NoSuchModuleError):
+    if isinstance(error, CommandError):
+        return (
+            f"The database is of another version of Chargehand: {error}. Run the version that made it, or a newer one."
+        )
+    if isinstance(error, OperationalError | ArgumentError | NoSuchModuleError) or type(error) is DatabaseError:
         return f"The database cannot be used: {_database_reason(error)}. Check DATABASE_URL."
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}. Check the path."
     return None
 
 

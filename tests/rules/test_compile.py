@@ -132,11 +132,13 @@ def kept_leaves(draw: st.DrawFn) -> Expression:
         return IsUnknown(field, draw(st.booleans()))
     if key == "charger.online":
         literal = Literal(draw(st.booleans()), Type.BOOLEAN)
-        return draw(st.sampled_from([field, Compare("==", field, literal), Compare("!=", field, literal)]))
+        truths: list[Expression] = [field, Compare("==", field, literal), Compare("!=", field, literal)]
+        return draw(st.sampled_from(truths))
     words = draw(st.lists(st.sampled_from(KEPT[key]), min_size=1, max_size=2))
     items = tuple(Literal(word, Type.TEXT) for word in words)
-    equal = Compare(draw(st.sampled_from(EQUALITIES)), field, items[0])
-    return draw(st.sampled_from([equal, Membership(field, items, draw(st.booleans()))]))
+    member = Membership(field, items, draw(st.booleans()))
+    forms: list[Expression] = [member, Compare(draw(st.sampled_from(EQUALITIES)), field, items[0])]
+    return draw(st.sampled_from(forms))
 
 
 def kept_conditions() -> st.SearchStrategy[Expression]:

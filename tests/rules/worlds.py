@@ -190,7 +190,7 @@ class World:
 
 def _attribute(key: str) -> Callable[[Any], Value]:
     name = key.split(".")[1]
-    return lambda thing: getattr(thing, name)  # type: ignore[no-any-return]
+    return lambda thing: getattr(thing, name)
 
 
 READ: dict[str, Callable[[Any], Value]] = {
@@ -218,6 +218,6 @@ def worlds(draw: st.DrawFn) -> World:
     world = World(
         draw(_some(LOCATIONS, locations)), draw(_some(CHARGERS, chargers)), draw(_some(SESSIONS, sessions)), frozenset()
     )
-    things = (*world.locations, *world.chargers, *world.connectors)
+    things: tuple[Any, ...] = (*world.locations, *world.chargers, *world.connectors)
     gone = draw(st.frozensets(st.sampled_from([one.id for one in things]), max_size=2))
     return World(world.locations, world.chargers, world.sessions, gone)
