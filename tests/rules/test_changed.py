@@ -166,7 +166,7 @@ A_CHARGER_GOES = [
 def test_looking_at_what_changed_gives_what_looking_at_everything_gives(twins: tuple[Database, Database]) -> None:
     incremental, full = twins
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(st.lists(_STEPS, min_size=1, max_size=12))
     @example(A_LOCATION_MOVES)
     @example(A_CHARGER_GOES)

@@ -67,7 +67,7 @@ CASES = st.sampled_from(THINGS).flatmap(lambda thing: st.tuples(st.just(thing), 
 
 
 def test_sql_says_of_each_subject_what_a_plain_reading_says(database: Database) -> None:
-    @examples(database, 100)
+    @examples(database, 80)
     @given(worlds(), st.lists(CASES, min_size=3, max_size=3))
     def law(world: World, cases: list[tuple[str, Expression]]) -> None:
         with forgotten(database) as connection:
@@ -177,7 +177,7 @@ def record_and_keep(connection: Connection, polls: list[Said]) -> tuple[datetime
 
 
 def test_a_condition_is_true_since_when_a_plain_walk_back_says(database: Database) -> None:
-    @examples(database, 200)
+    @examples(database, 150)
     @given(POLLS, kept_conditions())
     def law(polls: list[Said], condition: Expression) -> None:
         with forgotten(database) as connection:
