@@ -205,8 +205,8 @@ def rules_backtest(
             database,
             _load_rules([file]),
             days=timedelta(days=days),
-            interval=timedelta(seconds=settings.poll_interval),
-            default_zone=settings.timezone,
+            interval=settings.poll_interval,
+            default_zone=settings.chargehand_timezone,
         ):
             typer.echo(render_backtest(report))
 

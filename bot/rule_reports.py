@@ -1,0 +1,140 @@
+"""What rule tests, explanations and backtests came to, as plain text for a terminal. It judges nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rules.backtest import Backtest
+from rules.explain import Clause, Explanation, Observed
+from rules.expressions import Literal, duration_text, to_text
+from rules.lifecycle import OPEN_STATES, State
+from rules.testing import CaseResult
+
+
+def render_results(results: Sequence[CaseResult]) -> str:
+    """What the cases came to: each failure with what was expected and what was found, then the count."""
+    lines = []
+    for source in dict.fromkeys(result.source for result in results):
+        of_file = [result for result in results if result.source == source]
+        failed = [result for result in of_file if not result.passed]
+        count = f"{len(of_file)} case{'' if len(of_file) == 1 else 's'}"
+        lines.append(f"{'FAILED' if failed else 'passed'}  {source}: {count}, {len(failed)} failed")
+        for result in failed:
+            lines.append(f'  case "{result.name}", line {result.line}:')
+            lines += [f"    {line}" for failure in result.failures for line in failure.splitlines()]
+    failures = sum(not result.passed for result in results)
+    lines.append(f"{len(results)} cases, {len(results) - failures} passed, {failures} failed.")
+    return "\n".join(lines)
+
+
+def render_backtest(told: Backtest) -> str:
+    """What a rule would have done, in a few lines and the ten longest."""
+    times = len(told.firings)
+    lines = [
+        f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:",
+        f"  would have fired {times} time{'' if times == 1 else 's'} on "
+        f"{len({one.subject for one in told.firings})} subjects"
+        + (f", {told.already} of them already at the start" if told.already else ""),
+        f"  pending, but never fired: {told.only_pending}",
+    ]
+    if told.firings:
+        lasted = sorted(one.lasted for one in told.firings)
+        total = sum(lasted, timedelta())
+        lines.append(f"  lasted {_span(total)} in all, half of them at most {_span(lasted[(len(lasted) - 1) // 2])}")
+    lines.append(
+        f"  messages: {told.cards + told.replies} ({told.cards} cards, {told.replies} replies in their threads), "
+        f"{told.at_night} of them between 22 and 7 o'clock"
+    )
+    if told.firings:
+        lines.append(f"  the {'longest' if len(told.longest) == 1 else f'{len(told.longest)} longest'}:")
+    for one in told.longest:
+        end = f"to {one.resolved_at:%Y-%m-%d %H:%M}" if one.resolved_at else "still firing"
+        lines.append(f"    {_span(one.lasted):>10}  {one.subject}, fired {one.fired_at:%Y-%m-%d %H:%M} {end}")
+    lines.append(f"  {told.polls} polls, of which {told.evaluated} could move something")
+    return "\n".join(lines)
+
+
+def _span(span: timedelta) -> str:
+    return duration_text(int(span.total_seconds()))
+
+
+def render_explanation(told: Explanation) -> str:
+    """The explanation as plain text for a terminal."""
+    rule = told.rule
+    lines = [f"{rule.name} on {told.subject}, {_moment(told.now)}", f"  {_standing(told)}"]
+    lines += [f"  {note}" for note in told.notes]
+    lines += ["", "when:", *_clause_lines(told.when, "  ")]
+    if told.while_ is not None:
+        lines += ["while:", *_clause_lines(told.while_, "  ")]
+    missing = dict.fromkeys([*told.when.missing, *(told.while_.missing if told.while_ else ())])
+    if missing:
+        lines.append(f"unknown: {', '.join(missing)}")
+    if told.earliest is not None:
+        lines.append(f"fires: at the earliest {_moment(told.earliest)}, {told.assuming}")
+    lines.append("data:")
+    for item in told.freshness:
+        good = f"last good poll {_moment(item.good_at)}" if item.good_at else "no good poll yet"
+        lines.append(f"  {item.resource}: {good}{'' if item.fresh else f'; NOT FRESH ({item.error})'}")
+    lines.append("past:" if told.past else "past: nothing moved yet")
+    for moved in told.past:
+        lines.append(f"  {_moment(moved.at)}  {moved.from_state} > {moved.to_state} ({moved.reason})")
+        values = moved.trace.get("values") or {}
+        if values:
+            lines.append("    " + ", ".join(f"{key} = {_plain(value)}" for key, value in values.items()))
+    return "\n".join(lines)
+
+
+def _standing(told: Explanation) -> str:
+    alert = told.alert
+    if alert is None:
+        return "No alert, and there never was one."
+    if not alert.fired_at and alert.state not in OPEN_STATES:
+        return f"No alert; the last one was never more than pending, since {_moment(alert.active_at)}."
+    if alert.state == State.RESOLVED:
+        ended = _moment(alert.resolved_at) if alert.resolved_at else "some time ago"
+        return f"No alert; the last one ended {ended} ({alert.ended_because or 'recovered'})."
+    parts = [f"{alert.state.capitalize()}; true since {_moment(alert.active_at)}"]
+    if alert.fired_at is not None:
+        parts.append(f"fired {_moment(alert.fired_at)}")
+    if alert.held_since is not None or told.held:
+        since = f" since {_moment(alert.held_since)}" if alert.held_since else ""
+        parts.append(f"held{since}: it neither fires nor resolves")
+    if alert.state == State.FIRING and alert.false_since is not None:
+        parts.append(f"false since {_moment(alert.false_since)}, resolves {_moment(alert.due_at or told.now)}")
+    if alert.acknowledged_by:
+        parts.append(f"acknowledged by {alert.acknowledged_by}")
+    return ", ".join(parts) + "."
+
+
+_TRUTHS = {True: "true", False: "false", None: "unknown"}
+
+
+def _clause_lines(clause: Clause, indent: str) -> list[str]:
+    since = f" since {_moment(clause.since)}" if clause.since else ""
+    lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
+    lines += [f"{indent}        {item.text} is {_value_text(item)}" for item in clause.observed]
+    for below in clause.clauses:
+        lines += _clause_lines(below, indent + "  ")
+    return lines
+
+
+def _value_text(item: Observed) -> str:
+    """A stored value in the words of the condition language."""
+    if item.value is None:
+        return "unknown"
+    if isinstance(item.value, bool | str | int | float):
+        value = item.value if isinstance(item.value, bool | str) else float(item.value)
+        return to_text(Literal(value, item.type))
+    return _plain(item.value)
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,369 @@
+"""What a rule would have done: the kept past, replayed into a scratch database through the service's own functions.
+
+Minutes in which nothing that the rule reads changed and nothing was due are left out; they can move nothing. A field
+without history is refused by name, because a guess would look like a measurement.
+"""
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.compile import compile_condition, compile_rule
+from rules.document import Rule
+from rules.expressions import (
+    And,
+    Arithmetic,
+    Compare,
+    Expression,
+    Extreme,
+    FieldRef,
+    IsUnknown,
+    Literal,
+    Membership,
+    Not,
+    Or,
+    fields_of,
+    parts_of,
+    walk,
+)
+from rules.fields import FIELDS, Type
+from rules.kept import Change, Fleet, Kept, has_history, read_kept, session_moments
+from rules.lifecycle import State, Transition
+from rules.scratch import Answer, Scratch, Speaker
+from storage.polls import poll_states, record_missing
+from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION
+
+LONGEST_SHOWN = 10
+LOCATION_POLL = timedelta(hours=6)
+
+
+class CannotBacktest(Exception):  # noqa: N818 (read as a sentence)
+    """The past of what a rule reads is not known; the message says of what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that would have been posted: card or reply, and whether between 22 and 7 at its location."""
+
+    kind: str
+    at: datetime
+    at_night: bool
+
+
+class CountingSpeaker(Speaker, Protocol):
+    """A speaker that can tell what it would have said."""
+
+    def said(self, connection: Connection) -> list[Said]:
+        """The messages that would have been posted, in time order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One alert that would have fired. `resolved_at` None: it still fires at the end."""
+
+    subject: str
+    active_at: datetime
+    fired_at: datetime
+    resolved_at: datetime | None
+    lasted: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a rule would have done from `since` to `until`.
+
+    `already` counts the alerts that fired at once, because their condition was old at `since`; `only_pending` those
+    that never fired. `cards` and `replies` are messages, `at_night` those of both between 22 and 7. `polls` is how
+    many there were, `evaluated` how many of them had to be looked at.
+    """
+
+    rule: str
+    since: datetime
+    until: datetime
+    firings: tuple[Firing, ...]
+    already: int
+    only_pending: int
+    cards: int
+    replies: int
+    at_night: int
+    polls: int
+    evaluated: int
+
+    @property
+    def longest(self) -> tuple[Firing, ...]:
+        """The ten that lasted longest."""
+        return tuple(sorted(self.firings, key=lambda one: (-one.lasted, one.fired_at, one.subject))[:LONGEST_SHOWN])
+
+
+def period(connection: Connection, days: timedelta) -> tuple[datetime, datetime]:
+    """The time to look at: `days` up to the last good poll of chargers. CannotBacktest before the first one."""
+    state = poll_states(connection).get("chargers")
+    if state is None or state.good_at is None:
+        raise CannotBacktest("there is no history yet: no poll of chargers was ever good")
+    return state.good_at - days, state.good_at
+
+
+def check_history(rule: Rule) -> None:
+    """Raise CannotBacktest for a rule that is no alert rule, or reads what no history is kept of."""
+    if rule.when is None:
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it has a schedule, and fires on no condition')
+    missing = [key for key in sorted(_keys(rule)) if not has_history(key)]
+    if missing:
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {", ".join(missing)}')
+
+
+def backtest(
+    connection: Connection,
+    rule: Rule,
+    *,
+    since: datetime,
+    until: datetime,
+    interval: timedelta,
+    speaker: CountingSpeaker,
+    every_poll: bool = False,
+) -> Backtest:
+    """Replay what `connection` has kept from `since` to `until`. Polls lie `interval` apart, the last one at `until`.
+
+    Raises CannotBacktest as `check_history` does. `every_poll` leaves none out: the same answer, slowly.
+    """
+    check_history(rule)
+    resources = compile_rule(rule).resources | {"chargers"}
+    kept = read_kept(connection, _keys(rule), resources, since, until)
+    grid = _Grid(since, until, interval, kept.gaps)
+    with Scratch([rule], grid.first, speaker) as scratch:
+        _merge_alike(scratch, rule, kept)
+        replay = _Replay(kept, grid, scratch, frozenset(resources))
+        evaluated, transitions = replay.run(every_poll=every_poll)
+        with scratch.database.write() as written:
+            speaker.deliver(written, until + timedelta(days=1))
+            said = speaker.said(written)
+    firings, only_pending = _firings(transitions, until)
+    return Backtest(
+        rule=rule.name,
+        since=since,
+        until=until,
+        firings=tuple(firings),
+        already=sum(one.fired_at == grid.first for one in firings),
+        only_pending=only_pending,
+        cards=sum(item.kind == "card" for item in said),
+        replies=sum(item.kind == "reply" for item in said),
+        at_night=sum(item.at_night for item in said),
+        polls=grid.count,
+        evaluated=evaluated,
+    )
+
+
+def _keys(rule: Rule) -> frozenset[str]:
+    return frozenset(key for part in (rule.when, rule.while_) if part is not None for key in fields_of(part))
+
+
+class _Grid:
+    """The moments of the polls: `interval` apart up to `until`, none inside a gap."""
+
+    def __init__(
+        self, since: datetime, until: datetime, interval: timedelta, gaps: Sequence[tuple[datetime, datetime]]
+    ) -> None:
+        self.until, self.interval = until, interval
+        self.count = int((until - since) / interval) + 1
+        self.first = until - (self.count - 1) * interval
+        self.gaps = [(max(start, self.first), end) for start, end in gaps if end > self.first]
+        self.gap_ends = {self._ceil(end): start for start, end in self.gaps}
+        self._starts = [start for start, _ in self.gaps]
+
+    def at_or_after(self, moment: datetime) -> datetime:
+        """The first poll that could see what happened at `moment`."""
+        inside = bisect_right(self._starts, moment) - 1
+        if inside >= 0 and self._starts[inside] < moment < self.gaps[inside][1]:
+            moment = self.gaps[inside][1]
+        return max(self._ceil(moment), self.first)
+
+    def before(self, moment: datetime) -> datetime:
+        """The last good poll before the one at `moment`."""
+        start = self.gap_ends.get(moment)
+        return start if start is not None else moment - self.interval
+
+    def _ceil(self, moment: datetime) -> datetime:
+        return self.until - math.floor((self.until - moment) / self.interval) * self.interval
+
+
+class _Replay:
+    """The polls that matter, one after another."""
+
+    def __init__(self, kept: Kept, grid: _Grid, scratch: Scratch, resources: frozenset[str]) -> None:
+        self.kept, self.grid, self.scratch, self.resources = kept, grid, scratch, resources
+        self.fleet = Fleet(kept)
+        self.changes: dict[datetime, list[Change]] = defaultdict(list)
+        self.sessions: dict[datetime, set[str]] = defaultdict(set)
+        self.gone: dict[datetime, list[tuple[str, str]]] = defaultdict(list)
+        for change in kept.changes:
+            self.changes[grid.at_or_after(change.at)].append(change)
+        for session_id in kept.sessions:
+            for moment in session_moments(kept, session_id):
+                self.sessions[grid.at_or_after(moment)].add(session_id)
+        for at, thing, thing_id in kept.gone:
+            self.gone[grid.at_or_after(at)].append((thing, thing_id))
+
+    def run(self, *, every_poll: bool) -> tuple[int, list[Transition]]:
+        """How many polls were looked at, and everything that moved in them."""
+        waiting = sorted({*self.changes, *self.sessions, *self.gone, *self.grid.gap_ends}, reverse=True)
+        now, evaluated = self.grid.first, 1
+        transitions = self._begin()
+        while True:
+            while waiting and waiting[-1] <= now:
+                waiting.pop()
+            due = self.scratch.moves_at(now)
+            coming = [waiting[-1]] if waiting else []
+            if due is not None:
+                coming.append(self.grid.at_or_after(due))
+            if every_poll:
+                coming.append(self.grid.at_or_after(now + timedelta(microseconds=1)))
+            if not coming or min(coming) > self.grid.until:
+                return evaluated, transitions
+            now = min(coming)
+            self.scratch.was_good(dict.fromkeys(self.resources, self.grid.before(now)))
+            transitions += self.scratch.tick(now, self._answers(now))
+            evaluated += 1
+
+    def _begin(self) -> list[Transition]:
+        """The first poll: everything as it stood, dated as the history knows it."""
+        now = self.grid.first
+        for change in self.kept.before:
+            self.fleet.tell(change)
+        self.fleet.exist_at(now)
+        answers = self._answers(now, all_chargers=True)
+        self.scratch.record(now, [Answer("locations", self.kept.locations, LOCATION_POLL), *answers])
+        with self.scratch.database.write() as connection:
+            _date_back(connection, self.kept.before)
+        return self.scratch.tick(now, [])
+
+    def _answers(self, now: datetime, *, all_chargers: bool = False) -> list[Answer]:
+        chargers = dict.fromkeys(self.fleet.tell(change) for change in self.changes.get(now, ()))
+        if now in self.gone:
+            self._lose(now)
+        if all_chargers:
+            chargers = dict.fromkeys(name for thing, name in sorted(self.fleet.known) if thing == "charger")
+        known = [name for name in chargers if name is not None and ("charger", name) in self.fleet.known]
+        answers = [Answer("chargers", [self.fleet.charger(name) for name in known], self.grid.interval)]
+        if "sessions" in self.resources:
+            open_ = sorted(self.sessions.get(now, ()))
+            readings = [self.fleet.session(name, now) for name in open_]
+            answers.append(Answer("sessions", readings, self.grid.interval))
+        return answers
+
+    def _lose(self, now: datetime) -> None:
+        """What vanished, vanishes again: missing from two sweeps in a row."""
+        tables = {table.name: table for table in (LOCATION, CHARGER, CONNECTOR)}
+        with self.scratch.database.write() as connection:
+            for thing, thing_id in self.gone[now]:
+                self.fleet.lose(thing, thing_id)
+                rest = set(connection.execute(sa.select(tables[thing].c.id)).scalars()) - {thing_id}
+                for _ in range(2):
+                    record_missing(connection, tables[thing], rest, now)
+
+
+def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
+    """Give what stood at the beginning the dates that the history knows: `record` could only say "seen now"."""
+    moment = sa.bindparam("since", type_=INTERVAL.c.valid_from.type)
+    rows = [{"id_": item.thing_id, "field_": item.field, "thing_": item.thing, "since": item.at} for item in changes]
+    if not rows:
+        return
+    of_thing = (
+        INTERVAL.c.thing == sa.bindparam("thing_"),
+        INTERVAL.c.thing_id == sa.bindparam("id_"),
+        INTERVAL.c.field == sa.bindparam("field_"),
+    )
+    connection.execute(sa.update(INTERVAL).where(*of_thing).values(valid_from=moment), rows)
+    for table, name, column in (
+        (CHARGER, "online", "online_changed_at"),
+        (CONNECTOR, "status", "status_changed_at"),
+        (CONNECTOR, "error_code", "error_code_changed_at"),
+    ):
+        mine = [{"id_": row["id_"], "since": row["since"]} for row in rows if row["field_"] == name]
+        if mine:
+            connection.execute(sa.update(table).where(table.c.id == sa.bindparam("id_")).values({column: moment}), mine)
+
+
+def _firings(transitions: Sequence[Transition], until: datetime) -> tuple[list[Firing], int]:
+    firings: list[Firing] = []
+    fired: dict[int, Transition] = {}
+    only_pending = 0
+    for item in transitions:
+        if item.to_state == State.FIRING:
+            fired[item.alert_id] = item
+        elif item.to_state == State.RESOLVED and item.alert_id in fired:
+            firings.append(_firing(fired.pop(item.alert_id), item.at, until))
+        elif item.from_state == State.PENDING and item.to_state == State.INACTIVE:
+            only_pending += 1
+    firings += [_firing(item, None, until) for item in fired.values()]
+    return sorted(firings, key=lambda one: (one.fired_at, one.subject)), only_pending
+
+
+def _firing(fired: Transition, resolved_at: datetime | None, until: datetime) -> Firing:
+    lasted = (resolved_at or until) - fired.at
+    return Firing(fired.subject, fired.active_at, fired.at, resolved_at, lasted)
+
+
+_PLAIN = (Compare, Membership, IsUnknown, FieldRef, Literal, Arithmetic, Extreme)
+
+
+def _leaves(expression: Expression) -> list[Expression]:
+    if isinstance(expression, And | Or | Not):
+        return [leaf for part in parts_of(expression) for leaf in _leaves(part)]
+    return [expression]
+
+
+def _merge_alike(scratch: Scratch, rule: Rule, kept: Kept) -> None:
+    """Leave out the changes between values that no clause of the rule tells apart, as Available and Charging here.
+
+    Which values are alike, the compiled clauses themselves say. Where a clause compares several fields, or looks at
+    more than the present value, every change counts.
+    """
+    leaves = [leaf for part in (rule.when, rule.while_) if part is not None for leaf in _leaves(part)]
+    if not all(isinstance(node, _PLAIN) for leaf in leaves for node in walk(leaf)):
+        return
+    alike: dict[tuple[str, str], Mapping[str | None, Any]] = {}
+    for key in _keys(rule):
+        spec = FIELDS[key]
+        reading = [leaf for leaf in leaves if key in fields_of(leaf)]
+        if spec.interval is not None and all(len(fields_of(leaf)) == 1 for leaf in reading):
+            told = (*kept.before, *kept.changes)
+            values = {item.value for item in told if (item.thing, item.field) == (spec.thing, spec.interval)}
+            alike[spec.thing, spec.interval] = _classes(scratch, reading, values, spec.type is Type.BOOLEAN)
+    last: dict[tuple[str, str, str], Any] = {}
+    for item in kept.before:
+        last[item.thing, item.thing_id, item.field] = alike.get((item.thing, item.field), {}).get(item.value, item)
+    news = []
+    for item in kept.changes:
+        key3 = (item.thing, item.thing_id, item.field)
+        kind = alike.get((item.thing, item.field), {}).get(item.value, item)
+        if key3 not in last or last[key3] != kind:
+            news.append(item)
+        last[key3] = kind
+    kept.changes = news
+
+
+def _classes(
+    scratch: Scratch, leaves: Sequence[Expression], values: Iterable[str | None], boolean: bool
+) -> Mapping[str | None, Any]:
+    """For each stored value, what the compiled clauses say of it: equal answers are alike."""
+    classes = {}
+    with scratch.database.read() as connection:
+        for value in values:
+            constant: Any = {"true": True, "false": False}.get(value or "") if boolean else value
+            resolve = _constant(constant)
+            columns = [sa.type_coerce(compile_condition(leaf, resolve), sa.Boolean()) for leaf in leaves]
+            classes[value] = tuple(connection.execute(sa.select(*columns)).one())
+    return classes
+
+
+def _constant(value: Any) -> Callable[[str], Any]:
+    if value is None:
+        return lambda _: sa.cast(sa.null(), sa.String)
+    return lambda _: sa.literal(value)

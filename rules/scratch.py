@@ -1,0 +1,146 @@
+"""A database that is thrown away, on which polls are recorded and rules evaluated as the service does it.
+
+Rule tests and backtests run on it. It reads no clock and judges nothing itself: every moment, reading and rule comes
+from its caller, and what is said about a transition is the speaker's matter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlmodel import SQLModel
+
+from rules.document import Rule
+from rules.evaluate import FULL_MATCH_EVERY, RULE, Evaluated, evaluate_rule, rules_to_evaluate
+from rules.incidents import ALERT
+from rules.lifecycle import OPEN_STATES, Transition
+from rules.store import RulesInForce, load_rules, sync_rules
+from storage.engine import Database
+from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll_states
+from storage.record import Observation, record_readings
+
+
+class Speaker(Protocol):
+    """What makes messages out of what rules do; each method works in the transaction it is given."""
+
+    def deliver(self, connection: Connection, now: datetime) -> None:
+        """Show, each at the moment it is due, the messages that are due by `now`."""
+
+    def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
+        """Enqueue what one evaluation makes worth saying."""
+
+    def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
+        """Enqueue the digests whose slot has come."""
+
+
+class Silent:
+    """A speaker that says nothing."""
+
+    def deliver(self, connection: Connection, now: datetime) -> None:
+        """Nothing waits."""
+
+    def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
+        """Nothing is said."""
+
+    def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
+        """Nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one resource answered to one poll: its readings, or None where the poll failed.
+
+    `interval` is the time between two of its polls, by which gaps are told.
+    """
+
+    resource: str
+    readings: Sequence[Any] | None
+    interval: timedelta
+
+
+class Scratch:
+    """Rules in force from `now` on, on an empty database in memory. Close it, or use it as a context manager."""
+
+    def __init__(self, rules: Sequence[Rule], now: datetime, speaker: Speaker | None = None) -> None:
+        self.database = Database("sqlite://", durable=False)
+        self.polls: dict[str, PollState] = {}
+        self.speaker: Speaker = speaker or Silent()
+        SQLModel.metadata.create_all(self.database.engine)
+        with self.database.write() as connection:
+            sync_rules(connection, rules, now)
+            self.rules = load_rules(connection)
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+    def tick(self, now: datetime, answers: Sequence[Answer]) -> list[Transition]:
+        """Record one poll of each resource that answered, evaluate what is fresh, and speak; what moved."""
+        with self.database.write() as connection:
+            self.speaker.deliver(connection, now)
+            self._record_all(connection, answers, now)
+            transitions = self._evaluate(connection, now)
+            if self.rules.digests:
+                self.speaker.enqueue_digests(connection, self.rules, now)
+        return transitions
+
+    def record(self, now: datetime, answers: Sequence[Answer]) -> None:
+        """Record one poll of each resource that answered, without evaluating anything."""
+        with self.database.write() as connection:
+            self._record_all(connection, answers, now)
+
+    def was_good(self, last: Mapping[str, datetime]) -> None:
+        """Say, by resource, when its last good poll was: those between that brought nothing were left out."""
+        for resource, moment in last.items():
+            state = self.polls.get(resource)
+            if state is not None and state.good_at is not None:
+                self.polls[resource] = replace(state, good_at=moment, attempted_at=moment)
+
+    def moves_at(self, after: datetime) -> datetime | None:
+        """The earliest moment after one at which time alone may move something; None where nothing waits.
+
+        What was due by then has been looked at: it is held, and time alone does not move it.
+        """
+        with self.database.read() as connection:
+            due: datetime | None = connection.execute(_FIRST_DUE, {"after": after}).scalar()
+            if not any(rule.reads_clock for rule in self.rules.alerts):
+                return due
+            matched = connection.execute(_LAST_FULL_MATCHES).scalar()
+        clock = matched + FULL_MATCH_EVERY if matched is not None else None
+        return min((moment for moment in (due, clock) if moment is not None), default=None)
+
+    def _record_all(self, connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
+        for answer in answers:
+            self._record(connection, answer, now)
+        if answers:
+            store_poll_states(connection, [self.polls[answer.resource] for answer in answers])
+
+    def _record(self, connection: Connection, answer: Answer, now: datetime) -> None:
+        state = self.polls.get(answer.resource)
+        if answer.readings is None:
+            self.polls[answer.resource] = after_bad_poll(answer.resource, now, "the poll failed", state=state)
+            return
+        record_readings(connection, answer.readings, Observation(now, floor=state.good_at if state else None))
+        self.polls[answer.resource] = after_good_poll(connection, answer.resource, now, answer.interval, state=state)
+
+    def _evaluate(self, connection: Connection, now: datetime) -> list[Transition]:
+        fresh = {name for name, state in self.polls.items() if state.good_at == state.attempted_at}
+        rules = [rule for rule in self.rules.alerts if rule.resources <= fresh]
+        transitions: list[Transition] = []
+        for rule in rules_to_evaluate(connection, rules, now):
+            evaluated = evaluate_rule(connection, rule, now)
+            transitions += evaluated.transitions
+            if evaluated.transitions or evaluated.held_incidents:
+                self.speaker.enqueue(connection, self.rules, evaluated, now)
+        return transitions
+
+
+_FIRST_DUE = sa.select(sa.func.min(ALERT.c.due_at)).where(
+    ALERT.c.state.in_(OPEN_STATES), ALERT.c.due_at > sa.bindparam("after", type_=ALERT.c.due_at.type)
+)
+_LAST_FULL_MATCHES = sa.select(sa.func.min(RULE.c.full_match_at)).where(RULE.c.full_match_at.is_not(None))
