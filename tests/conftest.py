@@ -1,6 +1,7 @@
 """What every test shares: the databases, the asynchronous backend and the places of recorded data."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,19 +53,53 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database with every table, once on SQLite and once on PostgreSQL."""
-    database = Database(database_url, durable=False)
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table, to be copied: making the tables anew takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "chargehand.db"
+    with_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with every table, to be copied."""
+    with temporary_database(postgresql_server) as url:
+        with_tables(url)
+        yield url.partition("@/")[2].partition("?")[0]
+
+
+def with_tables(url: str) -> None:
+    """Make every table in an empty database."""
+    database = Database(url, durable=False)
     SQLModel.metadata.create_all(database.engine)
-    yield database
     database.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with every table, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield from opened(sqlite_copy(request.getfixturevalue("sqlite_template"), tmp_path))
+        return
+    server, template = (request.getfixturevalue(name) for name in ("postgresql_server", "postgresql_template"))
+    with temporary_database(server, template) as url:
+        yield from opened(url)
+
+
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Database]:
+def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """A SQLite database with every table, for tests in which the kind of database cannot matter."""
-    database = Database(f"sqlite:///{tmp_path / 'chargehand.db'}", durable=False)
-    SQLModel.metadata.create_all(database.engine)
+    yield from opened(sqlite_copy(sqlite_template, tmp_path))
+
+
+def sqlite_copy(template: Path, folder: Path) -> str:
+    """The URL of a copy of the file with every table."""
+    return f"sqlite:///{shutil.copy(template, folder / 'chargehand.db')}"
+
+
+def opened(url: str) -> Iterator[Database]:
+    """The database at `url`, closed after use."""
+    database = Database(url, durable=False)
     yield database
     database.close()

@@ -43,7 +43,7 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 
     try:
         run(str(binaries / "initdb"), "-D", str(data), "-U", "chargehand", "--auth=trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c full_page_writes=off"
         run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start")
         try:
             yield f"host={folder} user=chargehand"
@@ -54,11 +54,11 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 
 
 @contextmanager
-def temporary_database(server: str) -> Iterator[str]:
-    """A database of its own on the server; gives its SQLAlchemy URL, and drops it after."""
+def temporary_database(server: str, template: str = "template1") -> Iterator[str]:
+    """A database of its own on the server, a copy of `template`; gives its SQLAlchemy URL, and drops it after."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     host = server.split(maxsplit=1)[0].removeprefix("host=")
     try:
         yield f"postgresql+psycopg://chargehand@/{name}?host={host}"
