@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
+from storage.engine import normalise_url
 
 
 class SettingsError(Exception):
@@ -121,6 +124,12 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+psycopg:")):
             raise ValueError("only SQLite and PostgreSQL are known")
+        try:
+            make_url(normalise_url(value))
+        except (ArgumentError, ValueError):  # its own text may hold a password
+            raise ValueError(
+                "it cannot be read as a URL; special characters in a password are written %40 and so on"
+            ) from None
         return value
 
     @field_validator("chargehand_timezone")
@@ -128,7 +137,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError("no such time zone; IANA names look like Europe/Copenhagen") from None
         return value
 

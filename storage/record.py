@@ -296,6 +296,8 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
     values |= {"changed_at": new.changed_at, "changed_seq": new.changed_seq}
     if recorded.has_gone:
         values |= {"gone_at": sa.null(), "missed_sweeps": new.missed_sweeps}
+        # one that comes back is at first sight again: what was before it went is not its history now
+        values["first_seen_at"] = sa.case((returned, new.first_seen_at), else_=table.c.first_seen_at)
     floor = sa.bindparam("floor", type_=table.c.changed_at.type)
     for moment, sources in recorded.moments.items():
         moved = sa.or_(*(table.c[name].is_distinct_from(new[name]) for name in sources))
