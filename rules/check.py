@@ -5,12 +5,22 @@ whose own error is already told causes no second one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal as OneOf
 from typing import cast
 
+from rules.check_calls import (
+    FUNCTIONS,
+    MAX_AGGREGATES,
+    QUANTITIES,
+    Call,
+    Members,
+    Typed,
+    Unchecked,
+    check_call,
+    relation_of,
+)
 from rules.errors import ConditionError
 from rules.expressions import (
+    Aggregate,
     And,
     Arithmetic,
     Compare,
@@ -19,34 +29,20 @@ from rules.expressions import (
     FieldRef,
     IsUnknown,
     Literal,
+    LocalTime,
     Membership,
     Not,
     Or,
+    Since,
+    Windowed,
     product_type,
     to_text,
+    type_of,
 )
-from rules.fields import FIELDS, REACHABLE, UNIT_EXAMPLES, Type, nearest, nearest_field, units_of
-
-FUNCTIONS = ("min", "max")
-COMING_FUNCTIONS = ("share", "count", "sum", "avg", "changes", "increase", "last", "streak", "uptime", "since")
-"""Functions of the language as planned, which this version refuses by name."""
+from rules.fields import FIELDS, REACHABLE, UNIT_EXAMPLES, WEEKDAYS, Type, nearest, nearest_field, units_of
 
 _TEXTS = frozenset({Type.TEXT, Type.ENUM})
 _PLAIN = frozenset({Type.NUMBER, Type.MONEY})
-_QUANTITIES = frozenset({Type.NUMBER, Type.MONEY, Type.DURATION, Type.ENERGY, Type.POWER, Type.RATIO})
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function as written, before it is known whether there is one of that name."""
-
-    name: str
-    operands: tuple["Unchecked", ...]
-    column: int = 1
-
-
-Unchecked = Expression | Call
-"""A node as parsed: a Call may stand wherever an Expression will."""
 
 
 def check(
@@ -61,29 +57,36 @@ def check(
     return (None if checker.errors else checked), checker.errors
 
 
-_Typed = tuple[Expression, Type | None]
-"""A node and its type: None where an error below it, told already, leaves the type open."""
-
-
 class _Checker:
-    def __init__(self, for_each: str, broken: frozenset[int]) -> None:
+    def __init__(
+        self,
+        for_each: str,
+        broken: frozenset[int],
+        errors: list[ConditionError] | None = None,
+        *,
+        is_inside: bool = False,
+    ) -> None:
         self.for_each = for_each
         self.broken = broken
-        self.errors: list[ConditionError] = []
+        self.errors: list[ConditionError] = [] if errors is None else errors
+        self.is_inside = is_inside
+        self.aggregates = 0
 
-    def _error(self, column: int, message: str, expected: str | None = None, suggestion: str | None = None) -> None:
+    def error(self, column: int, message: str, expected: str | None = None, suggestion: str | None = None) -> None:
         self.errors.append(ConditionError(column, message, expected, suggestion))
 
     def condition(self, node: Unchecked) -> Expression:
         checked, type_ = self.typed(node)
         if type_ is not None and type_ is not Type.BOOLEAN:
-            self._error(node.column, f"{_described(checked)} is {type_.value}, not a condition", "a comparison")
+            self.error(node.column, f"{_described(checked)} is {type_.value}, not a condition", "a comparison")
         return checked
 
-    def typed(self, node: Unchecked) -> _Typed:  # noqa: PLR0911 (one return a kind of node)
+    def typed(self, node: Unchecked) -> Typed:  # noqa: PLR0911, PLR0912 (one return a kind of node)
         match node:
             case Literal(_, type_, _, column):
                 return node, None if column in self.broken else type_
+            case FieldRef("weekday", column):
+                return LocalTime("weekday", column=column), Type.ENUM
             case FieldRef():
                 return node, self._field(node)
             case And(operands, column):
@@ -100,24 +103,45 @@ class _Checker:
                 return self._membership(node), Type.BOOLEAN
             case Arithmetic():
                 return self._arithmetic(node)
-            case Call() | Extreme():
-                return self._call(node)
+            case Call():
+                return check_call(self, node)
+            case Extreme():
+                return self.extreme(node)
+            case Members(source, _, column):
+                self.error(column, '"where" stands inside a function', FUNCTIONS["count"][0])
+                return Literal(0.0, Type.NUMBER, column=source.column), None
+            case Aggregate() | Windowed() | Since() | LocalTime():  # made below, never parsed
+                return node, type_of(node)
+
+    def within(self, thing: str, node: Unchecked) -> Expression:
+        """The condition of a `where` over another thing."""
+        return _Checker(thing, self.broken, self.errors, is_inside=True).condition(node)
+
+    def count_aggregate(self, column: int) -> None:
+        """One more function over other things or history: each is a query of its own."""
+        self.aggregates += 1
+        if self.aggregates == MAX_AGGREGATES + 1:
+            self.error(column, f"a condition has at most {MAX_AGGREGATES} functions over related things and windows")
 
     def _field(self, node: FieldRef) -> Type | None:
         spec = FIELDS.get(node.key)
         if spec is not None and spec.thing in REACHABLE[self.for_each]:
             return spec.type
         things = _listed(REACHABLE[self.for_each])
+        related = relation_of(node)
+        if related is not None:
+            self.error(node.column, f"{related[0]} are many things", f"a function over them: count({related[0]})")
+            return None
         if spec is not None:
             message = f"{node.key} cannot be read for each {self.for_each}"
-            self._error(node.column, message, f"a field of {things}")
+            self.error(node.column, message, f"a field of {things}")
             return None
         key = f'unknown field "{_shortened(node.key)}"'
         if node.key.lower() in {"true", "false"}:
-            self._error(node.column, key, suggestion=node.key.lower())
+            self.error(node.column, key, suggestion=node.key.lower())
             return None
         suggestion = nearest_field(node.key, self.for_each)
-        self._error(node.column, key, None if suggestion else f"a field of {things}", suggestion)
+        self.error(node.column, key, None if suggestion else f"a field of {things}", suggestion)
         return None
 
     def _compare(self, node: Compare) -> Compare:
@@ -129,7 +153,7 @@ class _Checker:
                 self._comparison(node.op, left, left_type, right, right_type)
         return Compare(node.op, left, right, node.column)
 
-    def _pair(self, left: Expression, right: Expression) -> tuple[_Typed, _Typed]:
+    def _pair(self, left: Expression, right: Expression) -> tuple[Typed, Typed]:
         """Both sides; a bare word beside a text field is told to be a text without its quotes."""
         if _is_bare(right) and not _is_bare(left):
             typed = self.typed(left)
@@ -139,7 +163,7 @@ class _Checker:
             return self._beside(typed, left), typed
         return self.typed(left), self.typed(right)
 
-    def _beside(self, other: _Typed, bare: Expression) -> _Typed:
+    def _beside(self, other: Typed, bare: Expression) -> Typed:
         if other[1] not in _TEXTS or not isinstance(bare, FieldRef) or isinstance(other[0], Literal):
             return self.typed(bare)
         self._unquoted(bare, _values(other[0]))
@@ -147,25 +171,25 @@ class _Checker:
 
     def _unquoted(self, bare: FieldRef, values: tuple[str, ...]) -> None:
         word = nearest(bare.key, values) or bare.key
-        self._error(bare.column, f'unknown field "{_shortened(bare.key)}"', f'a text in quotes: "{_shortened(word)}"')
+        self.error(bare.column, f'unknown field "{_shortened(bare.key)}"', f'a text in quotes: "{_shortened(word)}"')
 
     def _text_operator(self, op: str, left: Expression, left_type: Type, right: Expression, right_type: Type) -> None:
         allowed = {*_TEXTS, Type.TEXTS} if op == "contains" else _TEXTS
         if left_type not in allowed:
             message = f'"{op}" looks into texts, but {_described(left)} is {left_type.value}'
-            self._error(left.column, message)
+            self.error(left.column, message)
         elif right_type not in _TEXTS:
             message = f'"{op}" looks for a text, but {_described(right)} is {right_type.value}'
-            self._error(right.column, message)
+            self.error(right.column, message)
 
     def _comparison(self, op: str, left: Expression, left_type: Type, right: Expression, right_type: Type) -> None:
         for side, type_ in ((left, left_type), (right, right_type)):
             if type_ is Type.TEXTS:
-                return self._error(side.column, f"{_described(side)} is {type_.value}", '"contains" after it')
+                return self.error(side.column, f"{_described(side)} is {type_.value}", '"contains" after it')
         if not self._agree(left, left_type, right, right_type):
             return None
-        if op not in {"==", "!="} and left_type not in _QUANTITIES:
-            return self._error(left.column, f'"{op}" orders quantities, but {_described(left)} is {left_type.value}')
+        if op not in {"==", "!="} and left_type not in QUANTITIES:
+            return self.error(left.column, f'"{op}" orders quantities, but {_described(left)} is {left_type.value}')
         self._known_value(left, right)
         self._known_value(right, left)
         return None
@@ -176,7 +200,7 @@ class _Checker:
             return
         shown = ", ".join(f'"{value}"' for value in values)
         message = f'{_described(field)} is never "{_shortened(str(literal.value))}"'
-        self._error(literal.column, message, f"one of {shown}", nearest(str(literal.value), values))
+        self.error(literal.column, message, f"one of {shown}", nearest(str(literal.value), values))
 
     def _agree(self, left: Expression, left_type: Type, right: Expression, right_type: Type) -> bool:
         if left_type is right_type or {left_type, right_type} <= _TEXTS or {left_type, right_type} <= _PLAIN:
@@ -187,16 +211,16 @@ class _Checker:
         if _is_plain_number(right) and units:
             example = UNIT_EXAMPLES[left_type]
             message = f"{_described(right)} needs a unit, because {_described(left)} is {left_type.value}"
-            self._error(right.column, message, f"{_listed(units, 'or')}, as in {example}")
+            self.error(right.column, message, f"{_listed(units, 'or')}, as in {example}")
             return False
         message = f"{_described(left)} is {left_type.value}, but {_described(right)} is {right_type.value}"
-        self._error(right.column, message)
+        self.error(right.column, message)
         return False
 
     def _membership(self, node: Membership) -> Membership:
         operand, type_ = self.typed(node.operand)
         if type_ is Type.TEXTS:
-            self._error(operand.column, f"{_described(operand)} is {type_.value}", '"contains" after it')
+            self.error(operand.column, f"{_described(operand)} is {type_.value}", '"contains" after it')
             type_ = None
         for item in cast("tuple[Expression, ...]", node.items):
             if isinstance(item, FieldRef):
@@ -210,7 +234,7 @@ class _Checker:
                 self._known_value(operand, item)
         return Membership(operand, node.items, node.negated, node.column)
 
-    def _arithmetic(self, node: Arithmetic) -> _Typed:
+    def _arithmetic(self, node: Arithmetic) -> Typed:
         (left, left_type), (right, right_type) = self.typed(node.left), self.typed(node.right)
         built = Arithmetic(node.op, left, right, node.column)
         if not self._all_quantities(f'"{node.op}"', ((left, left_type), (right, right_type))):
@@ -222,34 +246,28 @@ class _Checker:
         product = product_type(left_type, right_type)
         if product is None:
             message = f"{_described(left)} is {left_type.value} and {_described(right)} is {right_type.value}"
-            self._error(right.column, message, 'a plain number on one side of "*"')
+            self.error(right.column, message, 'a plain number on one side of "*"')
         return built, product
 
-    def _call(self, node: Call | Extreme) -> _Typed:
-        if node.name not in FUNCTIONS:
-            if node.name in COMING_FUNCTIONS:
-                self._error(node.column, f'"{node.name}" is not available in this version yet')
-            else:
-                name = f'unknown function "{_shortened(node.name)}"'
-                self._error(node.column, name, _listed(FUNCTIONS, "or"), nearest(node.name, FUNCTIONS))
-            return Literal(0.0, Type.NUMBER, column=node.column), None
+    def extreme(self, node: Extreme) -> Typed:
+        """`min` or `max` of two or more quantities."""
+        name = node.name
         operands = [self.typed(part) for part in node.operands]
-        name = cast("OneOf['min', 'max']", node.name)
         built = Extreme(name, tuple(operand for operand, _ in operands), node.column)
         if len(operands) < 2:
-            self._error(node.column, f'"{name}" compares two or more values, as in {name}(a, b)')
+            self.error(node.column, f'"{name}" compares two or more values, as in {name}(a, b)')
             return built, None
         if not self._all_quantities(f'"{name}"', operands):
             return built, None
         return built, self._common(operands)
 
-    def _all_quantities(self, operator: str, operands: Sequence[_Typed]) -> bool:
-        wrong = [(part, type_) for part, type_ in operands if type_ is not None and type_ not in _QUANTITIES]
+    def _all_quantities(self, operator: str, operands: Sequence[Typed]) -> bool:
+        wrong = [(part, type_) for part, type_ in operands if type_ is not None and type_ not in QUANTITIES]
         for part, type_ in wrong:
-            self._error(part.column, f"{operator} needs quantities, but {_described(part)} is {type_.value}")
+            self.error(part.column, f"{operator} needs quantities, but {_described(part)} is {type_.value}")
         return not wrong
 
-    def _common(self, operands: Sequence[_Typed]) -> Type | None:
+    def _common(self, operands: Sequence[Typed]) -> Type | None:
         """The one type of all `operands`; money among plain numbers makes money."""
         first, common = operands[0]
         agreed = True
@@ -262,7 +280,7 @@ class _Checker:
 
 
 def _is_bare(node: Expression) -> bool:
-    return isinstance(node, FieldRef) and "." not in node.key and node.key.lower() not in {"true", "false"}
+    return isinstance(node, FieldRef) and "." not in node.key and node.key.lower() not in {"true", "false", "weekday"}
 
 
 def _is_plain_number(node: Expression) -> bool:
@@ -270,6 +288,8 @@ def _is_plain_number(node: Expression) -> bool:
 
 
 def _values(node: Expression) -> tuple[str, ...]:
+    if isinstance(node, LocalTime) and node.name == "weekday":
+        return WEEKDAYS
     spec = FIELDS.get(node.key) if isinstance(node, FieldRef) else None
     return spec.values if spec is not None else ()
 

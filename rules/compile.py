@@ -1,64 +1,47 @@
 """A rule, compiled to one SQL query that answers true, false or unknown for each subject it looks at.
 
-SQL's own three-valued logic is Kleene's, so a condition becomes one expression; the moment since when it is true is
-a second one, computed clause by clause. This is the only evaluator: every constant is a bound parameter.
+This is the only evaluator: `full` looks at every subject, `changed` at those that a newer change or a moment that has
+come may have moved. How a condition is said in SQL is in `clauses`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Table
-from sqlalchemy.sql.elements import Grouping
+from sqlalchemy import ColumnElement, FromClause
 
 from rules.alerts import STATE_FIELDS, SUBJECT_FIELDS, AlertRecord
+from rules.clauses import compile_condition, compile_since, current
 from rules.document import Rule
-from rules.expressions import (
-    And,
-    Arithmetic,
-    Compare,
-    Expression,
-    Extreme,
-    FieldRef,
-    IsUnknown,
-    Literal,
-    Membership,
-    Not,
-    Or,
-    fields_of,
-    type_of,
-)
-from rules.fields import FIELDS, RESOURCE_OF, FieldSpec, Type
+from rules.expressions import Aggregate, Expression, LocalTime, Since, Windowed, fields_of, outside, to_text
+from rules.fields import FIELDS, RESOURCE_OF
 from rules.incidents import ALERT
 from rules.lifecycle import AlertState, OnGap, State, Timing
-from storage.dialects import AnyRow, earliest, greatest, latest, least
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION
-from storage.sql import json_list_contains, text_contains, text_starts_with
+from rules.relations import inner_things, reached, start_of
+from rules.scope import NOW, PATHS, RULE_ID, TABLES
+from rules.wakes import WAKE, due_subjects, reads_clock, wakes_of
+from storage.dialects import AnyRow
+from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
 
-Resolve = Callable[[str], ColumnElement[Any]]
-"""Gives the SQL value of a field by its key."""
+__all__ = [
+    "NOW",
+    "PATHS",
+    "TABLES",
+    "CompiledRule",
+    "compile_condition",
+    "compile_rule",
+    "compile_since",
+    "current",
+]
 
-TABLES: dict[str, Table] = {"connector": CONNECTOR, "charger": CHARGER, "location": LOCATION, "session": SESSION}
+CLOCK_EVERY = timedelta(minutes=5)
+"""How often a condition is matched over every subject that reads the clock in a way that tells no moment."""
 
-# from a thing, the column that leads to each thing above it
-PATHS: dict[str, dict[str, ColumnElement[Any]]] = {
-    "connector": {"charger": CONNECTOR.c.charger_id, "location": CONNECTOR.c.location_id},
-    "charger": {"location": CHARGER.c.location_id},
-    "location": {},
-    "session": {
-        "connector": SESSION.c.connector_id,
-        "charger": SESSION.c.charger_id,
-        "location": SESSION.c.location_id,
-    },
-}
-
-NOW: ColumnElement[Any] = sa.bindparam("now", type_=CONNECTOR.c.changed_at.type)
-_SEEN = sa.bindparam("seen", type_=sa.Integer)
-_RULE = sa.bindparam("rule", type_=sa.String)
-_NEVER = sa.literal(datetime(9999, 1, 1, tzinfo=UTC), type_=CONNECTOR.c.changed_at.type)
+RELATIONS_EVERY = timedelta(hours=1)
+"""How often one over related things is: a charger that moves to another location is seen there at once, and missed
+where it was by then."""
 
 EVIDENCE = {
     "status": CONNECTOR.c.status,
@@ -72,7 +55,13 @@ NAMES = {"location_name": LOCATION.c.name, "charger_name": CHARGER.c.name}
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule in force, ready to be matched. `full` looks at every subject, `changed` at those that may have moved."""
+    """A rule in force, ready to be matched. `full` looks at every subject, `changed` at those that may have moved.
+
+    A rule that reads the clock either `wakes`, when each subject's next moment is known and stored (`wakes_full` and
+    `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
+    then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
+    written, for the trace.
+    """
 
     id: str
     version: int
@@ -81,12 +70,18 @@ class CompiledRule:
     labels: dict[str, str]
     timing: Timing
     resources: frozenset[str]
-    reads_clock: bool
+    full_every: timedelta | None
+    wakes: bool
     has_while: bool
     for_each: str
     reads: tuple[str, ...]
+    computed: tuple[str, ...]
+    local_time: bool
     full: sa.Select[Any]
     changed: sa.Select[Any]
+    wakes_full: sa.Select[Any] | None
+    wakes_changed: sa.Select[Any] | None
+    forgotten_wakes: sa.Delete
 
     def open_alert(self, row: AnyRow, state: AlertState) -> AlertRecord:
         """A new alert on the subject of this row of the query's answer."""
@@ -108,17 +103,31 @@ class CompiledRule:
         return renewed
 
     def _trace(self, row: AnyRow) -> dict[str, Any]:
-        return {"values": {key: getattr(row, _label(key)) for key in self.reads}}
+        values = {key: getattr(row, _label(key)) for key in self.reads}
+        worked_out = {text: getattr(row, f"computed_{place}") for place, text in enumerate(self.computed)}
+        return {"values": {**values, **worked_out}}
 
 
 def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
     """Compile an alert rule. The document was checked before: what reaches this is typed."""
     if rule.when is None or rule.for_each is None:
         raise ValueError(f'rule "{rule.name}" has no condition to compile')
-    keys = fields_of(rule.when) | (fields_of(rule.while_) if rule.while_ is not None else frozenset())
-    things = {FIELDS[key].thing for key in keys} | {rule.for_each}
-    full = _select(rule, rule.for_each, tuple(sorted(keys)))
-    changed = full.where(TABLES[rule.for_each].c.id.in_(_reached(rule.for_each, things)))
+    conditions = [rule.when] if rule.while_ is None else [rule.when, rule.while_]
+    nodes = [node for condition in conditions for node in outside(condition)]
+    aggregates = [node for node in nodes if isinstance(node, Aggregate)]
+    keys = tuple(sorted(frozenset[str]().union(*map(fields_of, conditions))))
+    local_time = any(isinstance(node, LocalTime) for node in nodes)
+    things = frozenset({FIELDS[key].thing for key in keys} | {rule.for_each}).union(
+        map(start_of, aggregates), {"location"} if local_time else ()
+    )
+    worked_out = {to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)}
+    polled = things.union(*map(inner_things, aggregates))
+    wake = wakes_of(conditions)
+    by_clock = wake is None and any(map(reads_clock, conditions))
+    among = reached(rule.for_each, things, aggregates, [due_subjects] if wake is not None else [])
+    id_ = TABLES[rule.for_each].c.id
+    full = _select(rule, rule.for_each, keys, tuple(worked_out.values()))
+    wakes_full = None if wake is None else _wakes(rule.for_each, wake)
     return CompiledRule(
         id=rule.name,
         version=version,
@@ -126,17 +135,23 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
         group_by=rule.group_by,
         labels=rule.labels,
         timing=Timing(rule.for_, rule.keep_firing_for, OnGap(rule.on_gap)),
-        resources=frozenset(RESOURCE_OF[thing] for thing in things),
-        reads_clock=any(FIELDS[key].reads_clock for key in keys),
+        resources=frozenset(RESOURCE_OF[thing] for thing in polled),
+        full_every=CLOCK_EVERY if by_clock else RELATIONS_EVERY if aggregates else None,
+        wakes=wake is not None,
         has_while=rule.while_ is not None,
         for_each=rule.for_each,
-        reads=tuple(sorted(keys)),
+        reads=keys,
+        computed=tuple(worked_out),
+        local_time=local_time,
         full=full,
-        changed=changed,
+        changed=full.where(id_.in_(among)),
+        wakes_full=wakes_full,
+        wakes_changed=None if wakes_full is None else wakes_full.where(id_.in_(among)),
+        forgotten_wakes=sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(among)),
     )
 
 
-def _select(rule: Rule, for_each: str, keys: tuple[str, ...]) -> sa.Select[Any]:
+def _select(rule: Rule, for_each: str, keys: tuple[str, ...], worked_out: tuple[Expression, ...]) -> sa.Select[Any]:
     table = TABLES[for_each]
     assert rule.when is not None  # noqa: S101 - checked by compile_rule
     truth = compile_condition(rule.when, current)
@@ -163,15 +178,28 @@ def _select(rule: Rule, for_each: str, keys: tuple[str, ...]) -> sa.Select[Any]:
             if not _in_reach(column, for_each)
         ),
         *(current(key).label(_label(key)) for key in keys),
+        *(compile_condition(node, current).label(f"computed_{place}") for place, node in enumerate(worked_out)),
         *(ALERT.c[name].label("alert_" + name) for name in _ALERT_COLUMNS),
     ]
-    firing = sa.and_(ALERT.c.rule_id == _RULE, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN))
-    joined = reduce(
-        lambda source, thing: source.outerjoin(TABLES[thing], TABLES[thing].c.id == PATHS[for_each][thing]),
-        PATHS[for_each],
-        table.outerjoin(ALERT, firing),
-    )
+    firing = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN))
+    joined = _with_things_above(for_each, table.outerjoin(ALERT, firing))
     return sa.select(*columns).select_from(joined).where(sa.or_(has_alert, sa.and_(~gone, truth)))
+
+
+def _with_things_above(for_each: str, source: FromClause) -> FromClause:
+    return reduce(
+        lambda joined, thing: joined.outerjoin(TABLES[thing], TABLES[thing].c.id == PATHS[for_each][thing]),
+        PATHS[for_each],
+        source,
+    )
+
+
+def _wakes(for_each: str, wake: ColumnElement[Any]) -> sa.Select[Any]:
+    """The next moment of each subject that a rule looks at; null where time alone changes nothing."""
+    table = TABLES[for_each]
+    looked_at = SESSION.c.ended_at.is_(None) if for_each == "session" else table.c.gone_at.is_(None)
+    answer = sa.select(table.c.id.label("subject"), wake.label("wake_at")).where(looked_at)
+    return answer.select_from(_with_things_above(for_each, table))
 
 
 _OPEN = (State.PENDING.value, State.FIRING.value)
@@ -190,137 +218,3 @@ def _in_reach(column: ColumnElement[Any], for_each: str) -> bool:
 def _ids(for_each: str) -> list[ColumnElement[Any]]:
     paths = {for_each: TABLES[for_each].c.id, **PATHS[for_each]}
     return [paths.get(name.removesuffix("_id"), sa.cast(sa.null(), sa.String)).label(name) for name in SUBJECT_FIELDS]
-
-
-def _reached(for_each: str, things: set[str]) -> sa.CompoundSelect[Any] | sa.Select[Any]:
-    """The subjects reachable from a row that changed after `seen`, along the paths that the condition reads."""
-    table = TABLES[for_each]
-    reached = [sa.select(table.c.id).where(table.c.changed_seq > _SEEN)]
-    for thing in sorted(things - {for_each}):
-        moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c.changed_seq > _SEEN)
-        reached.append(sa.select(table.c.id).where(PATHS[for_each][thing].in_(moved)))
-    return sa.union(*reached) if len(reached) > 1 else reached[0]
-
-
-def current(key: str) -> ColumnElement[Any]:
-    """The value of a field as it is now."""
-    spec = FIELDS[key]
-    return spec.sql(TABLES[spec.thing].c, NOW)
-
-
-def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement[Any]:  # noqa: PLR0911 - one a kind
-    """The SQL of a condition or a value, with `resolve` giving the fields."""
-    match expression:
-        case Literal(value):
-            return sa.true() if value is True else sa.false() if value is False else sa.literal(value)
-        case FieldRef(key):
-            return resolve(key)
-        case And(operands):
-            return sa.and_(*(compile_condition(operand, resolve) for operand in operands))
-        case Or(operands):
-            return sa.or_(*(compile_condition(operand, resolve) for operand in operands))
-        case Not(operand):
-            return _opposite(compile_condition(operand, resolve))
-        case IsUnknown(operand, negated):
-            answer = compile_condition(operand, resolve)
-            return answer.is_not(None) if negated else answer.is_(None)
-        case Membership(operand, items, negated):
-            within = compile_condition(operand, resolve).in_([item.value for item in items])
-            return sa.not_(within) if negated else within
-        case Compare():
-            return _compare(expression, resolve)
-        case Arithmetic(op, left, right):
-            result: ColumnElement[Any] = _OPERATORS[op](
-                compile_condition(left, resolve), compile_condition(right, resolve)
-            )
-            return result
-        case Extreme(name, operands):
-            return _extreme(name, [compile_condition(operand, resolve) for operand in operands])
-
-
-def _opposite(condition: ColumnElement[Any]) -> ColumnElement[Any]:
-    """NOT with parentheses around it: SQLAlchemy leaves them out before `IS NULL` and `=`, which bind tighter."""
-    return Grouping(sa.not_(sa.type_coerce(condition, sa.Boolean()).self_group()))
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "contains": text_contains,
-    "starts_with": text_starts_with,
-}
-
-
-def _compare(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
-    left = compile_condition(expression.left, resolve)
-    right = compile_condition(expression.right, resolve)
-    if expression.op == "contains" and type_of(expression.left) is Type.TEXTS:
-        return json_list_contains(left, right)
-    compared: ColumnElement[Any] = _OPERATORS[expression.op](left, right)
-    return compared
-
-
-def _extreme(name: str, values: list[ColumnElement[Any]]) -> ColumnElement[Any]:
-    known = sa.and_(*(value.is_not(None) for value in values))  # PostgreSQL would leave the unknown ones out
-    return sa.case((known, least(*values) if name == "min" else greatest(*values)))
-
-
-def compile_since(expression: Expression, truth: bool) -> ColumnElement[Any]:
-    """The moment since when `expression` has been `truth`, where it is so now: never null, at the latest `now`.
-
-    `and` is true since its latest side became true, `or` since the earliest true side did; a leaf since its truth
-    last changed in the kept history, else since a field that it reads last changed.
-    """
-    match expression:
-        case Not(operand):
-            return compile_since(operand, not truth)
-        case And(operands) | Or(operands):
-            moments = [compile_since(operand, truth) for operand in operands]
-            if isinstance(expression, And) is truth:  # every side had to turn
-                return latest(moments)
-            sides = [_is(compile_condition(operand, current), truth) for operand in operands]
-            return earliest(
-                [sa.case((side, moment), else_=_NEVER) for side, moment in zip(sides, moments, strict=True)]
-            )
-        case _:
-            return _leaf_since(expression, truth)
-
-
-def _is(condition: ColumnElement[Any], truth: bool) -> ColumnElement[Any]:
-    return condition if truth else _opposite(condition)
-
-
-def _leaf_since(expression: Expression, truth: bool) -> ColumnElement[Any]:
-    specs = [FIELDS[key] for key in sorted(fields_of(expression))]
-    if not specs or any(spec.reads_clock for spec in specs):
-        return NOW
-    if len(specs) == 1 and specs[0].interval is not None:
-        return _kept_since(expression, specs[0], truth)
-    changed = [sa.func.coalesce(TABLES[spec.thing].c[spec.changed_at], NOW) for spec in specs]
-    return least(NOW, latest(changed))
-
-
-def _kept_since(expression: Expression, spec: FieldSpec, truth: bool) -> ColumnElement[Any]:
-    """Since the end of the last kept interval in which the leaf was not `truth`, else since history began."""
-    table = TABLES[spec.thing]
-
-    def then(key: str) -> ColumnElement[Any]:
-        if spec.type is Type.BOOLEAN:
-            return sa.case((INTERVAL.c.value == "true", sa.true()), (INTERVAL.c.value == "false", sa.false()))
-        return INTERVAL.c.value
-
-    was = _is(compile_condition(expression, then), truth)
-    of_thing = (INTERVAL.c.thing == spec.thing, INTERVAL.c.field == spec.interval, INTERVAL.c.thing_id == table.c.id)
-    other = sa.select(sa.func.max(INTERVAL.c.valid_to)).where(*of_thing, sa.or_(was.is_(None), sa.not_(was)))
-    first = sa.select(sa.func.min(INTERVAL.c.valid_from)).where(*of_thing)
-    moment = sa.func.coalesce(
-        other.correlate(table).scalar_subquery(), first.correlate(table).scalar_subquery(), table.c[spec.changed_at]
-    )
-    return least(NOW, moment)

@@ -15,15 +15,14 @@ from rules.alerts import AlertRecord, Ledger, record_of
 from rules.compile import CompiledRule
 from rules.incidents import ALERT
 from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
+from rules.wakes import WAKE
+from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import GAP
-from storage.record import COUNTER
+from storage.record import COUNTER, LOCATION
 from storage.tables import Rule
 
 RULE: Table = Rule.__table__  # type: ignore[attr-defined]
-
-FULL_MATCH_EVERY = timedelta(minutes=5)
-"""How often a condition that reads the clock is matched over every subject."""
 
 
 @dataclass(slots=True)
@@ -72,11 +71,20 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
     values = {
         "evaluated_seq": seq,
         "evaluated_gap": max((gap.id for gap in gaps), default=position.evaluated_gap),
-        "full_match_at": now if compiled.reads_clock and _is_full(compiled, position, now) else position.full_match_at,
+        "full_match_at": now if compiled.full_every and _is_full(compiled, position, now) else position.full_match_at,
     }
     if any(getattr(position, name) != value for name, value in values.items()):
         connection.execute(_STORE_POSITION, {"rule": compiled.id, **values})
     return Evaluated(transitions, frozenset(ledger.held_incidents))
+
+
+def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> datetime | None:
+    """The earliest moment at which the clock may move something: a subject is woken, or a rule is matched in full."""
+    every = {rule.id: rule.full_every for rule in rules if rule.full_every is not None}
+    matched = connection.execute(_FULL_MATCHES).all()
+    moments = [row.full_match_at + every[row.id] for row in matched if row.id in every]
+    first_wake = connection.execute(_FIRST_WAKE).scalar()
+    return min([*moments, *([first_wake] if first_wake is not None else [])], default=None)
 
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:
@@ -126,15 +134,20 @@ _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
 _DUE_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), _DUE)
 _OPEN_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN))
 _DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
+_FULL_MATCHES = sa.select(RULE.c.id, RULE.c.full_match_at).where(RULE.c.full_match_at.is_not(None))
+_FIRST_WAKE = sa.select(sa.func.min(WAKE.c.wake_at))
+_WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
+_WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME).distinct().subquery()
 _RULE_POSITIONS = (
     sa.select(
         RULE.c.id,
         RULE.c.evaluated_seq,
         RULE.c.full_match_at,
         _SEQ.scalar_subquery().label("changed_seq"),
-        _DUE_RULES.c.rule_id.is_not(None).label("is_due"),
+        sa.or_(_DUE_RULES.c.rule_id.is_not(None), _WOKEN_RULES.c.rule_id.is_not(None)).label("is_due"),
     )
     .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
+    .outerjoin(_WOKEN_RULES, _WOKEN_RULES.c.rule_id == RULE.c.id)
     .where(RULE.c.enabled, RULE.c.removed_at.is_(None))
 )
 _LAST_GAP = sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES))
@@ -151,14 +164,14 @@ def _current_seq(connection: Connection) -> int:
 
 def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
     behind = position.evaluated_seq < (position.changed_seq or 0)
-    return behind or bool(position.is_due) or (rule.reads_clock and _is_full(rule, position, now))
+    return behind or bool(position.is_due) or (rule.full_every is not None and _is_full(rule, position, now))
 
 
 def _is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
     if position.evaluated_seq == 0:
         return True
     last = position.full_match_at
-    return rule.reads_clock and (last is None or now - last >= FULL_MATCH_EVERY)
+    return rule.full_every is not None and (last is None or now - last >= rule.full_every)
 
 
 def _length(gaps: Sequence[AnyRow]) -> timedelta:
@@ -177,17 +190,39 @@ def _matched(
     connection: Connection, compiled: CompiledRule, position: AnyRow, seq: int, now: datetime
 ) -> dict[str, Candidate]:
     full = _is_full(compiled, position, now)
-    if not full and position.evaluated_seq >= seq:
+    if not full and position.evaluated_seq >= seq and not compiled.wakes:
         return {}
     statement = compiled.full if full else compiled.changed
     parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    if compiled.local_time:
+        parameters["clocks"] = local_clocks(connection.execute(_ZONES).scalars(), now)
     candidates = {}
     for row in connection.execute(statement, parameters):
         held = compiled.has_while and row.while_truth is not True
         match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
         alert = record_of(row, "alert_") if row.alert_id is not None else None
         candidates[row.subject] = Candidate(match, alert, row)
+    _store_wakes(connection, compiled, parameters, full=full)
     return candidates
+
+
+_ZONES = sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct()
+_FORGET_WAKES = sa.delete(WAKE).where(WAKE.c.rule_id == sa.bindparam("rule"))
+
+
+def _store_wakes(connection: Connection, compiled: CompiledRule, parameters: dict[str, object], *, full: bool) -> None:
+    """Write down when time alone may next move each subject that was looked at; after a look at all, for all."""
+    if compiled.wakes_full is None or compiled.wakes_changed is None:
+        if full:
+            connection.execute(_FORGET_WAKES, {"rule": compiled.id})
+        return
+    rows = connection.execute(compiled.wakes_full if full else compiled.wakes_changed, parameters).all()
+    connection.execute(_FORGET_WAKES if full else compiled.forgotten_wakes, parameters)
+    coming = [row for row in rows if row.wake_at is not None]
+    if not coming:
+        return
+    values = [{"rule_id": compiled.id, "subject": row.subject, "wake_at": row.wake_at} for row in coming]
+    connection.execute(sa.insert(WAKE), values)
 
 
 def _add_waiting(

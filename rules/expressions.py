@@ -106,10 +106,75 @@ class Extreme:
     column: int = field(default=1, compare=False)
 
 
-Expression = Literal | FieldRef | Compare | Membership | IsUnknown | And | Or | Not | Arithmetic | Extreme
+AggregateName = typing.Literal["share", "count", "sum", "avg", "min", "max", "streak"]
 
 
-def parts_of(expression: Expression) -> tuple[Expression, ...]:
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One value over the things that `path` leads to, as in `share(location.chargers where not charger.online)`.
+
+    `value` is the field of the inner thing that is summed up, `where` which members count. With a `window` the members
+    are the sessions that ended in it; with `last`, the latest so many of them, among those for which `among` is true.
+    """
+
+    name: AggregateName
+    path: str
+    value: str | None = None
+    where: "Expression | None" = None
+    window: Literal | None = None
+    last: int | None = None
+    among: "Expression | None" = None
+    column: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """What the kept history says of a window that ends now: `changes(what, window)`, `increase(field, window)` and
+    `uptime(connector, window)`, which has no `operand`.
+    """
+
+    name: typing.Literal["changes", "increase", "uptime"]
+    operand: "Expression | None"
+    window: Literal
+    column: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How long a field has had the value that it has now."""
+
+    operand: FieldRef
+    column: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime:
+    """The location's own clock: `weekday`, or whether it is within `hours("22:00-06:00")` or `business_hours(..)`."""
+
+    name: typing.Literal["weekday", "hours", "business_hours"]
+    text: str = ""
+    column: int = field(default=1, compare=False)
+
+
+Expression = (
+    Literal
+    | FieldRef
+    | Compare
+    | Membership
+    | IsUnknown
+    | And
+    | Or
+    | Not
+    | Arithmetic
+    | Extreme
+    | Aggregate
+    | Windowed
+    | Since
+    | LocalTime
+)
+
+
+def parts_of(expression: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911 (one return a kind of node)
     """The nodes directly below `expression`, in the order of its text."""
     match expression:
         case Literal() | FieldRef():
@@ -124,6 +189,14 @@ def parts_of(expression: Expression) -> tuple[Expression, ...]:
             return operands
         case Extreme(_, operands):
             return operands
+        case Since(operand):
+            return (operand,)
+        case Aggregate(_, _, _, where, window, _, among):
+            return tuple(part for part in (among, where, window) if part is not None)
+        case Windowed(_, operand, window):
+            return (window,) if operand is None else (operand, window)
+        case LocalTime():
+            return ()
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
@@ -133,12 +206,23 @@ def walk(expression: Expression) -> Iterator[Expression]:
         yield from walk(part)
 
 
+def outside(expression: Expression) -> Iterator[Expression]:
+    """As `walk`, without what stands inside an aggregate: that is said of other things than the subject."""
+    yield expression
+    if not isinstance(expression, Aggregate):
+        for part in parts_of(expression):
+            yield from outside(part)
+
+
 def fields_of(expression: Expression) -> frozenset[str]:
-    """The keys of all fields that `expression` reads."""
-    return frozenset(node.key for node in walk(expression) if isinstance(node, FieldRef))
+    """The keys of all fields that `expression` reads of its subject and of the things above it."""
+    keys = {node.key for node in outside(expression) if isinstance(node, FieldRef)}
+    if any(isinstance(node, Windowed) and node.name == "uptime" for node in outside(expression)):
+        keys |= {"connector.status", "charger.online"}
+    return frozenset(keys)
 
 
-def type_of(expression: Expression) -> Type:
+def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind of node)
     """The type of the value of `expression`, which must have passed `language.parse_condition`."""
     match expression:
         case Literal(_, type_):
@@ -153,6 +237,18 @@ def type_of(expression: Expression) -> Type:
         case Extreme(_, operands):
             types = {type_of(operand) for operand in operands}
             return Type.MONEY if Type.MONEY in types else type_of(operands[0])
+        case Aggregate("share") | Windowed("uptime"):
+            return Type.RATIO
+        case Aggregate(_, _, str(key)):
+            return FIELDS[key].type
+        case Aggregate() | Windowed("changes"):
+            return Type.NUMBER
+        case Windowed():
+            return Type.ENERGY
+        case Since():
+            return Type.DURATION
+        case LocalTime("weekday"):
+            return Type.ENUM
         case _:
             return Type.BOOLEAN
 
@@ -176,7 +272,7 @@ def to_text(expression: Expression) -> str:
     return _render(expression)[0]
 
 
-def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911 (one return a kind of node)
+def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911, PLR0912 (one return a kind of node)
     match expression:
         case Literal():
             return _literal_text(expression), _ATOM
@@ -201,6 +297,26 @@ def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911 (one re
             return f"{_within(left, _SUM)} {op} {_within(right, _PRODUCT)}", _SUM
         case Extreme(name, operands):
             return f"{name}({', '.join(to_text(part) for part in operands)})", _ATOM
+        case Aggregate():
+            return _aggregate_text(expression), _ATOM
+        case Windowed(name, operand, window):
+            return f"{name}({'connector' if operand is None else to_text(operand)}, {_literal_text(window)})", _ATOM
+        case Since(operand):
+            return f"since({operand.key})", _ATOM
+        case LocalTime("weekday"):
+            return "weekday", _ATOM
+        case LocalTime(name, hours):
+            return f'{name}("{hours}")', _ATOM
+
+
+def _aggregate_text(node: Aggregate) -> str:
+    source = node.path if node.value is None else f"{node.path}.{node.value.split('.')[1]}"
+    if node.last is not None:
+        among = "" if node.among is None else f" where {to_text(node.among)}"
+        source = f"last({node.last}, {source}{among})"
+    where = "" if node.where is None else f" where {to_text(node.where)}"
+    window = "" if node.window is None else f", {_literal_text(node.window)}"
+    return f"{node.name}({source}{where}{window})"
 
 
 def _within(expression: Expression, place: int) -> str:

@@ -81,6 +81,18 @@ REACHABLE = {
 }
 """For each `for_each`: the things whose fields a condition can read, itself first."""
 
+RELATIONS = {
+    "location.chargers": "charger",
+    "location.connectors": "connector",
+    "location.sessions": "session",
+    "charger.connectors": "connector",
+    "charger.sessions": "session",
+    "connector.sessions": "session",
+}
+"""From a thing to the things below it, as a condition writes it, and what these are."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 RESOURCE_OF = {"connector": "chargers", "charger": "chargers", "location": "locations", "session": "sessions"}
 """Which polled resource tells about a thing: connectors come inside chargers."""
 

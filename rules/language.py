@@ -15,7 +15,8 @@ from pathlib import Path
 from lark import Lark, Token, Transformer_NonRecursive
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from rules.check import Call, Unchecked, check
+from rules.check import check
+from rules.check_calls import Call, Members, Unchecked
 from rules.errors import ConditionError, ConditionErrors
 from rules.expressions import (
     And,
@@ -36,7 +37,7 @@ MAX_CHARACTERS = 2_000
 MAX_DEPTH = 32
 MAX_NODES = 200
 
-WORDS = ("and", "or", "not", "in", "is", "unknown", "contains", "starts_with", "true", "false")
+WORDS = ("and", "or", "not", "in", "is", "unknown", "contains", "starts_with", "where", "true", "false")
 """The words of the language; no field has such a name."""
 
 _LONGEST_NUMBER = 20
@@ -221,6 +222,10 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
     def arguments(self, children: list[_Part]) -> list[_Part]:
         return children
 
+    def members(self, children: list[_Part]) -> _Part:
+        source, where = children
+        return self._node(Members(source[0], where[0], source[0].column), source, where)
+
     def call(self, children: list[typing.Any]) -> _Part:
         name, arguments = children
         return self._node(Call(str(name), _nodes(arguments), _column(name)), *arguments)
@@ -315,9 +320,9 @@ def _token_error(text: str, unexpected: UnexpectedToken) -> ConditionError:  # n
         return ConditionError(len(text.rstrip()) + 1, "the condition ends too early", expected)
     column, shown = _column(token), str(token)
     before = text[: column - 1]
-    if token.type == "NAME" and shown in {"where", "per"}:
-        message = f'"{shown}" and the functions that take it are not available in this version yet'
-        return ConditionError(column, message)
+    if token.type == "_WHERE":
+        message = '"where" stands inside a function, after what it narrows down'
+        return ConditionError(column, message, "count(location.chargers where not charger.online)")
     if token.type == "NAME" and shown.lower() in WORDS:
         return ConditionError(column, f'unexpected "{shown}": words are written in lower case', None, shown.lower())
     if token.type == "COMPARATOR" and "COMPARATOR" not in accepted and "_AND" in accepted:

@@ -5,7 +5,7 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 
 from collections.abc import Iterable, Sequence
 
-from rules.check import FUNCTIONS
+from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.document import DIGESTS, KEYS_OF, KEYS_OF_ALL, KEYS_TO_COME, LONGEST_DURATION, ON_GAP, SEVERITIES, WINDOWS
 from rules.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
@@ -38,6 +38,20 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         "`[location]`",
         "One card for each of these: `location` (the default), `charger`, `connector`; `[]` makes one card of all.",
     ),
+    "repeat": (
+        "a duration",
+        "How often a card that nobody acknowledges is said again in its thread and to the channel; else never.",
+    ),
+    "escalate": (
+        '`[{after: 30m, notify: ["@oncall"]}]`',
+        "Whom to mention in the thread when nobody has acknowledged for so long; each step once.",
+    ),
+    "inhibits": (
+        "`[connector-faulted]`",
+        "Rules that stay quiet about what belongs to this alert's subject (a location's chargers, a charger's "
+        "connectors) while it fires. Their alerts go on; only messages wait.",
+    ),
+    "safety": ("`true` or `false`", "Whether nothing may inhibit it; `false` by default."),
     "schedule": ('`"0 8 * * *"`', "When the digest is sent: minute, hour, day, month, weekday, as in cron. Needed."),
     "timezone": (
         "`location` or `Europe/Copenhagen`",
@@ -61,14 +75,14 @@ OPERATORS = (
         "`not charger.online`",
     ),
     (
+        "`where`",
+        "narrows down what a function goes over",
+        "`count(location.chargers where not charger.online) >= 2`",
+    ),
+    (
         "`+` `-` `*`",
         "sums and differences of one kind; products with a plain number",
         "`charger.heartbeat_age > 2 * charger.heartbeat_interval`",
-    ),
-    (
-        " ".join(f"`{name}(a, b)`" for name in FUNCTIONS),
-        "the least, the greatest",
-        "`charger.heartbeat_age > max(charger.heartbeat_interval, 5m)`",
     ),
 )
 """Each operator: how it is written, what it means, an example."""
@@ -86,6 +100,22 @@ _CONDITIONS = """\
 A condition is true, false or *unknown*: a missing value makes what it touches unknown, unless the rest decides alone
 (`false and unknown` is false, `true or unknown` is true). Texts stand in double or single quotes, and upper and lower
 case differ in them; words of the language are in lower case."""
+
+_FUNCTIONS = f"""\
+Functions go over *related things*, or over *history*. `location.chargers`, `location.connectors`, `charger.connectors`
+and `connector.sessions`, `charger.sessions`, `location.sessions` are what belongs to a thing: what is gone is not among
+them. A field is named after them, as in `sum(connector.sessions.energy, 24h)`. Inside `where`, the inner thing has its
+own name: `count(location.connectors where connector.status == "Faulted")`.
+
+Sessions with a window are those that *ended* in it, `last` and `streak` go over ended ones too, newest first; without
+a window they are the open ones. Of members about which it is unknown, none counts, and none is in the denominator. A
+window is at most {LONGEST_WINDOW / 86_400:.0f} days long. A condition has at most {MAX_AGGREGATES} such functions, and
+none stands inside the `where` of another."""
+
+_CLOCK = """\
+What depends on the clock is looked at when its moment comes, where that can be told: a comparison of `since(..)` or
+`session.duration` with a constant, a window's oldest member leaving it. Everything else that reads the clock
+(`increase`, `uptime`, local time, sums with `since`) is looked at every 5 minutes."""
 
 _UNITS = """\
 A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`
@@ -108,6 +138,13 @@ def render_rules_reference() -> str:
         "## Conditions",
         _CONDITIONS,
         _table(("written", "means", "example"), OPERATORS),
+        "## Functions",
+        _FUNCTIONS,
+        _table(
+            ("function", "example", "gives"),
+            ((f"`{name}(..)`", f"`{example}`", text) for name, (example, text) in FUNCTIONS.items()),
+        ),
+        _CLOCK,
         f"A condition has at most {MAX_CHARACTERS:,} characters, {MAX_NODES} parts and {MAX_DEPTH} levels.",
         "## Units",
         _UNITS,

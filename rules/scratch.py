@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from rules.document import Rule
-from rules.evaluate import FULL_MATCH_EVERY, RULE, Evaluated, evaluate_rule, rules_to_evaluate
+from rules.evaluate import Evaluated, clock_moves_at, evaluate_rule, rules_to_evaluate
 from rules.incidents import ALERT
 from rules.lifecycle import OPEN_STATES, Transition
 from rules.store import RulesInForce, load_rules, sync_rules
@@ -108,10 +108,7 @@ class Scratch:
         """
         with self.database.read() as connection:
             due: datetime | None = connection.execute(_FIRST_DUE, {"after": after}).scalar()
-            if not any(rule.reads_clock for rule in self.rules.alerts):
-                return due
-            matched = connection.execute(_LAST_FULL_MATCHES).scalar()
-        clock = matched + FULL_MATCH_EVERY if matched is not None else None
+            clock = clock_moves_at(connection, self.rules.alerts)
         return min((moment for moment in (due, clock) if moment is not None), default=None)
 
     def _record_all(self, connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
@@ -143,4 +140,3 @@ class Scratch:
 _FIRST_DUE = sa.select(sa.func.min(ALERT.c.due_at)).where(
     ALERT.c.state.in_(OPEN_STATES), ALERT.c.due_at > sa.bindparam("after", type_=ALERT.c.due_at.type)
 )
-_LAST_FULL_MATCHES = sa.select(sa.func.min(RULE.c.full_match_at)).where(RULE.c.full_match_at.is_not(None))

@@ -1,4 +1,4 @@
-"""SQL expressions that SQLAlchemy cannot say alike for SQLite and PostgreSQL: seconds, substrings, list membership.
+"""SQL expressions that SQLAlchemy cannot say alike for SQLite and PostgreSQL: moments, substrings, JSON.
 
 Each is one class and one rendering a database; nothing here knows a table. A missing value gives NULL on both
 databases, and text is compared byte for byte, so that both give the same answer.
@@ -6,7 +6,7 @@ databases, and text is compared byte for byte, so that both give the same answer
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Float
+from sqlalchemy import Boolean, ColumnElement, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -21,6 +21,23 @@ class epoch_seconds(FunctionElement[float]):  # noqa: N801 (read as SQL function
 
 class seconds_between(FunctionElement[float]):  # noqa: N801
     """The seconds from a first datetime expression to a second one, rounded to milliseconds."""
+
+    type = Float()
+    inherit_cache = True
+
+
+class shifted(FunctionElement[Any]):  # noqa: N801
+    """A datetime expression moved by so many seconds, to the millisecond; null where either is."""
+
+    inherit_cache = True
+
+    def __init__(self, at: ColumnElement[Any], seconds: ColumnElement[Any] | float) -> None:
+        super().__init__(at, literal(seconds, Float()) if isinstance(seconds, int | float) else seconds)
+        self.type = at.type
+
+
+class json_number(FunctionElement[float]):  # noqa: N801
+    """The number under a key of a JSON object, both texts; NULL where the key is not in it."""
 
     type = Float()
     inherit_cache = True
@@ -75,6 +92,31 @@ def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
     start, end = _arguments(element, compiler, kw)
     return f"CAST(ROUND(CAST(EXTRACT(EPOCH FROM ({end} - {start})) AS NUMERIC), 3) AS DOUBLE PRECISION)"
+
+
+@compiles(shifted, "sqlite")
+def _(element: shifted, compiler: SQLCompiler, **kw: Any) -> str:
+    at, seconds = _arguments(element, compiler, kw)
+    # as SQLAlchemy stores a datetime, with six digits
+    return f"STRFTIME('%Y-%m-%d %H:%M:%f000', {at}, ({seconds}) || ' seconds')"
+
+
+@compiles(shifted, "postgresql")
+def _(element: shifted, compiler: SQLCompiler, **kw: Any) -> str:
+    at, seconds = _arguments(element, compiler, kw)
+    return f"DATE_TRUNC('milliseconds', {at} + MAKE_INTERVAL(secs => {seconds}))"
+
+
+@compiles(json_number, "sqlite")
+def _(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
+    numbers, key = _arguments(element, compiler, kw)
+    return f"(SELECT number.value FROM JSON_EACH({numbers}) AS number WHERE number.key = {key})"  # noqa: S608 (compiled SQL)
+
+
+@compiles(json_number, "postgresql")
+def _(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
+    numbers, key = _arguments(element, compiler, kw)
+    return f"CAST(CAST({numbers} AS JSONB) ->> {key} AS DOUBLE PRECISION)"
 
 
 @compiles(text_contains, "sqlite")

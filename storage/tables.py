@@ -98,7 +98,13 @@ class ChargingSession(SQLModel, table=True):
     """One charging event on one connector. `id_tag` is a keyed hash unless the operator turned the plain text on."""
 
     __tablename__ = "charging_session"
-    __table_args__ = (Index("charging_session_ended", "ended_at", "location_id"),)  # digests and reports
+    __table_args__ = (
+        Index("charging_session_ended", "ended_at", "location_id"),  # digests and reports
+        # a rule's windows over the sessions of a thing, and the sessions that a change of it reaches
+        Index("charging_session_of_connector", "connector_id", "ended_at"),
+        Index("charging_session_of_charger", "charger_id", "ended_at"),
+        Index("charging_session_of_location", "location_id", "ended_at"),
+    )
     id: str = Field(primary_key=True)
     connector_id: str | None = Field(default=None, index=True)
     charger_id: str | None = None
@@ -107,7 +113,7 @@ class ChargingSession(SQLModel, table=True):
     status_changed_at: datetime
     type: str | None = None
     fail_reason: str | None = None
-    started_at: datetime | None = None
+    started_at: datetime | None = Field(default=None, index=True)  # the newest sessions first
     ended_at: datetime | None = None
     energy_kwh: float | None = None
     energy_changed_at: datetime
@@ -165,9 +171,37 @@ class Poll(SQLModel, table=True):
     attempted_at: datetime
     good_at: datetime | None = None
     previous_good_at: datetime | None = None
+    first_good_at: datetime | None = None  # the first sync: what was there then did not happen before our eyes
     swept_at: datetime | None = None  # the last complete full sweep
     failures: int = 0  # since the last good poll
     error: str | None = None
+    unread_since: datetime | None = None  # rows that changed since then were set aside: to be asked for again
+    unread_at: datetime | None = None  # when the first of them was
+
+
+class PollCount(SQLModel, table=True):
+    """How often something came of polling a resource: good, failed (by the kind of fault), retried (likewise), paused.
+
+    Rows set aside are not counted here: each is kept in SetAsideRow.
+    """
+
+    __tablename__ = "poll_count"
+    resource: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    count: int = 0
+    last_at: datetime
+
+
+class ApiState(SQLModel, table=True):
+    """What is known of the API as a whole, in one row: how fast it lets itself be polled, and how its clock stands."""
+
+    __tablename__ = "api_state"
+    api: str = Field(primary_key=True)
+    slowness: int = 1  # how many intervals lie between two polls
+    slowed_at: datetime | None = None
+    not_before: datetime | None = None  # the API, or our own slowness, asks for no poll until then
+    clock_skew_s: float | None = None  # EOSVOLT's clock minus ours
 
 
 class PollGap(SQLModel, table=True):
@@ -191,6 +225,7 @@ class SetAsideRow(SQLModel, table=True):
     row_json: str
     first_at: datetime
     last_at: datetime
+    field: str = ""  # the API's name of what could not be read
 
 
 class Rule(SQLModel, table=True):
@@ -208,6 +243,17 @@ class Rule(SQLModel, table=True):
     evaluated_seq: int = 0  # 0: match everything
     evaluated_gap: int = 0  # the id of the last PollGap applied
     full_match_at: datetime | None = None  # the last match over every subject, for conditions that read the clock
+    events_since: datetime | None = None  # of an event rule: only what happens after this is announced
+
+
+class RuleWake(SQLModel, table=True):
+    """When time alone may next change what a rule's condition says of a subject."""
+
+    __tablename__ = "rule_wake"
+    __table_args__ = (Index("rule_wake_due", "wake_at", "rule_id"),)
+    rule_id: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    wake_at: datetime
 
 
 class RuleVersion(SQLModel, table=True):
@@ -264,6 +310,36 @@ class Alert(SQLModel, table=True):
     incident_id: int | None = Field(default=None, index=True)
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    silence_id: int | None = None  # the silence that keeps it quiet while it fires
+    inhibited_by: int | None = None  # the id of the alert that keeps it quiet while both fire
+    heard_at: datetime | None = None  # when it ceased to be kept quiet, if it was: escalation counts from there
+
+
+class RuleEvent(SQLModel, table=True):
+    """An event that an event rule has seen, once a rule and event: waiting to be judged, or judged for good."""
+
+    __tablename__ = "rule_event"
+    __table_args__ = (
+        # what waits to be judged, by rule
+        Index(
+            "rule_event_waiting",
+            "rule_id",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+    rule_id: str = Field(primary_key=True)
+    natural_key: str = Field(primary_key=True)
+    event: str  # session.ended | status.changed | ...
+    subject: str
+    interval_id: int | None = None  # the interval that the event began, where it is one of status or link
+    event_at: datetime
+    fields_json: str = ""  # the values that must be unchanged for `settle`
+    unchanged_since: datetime
+    due_at: datetime | None = None  # when it can be judged if nothing changes; null once it is
+    judged_at: datetime | None = None
+    verdict: str | None = None  # announced | not matched | did not last | too old
 
 
 class TransitionRow(SQLModel, table=True):
@@ -303,6 +379,39 @@ class Incident(SQLModel, table=True):
     location_id: str | None = None
     opened_at: datetime
     resolved_at: datetime | None = None
+    spoke_at: datetime | None = None  # when it was last said, or will be: repeats count from there
+    escalated: int | None = None  # how many steps of the escalation were said
+
+
+class Silence(SQLModel, table=True):
+    """Somebody asked for quiet about some alerts: those that agree with every matcher that is set.
+
+    It lasts until `until`, or until none of its alerts is open any more, whichever is first; `ended_at` says when.
+    """
+
+    __tablename__ = "silence"
+    id: int | None = Field(default=None, primary_key=True)
+    rule_id: str | None = None
+    labels: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    location_id: str | None = None
+    charger_id: str | None = None
+    connector_id: str | None = None
+    session_id: str | None = None
+    until: datetime | None = None
+    until_recovery: bool = False
+    author: str
+    reason: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    ended_by: str | None = None  # who ended it before its time
+
+
+class Inhibition(SQLModel, table=True):
+    """While an alert of the source fires, those of the target on descendants of its subject stay quiet."""
+
+    __tablename__ = "inhibition"
+    source_rule: str = Field(primary_key=True)
+    target_rule: str = Field(primary_key=True)
 
 
 class OutboxItem(SQLModel, table=True):
@@ -324,6 +433,7 @@ class OutboxItem(SQLModel, table=True):
     kind: str  # alert_card | alert_reply | digest | command_card | notice
     channel: str
     thread_of: str | None = None  # the id of the item in whose thread it stands
+    rolled_into: str | None = Field(default=None, index=True)  # the roll-up that says it: it is not sent itself
     broadcast: bool = False
     rule_id: str | None = None
     incident_id: int | None = Field(default=None, index=True)

@@ -195,6 +195,15 @@ def test_a_vanished_connector_ends_as_removed(database: Database) -> None:
     assert engine.transitions[-1].reason == "removed"
 
 
+def test_a_connector_that_comes_back_counts_from_its_return(database: Database) -> None:
+    engine = Engine(database, FAULTED, now=T0)
+    engine.tick(at("09:00"), faulted())
+    nothing: dict[str, set[str]] = {"charger": {"ch1"}, "connector": set()}
+    for moment in ("09:10", "09:20"):
+        engine.tick(at(moment), seen=nothing, interval=10 * MINUTE)
+    assert engine.tick(at("10:00"), faulted(), interval=30 * MINUTE) == ["c1 inactive>pending since 10:00"]
+
+
 def test_an_edited_rule_keeps_active_at_of_what_is_still_true(database: Database) -> None:
     engine = Engine(database, FAULTED, now=T0)
     engine.tick(at("10:00"), faulted(status_changed_at=at("10:00")))
@@ -244,7 +253,7 @@ def test_alerts_of_one_location_share_an_incident_until_all_are_resolved(databas
     assert len(incidents()) == 3
 
 
-def test_a_rule_over_open_sessions_reads_the_clock_every_five_minutes(database: Database) -> None:
+def test_a_rule_over_open_sessions_is_woken_when_the_moment_comes(database: Database) -> None:
     rule = {"name": "long", "for_each": "session", "when": "session.duration > 20m", "severity": "warning"}
     engine = Engine(database, rule, now=T0)
     assert engine.tick(at("10:00"), session("s1", started=at("09:45")), resource="sessions") == []
@@ -253,9 +262,9 @@ def test_a_rule_over_open_sessions_reads_the_clock_every_five_minutes(database: 
         for minute in range(1, 20)
         if (lines := engine.tick(T0 + minute * MINUTE, resource="sessions"))
     }
-    assert moved == {"10:10": ["s1 inactive>firing since 10:10"]}
+    assert moved == {"10:06": ["s1 inactive>firing since 10:05"]}  # more than 20 minutes: not yet at 10:05
     ended = session("s1", started=at("09:45"), ended_at=at("10:21"))
-    assert engine.tick(at("10:21"), ended, resource="sessions") == ["s1 firing>resolved since 10:10"]
+    assert engine.tick(at("10:21"), ended, resource="sessions") == ["s1 firing>resolved since 10:05"]
 
 
 def test_nothing_is_evaluated_where_nothing_changed_and_nothing_is_due(database: Database) -> None:

@@ -5,7 +5,7 @@ import typing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rules.check import COMING_FUNCTIONS
+from rules.check_calls import FUNCTIONS
 from rules.errors import ConditionErrors
 from rules.expressions import (
     And,
@@ -27,7 +27,7 @@ from rules.language import MAX_CHARACTERS, WORDS, parse_condition, parse_quantit
 
 ALPHABET = "\"'\\ ()[],.=!<>&|+-*/%;\n\tab09_é“\x00"
 SIGNS = '== != < >= [ ] ( ) , + - * && || ! min( max( \\ " where AND Faulted "Faulted" \'x\' 1 30m 0.1kWh 50%'
-FRAGMENTS = st.sampled_from([*WORDS, *FIELDS, *UNITS, *COMING_FUNCTIONS, *SIGNS.split(), " "])
+FRAGMENTS = st.sampled_from([*WORDS, *FIELDS, *UNITS, *FUNCTIONS, *SIGNS.split(), " "])
 ANY_TEXT = st.one_of(
     st.text(max_size=60),
     st.text(alphabet=ALPHABET, max_size=80),

@@ -35,6 +35,9 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Integer(), nullable=True),
         sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("acknowledged_by", AutoString(), nullable=True),
+        sa.Column("silence_id", sa.Integer(), nullable=True),
+        sa.Column("inhibited_by", sa.Integer(), nullable=True),
+        sa.Column("heard_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
@@ -54,6 +57,15 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_alert_incident_id"), ["incident_id"], unique=False)
 
+    op.create_table(
+        "api_state",
+        sa.Column("api", AutoString(), nullable=False),
+        sa.Column("slowness", sa.Integer(), nullable=False),
+        sa.Column("slowed_at", UTCDateTime(), nullable=True),
+        sa.Column("not_before", UTCDateTime(), nullable=True),
+        sa.Column("clock_skew_s", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("api"),
+    )
     op.create_table(
         "audit_entry",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -122,8 +134,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("charging_session", schema=None) as batch_op:
         batch_op.create_index("charging_session_ended", ["ended_at", "location_id"], unique=False)
+        batch_op.create_index("charging_session_of_connector", ["connector_id", "ended_at"], unique=False)
+        batch_op.create_index("charging_session_of_charger", ["charger_id", "ended_at"], unique=False)
+        batch_op.create_index("charging_session_of_location", ["location_id", "ended_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_charging_session_changed_seq"), ["changed_seq"], unique=False)
         batch_op.create_index(batch_op.f("ix_charging_session_connector_id"), ["connector_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_charging_session_started_at"), ["started_at"], unique=False)
 
     op.create_table(
         "command",
@@ -216,6 +232,8 @@ def upgrade() -> None:
         sa.Column("location_id", AutoString(), nullable=True),
         sa.Column("opened_at", UTCDateTime(), nullable=False),
         sa.Column("resolved_at", UTCDateTime(), nullable=True),
+        sa.Column("spoke_at", UTCDateTime(), nullable=True),
+        sa.Column("escalated", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("incident", schema=None) as batch_op:
@@ -227,6 +245,12 @@ def upgrade() -> None:
             postgresql_where=sa.text("resolved_at IS NULL"),
         )
 
+    op.create_table(
+        "inhibition",
+        sa.Column("source_rule", AutoString(), nullable=False),
+        sa.Column("target_rule", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("source_rule", "target_rule"),
+    )
     op.create_table(
         "interval",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -276,6 +300,7 @@ def upgrade() -> None:
         sa.Column("kind", AutoString(), nullable=False),
         sa.Column("channel", AutoString(), nullable=False),
         sa.Column("thread_of", AutoString(), nullable=True),
+        sa.Column("rolled_into", AutoString(), nullable=True),
         sa.Column("broadcast", sa.Boolean(), nullable=False),
         sa.Column("rule_id", AutoString(), nullable=True),
         sa.Column("incident_id", sa.Integer(), nullable=True),
@@ -299,6 +324,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_outbox_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outbox_rolled_into"), ["rolled_into"], unique=False)
         batch_op.create_index(
             "outbox_unsent",
             ["due_at"],
@@ -313,10 +339,22 @@ def upgrade() -> None:
         sa.Column("attempted_at", UTCDateTime(), nullable=False),
         sa.Column("good_at", UTCDateTime(), nullable=True),
         sa.Column("previous_good_at", UTCDateTime(), nullable=True),
+        sa.Column("first_good_at", UTCDateTime(), nullable=True),
         sa.Column("swept_at", UTCDateTime(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("error", AutoString(), nullable=True),
+        sa.Column("unread_since", UTCDateTime(), nullable=True),
+        sa.Column("unread_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("resource"),
+    )
+    op.create_table(
+        "poll_count",
+        sa.Column("resource", AutoString(), nullable=False),
+        sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("reason", AutoString(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("resource", "kind", "reason"),
     )
     op.create_table(
         "poll_gap",
@@ -343,8 +381,43 @@ def upgrade() -> None:
         sa.Column("evaluated_seq", sa.Integer(), nullable=False),
         sa.Column("evaluated_gap", sa.Integer(), nullable=False),
         sa.Column("full_match_at", UTCDateTime(), nullable=True),
+        sa.Column("events_since", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "rule_event",
+        sa.Column("rule_id", AutoString(), nullable=False),
+        sa.Column("natural_key", AutoString(), nullable=False),
+        sa.Column("event", AutoString(), nullable=False),
+        sa.Column("subject", AutoString(), nullable=False),
+        sa.Column("interval_id", sa.Integer(), nullable=True),
+        sa.Column("event_at", UTCDateTime(), nullable=False),
+        sa.Column("fields_json", AutoString(), nullable=False),
+        sa.Column("unchanged_since", UTCDateTime(), nullable=False),
+        sa.Column("due_at", UTCDateTime(), nullable=True),
+        sa.Column("judged_at", UTCDateTime(), nullable=True),
+        sa.Column("verdict", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("rule_id", "natural_key"),
+    )
+    with op.batch_alter_table("rule_event", schema=None) as batch_op:
+        batch_op.create_index(
+            "rule_event_waiting",
+            ["rule_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "rule_wake",
+        sa.Column("rule_id", AutoString(), nullable=False),
+        sa.Column("subject", AutoString(), nullable=False),
+        sa.Column("wake_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("rule_id", "subject"),
+    )
+    with op.batch_alter_table("rule_wake", schema=None) as batch_op:
+        batch_op.create_index("rule_wake_due", ["wake_at", "rule_id"], unique=False)
+
     op.create_table(
         "rule_version",
         sa.Column("rule_id", AutoString(), nullable=False),
@@ -369,7 +442,26 @@ def upgrade() -> None:
         sa.Column("row_json", AutoString(), nullable=False),
         sa.Column("first_at", UTCDateTime(), nullable=False),
         sa.Column("last_at", UTCDateTime(), nullable=False),
+        sa.Column("field", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("resource", "key", "reason"),
+    )
+    op.create_table(
+        "silence",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("rule_id", AutoString(), nullable=True),
+        sa.Column("labels", JSON_COLUMN, nullable=False),
+        sa.Column("location_id", AutoString(), nullable=True),
+        sa.Column("charger_id", AutoString(), nullable=True),
+        sa.Column("connector_id", AutoString(), nullable=True),
+        sa.Column("session_id", AutoString(), nullable=True),
+        sa.Column("until", UTCDateTime(), nullable=True),
+        sa.Column("until_recovery", sa.Boolean(), nullable=False),
+        sa.Column("author", AutoString(), nullable=False),
+        sa.Column("reason", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("ended_by", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "transition",
