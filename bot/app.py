@@ -29,6 +29,7 @@ from bot.listeners.desk import Desk
 from bot.logs import configure_logs
 from bot.permissions import SLACK_FAULTS, Permissions
 from bot.settings import Settings
+from bot.speaking import speak
 from bot.ticker import Job, Ticker
 from eosvolt.client import EosvoltClient
 from notify.commands import recover_commands, wants_faster_polls
@@ -44,6 +45,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - HTTP mode is there to be reached
 DELIVER_EVERY = timedelta(seconds=1)
 DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
+REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
@@ -136,11 +138,18 @@ class Service:
         if fresh:
             async with self.rules_lock:
                 transitions = await asyncio.to_thread(jobs.evaluate, self.jobs, now, fresh)
+                await asyncio.to_thread(speak, self.jobs, now)
             if transitions:
                 log.info("alerts moved", transitions=len(transitions))
         self.ticker.wake("commands")
         self.ticker.wake("digests")
         self.ticker.wake("deliver")
+
+    async def remind(self, now: datetime) -> None:
+        """Let alerts speak whose time has come: repeats, escalations, silences that end."""
+        async with self.rules_lock:
+            if await asyncio.to_thread(speak, self.jobs, now):
+                self.ticker.wake("deliver")
 
     async def send_commands(self, now: datetime) -> None:
         """Send the commands that are due, and judge those that were sent."""
@@ -172,6 +181,7 @@ class Service:
         return [
             Job("poll", self.poll, self.jobs.plan.interval),
             Job("deliver", self.deliver, DELIVER_EVERY),
+            Job("reminders", self.remind, REMINDERS_EVERY),
             Job("digests", self.say_digests, DIGESTS_EVERY),
             Job("corrections", self.correct_digests, CORRECTIONS_EVERY),
             Job("commands", self.send_commands, COMMANDS_EVERY),

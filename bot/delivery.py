@@ -5,7 +5,7 @@ what is said nor where: the outbox row does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from bot.slack import (
     post_or_update,
     without_retries,
 )
+from bot.slack_groups import GroupIds
 from notify import outbox
 from notify.blocks import sections
 from notify.message import SlackMessage
@@ -71,6 +72,7 @@ class Delivery:
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     crash_at: CrashAt = never_crash
     names: ChannelNames = field(default_factory=ChannelNames)
+    groups: GroupIds = field(default_factory=GroupIds)
 
     def __post_init__(self) -> None:
         self.slack = without_retries(self.slack)
@@ -120,6 +122,7 @@ async def deliver(delivery: Delivery, now: datetime) -> int:
 
 async def _deliver_one(delivery: Delivery, item: Row[Any], moment: Moment) -> bool:
     delivery.crash_at("claimed")
+    await _find_groups(delivery, item)
     try:
         rendered: Rendered | None = await delivery.run(_render, delivery.database, item, moment.now)
     except LookupError as error:  # a reply whose card was taken away between the claim and now
@@ -140,6 +143,16 @@ async def _deliver_one(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("after_mark")
     log.info("message stands", item=item.id, kind=item.kind, channel=ref.channel, version=version, marked=marked)
     return True
+
+
+async def _find_groups(delivery: Delivery, item: Row[Any]) -> None:
+    """Note the ids of the user groups that a message mentions; what Slack does not tell stays text."""
+    handles = [handle for handle in item.facts.get("mentions", ()) if handle not in item.facts.get("mention_ids", {})]
+    if not handles:
+        return
+    ids = await delivery.groups.ids_of(delivery.slack, handles)
+    if ids:
+        await delivery.run(_mark_mentions, delivery.database, item, ids)
 
 
 async def _send(delivery: Delivery, item: Row[Any], rendered: Rendered, moment: Moment) -> tuple[MessageRef, int]:
@@ -199,6 +212,11 @@ def _plain(message: SlackMessage, error: str) -> SlackMessage:
     said = message.text if len(message.text) <= PLAIN_TEXT else "A message that is too long"
     text = f"{said} (Slack refused the whole message: {code(error, 80)})"
     return replace(message, text=text, blocks=sections(text))
+
+
+def _mark_mentions(database: Database, item: Row[Any], ids: Mapping[str, str]) -> None:
+    with database.write() as connection:
+        outbox.mark_mentions(connection, item, ids)
 
 
 def _claim(delivery: Delivery, now: datetime, lease: timedelta) -> Row[Any] | None:

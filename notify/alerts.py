@@ -7,22 +7,24 @@ An edit of a card notifies nobody, so what matters is also said as a broadcast r
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
+from sqlalchemy import Connection
 
-from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, insert_items, new_item, one_version_on
+from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
+from notify.storms import BUDGET, is_over, roll_up
+from notify.voices import (
+    ALERTS,
+    CHUNK,
+    GROUP_INTERVAL,
+    GROUP_WAIT,
+    INCIDENTS,
+    Saying,
+    bump_voices,
+    note_spoken,
+    say_in_thread,
+)
 from rules.lifecycle import State, Transition
-from storage.tables import Alert, Incident
-
-ALERTS = SQLModel.metadata.tables[Alert.__tablename__]
-INCIDENTS = SQLModel.metadata.tables[Incident.__tablename__]
-
-GROUP_WAIT = timedelta(seconds=30)
-GROUP_INTERVAL = timedelta(minutes=5)
-CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
 @dataclass
@@ -30,8 +32,8 @@ class News:
     """What one evaluation changed about one incident."""
 
     rule_id: str
-    fired: list[int] = field(default_factory=list)
-    resolved: list[int] = field(default_factory=list)
+    incident_id: int
+    saying: Saying = field(default_factory=Saying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +58,71 @@ def enqueue_alert_messages(
     now: datetime,
     group_wait: timedelta = GROUP_WAIT,
     group_interval: timedelta = GROUP_INTERVAL,
+    budget: int = BUDGET,
 ) -> None:
     """Enqueue what a firing or a resolve makes worth saying; `channels` gives the channels of each rule id.
 
     1. The cards that the touched incidents have become one version newer: an edit.
-    2. Where something fired and a channel has no card yet, one is due after `group_wait`.
+    2. Where something fired and a channel has no card yet, one is due after `group_wait`; more than `budget` new ones
+       in a channel become a roll-up. An alert that is kept quiet makes no card.
     3. Where a card is already shown (or on its way), new members and the full resolve are also said in its thread.
     """
     news = _news_by_incident(transitions)
     incident_ids = sorted(news)
+    made: set[str] = set()
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         # the update locks the rows: a worker cannot pick a card up between this and our commit
-        cards = _bump_cards(connection, chunk, now)
-        _insert_cards(
-            connection, {i: news[i] for i in chunk}, cards, channels=channels, now=now, due_at=now + group_wait
-        )
+        voices = bump_voices(connection, chunk, now)
+        # a channel that never heard of it is not told that it ended
+        fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
+        made |= insert_cards(connection, fired, channels=channels, now=now, due_at=now + group_wait)
         resolved = _resolved_among(connection, chunk)
-        for card in cards:
-            told = news[card.incident_id]
-            full_resolve = card.incident_id in resolved and bool(told.resolved)
-            if _somebody_saw(card) and (told.fired or full_resolve):
-                _enqueue_reply(
-                    connection, card, told, full_resolve=full_resolve, now=now, group_interval=group_interval
-                )
+        for voice in voices:
+            saying = _merged([news[i] for i in voice.incident_ids], resolved)
+            if voice.is_roll_up and saying.full_resolve:
+                saying.full_resolve = is_over(connection, voice.row.id)
+            if voice.somebody_saw and (saying.fired or saying.full_resolve):
+                say_in_thread(connection, voice, saying, now=now, group_interval=group_interval)
+    roll_up(connection, made, now, now + group_wait, budget)
 
 
 def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], now: datetime) -> int:
     """Make the cards of these incidents be shown anew, for changes that are no transitions (held, acknowledged)."""
     ids = sorted(incident_ids)
-    return sum(len(_bump_cards(connection, ids[i : i + CHUNK], now)) for i in range(0, len(ids), CHUNK))
+    return sum(len(bump_voices(connection, ids[i : i + CHUNK], now)) for i in range(0, len(ids), CHUNK))
+
+
+def enqueue_unmuted(
+    connection: Connection,
+    alert_ids: Collection[int],
+    *,
+    channels: Mapping[str, Sequence[str]],
+    now: datetime,
+    group_wait: timedelta = GROUP_WAIT,
+    budget: int = BUDGET,
+) -> None:
+    """Let alerts speak, after `group_wait`, that were kept quiet until now and still fire unacknowledged."""
+    incidents: dict[int, News] = {}
+    ids = sorted(alert_ids)
+    for start in range(0, len(ids), CHUNK):
+        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.state == State.FIRING.value)
+        for row in connection.execute(sa.select(ALERTS).where(*mine, ALERTS.c.acknowledged_at.is_(None))):
+            if row.incident_id is not None:
+                told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
+                told.saying.unmuted.append(row.id)
+    made: set[str] = set()
+    incident_ids = sorted(incidents)
+    for start in range(0, len(incident_ids), CHUNK):
+        chunk = incident_ids[start : start + CHUNK]
+        voices = bump_voices(connection, chunk, now)
+        rules = {i: incidents[i].rule_id for i in chunk}
+        made |= insert_cards(connection, rules, channels=channels, now=now, due_at=now + group_wait)
+        for voice in voices:
+            saying = _merged([incidents[i] for i in voice.incident_ids], set())
+            if voice.somebody_saw:
+                say_in_thread(connection, voice, saying, now=now, not_before=now + group_wait)
+    roll_up(connection, made, now, now + group_wait, budget)
 
 
 def acknowledge_incident(connection: Connection, incident_id: int, user: str, now: datetime) -> Acknowledgement:
@@ -93,16 +130,39 @@ def acknowledge_incident(connection: Connection, incident_id: int, user: str, no
 
     Idempotent: a second click changes nothing and is told who was first.
     """
-    mine = (ALERTS.c.incident_id == incident_id, ALERTS.c.state == State.FIRING.value)
+    done = _acknowledge(connection, ALERTS.c.incident_id == incident_id, user, now)
+    if done is not None:
+        return done
+    known = connection.execute(sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id == incident_id)).first()
+    return Acknowledgement("already resolved" if known is not None else "unknown incident")
+
+
+def acknowledge_roll_up(connection: Connection, roll_up_id: str, user: str, now: datetime) -> Acknowledgement:
+    """Acknowledge the present firing members of every incident of a roll-up; like `acknowledge_incident` else."""
+    rolled = (OUTBOX.c.rolled_into == roll_up_id, OUTBOX.c.kind == ALERT_CARD)
+    incidents = sa.select(OUTBOX.c.incident_id).where(*rolled)
+    done = _acknowledge(connection, ALERTS.c.incident_id.in_(incidents), user, now)
+    if done is not None:
+        return done
+    known = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.id == roll_up_id)).first()
+    return Acknowledgement("already resolved" if known is not None else "unknown incident")
+
+
+def _acknowledge(
+    connection: Connection, which: sa.ColumnElement[bool], user: str, now: datetime
+) -> Acknowledgement | None:
+    """Acknowledge what fires; None where nothing does."""
+    mine = (which, ALERTS.c.state == State.FIRING.value)
     newly = connection.execute(
         sa.update(ALERTS)
         .where(*mine, ALERTS.c.acknowledged_at.is_(None))
         .values(acknowledged_at=now, acknowledged_by=user)
-        .returning(ALERTS.c.id)
-    ).all()
-    if newly:
-        refresh_alert_cards(connection, [incident_id], now)
-        return Acknowledgement("acknowledged", user, now, len(newly))
+        .returning(ALERTS.c.incident_id)
+    ).scalars()
+    incidents = newly.all()
+    if incidents:
+        refresh_alert_cards(connection, {i for i in incidents if i is not None}, now)
+        return Acknowledgement("acknowledged", user, now, len(incidents))
     found = connection.execute(
         sa.select(ALERTS.c.acknowledged_by, ALERTS.c.acknowledged_at)
         .where(*mine)
@@ -111,8 +171,7 @@ def acknowledge_incident(connection: Connection, incident_id: int, user: str, no
     ).first()
     if found is not None:
         return Acknowledgement("already acknowledged", found.acknowledged_by, found.acknowledged_at)
-    known = connection.execute(sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id == incident_id)).first()
-    return Acknowledgement("already resolved" if known is not None else "unknown incident")
+    return None
 
 
 def _news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
@@ -123,92 +182,63 @@ def _news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
         fires = transition.to_state == State.FIRING
         ends = transition.from_state == State.FIRING and transition.to_state in {State.RESOLVED, State.INACTIVE}
         if fires or ends:
-            told = news.setdefault(transition.incident_id, News(transition.rule_id))
-            (told.fired if fires else told.resolved).append(transition.alert_id)
+            told = news.setdefault(transition.incident_id, News(transition.rule_id, transition.incident_id))
+            if ends:
+                told.saying.resolved.append(transition.alert_id)
+            elif not transition.muted:
+                told.saying.fired.append(transition.alert_id)
     return news
 
 
-def _bump_cards(connection: Connection, incident_ids: Sequence[int], now: datetime) -> Sequence[Row[Any]]:
-    return connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.incident_id.in_(incident_ids), OUTBOX.c.kind == ALERT_CARD, OUTBOX.c.abandoned_at.is_(None))
-        .values(one_version_on(now))
-        .returning(*OUTBOX.c)
-    ).all()
+def _merged(news: Iterable[News], resolved: Collection[int]) -> Saying:
+    saying = Saying()
+    for told in news:
+        saying.fired += told.saying.fired
+        saying.resolved += told.saying.resolved
+        saying.unmuted += told.saying.unmuted
+        saying.full_resolve |= told.incident_id in resolved and bool(told.saying.resolved)
+    return saying
 
 
-def _insert_cards(
+def insert_cards(
     connection: Connection,
-    news: Mapping[int, News],
-    cards: Sequence[Row[Any]],
+    rules: Mapping[int, str],
     *,
     channels: Mapping[str, Sequence[str]],
     now: datetime,
     due_at: datetime,
-) -> None:
-    known = {card.natural_key for card in cards}
-    wanted = [
-        (f"incident:{incident_id}:{channel}", incident_id, told.rule_id, channel)
-        for incident_id, told in news.items()
-        if told.fired  # a channel that never heard of it is not told that it ended
-        for channel in dict.fromkeys(channels.get(told.rule_id, ()))
-    ]
+) -> set[str]:
+    """Insert the cards that these incidents (id to rule id) do not have yet; the channels that got one."""
     items = [
-        new_item(key, ALERT_CARD, channel, due_at=due_at, now=now, rule_id=rule_id, incident_id=incident_id)
-        for key, incident_id, rule_id, channel in wanted
-        if key not in known
+        new_item(
+            f"incident:{incident_id}:{channel}",
+            ALERT_CARD,
+            channel,
+            due_at=due_at,
+            now=now,
+            rule_id=rule_id,
+            incident_id=incident_id,
+        )
+        for incident_id, rule_id in rules.items()
+        for channel in dict.fromkeys(channels.get(rule_id, ()))
     ]
-    for start in range(0, len(items), CHUNK):
-        insert_items(connection, items[start : start + CHUNK])
+    known: set[str] = set()
+    if items:
+        mine = (OUTBOX.c.incident_id.in_(rules), OUTBOX.c.kind == ALERT_CARD)
+        known = set(connection.execute(sa.select(OUTBOX.c.natural_key).where(*mine)).scalars())
+    new = [item for item in items if item["natural_key"] not in known]
+    for start in range(0, len(new), CHUNK):
+        insert_items(connection, new[start : start + CHUNK])
+    note_spoken(connection, sorted({item["incident_id"] for item in new}), due_at)
+    return {item["channel"] for item in new}
 
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
-    return set(
-        connection.execute(
-            sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id.in_(incident_ids), INCIDENTS.c.resolved_at.is_not(None))
-        ).scalars()
+    """Those that are resolved and had a member that was not kept quiet to the end."""
+    quiet = sa.or_(ALERTS.c.silence_id.is_not(None), ALERTS.c.inhibited_by.is_not(None))
+    only_quiet = sa.and_(
+        sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id),
+        ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, ~quiet),
     )
-
-
-def _somebody_saw(card: Row[Any]) -> bool:
-    # a card that is being posted at this moment may already have been read
-    return bool(card.shown_version > 0 or card.claimed_by is not None or card.uncertain)
-
-
-def _enqueue_reply(
-    connection: Connection, card: Row[Any], told: News, *, full_resolve: bool, now: datetime, group_interval: timedelta
-) -> None:
-    replies = connection.execute(
-        sa.select(OUTBOX)
-        .where(OUTBOX.c.thread_of == card.id, OUTBOX.c.kind == ALERT_REPLY)
-        .order_by(OUTBOX.c.due_at.desc(), OUTBOX.c.created_at.desc())
-        .limit(1)
-        .with_for_update()
-    ).all()
-    last = replies[0] if replies else None
-    if last is not None and last.shown_version == 0 and last.claimed_by is None and not last.uncertain:
-        facts = {
-            **last.facts,
-            "fired": [*last.facts["fired"], *told.fired],
-            "resolved": [*last.facts["resolved"], *told.resolved],
-            "full_resolve": last.facts["full_resolve"] or full_resolve,
-        }
-        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **one_version_on(now)))
-        return
-    due_at = now if last is None else max(now, (last.sent_at or last.due_at) + group_interval)
-    number = connection.execute(
-        sa.select(sa.func.count()).select_from(OUTBOX).where(OUTBOX.c.thread_of == card.id)
-    ).scalar_one()
-    reply = new_item(
-        f"reply:{card.id}:{number + 1}",
-        ALERT_REPLY,
-        card.channel,
-        due_at=due_at,
-        now=now,
-        thread_of=card.id,
-        broadcast=True,
-        rule_id=card.rule_id,
-        incident_id=card.incident_id,
-        facts={"fired": told.fired, "resolved": told.resolved, "full_resolve": full_resolve},
-    )
-    insert_items(connection, [reply])
+    resolved = (INCIDENTS.c.id.in_(incident_ids), INCIDENTS.c.resolved_at.is_not(None), ~only_quiet)
+    return set(connection.execute(sa.select(INCIDENTS.c.id).where(*resolved)).scalars())

@@ -54,6 +54,16 @@ def acknowledge_button(incident_id: int, version: int) -> Block:
     return ActionsBlock(elements=[button], block_id="actions").to_dict()
 
 
+def acknowledge_all_button(roll_up_id: str, version: int) -> Block:
+    """The Acknowledge all button of one version of a roll-up; the same action as that of a card."""
+    button = ButtonElement(
+        text=PlainTextObject(text="Acknowledge all", emoji=False),
+        action_id=ActionId.ACKNOWLEDGE_INCIDENT.value,
+        value=json.dumps({"roll_up": roll_up_id, "version": version}, separators=(",", ":")),
+    )
+    return ActionsBlock(elements=[button], block_id="actions").to_dict()
+
+
 def _pieces(paragraph: str) -> list[str]:
     pieces: list[str] = []
     for line in paragraph.split("\n"):

@@ -13,17 +13,19 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
-from notify.alerts import ALERTS, INCIDENTS
+from notify.voices import ALERTS, INCIDENTS
 from rules.lifecycle import State
-from storage.tables import Charger, ChargingSession, Connector, Location, Rule
+from storage.tables import Charger, ChargingSession, Connector, Location, Rule, Silence
 
 CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
 CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
 LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
 RULES = SQLModel.metadata.tables[Rule.__tablename__]
+SILENCES = SQLModel.metadata.tables[Silence.__tablename__]
 SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
 
 SHOWN_MEMBERS = 10
+SHOWN_QUIET = 3
 NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
 
 ENDINGS = {
@@ -64,6 +66,25 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """What keeps members of an incident quiet: a silence of `author`, or the alert of `rule_name` on `subject`."""
+
+    author: str | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    rule_name: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A user group to mention: its handle as the rule says it, and Slack's id where it is known."""
+
+    handle: str
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCardContext:
     """What the card of one incident shows. `state` is firing, acknowledged or resolved; `ending` says how it ended."""
 
@@ -89,6 +110,7 @@ class AlertCardContext:
     acknowledged_at: datetime | None
     members: tuple[Member, ...]
     more: int
+    quiet: tuple[Quiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +158,9 @@ class AlertReplyContext:
     new_members: tuple[Member, ...]
     new: int
     more: int
+    unmuted: int = 0
+    repeated: bool = False
+    mentions: tuple[Mention, ...] = ()
 
 
 def alert_card(connection: Connection, incident_id: int, now: datetime) -> AlertCardContext:
@@ -174,6 +199,7 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         acknowledged_at=counts.acknowledged_at,
         members=members,
         more=counts.total - len(members),
+        quiet=_quiet(connection, incident_id),
     )
 
 
@@ -188,7 +214,16 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
         new_members=members,
         new=len(fired),
         more=len(fired) - len(members),
+        unmuted=len(facts.get("unmuted", ())),
+        repeated=facts.get("repeated", False),
+        mentions=mentions(facts),
     )
+
+
+def mentions(facts: Mapping[str, Any]) -> tuple[Mention, ...]:
+    """Whom a reply mentions; an id that delivery could not find is None."""
+    ids = facts.get("mention_ids", {})
+    return tuple(Mention(handle, ids.get(handle)) for handle in facts.get("mentions", ()))
 
 
 def digest(facts: Mapping[str, Any]) -> DigestContext:
@@ -237,6 +272,28 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
             newest.label("acknowledged_by"),
         ).where(ALERTS.c.incident_id == incident_id)
     ).one()
+
+
+def _quiet(connection: Connection, incident_id: int) -> tuple[Quiet, ...]:
+    """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
+    mine = (ALERTS.c.incident_id == incident_id, ALERTS.c.state == State.FIRING.value)
+    silences = connection.execute(
+        sa.select(SILENCES)
+        .where(SILENCES.c.id.in_(sa.select(ALERTS.c.silence_id).where(*mine)))
+        .order_by(SILENCES.c.id)
+        .limit(SHOWN_QUIET)
+    )
+    source = ALERTS.alias("source")
+    inhibitors = connection.execute(
+        sa.select(source.c.rule_id, source.c.subject)
+        .where(source.c.id.in_(sa.select(ALERTS.c.inhibited_by).where(*mine, ALERTS.c.silence_id.is_(None))))
+        .order_by(source.c.id)
+        .limit(SHOWN_QUIET)
+    )
+    return (
+        *(Quiet(author=row.author, until=row.until, reason=row.reason) for row in silences),
+        *(Quiet(rule_name=row.rule_id, subject=row.subject) for row in inhibitors),
+    )
 
 
 def _ending(connection: Connection, incident_id: int) -> tuple[str | None, str | None]:

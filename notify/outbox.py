@@ -20,8 +20,10 @@ OUTBOX = SQLModel.metadata.tables[OutboxItem.__tablename__]
 
 ALERT_CARD = "alert_card"
 ALERT_REPLY = "alert_reply"
+ROLL_UP = "roll_up"
 COMMAND_CARD = "command_card"
 DIGEST = "digest"
+EVENT = "event"
 NOTICE = "notice"
 
 RATE_LIMITED = "ratelimited"
@@ -161,6 +163,13 @@ def mark_failed_permanently(
     return fallback_channel
 
 
+def mark_mentions(connection: Connection, item: Row[Any], ids: Mapping[str, str]) -> None:
+    """Note Slack's ids of the user groups that a message mentions, by handle."""
+    known = connection.execute(sa.select(OUTBOX.c.facts).where(OUTBOX.c.id == item.id).with_for_update()).scalar_one()
+    facts = {**known, "mention_ids": {**known.get("mention_ids", {}), **ids}}
+    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(facts=facts))
+
+
 def mark_may_repeat(connection: Connection, item: Row[Any]) -> None:
     """Make a message say that it may repeat an earlier one: an uncertain one where the history cannot be read."""
     facts = {**item.facts, "may_repeat": True}
@@ -202,6 +211,7 @@ def new_item(
     """The row of a message that nobody has seen yet."""
     optional: dict[str, Any] = {
         "thread_of": None,
+        "rolled_into": None,
         "broadcast": False,
         "rule_id": None,
         "incident_id": None,

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
-from notify import blocks, command_cards, contexts
+from notify import blocks, command_cards, contexts, storms
+from notify.events import event_context
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
-from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, NOTICE, OUTBOX
+from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, EVENT, NOTICE, OUTBOX, ROLL_UP
 from notify.words import FILTERS, code, slack_unescape
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -84,7 +85,20 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[
     return text, built
 
 
+def _roll_up(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+    said = storms.storm(connection, item, now)
+    text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
+    if said.unacknowledged and said.page == 1:
+        built.append(blocks.acknowledge_all_button(said.id, item.version))
+    return text, built
+
+
 def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+    if item.incident_id is None:
+        head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
+        facts = item.facts
+        said = {"new": len(facts["fired"]), "full_resolve": facts["full_resolve"], "mentions": contexts.mentions(facts)}
+        return _built("roll_up_reply.mrkdwn.j2", item, storm=storms.storm(connection, head, now), said=said)
     reply = contexts.alert_reply(connection, item.incident_id, item.facts, now)
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
 
@@ -97,6 +111,10 @@ def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
     return _built("digest_sessions.mrkdwn.j2", item, digest=contexts.digest(item.facts))
 
 
+def _event(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("event.mrkdwn.j2", item, event=event_context(item.facts))
+
+
 def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
@@ -104,8 +122,10 @@ def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
 RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, list[Block]]]] = {
     ALERT_CARD: _alert_card,
     ALERT_REPLY: _alert_reply,
+    ROLL_UP: _roll_up,
     COMMAND_CARD: _command_card,
     DIGEST: _digest,
+    EVENT: _event,
     NOTICE: _notice,
 }
 

@@ -105,6 +105,13 @@ def user(slack_user: str) -> Markup:
     return code(slack_user)
 
 
+def group_mention(group_id: str) -> Markup:
+    """A Slack user group as a mention; any other name as code."""
+    if re.fullmatch(r"S[A-Z0-9]{2,}", group_id):
+        return Markup(f"<!subteam^{group_id}>")  # noqa: S704 - capital letters and digits only
+    return code(group_id)
+
+
 def channel(slack_channel: str) -> Markup:
     """A Slack channel as a link; any other name as code."""
     if re.fullmatch(r"[CGD][A-Z0-9]{2,}", slack_channel):
@@ -122,6 +129,7 @@ def sign(severity: str, ended_as: str | None = None) -> str:
 FILTERS = {
     "short": short,
     "code": code,
+    "group_mention": group_mention,
     "when": when,
     "day": day,
     "duration": duration,

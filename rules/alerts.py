@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table
 
 from rules.incidents import ALERT, close_incidents, group_key, open_incidents
 from rules.lifecycle import AlertState, State, Transition
+from rules.silences import Muting, muting, note_mutings
 from storage.dialects import AnyRow
 from storage.tables import TransitionRow
 
@@ -115,7 +116,16 @@ class Ledger:
         self._insert_opened()
         ended = [move.record.incident_id for move in self._moves if move.to.state == State.RESOLVED]
         close_incidents(self._connection, [incident for incident in ended if incident is not None], self.now)
-        return self._write_transitions()
+        return self._write_transitions(self._mute())
+
+    def _mute(self) -> dict[int, Muting]:
+        """What keeps those quiet that fire now, or fired until now; noted at those that fire."""
+        moves = [move for move in self._moves if State.FIRING in {move.from_state, move.to.state}]
+        ids = {move.record.id for move in moves if move.record.id is not None}
+        found = muting(self._connection, self._rule_id, ids, self.now) if ids else {}
+        firing = {move.record.id for move in moves if move.to.state == State.FIRING}
+        note_mutings(self._connection, {key: found[key] for key in found if key in firing})
+        return found
 
     def _join_incidents(self, severity: str, group_by: Sequence[str]) -> None:
         firing = [move.record for move in self._moves if move.to.state == State.FIRING]
@@ -147,7 +157,7 @@ class Ledger:
         rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
         self._connection.execute(_UPDATE, rows)
 
-    def _write_transitions(self) -> list[Transition]:
+    def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
         transitions = [
             Transition(
                 at=self.now,
@@ -159,6 +169,7 @@ class Ledger:
                 reason=move.to.reason,
                 alert_id=move.record.id or 0,
                 incident_id=move.record.incident_id,
+                muted=move.record.id in mutings,
             )
             for move in self._moves
         ]
@@ -175,9 +186,13 @@ class Ledger:
                         "to_state": transition.to_state,
                         "active_at": transition.active_at,
                         "reason": transition.reason,
-                        "trace": move.trace,
+                        "trace": _muted_trace(move.trace, mutings.get(transition.alert_id)),
                     }
                     for transition, move in zip(transitions, self._moves, strict=True)
                 ],
             )
         return transitions
+
+
+def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:
+    return trace if muting_ is None else {**trace, "muted_by": muting_.said}

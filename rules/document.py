@@ -16,12 +16,14 @@ from typing import Any, Literal, cast
 from cronsim import CronSim, CronSimError
 
 from rules.errors import ConditionErrors, RuleError, RuleErrors
+from rules.escalation import Step, read_steps, steps_document
 from rules.expressions import Expression, duration_text
 from rules.fields import REACHABLE, THINGS, nearest
+from rules.inhibition import relation_errors
 from rules.language import QuantityError, parse_condition, parse_duration
 from rules.yaml_text import MAX_BYTES, YamlItem, read_items
 
-Kind = Literal["alert", "digest"]
+Kind = Literal["alert", "digest", "event"]
 OnGap = Literal["keep", "pause", "reset"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -31,13 +33,38 @@ DIGESTS = ("sessions",)
 WINDOWS = ("yesterday",)
 GROUPS = ("location", "charger", "connector")
 
-KEYS_OF_ALL = ("name", "description", "notify", "labels")
-KEYS_OF: dict[Kind, tuple[str, ...]] = {
-    "alert": ("for_each", "when", "while", "for", "keep_firing_for", "on_gap", "severity", "group_by"),
-    "digest": ("schedule", "timezone", "digest", "window"),
+EVENTS = {
+    "session.started": "session",
+    "session.ended": "session",
+    "session.failed": "session",
+    "status.changed": "connector",
+    "charger.online": "charger",
+    "charger.offline": "charger",
 }
-KEYS_TO_COME = ("on", "settle", "max_age", "inhibits", "repeat", "escalate", "actions", "safety", "approval")
+"""What `on` can name, and the thing that each happens to: its fields, and those of the things above, can be read."""
+
+EVENTS_TO_COME = ("price.changed",)
+SETTLE = timedelta(minutes=2)
+MAX_AGE = timedelta(hours=1)
+
+KEYS_OF_ALL = ("name", "description", "notify", "labels")
+SPEECH_KEYS = ("repeat", "escalate", "inhibits", "safety")
+KEYS_OF: dict[Kind, tuple[str, ...]] = {
+    "alert": ("for_each", "when", "while", "for", "keep_firing_for", "on_gap", "severity", "group_by", *SPEECH_KEYS),
+    "digest": ("schedule", "timezone", "digest", "window"),
+    "event": ("on", "when", "settle", "max_age", "severity"),
+}
+KEYS_TO_COME = ("actions", "approval")
 """Keys of the rule form as planned, which this version refuses by name."""
+
+NEEDED: dict[Kind, tuple[str, ...]] = {
+    "alert": ("name", "for_each", "when"),
+    "digest": ("name", "schedule", "digest"),
+    "event": ("name", "on"),
+}
+
+SHORTEST_REPEAT = timedelta(minutes=5)
+"""The shortest `repeat`: no thread is spoken in more often than a group may be."""
 
 LONGEST_DURATION = timedelta(days=400)
 """The longest `for`: as long as history is kept by default."""
@@ -49,7 +76,8 @@ _CHANNEL = re.compile(r"#[^\s#@,.:A-Z]{1,80}|[CG][A-Z0-9]{2,20}")  # a Slack cha
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One checked rule. An alert has `for_each` and `when`; a digest has `schedule`, `timezone`, `digest`, `window`.
+    """One checked rule. An alert has `for_each` and `when`; a digest has `schedule`, `timezone`, `digest`, `window`;
+    an event rule has `on`, `settle`, `max_age` and maybe `when`.
 
     `document` is the normalised, JSON-able form that is stored: `rule_from_document(rule.document, rule.source)`
     gives an equal rule. `timezone` is an IANA name, or "location" for one message a zone.
@@ -76,6 +104,13 @@ class Rule:
     window: str | None
     document: dict[str, Any]
     source: str
+    repeat: timedelta | None = None
+    escalate: tuple[Step, ...] = ()
+    inhibits: tuple[str, ...] = ()
+    safety: bool = False
+    on: str | None = None
+    settle: timedelta = SETTLE
+    max_age: timedelta = MAX_AGE
 
 
 def load_rules(paths: Sequence[Path]) -> list[Rule]:
@@ -99,6 +134,7 @@ def load_rules(paths: Sequence[Path]) -> list[Rule]:
                 rules.append(_rule(item, str(path)))
             except RuleErrors as wrong:
                 errors.extend(wrong.errors)
+    errors = errors or relation_errors(rules)
     if errors:
         raise RuleErrors(errors)
     return rules
@@ -145,7 +181,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
     if not isinstance(item.value, dict):
         reader.wrong(None, f"a rule is a mapping of keys, but this is {_kind_of(item.value)}")
         raise RuleErrors(reader.errors)
-    kind: Kind = "digest" if {"schedule", "digest", "window"} & item.value.keys() else "alert"
+    kind = _kind_of_rule(item.value)
     reader.keys(kind)
     name, description = reader.name(), reader.text("description", longest=1000) or ""
     notify, labels = reader.channels(), reader.labels()
@@ -153,6 +189,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
     for_ = keep_firing_for = timedelta()
     on_gap, severity = "keep", "warning"
     group_by: tuple[str, ...] = ("location",)
+    speech, event = _Speech(), _Event()
     if kind == "alert":
         for_each = reader.choice("for_each", THINGS)
         when, when_text = reader.condition("when", for_each)
@@ -161,6 +198,11 @@ def _rule(item: YamlItem, source: str) -> Rule:
         on_gap = reader.choice("on_gap", ON_GAP) or "keep"
         severity = reader.choice("severity", SEVERITIES) or "warning"
         group_by = reader.groups(for_each)
+        speech = reader.speech()
+    elif kind == "event":
+        event = reader.event()
+        when, when_text = reader.condition("when", EVENTS.get(event.on or ""))
+        severity = reader.choice("severity", SEVERITIES) or "warning"
     else:
         schedule, timezone = reader.schedule(), reader.timezone()
         digest, window = reader.choice("digest", DIGESTS), reader.choice("window", WINDOWS) or "yesterday"
@@ -169,14 +211,21 @@ def _rule(item: YamlItem, source: str) -> Rule:
     document = {
         "name": name,
         "description": description or None,
+        "on": event.on,
         "for_each": for_each,
         "when": when_text,
         "while": while_text,
         "for": duration_text(for_.total_seconds()) if for_ else None,
         "keep_firing_for": duration_text(keep_firing_for.total_seconds()) if keep_firing_for else None,
         "on_gap": on_gap if on_gap != "keep" else None,
+        "settle": duration_text(event.settle.total_seconds()) if event.settle != SETTLE else None,
+        "max_age": duration_text(event.max_age.total_seconds()) if event.max_age != MAX_AGE else None,
         "severity": severity if severity != "warning" else None,
         "group_by": list(group_by) if group_by != ("location",) else None,
+        "repeat": duration_text(speech.repeat.total_seconds()) if speech.repeat else None,
+        "escalate": steps_document(speech.escalate) or None,
+        "inhibits": list(speech.inhibits) or None,
+        "safety": speech.safety or None,
         "schedule": schedule,
         "timezone": timezone if timezone != "location" else None,
         "digest": digest,
@@ -206,7 +255,39 @@ def _rule(item: YamlItem, source: str) -> Rule:
         window=window,
         document={key: value for key, value in document.items() if value is not None},  # what is default may move
         source=source,
+        repeat=speech.repeat,
+        escalate=speech.escalate,
+        inhibits=speech.inhibits,
+        safety=speech.safety,
+        on=event.on,
+        settle=event.settle,
+        max_age=event.max_age,
     )
+
+
+def _kind_of_rule(document: Mapping[Any, Any]) -> Kind:
+    if "on" in document:
+        return "event"
+    return "digest" if {"schedule", "digest", "window"} & document.keys() else "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What an event rule waits for, and when it judges it."""
+
+    on: str | None = None
+    settle: timedelta = SETTLE
+    max_age: timedelta = MAX_AGE
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """How the alerts of a rule speak, and which others they keep quiet."""
+
+    repeat: timedelta | None = None
+    escalate: tuple[Step, ...] = ()
+    inhibits: tuple[str, ...] = ()
+    safety: bool = False
 
 
 class _Reader:
@@ -229,18 +310,16 @@ class _Reader:
 
     def keys(self, kind: Kind) -> None:
         """Every key is known, belongs to the kind of rule, and none that it needs is missing."""
-        known = (*KEYS_OF_ALL, *KEYS_OF["alert"], *KEYS_OF["digest"])
+        known = tuple(dict.fromkeys((*KEYS_OF_ALL, *(key for keys in KEYS_OF.values() for key in keys))))
         for key in map(str, self.values):
             if key in KEYS_TO_COME:
                 self.wrong(key, f'"{key}" is not available in this version yet')
             elif key not in known:
                 self.wrong(key, f'unknown key "{key[:60]}"', nearest(key, known))
             elif key not in KEYS_OF_ALL and key not in KEYS_OF[kind]:
-                other = "has a schedule" if kind == "digest" else "has none"
-                self.wrong(key, f'"{key}" does not belong in a rule that {other}')
-        needed = ("name", "for_each", "when") if kind == "alert" else ("name", "schedule", "digest")
-        for key in needed:
-            if key not in self.values and not (key in {"for_each", "when"} and "on" in self.values):
+                self.wrong(key, f'"{key}" does not belong in a rule {_whose(kind, key)}')
+        for key in NEEDED[kind]:
+            if key not in self.values:
                 self.wrong(None, f'the key "{key}" is missing')
 
     def text(self, key: str, longest: int = 2000) -> str | None:
@@ -274,6 +353,20 @@ class _Reader:
             return text
         self.wrong(key, f'"{key}" is "{text[:60]}", but must be {_listed(words)}', nearest(text, words))
         return None
+
+    def event(self) -> _Event:
+        """What an event rule waits for."""
+        on = self.text("on")
+        if on in EVENTS_TO_COME:
+            self.wrong("on", f'"on": "{on}" is not available in this version yet')
+            on = None
+        elif on is not None:
+            on = self.choice("on", tuple(EVENTS))
+        settle = self.duration("settle") if "settle" in self.values else SETTLE
+        max_age = self.duration("max_age") if "max_age" in self.values else MAX_AGE
+        if max_age <= settle:
+            self.wrong("max_age", '"max_age" is not longer than "settle": no event would ever be announced')
+        return _Event(on, settle, max_age)
 
     def duration(self, key: str) -> timedelta:
         value = self.values.get(key)
@@ -330,6 +423,22 @@ class _Reader:
             self.wrong("group_by", '"group_by" names a thing twice')
         return tuple(groups)
 
+    def speech(self) -> _Speech:
+        """The keys that say how alerts speak."""
+        repeat = self.duration("repeat") or None
+        if repeat is not None and repeat < SHORTEST_REPEAT:
+            self.wrong("repeat", f'"repeat" is shorter than {duration_text(SHORTEST_REPEAT.total_seconds())}')
+        steps, problems = read_steps(self.values.get("escalate", []))
+        for problem in problems:
+            self.wrong("escalate", problem)
+        inhibits = self._list("inhibits", "[connector-faulted]")
+        if self.rule in inhibits:
+            self.wrong("inhibits", '"inhibits" names the rule itself')
+        safety = self.values.get("safety", False)
+        if not isinstance(safety, bool):
+            self.wrong("safety", f'"safety" must be true or false, but this is {_kind_of(safety)}')
+        return _Speech(repeat, steps, tuple(dict.fromkeys(inhibits)), safety is True)
+
     def channels(self) -> tuple[str, ...]:
         channels = self._list("notify", '["#ev-alerts"] (in quotes: # begins a comment)')
         for channel in channels:
@@ -379,6 +488,15 @@ class _Reader:
         message = f'unknown time zone "{text[:60]}"; expected "location" or a name such as Europe/Copenhagen'
         self.wrong("timezone", message, nearest(text, _zones()))
         return "location"
+
+
+def _whose(kind: Kind, key: str) -> str:
+    """The rules that a key has no place in, in words."""
+    if kind == "event":
+        return 'that has "on"'
+    if kind == "alert" and key in KEYS_OF["event"]:
+        return 'without "on"'
+    return "that has a schedule" if kind == "digest" else "that has none"
 
 
 @functools.cache

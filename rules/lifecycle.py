@@ -84,6 +84,7 @@ class Transition:
     reason: str
     alert_id: int = 0
     incident_id: int | None = None
+    muted: bool = False  # kept quiet by a silence or another alert: the trace says which
 
 
 def next_state(alert: AlertState | None, match: Match, timing: Timing, now: datetime) -> AlertState | None:

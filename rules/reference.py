@@ -6,9 +6,25 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 from collections.abc import Iterable, Sequence
 
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
-from rules.document import DIGESTS, KEYS_OF, KEYS_OF_ALL, KEYS_TO_COME, LONGEST_DURATION, ON_GAP, SEVERITIES, WINDOWS
+from rules.document import (
+    DIGESTS,
+    EVENTS,
+    EVENTS_TO_COME,
+    KEYS_OF,
+    KEYS_OF_ALL,
+    KEYS_TO_COME,
+    LONGEST_DURATION,
+    MAX_AGE,
+    ON_GAP,
+    SETTLE,
+    SEVERITIES,
+    WINDOWS,
+)
+from rules.expressions import duration_text
 from rules.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
+
+_SETTLE, _MAX_AGE = SETTLE.total_seconds(), MAX_AGE.total_seconds()
 
 KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "name": ("`a-z`, `0-9` and `-`, 1 to 80", "What the rule is called; no two rules share a name. Needed."),
@@ -19,7 +35,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "labels": ("`{team: north}`", "Words of your own that each alert carries."),
     "for_each": ("; ".join(f"`{thing}`" for thing in THINGS), "What is looked at, one alert each. Needed."),
-    "when": ("a condition", "When it is true, the alert begins. Needed."),
+    "when": (
+        "a condition",
+        "When it is true, the alert begins. An alert needs it; an event without it is always announced.",
+    ),
     "while": (
         "a condition",
         "Where it is not true, or unknown, the alert is held as it is: it neither fires nor resolves.",
@@ -48,8 +67,16 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "inhibits": (
         "`[connector-faulted]`",
-        "Rules that stay quiet about what belongs to this alert's subject (a location's chargers, a charger's "
-        "connectors) while it fires. Their alerts go on; only messages wait.",
+        "Rules that stay quiet, while this alert fires, about what its subject has below it; their alerts go on.",
+    ),
+    "on": (", ".join(f"`{event}`" for event in EVENTS), "What is waited for, one message each. Needed."),
+    "settle": (
+        "a duration",
+        f"How long what the event and `when` read must be unchanged first; `{duration_text(_SETTLE)}` by default.",
+    ),
+    "max_age": (
+        "a duration",
+        f"What is older by then is not announced; `{duration_text(_MAX_AGE)}` by default.",
     ),
     "safety": ("`true` or `false`", "Whether nothing may inhibit it; `false` by default."),
     "schedule": ('`"0 8 * * *"`', "When the digest is sent: minute, hour, day, month, weekday, as in cron. Needed."),
@@ -90,7 +117,15 @@ OPERATORS = (
 
 _INTRODUCTION = """\
 A rule file holds one rule or a list of rules, in YAML 1.2. An *alert* rule looks at each connector, charger, location
-or session; a *digest* rule speaks at set times. `chargehand rules check FILE` shows every mistake of a file at once."""
+or session; an *event* rule tells of something that happened, once; a *digest* rule speaks at set times.
+`chargehand rules check FILE` shows every mistake of a file at once."""
+
+_EVENTS = f"""\
+An event is judged and announced once, and has no resolve. What was there when polling began, or before the rule was
+made, is none. `session.*` reads the fields of a session, `status.changed` those of a connector, `charger.*` those of a
+charger, each with the things above it. A session has ended when EOSVOLT says since when, failed ones too. A status or
+link that did not last `settle` is not announced, and an unknown one is no change. Not available in this version yet:
+{", ".join(f"`on: {event}`" for event in EVENTS_TO_COME)}."""
 
 _DURATIONS = f"""\
 Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. Not available in this
@@ -132,6 +167,9 @@ def render_rules_reference() -> str:
         _key_table(KEYS_OF_ALL),
         "## Keys of an alert",
         _key_table(KEYS_OF["alert"]),
+        "## Keys of an event",
+        _key_table(KEYS_OF["event"]),
+        _EVENTS,
         "## Keys of a digest",
         _key_table(KEYS_OF["digest"]),
         _DURATIONS,

@@ -18,7 +18,7 @@ from bot.commands.answer import Answer, refused, told
 from bot.listeners.desk import Desk, TooLateError, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
-from notify.alerts import Acknowledgement, acknowledge_incident
+from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
 from notify.commands import CommandKind, Enqueued, enqueue_command
 from storage.tables import AuditEntry
 
@@ -73,11 +73,15 @@ async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
     now = desk.clock()
 
     def write(connection: Connection) -> Acknowledgement:
-        done = acknowledge_incident(connection, int(value["incident"]), user, now)
+        if "roll_up" in value:
+            done = acknowledge_roll_up(connection, str(value["roll_up"]), user, now)
+            about, subject = {"roll_up": value["roll_up"]}, "roll-up"
+        else:
+            done = acknowledge_incident(connection, int(value["incident"]), user, now)
+            about, subject = {"incident": value["incident"]}, f"incident {value['incident']}"
         if done.outcome == "acknowledged":
-            facts = {"incident": value["incident"], "members": done.members}
+            facts = {**about, "members": done.members}
             row = AuditEntry(at=now, user=user, action="acknowledge", facts=facts, outcome=done.outcome)
-            subject = f"incident {value['incident']}"
             values = row.model_dump(exclude={"id"}) | {"subject": subject}
             connection.execute(sa.insert(AuditEntry).values(**values))
         return done

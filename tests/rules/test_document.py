@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from rules.document import KEYS_TO_COME, Rule, load_rules, rule_from_document
 from rules.errors import RuleErrors
+from rules.escalation import Step
 from rules.expressions import Compare, FieldRef, Literal
 from rules.fields import Type
+from rules.inhibition import evaluation_order
 
 LIBRARY = Path(__file__).resolve().parents[2] / "rules" / "library"
 ALERT = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
+EVENT = {"name": "ended", "on": "session.ended"}
 DIGEST = {"name": "daily", "schedule": "0 8 * * *", "digest": "sessions"}
 
 
@@ -76,7 +79,7 @@ def test_the_library_s_digest_comes_at_eight_in_each_time_zone() -> None:
 
 def test_every_rule_of_the_library_has_a_description_and_no_channel() -> None:
     rules = load_rules([LIBRARY])
-    assert {"connector-faulted", "daily-sessions"} <= {rule.name for rule in rules}
+    assert {"connector-faulted", "daily-sessions", "zero-energy"} <= {rule.name for rule in rules}
     for rule in rules:
         assert rule.description
         assert rule.notify == ()
@@ -325,9 +328,150 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 
 
 def test_the_word_on_stays_a_word(tmp_path: Path) -> None:
-    assert errors_of(tmp_path, "name: ended\non: session.ended\nwhen: session.energy < 1 kWh\n") == [
-        'site.yaml: rule "ended", line 2: "on" is not available in this version yet'
+    (rule,) = load_rules([write(tmp_path, "name: ended\non: session.ended\nwhen: session.energy < 1 kWh\n")])
+    assert (rule.kind, rule.on, rule.for_each) == ("event", "session.ended", None)
+
+
+def test_an_event_rule_is_judged_after_two_minutes_and_for_an_hour_unless_it_says_otherwise() -> None:
+    rule = rule_from_document(EVENT, "slack")
+    assert (rule.settle, rule.max_age, rule.severity) == (timedelta(minutes=2), timedelta(hours=1), "warning")
+    assert (rule.when, rule.document) == (None, EVENT)
+    spelled = {**EVENT, "settle": "120s", "max_age": "1h", "severity": "warning"}
+    assert rule_from_document(spelled, "slack").document == EVENT
+
+
+def test_every_key_of_an_event_rule_is_read_and_stored() -> None:
+    document = {
+        "name": "ended",
+        "on": "session.ended",
+        "when": "session.energy < 0.1 kWh and charger.online",
+        "settle": "0s",
+        "max_age": "1h30m",
+        "severity": "info",
+        "notify": ["#ev"],
+        "labels": {"team": "north"},
+    }
+    rule = rule_from_document(document, "slack")
+    assert (rule.settle, rule.max_age, rule.severity) == (timedelta(), timedelta(minutes=90), "info")
+    assert rule.document == document
+    assert rule_from_document(rule.document, "slack") == rule
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"on": "price.changed"}, '"on": "price.changed" is not available in this version yet'),
+        (
+            {"on": "session.end"},
+            (
+                '"on" is "session.end", but must be session.started, session.ended, session.failed, status.changed, '
+                'charger.online or charger.offline; did you mean "session.ended"?'
+            ),
+        ),
+        ({"for_each": "session"}, '"for_each" does not belong in a rule that has "on"'),
+        ({"for": "5m"}, '"for" does not belong in a rule that has "on"'),
+        ({"schedule": "0 8 * * *"}, '"schedule" does not belong in a rule that has "on"'),
+        ({"settle": "2"}, '"settle": '),
+        ({"settle": "1h"}, '"max_age" is not longer than "settle": no event would ever be announced'),
+        ({"when": "session.enrgy < 1 kWh"}, 'unknown field "session.enrgy"; did you mean "session.energy"?'),
+        ({"on": "charger.online", "when": "session.energy < 1 kWh"}, "session.energy"),
+    ],
+)
+def test_a_wrong_event_rule_says_what_is_right(changes: dict[str, Any], error: str) -> None:
+    assert error in error_of(changes, EVENT)
+
+
+@pytest.mark.parametrize("key", ["settle", "max_age"])
+def test_what_only_events_have_does_not_belong_in_an_alert(key: str) -> None:
+    assert error_of({key: "5m"}) == f'slack: rule "faulted": "{key}" does not belong in a rule without "on"'
+
+
+def test_the_library_s_zero_energy_rule_is_the_design_s() -> None:
+    (rule,) = load_rules([LIBRARY / "zero-energy.yaml"])
+    assert (rule.name, rule.kind, rule.on) == ("zero-energy", "event", "session.ended")
+    assert rule.when_text == "session.energy < 0.1 kWh and session.duration >= 2m"
+
+
+def test_how_an_alert_speaks_is_read_and_stored_as_it_was_said() -> None:
+    steps = [{"after": "30m", "notify": ["@oncall"]}, {"after": "1h", "notify": ["@boss", "@oncall"]}]
+    said = {**ALERT, "repeat": "4h", "escalate": steps, "inhibits": ["other"], "safety": True}
+    rule = rule_from_document(said, "slack")
+    assert (rule.repeat, rule.inhibits, rule.safety) == (timedelta(hours=4), ("other",), True)
+    assert rule.escalate == (
+        Step(timedelta(minutes=30), ("@oncall",)),
+        Step(timedelta(hours=1), ("@boss", "@oncall")),
+    )
+    assert rule.document == said
+    assert rule_from_document(rule.document, "slack") == rule
+
+
+def test_without_a_word_an_alert_neither_repeats_nor_escalates_nor_inhibits() -> None:
+    rule = rule_from_document(ALERT, "slack")
+    assert (rule.repeat, rule.escalate, rule.inhibits, rule.safety) == (None, (), (), False)
+    assert rule.document == ALERT
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("repeat", "1m", '"repeat" is shorter than 5m'),
+        ("safety", "yes", '"safety" must be true or false, but this is a text'),
+        ("inhibits", ["faulted"], '"inhibits" names the rule itself'),
+        ("inhibits", [5], '"inhibits" must be a list of texts, as in [connector-faulted]'),
+        ("escalate", "@oncall", '"escalate" must be a list of steps, as in [{after: 30m, notify: ["@oncall"]}]'),
+        (
+            "escalate",
+            [{"after": "30m"}],
+            '"escalate", step 1: "notify" must be a list of user groups, as in ["@oncall"]',
+        ),
+        (
+            "escalate",
+            {"after": "30m", "notify": ["#ops"]},
+            '"escalate", step 1: "#ops" is no user group, such as "@oncall"',
+        ),
+        (
+            "escalate",
+            {"after": "0s", "notify": "@oncall"},
+            '"escalate", step 1: "after" must be longer than nothing and at most 30 days',
+        ),
+        (
+            "escalate",
+            [{"after": "1h", "notify": "@a"}, {"after": "1h", "notify": "@b"}],
+            '"escalate", step 2: it does not come after the step before it',
+        ),
+        ("escalate", {"after": "1h", "notify": "@a", "who": "x"}, '"escalate", step 1: unknown key "who"'),
+        ("escalate", [{"after": "1h", "notify": "@a"}] * 11, '"escalate" has 11 steps, which is more than 10'),
+    ],
+)
+def test_a_mistake_in_how_an_alert_speaks_is_told(key: str, value: Any, error: str) -> None:
+    assert error_of({key: value}) == f'slack: rule "faulted": {error}'
+
+
+def test_a_rule_that_inhibits_a_rule_that_is_not_there_is_told_the_nearest_name(tmp_path: Path) -> None:
+    text = RELATED.format(first="[bb-slow]", second="[]")
+    assert errors_of(tmp_path, text) == [
+        'site.yaml: rule "aa-fast": "inhibits": no alert rule is called "bb-slow"; did you mean "bb-slew"?'
     ]
+
+
+def test_rules_that_inhibit_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (error,) = errors_of(tmp_path, RELATED.format(first="[bb-slew]", second="[aa-fast]"))
+    assert error in {
+        'site.yaml: rule "aa-fast": "inhibits" goes in a circle: aa-fast > bb-slew > aa-fast',
+        'site.yaml: rule "bb-slew": "inhibits" goes in a circle: bb-slew > aa-fast > bb-slew',
+    }
+
+
+def test_a_rule_advances_after_those_that_inhibit_it(tmp_path: Path) -> None:
+    rules = load_rules([write(tmp_path, RELATED.format(first="[]", second="[aa-fast]"))])
+    documents = {rule.name: rule for rule in rules}
+    assert evaluation_order(documents, documents) == ["bb-slew", "aa-fast"]
+
+
+RELATED = """
+- {{name: aa-fast, for_each: charger, when: not charger.online, inhibits: {first}}}
+- {{name: bb-slew, for_each: charger, when: not charger.online, inhibits: {second}}}
+"""
 
 
 @pytest.mark.parametrize("key", KEYS_TO_COME)
@@ -415,10 +559,25 @@ JSON = st.recursive(
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=6), below, max_size=3),
     max_leaves=4,
 )
-KEYS = st.sampled_from([*ALERT, *DIGEST, "for", "keep_firing_for", "group_by", "notify", "labels", "timezone", "while"])
+KEYS = st.sampled_from(
+    [
+        *ALERT,
+        *DIGEST,
+        *EVENT,
+        "settle",
+        "max_age",
+        "for",
+        "keep_firing_for",
+        "group_by",
+        "notify",
+        "labels",
+        "timezone",
+        "while",
+    ]
+)
 
 
-@given(st.sampled_from([ALERT, DIGEST]), st.dictionaries(KEYS, JSON, max_size=4))
+@given(st.sampled_from([ALERT, DIGEST, EVENT]), st.dictionaries(KEYS, JSON, max_size=4))
 def test_no_document_raises_anything_but_rule_errors(base: dict[str, Any], changes: dict[str, Any]) -> None:
     document = {**base, **changes}
     try:

@@ -1,0 +1,25 @@
+"""What alerts say because time passed or quiet ended: silences, inhibition, repeats and escalations, as one job.
+
+It moves no alert and posts nothing: it writes to the outbox, in one transaction, what is due at `now`.
+"""
+
+from datetime import datetime
+
+from bot.jobs import Jobs
+from notify.alerts import enqueue_unmuted, refresh_alert_cards
+from notify.reminders import enqueue_due_reminders
+from rules.silences import review_mutings
+
+
+def speak(jobs: Jobs, now: datetime) -> int:
+    """Let everything speak that is due at `now`; how many threads and cards have something new to show.
+
+    1. Bring up to date what keeps alerts quiet; the cards say so.
+    2. What is no longer quiet and still fires speaks after group_wait.
+    3. What nobody acknowledged is said again, or to more people.
+    """
+    with jobs.database.write() as connection:
+        reviewed = review_mutings(connection, now)
+        shown = refresh_alert_cards(connection, reviewed.incidents, now)
+        enqueue_unmuted(connection, reviewed.unmuted, channels=jobs.channels(), now=now)
+        return shown + enqueue_due_reminders(connection, jobs.rules.documents, now)

@@ -1,0 +1,93 @@
+"""What speaks because time passed: a card that nobody acknowledges, said again, and the steps of its escalation.
+
+What is due follows from what the database says was said and fired; nothing is kept in memory, so a restart neither
+forgets nor repeats. An incident whose members are all acknowledged or kept quiet is left alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from notify.voices import ALERTS, CHUNK, INCIDENTS, Saying, Voice, bump_voices, say_in_thread
+from rules.document import Rule
+from rules.lifecycle import State
+
+
+def enqueue_due_reminders(connection: Connection, rules: Mapping[str, Rule], now: datetime) -> int:
+    """Say again what is due at `now` by `repeat`, and mention whom `escalate` names; how many threads speak.
+
+    `rules` are the rules in force by name. Each step of an escalation is said once an incident; a repeat is due
+    `repeat` after the incident was last said. What came due while nobody looked is said once.
+    """
+    names = [name for name, rule in rules.items() if rule.repeat or rule.escalate]
+    due: dict[int, Saying] = {}
+    for start in range(0, len(names), CHUNK):
+        for row in connection.execute(_waiting(names[start : start + CHUNK])):
+            saying = _due(connection, row, rules[row.rule_id], now)
+            if saying is not None:
+                due[row.id] = saying
+    spoken = 0
+    ids = sorted(due)
+    for start in range(0, len(ids), CHUNK):
+        for voice in bump_voices(connection, ids[start : start + CHUNK], now):
+            spoken += _say(connection, voice, due, now)
+    return spoken
+
+
+def _say(connection: Connection, voice: Voice, due: Mapping[int, Saying], now: datetime) -> bool:
+    sayings = [due[incident_id] for incident_id in voice.incident_ids]
+    mentions = [mention for saying in sayings for mention in saying.mentions]
+    if not voice.somebody_saw and not mentions:  # the card itself is still to be posted, and says it all
+        return False
+    saying = Saying(repeated=any(saying.repeated for saying in sayings), mentions=mentions)
+    say_in_thread(connection, voice, saying, now=now)
+    return True
+
+
+def _waiting(names: Sequence[str]) -> sa.Select[Any]:
+    """The open incidents of these rules with a firing member that is neither acknowledged nor kept quiet."""
+    return (
+        sa.select(
+            INCIDENTS.c.id,
+            INCIDENTS.c.rule_id,
+            INCIDENTS.c.spoke_at,
+            INCIDENTS.c.opened_at,
+            INCIDENTS.c.escalated,
+            sa.func.min(sa.func.coalesce(ALERTS.c.heard_at, ALERTS.c.fired_at)).label("heard_at"),
+        )
+        .join(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
+        .where(
+            INCIDENTS.c.rule_id.in_(names),
+            INCIDENTS.c.resolved_at.is_(None),
+            ALERTS.c.state == State.FIRING.value,
+            ALERTS.c.acknowledged_at.is_(None),
+            ALERTS.c.silence_id.is_(None),
+            ALERTS.c.inhibited_by.is_(None),
+        )
+        .group_by(*(INCIDENTS.c[name] for name in ("id", "rule_id", "spoke_at", "opened_at", "escalated")))
+    )
+
+
+def _due(connection: Connection, row: Row[Any], rule: Rule, now: datetime) -> Saying | None:
+    """What an incident has to say now; claimed by a conditional update, so that one of several processes says it."""
+    repeated = rule.repeat is not None and (row.spoke_at or row.opened_at) + rule.repeat <= now
+    done = row.escalated or 0
+    heard_at = row.heard_at or row.opened_at
+    steps = [step for step in rule.escalate[done:] if heard_at + step.after <= now]
+    if not repeated and not steps:
+        return None
+    as_before = (
+        sa.func.coalesce(INCIDENTS.c.escalated, 0) == done,
+        INCIDENTS.c.spoke_at.is_(None) if row.spoke_at is None else INCIDENTS.c.spoke_at == row.spoke_at,
+    )
+    claimed = connection.execute(
+        sa.update(INCIDENTS)
+        .where(INCIDENTS.c.id == row.id, *as_before)
+        .values(spoke_at=max(now, row.spoke_at or now), escalated=done + len(steps))
+    )
+    if claimed.rowcount != 1:
+        return None
+    return Saying(repeated=repeated, mentions=[mention for step in steps for mention in step.notify])

@@ -1,0 +1,196 @@
+"""Storms: more new cards in one evaluation than a channel's budget become one roll-up that names the places.
+
+Nothing is dropped: each incident keeps its rows, and its card is said by the roll-up instead of being sent. One
+message cannot name any number of places, so a roll-up has pages, never more than the budget.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
+from notify.voices import ALERTS, INCIDENTS, bump_roll_ups
+from rules.lifecycle import State
+from storage.tables import Location
+
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+
+BUDGET = 3
+"""How many new cards of one evaluation a channel takes one by one, and how many messages a roll-up may have."""
+
+PLACES_A_PAGE = 180
+PAGE_TEXT = 11_000  # less than Slack's 13,200 over all blocks, the title and the small print left out
+LINE_TEXT = 28  # what a line holds besides the name
+NAME_TEXT = (4, 40)
+
+
+@dataclass(frozen=True, slots=True)
+class StormPlace:
+    """A location in a roll-up, and how many of its alerts fire; None stands for what has no location."""
+
+    name: str | None
+    firing: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StormContext:
+    """What one page of a roll-up says; the figures are those of the whole storm."""
+
+    id: str
+    places: tuple[StormPlace, ...]
+    name_limit: int
+    left_out: int  # places that no page can name any more
+    page: int
+    pages: int
+    places_in_all: int
+    firing: int
+    total: int
+    unacknowledged: int
+    rules: tuple[str, ...]
+    severity: str
+    since: datetime
+    resolved_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+
+
+def roll_up(connection: Connection, channels: Collection[str], now: datetime, due_at: datetime, budget: int) -> None:
+    """Roll the cards up that were made at `now`, in each of these channels where they are more than the budget.
+
+    The rules of one evaluation have one transaction each: what an earlier one made at `now` counts as well, and none
+    of it can have been sent before its group_wait is over.
+    """
+    for channel in sorted(channels):
+        fresh = (
+            OUTBOX.c.kind == ALERT_CARD,
+            OUTBOX.c.channel == channel,
+            OUTBOX.c.created_at == now,
+            OUTBOX.c.shown_version == 0,
+            OUTBOX.c.claimed_by.is_(None),
+            OUTBOX.c.rolled_into.is_(None),
+            OUTBOX.c.abandoned_at.is_(None),
+        )
+        key = f"storm:{channel}:{now.isoformat()}"
+        head = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.natural_key == f"{key}:1")).scalar()
+        count = connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(*fresh)).scalar_one()
+        if not count or (head is None and count <= budget):
+            continue
+        if head is None:
+            item = new_item(f"{key}:1", ROLL_UP, channel, due_at=due_at, now=now, facts={"page": 1, "pages": 1})
+            insert_items(connection, [item])
+            head = item["id"]
+        # said by the roll-up: never due itself
+        connection.execute(sa.update(OUTBOX).where(*fresh).values(rolled_into=head, shown_version=OUTBOX.c.version))
+        _make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
+
+
+def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
+    """What the page of a roll-up in this outbox row says now."""
+    head = row.rolled_into or row.id
+    page, pages = row.facts["page"], row.facts["pages"]
+    in_storm = ALERTS.c.incident_id.in_(_incidents_of(head))
+    firing = ALERTS.c.state == State.FIRING.value
+    acknowledged = ALERTS.c.acknowledged_at
+    figures = connection.execute(
+        sa.select(
+            sa.func.count().label("total"),
+            sa.func.count().filter(firing).label("firing"),
+            sa.func.count().filter(firing, acknowledged.is_(None)).label("unacknowledged"),
+            sa.func.min(ALERTS.c.active_at).label("since"),
+            sa.func.max(acknowledged).label("acknowledged_at"),
+        ).where(in_storm)
+    ).one()
+    incidents = connection.execute(
+        sa.select(INCIDENTS.c.rule_id, INCIDENTS.c.severity, INCIDENTS.c.resolved_at).where(
+            INCIDENTS.c.id.in_(_incidents_of(head))
+        )
+    ).all()
+    by = sa.select(ALERTS.c.acknowledged_by).where(in_storm, acknowledged == figures.acknowledged_at).limit(1)
+    places = _places(connection, head)
+    a_page = -(-len(places) // pages)
+    room = PAGE_TEXT // max(a_page, 1) - LINE_TEXT
+    named = max(1, PAGE_TEXT // (LINE_TEXT + NAME_TEXT[0]))
+    shown = places[(page - 1) * a_page : page * a_page]
+    severities = {incident.severity for incident in incidents}
+    open_ = any(incident.resolved_at is None for incident in incidents)
+    return StormContext(
+        id=head,
+        places=tuple(shown[:named]),
+        name_limit=min(max(room, NAME_TEXT[0]), NAME_TEXT[1]),
+        left_out=max(0, len(shown) - named),
+        page=page,
+        pages=pages,
+        places_in_all=len(places),
+        firing=figures.firing,
+        total=figures.total,
+        unacknowledged=figures.unacknowledged,
+        rules=tuple(sorted({incident.rule_id for incident in incidents})),
+        severity=next((word for word in ("critical", "warning", "info") if word in severities), "warning"),
+        since=figures.since or now,
+        resolved_at=None if open_ else max((incident.resolved_at for incident in incidents), default=None),
+        acknowledged_by=connection.execute(by).scalar() if figures.acknowledged_at is not None else None,
+        acknowledged_at=figures.acknowledged_at,
+    )
+
+
+def is_over(connection: Connection, head: str) -> bool:
+    """Whether every incident of a roll-up is resolved."""
+    open_ = INCIDENTS.c.id.in_(_incidents_of(head)), INCIDENTS.c.resolved_at.is_(None)
+    return connection.execute(sa.select(INCIDENTS.c.id).where(*open_).limit(1)).first() is None
+
+
+def _incidents_of(head: str) -> sa.Select[Any]:
+    return sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == head, OUTBOX.c.kind == ALERT_CARD)
+
+
+def _make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
+    """Give a roll-up as many messages as its places need, and tell each how many there are."""
+    now, places = head.created_at, len(_places(connection, head.id))
+    pages = min(max(budget, 1), -(-places // PLACES_A_PAGE)) or 1
+    rows = [
+        new_item(
+            f"{head.natural_key[:-1]}{page}",
+            ROLL_UP,
+            head.channel,
+            due_at=head.due_at + timedelta(milliseconds=page),  # in their order
+            now=now,
+            rolled_into=head.id,
+            facts={"page": page, "pages": pages},
+        )
+        for page in range(2, pages + 1)
+    ]
+    insert_items(connection, rows)
+    for row in _all_pages(connection, head.id, now):
+        facts = {**row.facts, "pages": pages}
+        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == row.id).values(facts=facts))
+
+
+def _all_pages(connection: Connection, head: str, now: datetime) -> list[Row[Any]]:
+    """Every page of a roll-up, which is to be shown anew."""
+    bump_roll_ups(connection, [head], now)
+    mine = sa.or_(OUTBOX.c.id == head, OUTBOX.c.rolled_into == head)
+    return list(connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == ROLL_UP, mine)))
+
+
+def _places(connection: Connection, head: str) -> list[StormPlace]:
+    rows = connection.execute(
+        sa.select(
+            INCIDENTS.c.location_id,
+            LOCATIONS.c.name,
+            sa.func.count(ALERTS.c.id).filter(ALERTS.c.state == State.FIRING.value).label("firing"),
+            sa.func.count(ALERTS.c.id).label("total"),
+        )
+        .select_from(INCIDENTS)
+        .outerjoin(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
+        .where(INCIDENTS.c.id.in_(_incidents_of(head)))
+        .group_by(INCIDENTS.c.location_id, LOCATIONS.c.name)
+        .order_by(LOCATIONS.c.name, INCIDENTS.c.location_id)
+    )
+    return [StormPlace(row.name or row.location_id, row.firing, row.total) for row in rows]

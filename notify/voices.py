@@ -1,0 +1,153 @@
+"""What speaks for an incident in a channel: its own card, or the roll-up of a storm; and what is said in its thread.
+
+It writes outbox rows and nothing else. Whether there is something to say is decided by its callers.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, ROLL_UP, insert_items, new_item, one_version_on
+from storage.tables import Alert, Incident
+
+ALERTS = SQLModel.metadata.tables[Alert.__tablename__]
+INCIDENTS = SQLModel.metadata.tables[Incident.__tablename__]
+
+GROUP_WAIT = timedelta(seconds=30)
+GROUP_INTERVAL = timedelta(minutes=5)
+CHUNK = 500  # below every database's limit of bound values, with several a row
+
+
+@dataclass
+class Voice:
+    """A message that stands in a channel for incidents: `row` is a card's, or the first one's of a roll-up."""
+
+    row: Row[Any]
+    incident_ids: list[int]
+
+    @property
+    def somebody_saw(self) -> bool:
+        # a message that is being posted at this moment may already have been read
+        return bool(self.row.shown_version > 0 or self.row.claimed_by is not None or self.row.uncertain)
+
+    @property
+    def is_roll_up(self) -> bool:
+        return bool(self.row.kind == ROLL_UP)
+
+
+@dataclass
+class Saying:
+    """What is said in a thread: ids of alerts that are new, ended or no longer quiet; whom it mentions."""
+
+    fired: list[int] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
+    full_resolve: bool = False
+    unmuted: list[int] = field(default_factory=list)
+    repeated: bool = False
+    mentions: list[str] = field(default_factory=list)
+
+    def facts(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The facts of a reply, added to those of one that nobody has seen yet."""
+        told: dict[str, Any] = before or {}
+        facts = {
+            **told,
+            "fired": [*told.get("fired", ()), *self.fired],
+            "resolved": [*told.get("resolved", ()), *self.resolved],
+            "full_resolve": told.get("full_resolve", False) or self.full_resolve,
+        }
+        unmuted = [*told.get("unmuted", ()), *self.unmuted]
+        mentions = list(dict.fromkeys([*told.get("mentions", ()), *self.mentions]))
+        optional = {"unmuted": unmuted, "mentions": mentions, "repeated": told.get("repeated", False) or self.repeated}
+        return facts | {key: value for key, value in optional.items() if value}
+
+
+def bump_voices(connection: Connection, incident_ids: Sequence[int], now: datetime) -> list[Voice]:
+    """Make what speaks for these incidents be shown anew; at most CHUNK ids."""
+    mine = (OUTBOX.c.incident_id.in_(incident_ids), OUTBOX.c.kind == ALERT_CARD, OUTBOX.c.abandoned_at.is_(None))
+    cards = connection.execute(
+        sa.update(OUTBOX).where(*mine, OUTBOX.c.rolled_into.is_(None)).values(one_version_on(now)).returning(*OUTBOX.c)
+    ).all()
+    rolled: dict[str, list[int]] = {}
+    for row in connection.execute(
+        sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*mine, OUTBOX.c.rolled_into.is_not(None))
+    ):
+        rolled.setdefault(row.rolled_into, []).append(row.incident_id)
+    heads = bump_roll_ups(connection, rolled, now)
+    return [
+        *(Voice(card, [card.incident_id]) for card in cards),
+        *(Voice(head, rolled[head.id]) for head in heads),
+    ]
+
+
+def bump_roll_ups(connection: Connection, ids: Collection[str], now: datetime) -> list[Row[Any]]:
+    """Make every message of these roll-ups be shown anew; the rows of the first ones."""
+    if not ids:
+        return []
+    pages = sa.or_(OUTBOX.c.id.in_(ids), OUTBOX.c.rolled_into.in_(ids))
+    rows = connection.execute(
+        sa.update(OUTBOX)
+        .where(OUTBOX.c.kind == ROLL_UP, pages, OUTBOX.c.abandoned_at.is_(None))
+        .values(one_version_on(now))
+        .returning(*OUTBOX.c)
+    ).all()
+    return [row for row in rows if row.rolled_into is None]
+
+
+def say_in_thread(
+    connection: Connection,
+    voice: Voice,
+    saying: Saying,
+    *,
+    now: datetime,
+    not_before: datetime | None = None,
+    group_interval: timedelta = GROUP_INTERVAL,
+) -> None:
+    """Say something in the thread and to the channel, at most once per `group_interval`.
+
+    A reply that nobody has seen yet takes it along. The incidents note when they are heard, for repeats.
+    """
+    card = voice.row
+    last = connection.execute(
+        sa.select(OUTBOX)
+        .where(OUTBOX.c.thread_of == card.id, OUTBOX.c.kind == ALERT_REPLY)
+        .order_by(OUTBOX.c.due_at.desc(), OUTBOX.c.created_at.desc())
+        .limit(1)
+        .with_for_update()
+    ).first()
+    if last is not None and last.shown_version == 0 and last.claimed_by is None and not last.uncertain:
+        facts = saying.facts(last.facts)
+        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **one_version_on(now)))
+        note_spoken(connection, voice.incident_ids, last.due_at)
+        return
+    earliest = max(now, not_before or now)
+    due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + group_interval)
+    number = connection.execute(
+        sa.select(sa.func.count()).select_from(OUTBOX).where(OUTBOX.c.thread_of == card.id)
+    ).scalar_one()
+    reply = new_item(
+        f"reply:{card.id}:{number + 1}",
+        ALERT_REPLY,
+        card.channel,
+        due_at=due_at,
+        now=now,
+        thread_of=card.id,
+        broadcast=True,
+        rule_id=card.rule_id,
+        incident_id=card.incident_id,
+        facts=saying.facts(),
+    )
+    insert_items(connection, [reply])
+    note_spoken(connection, voice.incident_ids, due_at)
+
+
+def note_spoken(connection: Connection, incident_ids: Sequence[int], at: datetime) -> None:
+    """Note when incidents are said; an earlier moment changes nothing."""
+    later = sa.or_(INCIDENTS.c.spoke_at.is_(None), INCIDENTS.c.spoke_at < at)
+    for start in range(0, len(incident_ids), CHUNK):
+        ids = incident_ids[start : start + CHUNK]
+        connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id.in_(ids), later).values(spoke_at=at))
