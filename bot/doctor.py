@@ -1,21 +1,21 @@
 """Looks at everything the service needs and says of each thing that fails how to mend it; changes nothing.
 
-EOSVOLT is asked read-only, one page a resource. Slack's side is in `bot.slack_doctor`.
+EOSVOLT is asked read-only, every route of the contract once. Slack's side is in `bot.slack_doctor`.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.contract_check import LISTS, RouteCheck, check_contract
 from bot.settings import Settings, SettingsError, missing_setting
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import ContractError
-from eosvolt.errors import EosvoltError, Forbidden, NotFound
+from eosvolt.errors import EosvoltError
 from rules.document import load_rules
 from rules.errors import RuleErrors
 from storage.engine import Database
@@ -26,12 +26,13 @@ SKEW_TOLERATED = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it failed, what was seen, and how to mend it."""
+    """What was looked at, whether it failed (or was left out), what was seen, and how to mend it."""
 
     name: str
     failed: bool
     told: str
     mend: str = ""
+    skipped: bool = False
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -45,9 +46,11 @@ def report(findings: Sequence[Finding]) -> str:
     width = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{'FAILED' if finding.failed else 'ok':<7}{finding.name:<{width}}  {finding.told}")
+        mark = "FAILED" if finding.failed else "-" if finding.skipped else "ok"
+        lines.append(f"{mark:<7}{finding.name:<{width}}  {finding.told}")
         if finding.failed and finding.mend:
-            lines.append(f"{'':<7}{'':<{width}}  Mend: {finding.mend}")
+            first, *rest = finding.mend.splitlines()
+            lines += [f"{'':<7}{'':<{width}}  {line}" for line in (f"Mend: {first}", *rest)]
     failed = sum(finding.failed for finding in findings)
     lines.append(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are well.")
     return "\n".join(lines)
@@ -96,38 +99,25 @@ async def _examine_eosvolt(settings: Settings) -> list[Finding]:
     except ValueError as error:
         return [Finding("EOSVOLT", True, str(error), missing_setting("EOSVOLT_BASE_URL"))]
     async with client:
-        skew: timedelta | None = None
-        for name, fetch in _resources(client).items():
-            fetched = await fetch()
-            skew = fetched.clock_skew if fetched.clock_skew is not None else skew
-            findings.append(_resource_finding(name, fetched))
-    if skew is not None:
-        findings.append(_clock_finding(skew))
+        fetched = await client.fetch_locations()
+        findings += [_route_finding(check) for check in await check_contract(client, contract, datetime.now(UTC))]
+    if fetched.clock_skew is not None:
+        findings.append(_clock_finding(fetched.clock_skew))
     return findings
 
 
-def _resources(client: EosvoltClient) -> dict[str, Callable[[], Any]]:
-    return {
-        "EOSVOLT locations": client.fetch_locations,
-        "EOSVOLT chargers": client.fetch_chargers,
-        "EOSVOLT sessions": lambda: client.fetch_sessions(status="Active"),
-    }
-
-
-def _resource_finding(name: str, fetched: Any) -> Finding:
-    if fetched.error is not None:
-        told = str(fetched.error)
-        if isinstance(fetched.error, Forbidden | NotFound):
-            mend = "Ask EOSVOLT for this scope, or correct the route in an override file (CHARGEHAND_CONTRACT)."
-            return Finding(name, True, told, mend)
-        return Finding(name, True, told, "")
-    if fetched.set_aside:
-        first = fetched.set_aside[0]
-        told = (
-            f"{len(fetched.rows)} read, {len(fetched.set_aside)} not: {first.key or 'a row without id'}: {first.reason}"
-        )
-        return Finding(name, True, told, "Name the account's fields in an override file (CHARGEHAND_CONTRACT).")
-    return Finding(name, False, f"{len(fetched.rows)} read")
+def _route_finding(check: RouteCheck) -> Finding:
+    """A route that differs fails; one that is forbidden fails only where the service cannot do without."""
+    told = f"{check.verdict}: {check.told}"
+    if check.verdict == "forbidden":
+        mend = "Ask EOSVOLT for this scope, or give the key the right to it in the admin portal."
+        return Finding(check.call, check.name in LISTS, told, mend)
+    mend = "Compare with the account's own reference, then put into the override file (CHARGEHAND_CONTRACT):\n"
+    told_lines = "\n".join(f"  {line}" for line in check.lines)
+    mends = mend + told_lines if check.lines else "Correct the contract in an override file (CHARGEHAND_CONTRACT)."
+    if check.verdict == "no answer":
+        mends = "Try again; if it lasts, ask EOSVOLT support."
+    return Finding(check.call, check.verdict in ("differs", "no answer"), told, mends, check.verdict == "not tried")
 
 
 def _clock_finding(skew: timedelta) -> Finding:

@@ -5,25 +5,42 @@ again. Nothing here schedules: the ticker in `bot.app`, the replay and the tests
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
+from bot.pace import pace_after
 from eosvolt.client import EosvoltClient
-from eosvolt.errors import Forbidden, NotFound
-from eosvolt.models import ChargerReading, Fetched
+from eosvolt.errors import Forbidden, NotFound, RateLimited
+from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from notify.events import enqueue_event_messages
 from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
+from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
 from rules.lifecycle import Transition
 from rules.store import RulesInForce, load_rules, sync_rules
 from storage.engine import Database
+from storage.health import (
+    CLEANED,
+    FAILED,
+    GOOD,
+    PAUSED,
+    RETRIED,
+    WHOLE_API,
+    Counted,
+    Pace,
+    load_pace,
+    record_counts,
+    store_pace,
+)
 from storage.polls import (
     PollState,
     after_bad_poll,
@@ -40,6 +57,10 @@ log = structlog.get_logger()
 RESOURCES = ("locations", "chargers", "sessions")
 BACKFILL = timedelta(days=35)
 """How far back the first poll of sessions reads: digests compare with the same weekday of weeks before."""
+
+ONE_DAY = timedelta(days=1)
+MOST_SKEW = ONE_DAY
+"""A clock that is said to be further off is not believed when asking for changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,21 @@ class PollPlan:
         """The time between two polls of a resource, by which gaps in it are told."""
         return self.interval * (self.polls_per_location_poll if resource == "locations" else 1)
 
+    @property
+    def sweep_interval(self) -> timedelta:
+        """The time between two full sweeps."""
+        return self.interval * self.polls_per_sweep
+
+    def asks_again(self, state: PollState, now: datetime) -> bool:
+        """Whether to ask anew for rows set aside: at each sweep's time for a day, and then once a day."""
+        if state.unread_at is None:
+            return False
+        before = state.swept_at or state.unread_at
+        if now - before < self.sweep_interval:
+            return False
+        age = now - state.unread_at
+        return age < ONE_DAY or age // ONE_DAY != (before - state.unread_at) // ONE_DAY
+
 
 @dataclass(slots=True)
 class Jobs:
@@ -70,8 +106,8 @@ class Jobs:
     alert_channel: str | None = None
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
-    clock_skew: timedelta | None = None  # EOSVOLT's clock minus ours, as last measured
     polls: dict[str, PollState] | None = None  # as stored; None: read them anew
+    pace: Pace = field(default_factory=Pace)  # as stored, read with the polls
     absent: dict[str, datetime] = field(default_factory=dict)  # resources that the account lacks, since when
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
 
@@ -106,59 +142,97 @@ class Answer:
     fetched: Fetched[Any]
     state: PollState | None  # before this poll
     sweep: bool
+    since: datetime | None  # only what changed from then on was asked for
 
 
 async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
     """Poll every resource that is due at `now` and record what it said; the resources that are fresh, if any was good.
 
-    1. See how far each resource is.
-    2. Fetch each: a full sweep when one is due, else what changed since the last good poll.
-    3. Record the answers in slices; the last one says which polls were good.
+    1. See how far each resource is, and whether the API lets itself be polled at all yet.
+    2. Fetch each, the one not asked for longest first: a full sweep when one is due, else what changed since the last
+       good poll. After a 429 nothing more is asked.
+    3. Record the answers in slices; the last one says which polls were good, and at which pace to go on.
     """
     if jobs.polls is None:
-        jobs.polls = await jobs.run(_poll_states, jobs.database)
-    answers = []
-    for resource in RESOURCES:
-        state = jobs.polls.get(resource)
-        if not _is_due(jobs, resource, state, now):
-            continue
-        sweep = _is_sweep(jobs.plan, resource, state, now)
-        fetched = await _fetch(jobs, resource, state, now, sweep=sweep)
-        if fetched.clock_skew is not None:
-            jobs.clock_skew = fetched.clock_skew
-        _note_failure(jobs, resource, fetched, state, now)
-        answers.append(Answer(resource, fetched, state, sweep))
-    before, jobs.polls = jobs.polls, None  # what is written is not known until it is
-    after: dict[str, PollState] = before | await jobs.run(record_answers, jobs, answers, now)
-    jobs.polls = after
-    if not any(answer.fetched.complete for answer in answers):
+        jobs.polls, jobs.pace = await jobs.run(_poll_states, jobs.database)
+    before, pace = jobs.polls, jobs.pace
+    if pace.not_before is not None and now < pace.not_before:
         return frozenset()
-    return frozenset(name for name, state in after.items() if state.good_at == state.attempted_at)
+    due = [resource for resource in RESOURCES if _is_due(jobs, resource, before.get(resource), now)]
+    due.sort(key=lambda resource: (resource in before, before[resource].attempted_at if resource in before else now))
+    ticks = asyncio.get_running_loop().time
+    began = ticks()
+    answers: list[Answer] = []
+    for resource in due:
+        answers.append(await _ask(jobs, resource, before.get(resource), now))
+        if isinstance(answers[-1].fetched.error, RateLimited):
+            break
+    fetched = [answer.fetched for answer in answers]
+    jobs.pace = pace_after(pace, fetched, now, jobs.plan.interval, ticks() - began)
+    jobs.polls = None  # what is written is not known until it is
+    after: dict[str, PollState] = before | await jobs.run(record_answers, jobs, answers, now, pace)
+    jobs.polls = after
+    _tell_pace(pace, jobs.pace)
+    if not any(one.complete for one in fetched):
+        return frozenset()
+    unasked = frozenset(due[len(answers) :])
+    return frozenset(n for n, state in after.items() if state.good_at == state.attempted_at and n not in unasked)
 
 
-def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition]:
+async def _ask(jobs: Jobs, resource: str, state: PollState | None, now: datetime) -> Answer:
+    sweep = _is_sweep(jobs.plan, resource, state, now)
+    since = _since(jobs, resource, state, now, sweep=sweep)
+    fetched = await _fetch(jobs, resource, since, now)
+    _note_failure(jobs, resource, fetched, state, now)
+    return Answer(resource, fetched, state, sweep, since)
+
+
+def _tell_pace(before: Pace, after: Pace) -> None:
+    """Say once that polling is slower, and once that it is as fast as before."""
+    if before.slowness == 1 < after.slowness:
+        log.warning("EOSVOLT asks for fewer calls: polling more slowly", not_before=str(after.not_before))
+    if after.slowness == 1 < before.slowness:
+        log.info("polling at full pace again", slowed_at=str(before.slowed_at))
+
+
+def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition | Event]:
     """Evaluate, at the `now` of a poll, every rule whose resources are fresh and for which something may move.
 
-    One transaction a rule: its transitions and the messages that tell them are written together. A rule that cannot
-    be evaluated holds up no other: all are tried, then an ExceptionGroup tells of those that failed.
+    What moved comes back, and the events that are announced. One transaction a rule: its transitions or events and
+    the messages that tell them are written together. A rule that cannot be evaluated holds up no other: all are tried,
+    then an ExceptionGroup tells of those that failed.
     """
-    rules = [rule for rule in jobs.rules.alerts if rule.resources <= frozenset(fresh)]
-    if not rules:
+    alerts = [rule for rule in jobs.rules.alerts if rule.resources <= frozenset(fresh)]
+    events = [rule for rule in jobs.rules.events if rule.resources <= frozenset(fresh)]
+    if not alerts and not events:
         return []
     with jobs.database.read() as connection:
-        due = rules_to_evaluate(connection, rules, now)
+        due: list[CompiledRule | CompiledEventRule] = [
+            *rules_to_evaluate(connection, alerts, now),
+            *event_rules_to_evaluate(connection, events, now),
+        ]
     channels = jobs.channels() if due else {}
-    transitions: list[Transition] = []
+    told: list[Transition | Event] = []
     failed: list[Exception] = []
     for rule in due:
         try:
-            transitions += _evaluate_one(jobs, rule, channels, now)
+            if isinstance(rule, CompiledEventRule):
+                told += _announce(jobs, rule, channels, now)
+            else:
+                told += _evaluate_one(jobs, rule, channels, now)
         except Exception as error:
             error.add_note(f'while rule "{rule.id}" was evaluated')
             failed.append(error)
     if failed:
         raise ExceptionGroup("rules could not be evaluated", failed)
-    return transitions
+    return told
+
+
+def _announce(jobs: Jobs, rule: CompiledEventRule, channels: Mapping[str, Sequence[str]], now: datetime) -> list[Event]:
+    with jobs.database.write() as connection:
+        events = evaluate_events(connection, rule, now)
+        enqueue_event_messages(connection, events, channels=channels, now=now)
+    return events
 
 
 def _evaluate_one(
@@ -193,7 +267,9 @@ def correct_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
         )
 
 
-def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict[str, PollState]:
+def record_answers(
+    jobs: Jobs, answers: Sequence[Answer], now: datetime, pace_before: Pace | None = None
+) -> dict[str, PollState]:
     """Record a poll's answers in slices; good or bad, what they brought is kept.
 
     The polls are finished in the last slice, together: whoever is killed before it polls the same again.
@@ -218,6 +294,9 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
             record_set_aside(connection, answer.fetched.set_aside, now)
         states = [_finished(connection, answer, jobs.plan, now) for answer in answers]
         store_poll_states(connection, states)
+        record_counts(connection, [*_counted(answers), *_counted_pause(jobs.pace, pace_before)], now)
+        if jobs.pace != pace_before:
+            store_pace(connection, jobs.pace)
     jobs.recorded = told
     return {state.resource: state for state in states}
 
@@ -243,14 +322,51 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
 def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
-        return after_bad_poll(resource, now, str(fetched.error), state=state)
+        bad = after_bad_poll(resource, now, str(fetched.error), state=state)
+        # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
+        return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
     seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if answer.sweep else None
-    return after_good_poll(connection, resource, now, plan.interval_of(resource), state=state, seen=seen)
+    good = after_good_poll(connection, resource, now, plan.interval_of(resource), state=state, seen=seen)
+    if not _is_doubtful(answer):
+        whole = good.unread_since is None or answer.since is None or answer.since <= good.unread_since
+        return replace(good, unread_since=None, unread_at=None) if answer.sweep and whole else good
+    earliest = max(now - BACKFILL, min(answer.since or now - BACKFILL, good.unread_since or now))
+    return replace(good, unread_since=earliest, unread_at=good.unread_at or now)
 
 
-def _poll_states(database: Database) -> dict[str, PollState]:
+def _is_doubtful(answer: Answer) -> bool:
+    """Whether what came should be asked for again though it was complete: rows set aside, text cleaned, odd statuses.
+
+    A charger's next full sweep comes anyway; a session that does not change never comes by itself again.
+    """
+    fetched = answer.fetched
+    if fetched.set_aside or fetched.cleaned:
+        return True
+    return answer.resource == "sessions" and any(row.status not in SESSION_STATUSES for row in fetched.rows)
+
+
+def _counted(answers: Sequence[Answer]) -> list[Counted]:
+    """What there is to count of a poll: each resource good or failed, and what was repeated."""
+    counts: list[Counted] = []
+    for answer in answers:
+        error = answer.fetched.error
+        counts.append(Counted(answer.resource, GOOD) if error is None else Counted(answer.resource, FAILED, error.kind))
+        if answer.fetched.cleaned:
+            counts.append(Counted(answer.resource, CLEANED, count=answer.fetched.cleaned))
+        retries = Counter(answer.fetched.retries)
+        counts += [Counted(answer.resource, RETRIED, kind, count) for kind, count in retries.items()]
+    return counts
+
+
+def _counted_pause(pace: Pace, before: Pace | None) -> list[Counted]:
+    if before is None or pace.not_before is None or pace.not_before == before.not_before:
+        return []
+    return [Counted(WHOLE_API, PAUSED)]
+
+
+def _poll_states(database: Database) -> tuple[dict[str, PollState], Pace]:
     with database.read() as connection:
-        return poll_states(connection)
+        return poll_states(connection), load_pace(connection)
 
 
 def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollState | None, now: datetime) -> None:
@@ -272,33 +388,40 @@ def _is_due(jobs: Jobs, resource: str, state: PollState | None, now: datetime) -
         return now - jobs.absent[resource] >= plan.interval * plan.polls_per_try
     if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
         return True
-    return now - state.good_at >= plan.interval_of(resource)
+    return now - state.good_at >= plan.interval_of(resource) or plan.asks_again(state, now)
 
 
 def _is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
     if resource == "locations" or state is None or state.good_at is None:
         return True
-    if resource == "sessions":
-        return False
-    return state.swept_at is None or now - state.swept_at >= plan.interval * plan.polls_per_sweep
+    return state.swept_at is None or now - state.swept_at >= plan.sweep_interval
 
 
-async def _fetch(jobs: Jobs, resource: str, state: PollState | None, now: datetime, *, sweep: bool) -> Fetched[Any]:
+def _since(jobs: Jobs, resource: str, state: PollState | None, now: datetime, *, sweep: bool) -> datetime | None:
+    """From when on to ask for changes; None asks for everything.
+
+    EOSVOLT's clock counts: where it is behind ours, its stamps are earlier. A sweep of sessions reads what changed
+    since the sweep before the last one, because a row can come late though its stamp is early; and those set aside.
+    """
+    if resource == "locations" or state is None or state.good_at is None or (sweep and resource != "sessions"):
+        return None
+    behind = min(jobs.pace.clock_skew, timedelta(0)) if jobs.pace.clock_skew is not None else -timedelta(minutes=2)
+    since = state.good_at - jobs.plan.overlap + max(-MOST_SKEW, behind)
+    if sweep and state.swept_at is not None:
+        since = min(since, state.swept_at - jobs.plan.sweep_interval)
+        if state.unread_since is not None and jobs.plan.asks_again(state, now):
+            since = min(since, state.unread_since)
+    return since
+
+
+async def _fetch(jobs: Jobs, resource: str, since: datetime | None, now: datetime) -> Fetched[Any]:
     if resource == "locations":
         return await jobs.client.fetch_locations()
-    since = None if sweep or state is None or state.good_at is None else _since(jobs, state.good_at)
     if resource == "chargers":
         return await jobs.client.fetch_chargers(updated_since=since)
     if since is None:
         return await jobs.client.fetch_sessions(started_from=now - BACKFILL)
     return await jobs.client.fetch_sessions(updated_since=since)
-
-
-def _since(jobs: Jobs, good_at: datetime) -> datetime:
-    """From when on to ask for changes, on EOSVOLT's clock: where it is behind ours, its stamps are earlier."""
-    if jobs.clock_skew is None:
-        return good_at - jobs.plan.overlap - timedelta(minutes=2)
-    return good_at - jobs.plan.overlap + min(jobs.clock_skew, timedelta(0))
 
 
 def _seen(fetched: Fetched[Any], known: Mapping[str, set[str]]) -> dict[str, set[str]]:

@@ -23,9 +23,21 @@ _ABSENT = object()
 _CHARSETS = frozenset({"iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be"})
 # PostgreSQL stores no NUL and no UTF-8 encoder takes a lone surrogate: both can only come as JSON escapes.
 _ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_LONE = rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+_SURELY_UNSTORABLE = re.compile(rb"\\u0000|" + _LONE, re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed.
+# NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed. A number
+# beyond any float would become Infinity, which PostgreSQL's JSON refuses: it stays a word too.
 _decode_json = json.JSONDecoder(parse_constant=str).decode
+_HUGE_NUMBER = re.compile(r"[eE]\+?\d{3}|\d{300}")
+
+
+def _finite_or_word(text: str) -> float | str:
+    number = float(text)
+    return number if number - number == 0 else text
+
+
+_decode_carefully = json.JSONDecoder(parse_constant=str, parse_float=_finite_or_word).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,7 @@ class AnswerReader:
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
         try:
             text = _decoded(body, response.charset_encoding)
-            document = _decode_json(text)
+            document = (_decode_carefully if _HUGE_NUMBER.search(text) else _decode_json)(text)
             return _storable(document) if _ESCAPED_UNSTORABLE.search(text) else document
         except (ValueError, LookupError, RecursionError) as error:
             # Redacted before it is shortened: half a token would no longer be recognised.
@@ -139,6 +151,11 @@ class AnswerReader:
     def _first_text(layers: list[Any], names: tuple[str, ...]) -> str | None:
         found = (layer[name] for layer in layers for name in names if isinstance(layer.get(name), str))
         return next(found, None)
+
+
+def needs_cleaning(body: bytes) -> bool:
+    """Whether a JSON answer holds a character that no database stores, which is replaced by U+FFFD when it is read."""
+    return _SURELY_UNSTORABLE.search(body) is not None
 
 
 def _decoded(body: bytes, charset: str | None) -> str:

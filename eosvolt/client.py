@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import stamina
 
-from eosvolt.answers import AnswerReader, http_date
+from eosvolt.answers import AnswerReader, http_date, needs_cleaning
 from eosvolt.contract import Contract, Route
 from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
 from eosvolt.mapping import RowUnreadable
@@ -53,10 +53,11 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A good answer: its JSON document and EOSVOLT's clock minus ours, where it told its time."""
+    """A good answer: its JSON document, EOSVOLT's clock minus ours where it told its time, whether it was cleaned."""
 
     document: Any
     clock_skew: timedelta | None
+    cleaned: bool
 
 
 class EosvoltClient:
@@ -182,18 +183,21 @@ class EosvoltClient:
         sweep: Sweep[R] = Sweep(self._contract, route, self._params(route, words))
         resource = route_name.removesuffix("s")
         clock_skew: timedelta | None = None
+        retries: list[str] = []
+        cleaned = 0
         while sweep.query is not None:
             call = self._call(route, None, sweep.query)
             try:
-                answer = await self._read(call)
+                answer = await self._read(call, retries)
                 page = self._answers.page(answer.document, call.request)
             except EosvoltError as error:
                 sweep.record_failure(error)
                 continue
+            cleaned += answer.cleaned
             clock_skew = answer.clock_skew if clock_skew is None else clock_skew
             readings, set_aside = self._read_rows(page.rows, resource, read)
             sweep.record_page(page, readings, set_aside)
-        return sweep.fetched(clock_skew)
+        return sweep.fetched(clock_skew, retries, cleaned)
 
     def _read_rows(
         self, rows: list[Any], resource: str, read: Callable[[Any, list[SetAside]], R]
@@ -204,7 +208,7 @@ class EosvoltClient:
             try:
                 readings.append(read(row, set_aside))
             except RowUnreadable as error:
-                set_aside.append(self._reader.set_aside(resource, row, str(error)))
+                set_aside.append(self._reader.set_aside(resource, row, str(error), error.field))
         return readings, set_aside
 
     async def _fetch_one(
@@ -258,20 +262,27 @@ class EosvoltClient:
             else since // timedelta(milliseconds=1)
         )
 
-    async def _read(self, call: _Call) -> _Answer:
+    async def _read(self, call: _Call, retries: list[str] | None = None) -> _Answer:
+        """Make a call that may be repeated; notes in `retries` the kind of fault behind each repetition."""
+        noted = [] if retries is None else retries
         # The first try stands outside stamina, whose set-up costs as much as a small call.
         try:
             return await self._authorized(call)
         except EosvoltError as error:
             if self._attempts <= 1 or self._retry_wait(error) is False:
                 raise
-            first: EosvoltError | None = error
+            failed, first = error, True
         async for attempt in stamina.retry_context(on=self._retry_wait, attempts=self._attempts, timeout=None):
             with attempt:
-                if first is not None:
-                    failed, first = first, None
+                if first:
+                    first = False
                     raise failed
-                return await self._authorized(call)
+                noted.append(failed.kind)
+                try:
+                    return await self._authorized(call)
+                except EosvoltError as error:
+                    failed = error
+                    raise
         raise AssertionError("stamina raises the last error itself")
 
     def _retry_wait(self, error: Exception) -> bool | float:
@@ -311,7 +322,7 @@ class EosvoltClient:
         now = self._clock()
         date = http_date(response.headers.get("date", ""))
         document = self._answers.document(response, body, call.request, now)
-        return _Answer(document, None if date is None else date - now)
+        return _Answer(document, None if date is None else date - now, needs_cleaning(body))
 
     async def _transfer(self, call: _Call) -> tuple[httpx.Response, bytes]:
         if self._generation != self._token.generation:

@@ -5,9 +5,11 @@ An error carries text only: no request, no header, no token. Text that came from
 
 # ruff: noqa: N818  the names say what happened; `raise NotFound` reads better than NotFoundError
 
+import re
 from typing import ClassVar
 
 _LONGEST_MESSAGE = 240
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def one_line(text: str) -> str:
@@ -54,6 +56,11 @@ class EosvoltError(Exception):
         where = f"{self.request}: " if self.request else ""
         mend = self.mend if self.retry_after is None else f"wait {self.retry_after:.0f} s; else {self.mend}"
         return f"{where}{self.what}{f' ({detail})' if detail else ''}; {mend}."
+
+    @property
+    def kind(self) -> str:
+        """The kind of fault in one word, as contract files and counters write it: "rate_limited", "server_fault"."""
+        return _HUMP.sub("_", type(self).__name__).lower()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

@@ -27,10 +27,23 @@ _Plan = tuple[list[tuple[str, Convert]], tuple[str, ...]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_REMEMBERED = 20_000
 _MOST_SHAPES = 200
+_LONGEST_ID = 255  # an index of PostgreSQL takes about 2,700 bytes in all
+_LARGEST = 1e12  # sums over any number of rows stay finite
+# Outside of it lie units mistaken, "never" as the year 1, and dates that no local time can show.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
 
 
 class RowUnreadable(ValueError):  # noqa: N818  a row is unreadable; it is no fault of ours
-    """A row does not fit the contract; the text says which field, and why, with values as long as they came."""
+    """A row does not fit the contract; the text says which field, and why, with values as long as they came.
+
+    `field` is the API's name of that field, empty where the row itself is none.
+    """
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 class _Remembered(dict[Any, Any]):
@@ -74,10 +87,12 @@ def _id_tag(value: Any) -> str | None:
 
 
 def _id(value: Any) -> str:
-    if type(value) is str and value:
-        return value
     if type(value) is int:
-        return str(value)
+        value = str(value)
+    if type(value) is str and value:
+        if len(value) > _LONGEST_ID:
+            raise ValueError(f"{value[:20]!r}... is an id of {len(value)} characters, more than {_LONGEST_ID}")
+        return value
     raise ValueError("is missing" if value is None or value == "" else f"{as_json(value)} is no id")
 
 
@@ -113,12 +128,14 @@ def _number(factor: float) -> Convert:
         number = value / divisor * (factor if divisor == 1 else 1)
         if number - number != 0:
             raise ValueError(f"{as_json(value)} is no finite number")
+        if not -_LARGEST <= number <= _LARGEST:
+            raise ValueError(f"{as_json(value)} is beyond any quantity")
         return float(number)
 
     def as_given(value: Any) -> float | None:
-        if type(value) is float and value - value == 0:
+        if type(value) is float and -_LARGEST <= value <= _LARGEST:
             return value
-        return float(value) if type(value) is int else convert(value)
+        return convert(value)
 
     return as_given if factor == 1 else convert
 
@@ -134,7 +151,7 @@ def _time(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
                 value = float(value)
             if type(value) is not int and type(value) is not float:
                 raise ValueError(f"{as_json(value)} is no number of {step} since 1970")
-            return _EPOCH + timedelta(**{step: value})
+            return _believable(_EPOCH + timedelta(**{step: value}), value)
 
         return from_epoch
 
@@ -144,9 +161,16 @@ def _time(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
         if type(value) is not str:
             raise ValueError(f"{as_json(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
         moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)).astimezone(UTC)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)
+        return _believable(aware.astimezone(UTC), value)
 
     return _Remembered(from_iso).__getitem__
+
+
+def _believable(moment: datetime, value: Any) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError(f"{as_json(value)} is the year {moment.year} (`unit` and `values` are for the contract file)")
+    return moment
 
 
 def _folded(word: str) -> str:
@@ -238,6 +262,17 @@ def as_json(value: Any) -> str:
         return json.dumps("nested too deeply to show")
 
 
+def _kept(value: Any) -> Any:
+    """An unknown field's value, or a note in its place where it is nested too deeply to be stored."""
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST_EXTRA):
+        if not layer:
+            return value
+        inner = [item for one in layer for item in (one.values() if isinstance(one, dict) else one)]
+        layer = [item for item in inner if isinstance(item, dict | list)]
+    return "nested too deeply to keep"
+
+
 def _reached(path: list[str], convert: Convert) -> Convert:
     def convert_inner(value: Any) -> Any:
         for key in path:
@@ -297,8 +332,8 @@ class RowMapper:
             plan, unknown = self._plans.get(keys) or self._plan(keys)
             values = [convert(row[key]) for key, convert in plan]
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-            raise RowUnreadable(self._diagnosis(row)) from None
-        values.append({key: row[key] for key in unknown} if unknown else {})
+            raise self._diagnosis(row) from None
+        values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
         return values
 
     def key_of(self, row: Any) -> str | None:
@@ -343,16 +378,18 @@ class RowMapper:
         plan = self._plans[keys] = steps, tuple(key for key in keys if key not in known)
         return plan
 
-    def _diagnosis(self, row: dict[str, Any]) -> str:
+    def _diagnosis(self, row: dict[str, Any]) -> RowUnreadable:
         steps, _ = self._plan(tuple(row))
         for name, (key, convert) in zip(self._names, steps, strict=True):
             try:
                 convert(row.get(key))
             except ValueError as error:
-                return f"{self.spelled(name, row)}: {error}"
+                field = self.spelled(name, row)
+                return RowUnreadable(f"{field}: {error}", field)
             except (TypeError, OverflowError, RecursionError):
-                return f"{self.spelled(name, row)}: {as_json(row.get(key))} has the wrong type or size"
-        return "the row has a wrong shape"
+                field = self.spelled(name, row)
+                return RowUnreadable(f"{field}: {as_json(row.get(key))} has the wrong type or size", field)
+        return RowUnreadable("the row has a wrong shape")
 
 
 def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str | None, list[str]]:

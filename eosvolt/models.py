@@ -111,13 +111,15 @@ class SessionReading:
 class SetAside:
     """A row that could not be read: of which resource, its id where one was readable, why, and the row itself.
 
-    A thing set aside is still there: it must not be taken for gone.
+    A thing set aside is still there: it must not be taken for gone. `field` is the API's name of the field that could
+    not be read, empty where the row itself could not.
     """
 
     resource: str
     key: str | None
     reason: str
     row_json: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,9 @@ class Fetched(Generic[T]):
     """The answer to one list call, all pages together.
 
     `complete` is False where a page failed or rows kept moving; `error` then says why, and `rows` holds what did come.
-    `clock_skew` is EOSVOLT's clock minus ours, from the first answer's Date header (to about a second).
+    `clock_skew` is EOSVOLT's clock minus ours, from the first answer's Date header (to about a second). `retries` holds
+    for each repeated call the kind of fault that it was repeated after; `cleaned` counts answers that held a character
+    which no database stores, and in which U+FFFD stands for it now.
     """
 
     rows: tuple[T, ...] = ()
@@ -133,3 +137,5 @@ class Fetched(Generic[T]):
     complete: bool = True
     error: EosvoltError | None = None
     clock_skew: timedelta | None = None
+    retries: tuple[str, ...] = ()
+    cleaned: int = 0

@@ -153,7 +153,7 @@ class Sweep(Generic[R]):
         self.query = None
         self._error = self._error or MalformedAnswer(reason, request=self._request)
 
-    def fetched(self, clock_skew: timedelta | None) -> Fetched[R]:
+    def fetched(self, clock_skew: timedelta | None, retries: Sequence[str] = (), cleaned: int = 0) -> Fetched[R]:
         """Return everything that came."""
         return Fetched(
             rows=tuple(self._rows.values()),
@@ -161,4 +161,6 @@ class Sweep(Generic[R]):
             complete=self._error is None,
             error=self._error,
             clock_skew=clock_skew,
+            retries=tuple(retries),
+            cleaned=cleaned,
         )

@@ -49,14 +49,14 @@ class Reader:
         values = self.mappers["session"].read(row)
         return SessionReading(*values)
 
-    def set_aside(self, resource: str, row: Any, reason: str) -> SetAside:
+    def set_aside(self, resource: str, row: Any, reason: str, field: str = "") -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""
         mapper = self.mappers[resource]
         # Secrets are taken out before anything is shortened: half a token would no longer be recognised.
         row_json = self._redacted(as_json(self._without_id_tag(row) if resource == "session" else row))
         if len(row_json) > _LONGEST_ROW:
             row_json = as_json(row_json[:_LONGEST_ROW])
-        return SetAside(resource, mapper.key_of(row), one_line(self._redacted(reason)), row_json)
+        return SetAside(resource, mapper.key_of(row), one_line(self._redacted(reason)), row_json, field)
 
     def _connectors(self, charger_id: str, rows: list[Any], aside: list[SetAside]) -> tuple[ConnectorReading, ...]:
         read, place = self.mappers["connector"].read, self._connector_charger
@@ -65,7 +65,7 @@ class Reader:
             try:
                 values = read(row)
             except RowUnreadable as error:
-                aside.append(self.set_aside("connector", row, f"charger {charger_id}: {error}"))
+                aside.append(self.set_aside("connector", row, f"charger {charger_id}: {error}", error.field))
                 continue
             values[place] = charger_id
             connectors[values[0]] = ConnectorReading(*values)

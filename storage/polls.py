@@ -36,6 +36,9 @@ class PollState:
     swept_at: datetime | None
     failures: int
     error: str | None
+    unread_since: datetime | None = None
+    unread_at: datetime | None = None
+    first_good_at: datetime | None = None
 
 
 _STATE_NAMES = tuple(item.name for item in fields(PollState))
@@ -78,6 +81,9 @@ def after_good_poll(
         swept_at=now if seen is not None else state.swept_at if state else None,
         failures=0,
         error=None,
+        unread_since=state.unread_since if state else None,
+        unread_at=state.unread_at if state else None,
+        first_good_at=(state.first_good_at if state else None) or now,
     )
 
 
@@ -112,7 +118,7 @@ def record_set_aside(connection: Connection, rows: Sequence[SetAside], now: date
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[SET_ASIDE.c.resource, SET_ASIDE.c.key, SET_ASIDE.c.reason],
-            set_={"row_json": statement.excluded.row_json, "last_at": statement.excluded.last_at},
+            set_={name: statement.excluded[name] for name in ("row_json", "last_at", "field")},
         ),
         [
             {
@@ -122,6 +128,7 @@ def record_set_aside(connection: Connection, rows: Sequence[SetAside], now: date
                 "row_json": row.row_json,
                 "first_at": now,
                 "last_at": now,
+                "field": row.field,
             }
             for row in rows
         ],

@@ -1,0 +1,173 @@
+"""Asks every route of the contract once, read-only, and compares what comes with the contract.
+
+Nothing that acts is called: of a route that posts it only says that it was not tried. One page a list, one thing a
+route with an id; no answer is stored.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from eosvolt.client import EosvoltClient
+from eosvolt.comparison import Comparison, Difference, compare
+from eosvolt.contract import Contract, Route
+from eosvolt.errors import EosvoltError, Forbidden, InvalidRequest, MalformedAnswer, NotFound, Unauthorized
+from eosvolt.mapping import RowMapper
+
+LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
+SINGLES = {"location": "locations", "charger": "chargers", "session": "sessions", "pricing": "locations"}
+NOT_TRIED = {"export": "only an ordered export has an id"}
+RESOURCE_WORDS = "charger, session or location"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCheck:
+    """What a route answered: `verdict` is found, forbidden, differs, no answer or not tried.
+
+    `told` says what was seen, `lines` are for the override file.
+    """
+
+    name: str
+    call: str
+    verdict: str
+    told: str
+    lines: tuple[str, ...] = ()
+
+
+async def check_contract(client: EosvoltClient, contract: Contract, now: datetime) -> list[RouteCheck]:
+    """Ask every route of the contract that only reads, in the contract's order; raises nothing for a fault."""
+    checks: dict[str, RouteCheck] = {}
+    ids: dict[str, str] = {}
+    for name, resource in LISTS.items():
+        words = {"started_from": now - timedelta(days=1)} if name == "sessions" else {}
+        checks[name], document = await _ask(client, contract, contract.routes[name], words=words, resource=resource)
+        found = _first_id(document, contract, resource)
+        if found is not None:
+            ids[name] = found
+    for name, route in contract.routes.items():
+        if name not in checks:
+            checks[name] = await _check_other(client, contract, route, ids, now)
+    return [checks[name] for name in contract.routes]
+
+
+async def _check_other(
+    client: EosvoltClient, contract: Contract, route: Route, ids: Mapping[str, str], now: datetime
+) -> RouteCheck:
+    if route.method != "GET":
+        return _check(route, "not tried", "it acts")
+    words: dict[str, Any] = {}
+    if route.name == "report_summary":
+        words = {"started_from": now - timedelta(days=1), "started_to": now}
+    thing_id = None
+    if "{id}" in route.path:
+        thing_id = ids.get(SINGLES.get(route.name, ""))
+        if thing_id is None:
+            return _check(route, "not tried", NOT_TRIED.get(route.name, "no id is known to ask for"))
+    resource = route.name if route.name in LISTS.values() else None
+    return (await _ask(client, contract, route, thing_id, words=words, resource=resource))[0]
+
+
+async def _ask(
+    client: EosvoltClient,
+    contract: Contract,
+    route: Route,
+    thing_id: str | None = None,
+    *,
+    words: Mapping[str, Any],
+    resource: str | None,
+) -> tuple[RouteCheck, Any]:
+    try:
+        document = await client.fetch_from(route.name, thing_id, **words)
+    except EosvoltError as error:
+        return _check_of_error(route, error, thing_id), None
+    if resource is None:
+        told = "an object" if isinstance(document, dict) else f"{type(document).__name__}, where an object was expected"
+        return _check(route, "found" if isinstance(document, dict) else "differs", told), document
+    comparison = compare(document, contract, resource)
+    verdict = "differs" if comparison.differences else "found"
+    return _check(route, verdict, _summary(comparison), comparison.differences), document
+
+
+def _check(route: Route, verdict: str, told: str, differences: tuple[Difference, ...] = ()) -> RouteCheck:
+    seen = [told, *(_shown(one) for one in differences)]
+    lines = tuple(dict.fromkeys(one.line for one in differences if one.line))
+    return RouteCheck(route.name, f"{route.method} {route.path}", verdict, "; ".join(seen), lines)
+
+
+def _check_of_error(route: Route, error: EosvoltError, thing_id: str | None) -> RouteCheck:
+    call = f"{route.method} {route.path}"
+    if isinstance(error, Forbidden | Unauthorized):
+        return RouteCheck(route.name, call, "forbidden", str(error))
+    if isinstance(error, NotFound):
+        if thing_id is not None and error.code not in (None, "not_found"):
+            return RouteCheck(route.name, call, "found", f"{error.status} {error.code}: this one has none")
+        line = f"routes.{route.name}.call = {json.dumps(call)}"
+        return RouteCheck(route.name, call, "differs", f"{error.status}: there is no such route", (line,))
+    if isinstance(error, InvalidRequest):
+        lines = tuple(f"routes.{route.name}.params.{word} = {json.dumps(name)}" for word, name in route.params.items())
+        return RouteCheck(route.name, call, "differs", str(error), lines)
+    if isinstance(error, MalformedAnswer):
+        return RouteCheck(route.name, call, "differs", str(error))
+    return RouteCheck(route.name, call, "no answer", str(error))
+
+
+def _first_id(document: Any, contract: Contract, resource: str) -> str | None:
+    mapper = RowMapper(resource, contract)
+    rows = document if isinstance(document, list) else []
+    if isinstance(document, dict):
+        rows = next((document[key] for key in contract.envelope.rows if isinstance(document.get(key), list)), [])
+    return next((key for key in map(mapper.key_of, rows) if key is not None), None)
+
+
+def _summary(comparison: Comparison) -> str:
+    rows = f"{comparison.rows} {'row' if comparison.rows == 1 else 'rows'}"
+    return f"{rows}, {len(comparison.read)} of {len(comparison.read) + len(comparison.absent)} fields"
+
+
+def _shown(difference: Difference) -> str:
+    return f"{difference.field}: {difference.told}" if difference.field else difference.told
+
+
+def table(checks: list[RouteCheck]) -> str:
+    """The routes as a table for a terminal: verdict, call, what was seen; below it the lines for the override file."""
+    width = max(len(check.call) for check in checks)
+    lines = [f"{check.verdict:<10} {check.call:<{width}}  {check.told}" for check in checks]
+    return "\n".join([*lines, *_override([line for check in checks for line in check.lines])])
+
+
+def examine_sample(path: Path, contract: Contract, resource: str | None = None) -> str:
+    """What a recording of a real answer (JSON in a file) holds, seen through the contract, as text for a terminal.
+
+    `resource` is charger, session or location where it is not recognised by itself. Raises OSError where the file
+    cannot be read, and MalformedAnswer where it is not JSON.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise MalformedAnswer(f"{path} is not JSON: {error}") from None
+    return sample_report(compare(document, contract, resource), path.name)
+
+
+def sample_report(comparison: Comparison, name: str) -> str:
+    """One comparison as text for a terminal."""
+    kind = comparison.resource or f"neither {RESOURCE_WORDS}"
+    told = [f"{name}: {kind}; {_summary(comparison)}, {comparison.unreadable} unreadable"]
+    width = max(map(len, (*comparison.read, *comparison.absent, *comparison.unknown)), default=0)
+    told += [f"  {ours:<{width}}  read from {theirs}" for ours, theirs in comparison.read.items()]
+    told += [f"  {ours:<{width}}  not there" for ours in comparison.absent]
+    told += [f"  {theirs:<{width}}  unknown: {value}" for theirs, value in comparison.unknown.items()]
+    told += [f"Differs: {_shown(one)}" for one in comparison.differences]
+    if not comparison.differences:
+        told.append("Nothing differs from the contract.")
+    return "\n".join([*told, *_override([one.line for one in comparison.differences if one.line])])
+
+
+def _override(lines: list[str]) -> list[str]:
+    unique = list(dict.fromkeys(lines))
+    if not unique:
+        return []
+    head = "At the top of the override file (CHARGEHAND_CONTRACT), each looked at by you first:"
+    return ["", head, *(f"  {line}" for line in unique)]

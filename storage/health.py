@@ -1,0 +1,200 @@
+"""How well the polling goes: counts of what came of it, the pace the API allows, and one view over all that is kept.
+
+It counts what it is told and reads what was stored; it judges nothing, and its only clock is the `now` it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+
+from storage.dialects import insert
+from storage.polls import SET_ASIDE, PollState, poll_states
+from storage.record import CONNECTOR
+from storage.tables import ApiState, PollCount
+
+COUNT: Table = PollCount.__table__  # type: ignore[attr-defined]
+API: Table = ApiState.__table__  # type: ignore[attr-defined]
+
+GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
+WHOLE_API = "api"
+"""The resource under which is counted what concerns no single one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the API lets itself be polled: one poll every `slowness` intervals, and none before `not_before`.
+
+    `clock_skew` is EOSVOLT's clock minus ours, None until it was measured.
+    """
+
+    slowness: int = 1
+    slowed_at: datetime | None = None
+    not_before: datetime | None = None
+    clock_skew: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Something happened `count` times; `reason` is a kind of fault, empty where nothing failed."""
+
+    resource: str
+    kind: str
+    reason: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceHealth:
+    """How one resource's polling went since the first poll, and how it stands.
+
+    `failed` and `retried` count by kind of fault, `failures_in_a_row` since the last good poll. `data_age` is the time
+    since the last good poll, None where there was none; `error` is the last failure's text while it lasts. `cleaned`
+    counts answers that held characters which no database stores.
+    """
+
+    resource: str
+    good: int
+    failed: Mapping[str, int]
+    retried: Mapping[str, int]
+    cleaned: int
+    attempted_at: datetime
+    good_at: datetime | None
+    data_age: timedelta | None
+    failures_in_a_row: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideHealth:
+    """How many different rows of a resource were set aside for one field, when last, and one of the reasons in full.
+
+    `resource` is location, charger, connector or session; `field` the API's name, empty where the row was none.
+    """
+
+    resource: str
+    field: str
+    rows: int
+    last_at: datetime
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class PollHealth:
+    """Everything that is known of the polling; `paused_until` lies in the future or is None.
+
+    `unknown_statuses` counts the connectors that stand at each status text outside OCPP's nine.
+    """
+
+    resources: tuple[ResourceHealth, ...]
+    set_aside: tuple[SetAsideHealth, ...]
+    unknown_statuses: Mapping[str, int]
+    rate_limit_pauses: int
+    slowness: int
+    slowed_at: datetime | None
+    paused_until: datetime | None
+    clock_skew: timedelta | None
+
+
+def poll_health(connection: Connection, now: datetime) -> PollHealth:
+    """How the polling stands at `now`, from what is stored."""
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for row in connection.execute(sa.select(COUNT.c.resource, COUNT.c.kind, COUNT.c.reason, COUNT.c["count"])):
+        resource, kind, reason, count = row
+        counts.setdefault((resource, kind), {})[reason] = count
+    pace = load_pace(connection)
+    return PollHealth(
+        resources=tuple(_resource_health(state, counts, now) for _, state in sorted(poll_states(connection).items())),
+        set_aside=_set_aside(connection),
+        unknown_statuses=_unknown_statuses(connection),
+        rate_limit_pauses=sum(counts.get((WHOLE_API, PAUSED), {}).values()),
+        slowness=pace.slowness,
+        slowed_at=pace.slowed_at,
+        paused_until=pace.not_before if pace.not_before is not None and pace.not_before > now else None,
+        clock_skew=pace.clock_skew,
+    )
+
+
+def record_counts(connection: Connection, counts: Sequence[Counted], now: datetime) -> None:
+    """Add to the counts; each entry of `counts` names another thing."""
+    if not counts:
+        return
+    statement = insert(connection, COUNT)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[COUNT.c.resource, COUNT.c.kind, COUNT.c.reason],
+            set_={"count": COUNT.c["count"] + statement.excluded["count"], "last_at": statement.excluded.last_at},
+        ),
+        [
+            {"resource": one.resource, "kind": one.kind, "reason": one.reason, "count": one.count, "last_at": now}
+            for one in counts
+        ],
+    )
+
+
+def load_pace(connection: Connection) -> Pace:
+    """The pace as it was last stored; the full one where none was."""
+    row = connection.execute(sa.select(API).where(API.c.api == WHOLE_API)).first()
+    if row is None:
+        return Pace()
+    skew = None if row.clock_skew_s is None else timedelta(seconds=row.clock_skew_s)
+    return Pace(row.slowness, row.slowed_at, row.not_before, skew)
+
+
+def store_pace(connection: Connection, pace: Pace) -> None:
+    """Write the pace down, so that a restart does not forget what the API asked for."""
+    values = {
+        "slowness": pace.slowness,
+        "slowed_at": pace.slowed_at,
+        "not_before": pace.not_before,
+        "clock_skew_s": None if pace.clock_skew is None else pace.clock_skew.total_seconds(),
+    }
+    statement = insert(connection, API).values(api=WHOLE_API, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[API.c.api], set_=values))
+
+
+def _resource_health(
+    state: PollState, counts: Mapping[tuple[str, str], Mapping[str, int]], now: datetime
+) -> ResourceHealth:
+    name = state.resource
+    return ResourceHealth(
+        resource=name,
+        good=sum(counts.get((name, GOOD), {}).values()),
+        failed=counts.get((name, FAILED), {}),
+        retried=counts.get((name, RETRIED), {}),
+        cleaned=sum(counts.get((name, CLEANED), {}).values()),
+        attempted_at=state.attempted_at,
+        good_at=state.good_at,
+        data_age=None if state.good_at is None else now - state.good_at,
+        failures_in_a_row=state.failures,
+        error=state.error,
+    )
+
+
+def _unknown_statuses(connection: Connection) -> dict[str, int]:
+    raw = CONNECTOR.c.status_raw
+    there = sa.and_(CONNECTOR.c.status.is_(None), raw.is_not(None), CONNECTOR.c.gone_at.is_(None))
+    rows = connection.execute(sa.select(raw, sa.func.count()).where(there).group_by(raw).order_by(raw))
+    return {row[0]: row[1] for row in rows}
+
+
+def _set_aside(connection: Connection) -> tuple[SetAsideHealth, ...]:
+    columns = (SET_ASIDE.c.resource, SET_ASIDE.c.field)
+    ids = sa.select(*columns, SET_ASIDE.c.key).distinct().subquery()
+    rows = {
+        (row.resource, row.field): row.rows
+        for row in connection.execute(
+            sa.select(ids.c.resource, ids.c.field, sa.func.count().label("rows")).group_by(ids.c.resource, ids.c.field)
+        )
+    }
+    newest = sa.func.row_number().over(
+        partition_by=columns, order_by=(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.key, SET_ASIDE.c.reason)
+    )
+    ranked = sa.select(*columns, SET_ASIDE.c.last_at, SET_ASIDE.c.reason, newest.label("place")).subquery()
+    last = sa.select(ranked).where(ranked.c.place == 1).order_by(ranked.c.resource, ranked.c.field)
+    return tuple(
+        SetAsideHealth(row.resource, row.field, rows[row.resource, row.field], row.last_at, row.reason)
+        for row in connection.execute(last)
+    )
