@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Table
 
-from rules.clauses import compile_condition, deadline
+from rules.clauses import compile_condition, current, deadline
 from rules.expressions import Aggregate, Expression, FieldRef, LocalTime, Since, Windowed, parts_of, walk
 from rules.fields import FIELDS, RELATIONS
 from rules.relations import members
@@ -25,7 +25,6 @@ from storage.tables import RuleWake
 WAKE: Table = RuleWake.__table__  # type: ignore[attr-defined]
 
 _NEVER = sa.literal(datetime(9999, 1, 1, tzinfo=UTC), type_=MOMENT)
-_ROUNDING = 0.002  # seconds: ages are compared to the millisecond, and a subject is woken only once
 
 due_subjects = sa.select(WAKE.c.subject).where(WAKE.c.rule_id == RULE_ID, WAKE.c.wake_at <= NOW)
 """The subjects of a rule whose moment has come."""
@@ -58,7 +57,8 @@ def _reads_clock_inside(node: Aggregate) -> bool:
 def wakes_of(expressions: Sequence[Expression]) -> ColumnElement[Any] | None:
     """The next moment at which time alone may change what the conditions say of a subject, null where there is none.
 
-    None where such a moment cannot be told, or where no condition reads the clock.
+    It may lie a millisecond in the past, where what it waits for has not quite come: then the subject is looked at
+    again at once. None where such a moment cannot be told, or where no condition reads the clock.
     """
     moments: list[ColumnElement[Any]] = []
     for expression in expressions:
@@ -68,7 +68,7 @@ def wakes_of(expressions: Sequence[Expression]) -> ColumnElement[Any] | None:
         moments += found
     if not moments:
         return None
-    coming = [sa.case((moment > NOW, moment), else_=_NEVER) for moment in moments]
+    coming = [sa.func.coalesce(moment, _NEVER, type_=MOMENT) for moment in moments]
     return sa.func.nullif(earliest(coming), _NEVER, type_=MOMENT)
 
 
@@ -76,7 +76,9 @@ def _moments(expression: Expression) -> list[ColumnElement[Any]] | None:  # noqa
     """The moments of every part that reads the clock; None if one of them cannot be told."""
     timed = deadline(expression)
     if timed is not None:
-        return [shifted(timed[1], _ROUNDING)]
+        _, turned, turns_true = timed
+        answer = sa.type_coerce(compile_condition(expression, current), sa.Boolean())
+        return [sa.case((answer.is_(not turns_true), turned))]
     match expression:
         case Aggregate():
             return _of_aggregate(expression)
@@ -116,4 +118,4 @@ def _oldest_change(node: Windowed) -> ColumnElement[Any]:
 
 
 def _leaving(oldest: ColumnElement[Any], window: float | str | bool) -> ColumnElement[Any]:
-    return shifted(oldest, float(window) + _ROUNDING)
+    return shifted(oldest, float(window))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.expressions import (
+    Aggregate,
     And,
     Arithmetic,
     Compare,
@@ -17,9 +18,12 @@ from rules.expressions import (
     FieldRef,
     IsUnknown,
     Literal,
+    LocalTime,
     Membership,
     Not,
     Or,
+    Since,
+    Windowed,
     fields_of,
 )
 
@@ -29,6 +33,17 @@ Values = Mapping[str, Value]
 
 History = Sequence[tuple[datetime, Value]]
 """What one field was from each of these moments on, oldest first."""
+
+
+Function = Aggregate | Windowed | Since | LocalTime
+
+
+class Subject(dict[str, Value]):
+    """The values of a subject about which functions over other things and over history can be asked too."""
+
+    def __init__(self, values: Values, work_out: Callable[[Function], Any]) -> None:
+        super().__init__(values)
+        self.work_out = work_out
 
 
 def truth(expression: Expression, values: Values) -> bool | None:
@@ -59,6 +74,9 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
         case Not(operand):
             of = truth(operand, values)
             return None if of is None else not of
+        case Aggregate() | Windowed() | Since() | LocalTime():
+            assert isinstance(values, Subject), "of these values no function can be asked"
+            return values.work_out(expression)
         case And(operands):
             return _all([truth(operand, values) for operand in operands])
         case Or(operands):

@@ -118,7 +118,7 @@ def test_a_session_is_explained_with_the_clock(database: Database) -> None:
     engine.tick(at("10:00"), session("s1", started=at("09:30"), energy_kwh=0.5), resource="sessions")
     explained = why(database, "long", "s1", "10:00")
     duration, energy = explained.when.clauses
-    assert (duration.truth, duration.observed[0].value, duration.since) == (False, 1800, None)
+    assert (duration.truth, duration.observed[0].value, duration.since) == (False, 1800, at("09:30"))
     assert (energy.truth, energy.observed[0].value) == (True, 0.5)
 
 
