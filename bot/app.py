@@ -241,7 +241,14 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     app = AsyncApp(client=slack, signing_secret=secret)
     database = Database(settings.database_url)
     client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract())
-    work = Jobs(database, client, _plan(settings), settings.chargehand_timezone, settings.chargehand_alert_channel)
+    work = Jobs(
+        database,
+        client,
+        _plan(settings),
+        settings.chargehand_timezone,
+        settings.chargehand_alert_channel,
+        settings.chargehand_card_budget,
+    )
     desk = Desk(
         database=database,
         slack=slack,

@@ -21,6 +21,7 @@ from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
+from notify.storms import BUDGET
 from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
@@ -104,6 +105,7 @@ class Jobs:
     plan: PollPlan = field(default_factory=PollPlan)
     default_zone: str = "UTC"
     alert_channel: str | None = None
+    card_budget: int = BUDGET
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     polls: dict[str, PollState] | None = None  # as stored; None: read them anew
@@ -241,7 +243,9 @@ def _evaluate_one(
     with jobs.database.write() as connection:
         evaluated = evaluate_rule(connection, rule, now)
         if evaluated.transitions:
-            enqueue_alert_messages(connection, evaluated.transitions, channels=channels, now=now)
+            enqueue_alert_messages(
+                connection, evaluated.transitions, channels=channels, now=now, budget=jobs.card_budget
+            )
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
     return evaluated.transitions

@@ -67,6 +67,9 @@ PURPOSES = {
     ),
     "CHARGEHAND_OPERATORS": Purpose("who may act on chargers", "Slack user ids or user groups, separated by commas"),
     "CHARGEHAND_ALERT_CHANNEL": Purpose("where a rule without `notify` speaks", "a channel, such as #ev-alerts"),
+    "CHARGEHAND_CARD_BUDGET": Purpose(
+        "how many new cards of one poll a channel takes; more become one roll-up that names the places", "a number"
+    ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
     ),
@@ -108,6 +111,7 @@ class Settings(BaseSettings):
     chargehand_admins: Words = ()
     chargehand_operators: Words = ()
     chargehand_alert_channel: str | None = None
+    chargehand_card_budget: int = Field(default=3, ge=1, le=50)
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None

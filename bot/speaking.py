@@ -21,5 +21,5 @@ def speak(jobs: Jobs, now: datetime) -> int:
     with jobs.database.write() as connection:
         reviewed = review_mutings(connection, now)
         shown = refresh_alert_cards(connection, reviewed.incidents, now)
-        enqueue_unmuted(connection, reviewed.unmuted, channels=jobs.channels(), now=now)
+        enqueue_unmuted(connection, reviewed.unmuted, channels=jobs.channels(), now=now, budget=jobs.card_budget)
         return shown + enqueue_due_reminders(connection, jobs.rules.documents, now)
