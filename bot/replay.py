@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from bot import jobs
 from notify.digests import DigestEnqueued
 from rules.document import Rule
+from rules.events import Event
 from rules.lifecycle import Transition
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +47,7 @@ class Replayed:
 
     polls: int
     transitions: int
+    events: int
     digests: int
     simulated: timedelta
 
@@ -59,19 +61,22 @@ async def replay(
     end = until or story.end
     if end is None:
         raise ValueError("a story without an end is replayed until a given time")
-    first, polls, told, digests = now, 0, 0, 0
+    first, polls, told, announced, digests = now, 0, 0, 0, 0
     clock.now = now
     jobs.use_rules(work, rules, now)
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
         fresh = await jobs.poll(work, now)
-        transitions = jobs.evaluate(work, now, fresh)
+        moved = jobs.evaluate(work, now, fresh)
+        events = [item for item in moved if isinstance(item, Event)]
+        transitions = [item for item in moved if isinstance(item, Transition)]
         enqueued = jobs.enqueue_digests(work, now)
-        out.writelines(_lines(transitions, enqueued))
+        out.writelines(_lines(transitions, events, enqueued))
         polls, told, digests = polls + 1, told + len(transitions), digests + len(enqueued)
+        announced += len(events)
         now += interval
-    return Replayed(polls, told, digests, now - interval - first)
+    return Replayed(polls, told, announced, digests, now - interval - first)
 
 
 def floor_to(moment: datetime, interval: timedelta) -> datetime:
@@ -84,11 +89,14 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _lines(transitions: Sequence[Transition], digests: Sequence[DigestEnqueued]) -> Iterator[str]:
+def _lines(
+    transitions: Sequence[Transition], events: Sequence[Event], digests: Sequence[DigestEnqueued]
+) -> Iterator[str]:
     """One poll's lines, by rule and subject; what one subject went through keeps its order."""
     told: list[tuple[str, str, dict[str, Any]]] = [
         (item.rule_id, item.subject, _transition_line(item)) for item in transitions
     ]
+    told += [(item.rule_id, item.subject, _event_line(item)) for item in events]
     told += [(item.rule, "", _digest_line(item)) for item in digests]
     for _, _, line in sorted(told, key=lambda entry: entry[:2]):
         yield json.dumps(line, ensure_ascii=False) + "\n"
@@ -102,6 +110,16 @@ def _transition_line(item: Transition) -> dict[str, Any]:
         "from": item.from_state.value,
         "to": item.to_state.value,
         "active_at": iso(item.active_at),
+    }
+
+
+def _event_line(item: Event) -> dict[str, Any]:
+    return {
+        "at": iso(item.at),
+        "rule": item.rule_id,
+        "subject": item.subject,
+        "event": item.event,
+        "event_at": iso(item.event_at),
     }
 
 
