@@ -4,7 +4,7 @@ Nothing is dropped: each incident keeps its rows, and its card is said by the ro
 message cannot name any number of places, so a roll-up has pages, never more than the budget.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
 from notify.voices import ALERTS, INCIDENTS, bump_roll_ups
+from notify.words import slack_escape
 from rules.lifecycle import State
 from storage.tables import Location
 
@@ -25,8 +26,9 @@ BUDGET = 3
 
 PLACES_A_PAGE = 180
 PAGE_TEXT = 11_000  # less than Slack's 13,200 over all blocks, the title and the small print left out
-LINE_TEXT = 28  # what a line holds besides the name
-NAME_TEXT = (4, 40)
+SHORTEST_NAME, LONGEST_NAME = 4, 40
+MARKS = 5  # of a line: the bullet, its space, the two of the code span, the line's end
+OVER = len(" · over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +116,14 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
     by = sa.select(ALERTS.c.acknowledged_by).where(in_storm, acknowledged == figures.acknowledged_at).limit(1)
     places = _places(connection, head)
     a_page = -(-len(places) // pages)
-    room = PAGE_TEXT // max(a_page, 1) - LINE_TEXT
-    named = max(1, PAGE_TEXT // (LINE_TEXT + NAME_TEXT[0]))
+    named = PAGE_TEXT // (MARKS + OVER + SHORTEST_NAME)
     shown = places[(page - 1) * a_page : page * a_page]
     severities = {incident.severity for incident in incidents}
     open_ = any(incident.resolved_at is None for incident in incidents)
     return StormContext(
         id=head,
         places=tuple(shown[:named]),
-        name_limit=min(max(room, NAME_TEXT[0]), NAME_TEXT[1]),
+        name_limit=_name_limit(shown[:named]),
         left_out=max(0, len(shown) - named),
         page=page,
         pages=pages,
@@ -169,6 +170,14 @@ def _make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
     for row in _all_pages(connection, head.id, now):
         facts = {**row.facts, "pages": pages}
         connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == row.id).values(facts=facts))
+
+
+def _name_limit(places: Sequence[StormPlace]) -> int:
+    """How many characters each name may have so that all of the page fits; short names leave room to the others."""
+    lengths = [len(slack_escape(place.name or "no location")) for place in places]
+    rest = PAGE_TEXT - sum(MARKS + max(OVER, len(f" · {place.total} of {place.total}")) for place in places)
+    fits = (n for n in range(LONGEST_NAME, SHORTEST_NAME, -1) if sum(min(length, n) for length in lengths) <= rest)
+    return next(fits, SHORTEST_NAME)
 
 
 def _all_pages(connection: Connection, head: str, now: datetime) -> list[Row[Any]]:
