@@ -308,6 +308,8 @@ def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one retu
 def _is_kept(checker: Checker, operand: Expression) -> bool:
     """Whether history tells of `operand`: one field with a history, and nothing that reads other things."""
     keys = fields_of(operand)
+    if any(key not in FIELDS for key in keys):  # told already
+        return False
     kept = [key for key, spec in FIELDS.items() if spec.interval and spec.thing in REACHABLE[checker.for_each]]
     plain = not any(isinstance(part, Aggregate | Windowed | Since | LocalTime) for part in outside(operand))
     if len(keys) == 1 and plain and FIELDS[next(iter(keys))].interval is not None:

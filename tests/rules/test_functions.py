@@ -50,7 +50,7 @@ def _chargers() -> st.SearchStrategy[tuple[Any, ...]]:
     def one(id_: str) -> st.SearchStrategy[Any]:
         plugs = st.tuples(
             *(
-                st.builds(lambda s, p, plug=plug: connector(plug, s, charger=id_, power_kw=p), statuses, powers)  # type: ignore[misc]
+                st.builds(lambda s, p, plug=plug: connector(plug, s, charger=id_, power_kw=p), statuses, powers)
                 for plug in PLUGS[id_]
             )
         )
@@ -67,7 +67,8 @@ def _chargers() -> st.SearchStrategy[tuple[Any, ...]]:
 def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
     """Polls of a small fleet over some hours: sessions begin, grow and end, things vanish, polling has gaps."""
     steps = [Step(0, "locations", tuple(location(one, timezone=zone) for one, zone in ZONES.items()))]
-    now, sessions = T0, {}
+    now = T0
+    sessions: dict[str, Any] = {}
     for _ in range(draw(st.integers(2, 12))):
         minutes = draw(st.sampled_from([1, 1, 5, 10, 30, 90]))
         now += minutes * MINUTE
@@ -98,8 +99,11 @@ def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
 
 WINDOWS = st.sampled_from(["1m", "5m", "10m", "30m", "1h", "90m", "3h"])
 OF_SESSION = st.sampled_from(
-    ["session.energy < 0.5 kWh", 'session.status == "Completed"', "session.duration >= 5m", "session.energy is unknown"]
-    + [
+    [
+        "session.energy < 0.5 kWh",
+        'session.status == "Completed"',
+        "session.duration >= 5m",
+        "session.energy is unknown",
         'session.status == "Failed" or connector.status == "Faulted"',
         "not (session.energy < 0.5 kWh)",
         "charger.online",
@@ -111,8 +115,9 @@ OF_CONNECTOR = st.sampled_from(
         "connector.power > 1 kW",
         "connector.status is unknown",
         "since(connector.status) >= 5m",
+        'connector.status == "Available" and charger.online',
+        'location.name == "Location l1"',
     ]
-    + ['connector.status == "Available" and charger.online', 'location.name == "Location l1"']
 )
 OF_CHARGER = st.sampled_from(["charger.online", "not charger.online", "charger.online is unknown"])
 COMPARED = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
