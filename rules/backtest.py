@@ -220,8 +220,8 @@ class _Replay:
                 waiting.pop()
             due = self.scratch.moves_at(now)
             coming = [waiting[-1]] if waiting else []
-            if due is not None:
-                coming.append(self.grid.at_or_after(due))
+            if due is not None:  # what has come by now was looked at: it is looked at again at the next poll
+                coming.append(self.grid.at_or_after(max(due, now + timedelta(microseconds=1))))
             if every_poll:
                 coming.append(self.grid.at_or_after(now + timedelta(microseconds=1)))
             if not coming or min(coming) > self.grid.until:

@@ -1,7 +1,7 @@
 """What the service has kept of the past, read back as the polls that would have told it.
 
-Fields are kept as intervals, sessions as rows with samples of their energy, holes as gaps. A field whose history is
-not kept has none here, and nothing makes one up.
+Fields are kept as intervals, sessions as rows with samples of their energy, holes as gaps; a poll or two that failed
+are not kept, and count as good. A field whose history is not kept has none here, and nothing makes one up.
 """
 
 from collections import defaultdict
