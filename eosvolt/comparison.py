@@ -36,6 +36,7 @@ _STATUS_WORDS = {
     "disabled": "Unavailable",
     "blocked": "Unavailable",
 }
+_OF_PEOPLE = ("tag", "card", "rfid", "token", "secret", "driver", "user", "mail", "phone")
 _YES = frozenset({"up", "online", "connected", "yes", "true", "1", "on"})
 
 
@@ -54,7 +55,7 @@ class Comparison:
 
     `resource` is location, charger or session, None where none was recognised. `read` maps our fields to the names they
     were found under ("connector.status" for what stands inside a charger), `absent` lists those no row has, `unknown`
-    maps the API's further names to one value each, as JSON.
+    maps the API's further names to one value each, as JSON (not shown where it may name a person).
     """
 
     resource: str | None
@@ -88,7 +89,7 @@ def compare(document: Any, contract: Contract, resource: str | None = None) -> C
         unreadable=len(rows[:MOST_ROWS]) - len(dicts) + sum(part.unreadable for part in parts),
         read={part.named(name): key for part in parts for name, key in part.read.items()},
         absent=tuple(part.named(name) for part in parts for name in part.absent),
-        unknown={part.named(key): _shown(value) for part in parts for key, value in part.unknown.items()},
+        unknown={part.named(key): _shown(key, value) for part in parts for key, value in part.unknown.items()},
         differences=(*differences, *(one for part in parts for one in part.differences())),
     )
 
@@ -186,7 +187,7 @@ class _Seen:
         for name in self.absent:
             key = self.nearest(name)
             if key is not None and self.named(name) not in said:
-                seen = f"no {name}, but {key!r} with {_shown(self.unknown[key])}"
+                seen = f"no {name}, but {key!r} with {_shown(key, self.unknown[key])}"
                 told.append(Difference(self.named(name), seen, self._line(name, key, self.unknown[key])))
         for name, key in self.read.items():
             told += self._doubts(name, key)
@@ -225,6 +226,8 @@ class _Seen:
         if name in _TIMES and isinstance(value, int | float):
             unit = "epoch_ms" if abs(value) > 1e11 else "epoch_s"
             return f'{place} = {{ names = [{quoted}], unit = "{unit}" }}'
+        if name in _TIMES and isinstance(value, str) and self._specs[name].unit != "iso8601":
+            return f'{place} = {{ names = [{quoted}], unit = "iso8601" }}'
         if name == "online" and isinstance(value, str | int) and not isinstance(value, bool):
             told = {str(row[key]) for row in self._rows if row.get(key) is not None}
             words = ", ".join(f"{_quoted(word)} = {str(word.lower() in _YES).lower()}" for word in sorted(told)[:8])
@@ -259,6 +262,9 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _shown(value: Any) -> str:
+def _shown(key: str, value: Any) -> str:
+    """A value as JSON, short; of one that may name a person only its type, because samples are sent to others."""
+    if any(word in _folded(key) for word in _OF_PEOPLE):
+        return f"({type(value).__name__}, not shown)"
     text = one_line(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 60 else text[:59] + "…"

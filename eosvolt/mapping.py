@@ -5,7 +5,7 @@ API stands here: names, units and words are the contract's.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -263,14 +263,22 @@ def as_json(value: Any) -> str:
 
 
 def _kept(value: Any) -> Any:
-    """An unknown field's value, or a note in its place where it is nested too deeply to be stored."""
-    layer = [value] if isinstance(value, dict | list) else []
+    """An unknown field's value, or words in its place where a database could not store it.
+
+    PostgreSQL's JSON refuses the Infinity that a number beyond any float becomes.
+    """
+    layer = [value]
     for _ in range(_DEEPEST_EXTRA):
+        if any(type(one) is float and one - one != 0 for one in layer):
+            return as_json(value)
+        layer = [item for one in layer if isinstance(one, dict | list) for item in _members(one)]
         if not layer:
             return value
-        inner = [item for one in layer for item in (one.values() if isinstance(one, dict) else one)]
-        layer = [item for item in inner if isinstance(item, dict | list)]
     return "nested too deeply to keep"
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _reached(path: list[str], convert: Convert) -> Convert:

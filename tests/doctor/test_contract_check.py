@@ -134,7 +134,7 @@ def test_a_sample_is_recognised_by_its_fields(document: Any, resource: str | Non
 
 
 def test_a_sample_shows_what_is_read_what_is_absent_and_what_is_unknown(tmp_path: Path) -> None:
-    row = charger("1", colour="green")
+    row = charger("1", colour="green", rfidCard="04A1B2C3")
     del row["firmware"]
     file = tmp_path / "sample.json"
     file.write_text(json.dumps({"data": [row]}))
@@ -144,6 +144,7 @@ def test_a_sample_shows_what_is_read_what_is_absent_and_what_is_unknown(tmp_path
     assert "connector.max_power_kw read from maxPowerKw" in lines
     assert "firmware not there" in lines
     assert 'colour unknown: "green"' in lines
+    assert "rfidCard unknown: (str, not shown)" in lines
 
 
 @pytest.mark.parametrize("dialect", ["snake", "watts"])
