@@ -111,7 +111,7 @@ def replay(
     seconds = time.perf_counter() - began
     typer.echo(
         f"{done.polls} polls over {done.simulated} in {seconds:.1f} s: "
-        f"{done.transitions} transitions, {done.digests} digests.",
+        f"{done.transitions} transitions, {done.events} events, {done.digests} digests.",
         err=True,
     )
 

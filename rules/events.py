@@ -18,7 +18,9 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Table
 from rules.compile import NOW, PATHS, TABLES, compile_condition, compile_rule, current
 from rules.document import EVENTS, Rule
 from rules.evaluate import RULE
+from rules.expressions import LocalTime, outside
 from rules.fields import FIELDS, RESOURCE_OF
+from rules.windows import local_clocks
 from storage.dialects import AnyRow, latest, least
 from storage.polls import POLL
 from storage.record import CHARGER, COUNTER, INTERVAL, LOCATION, SESSION
@@ -58,6 +60,7 @@ class CompiledEventRule:
     rule: Rule
     resource: str
     resources: frozenset[str]
+    local_time: bool
     unseen: sa.Select[Any]
     waiting: sa.Select[Any]
 
@@ -109,7 +112,15 @@ def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
         .where(*is_waiting)
     )
     return CompiledEventRule(
-        rule.name, version, rule.on, rule, RESOURCE_OF[source.thing], resources, unseen=unseen, waiting=waiting
+        rule.name,
+        version,
+        rule.on,
+        rule,
+        resource=RESOURCE_OF[source.thing],
+        resources=resources,
+        local_time=rule.when is not None and any(isinstance(node, LocalTime) for node in outside(rule.when)),
+        unseen=unseen,
+        waiting=waiting,
     )
 
 
@@ -132,7 +143,9 @@ def evaluate_events(connection: Connection, compiled: CompiledEventRule, now: da
     if position.first_good_at is None:
         return []
     since = max(position.first_good_at, position.events_since or position.first_good_at)
-    parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    parameters: dict[str, Any] = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    if compiled.local_time:
+        parameters["clocks"] = local_clocks(connection.execute(_ZONES).scalars(), now)
     waiting = connection.execute(compiled.waiting, parameters).all()
     bounds = {"since": since, "oldest": now - compiled.rule.max_age}
     unseen = connection.execute(compiled.unseen, parameters | bounds).all()
@@ -244,6 +257,7 @@ _RULE = sa.bindparam("rule", type_=sa.String)
 _SEEN = sa.bindparam("seen", type_=sa.Integer)
 _SINCE = sa.bindparam("since", type_=_MOMENT)
 _OLDEST = sa.bindparam("oldest", type_=_MOMENT)
+_ZONES = sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct()
 _LONG_AGO = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), type_=_MOMENT)
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery()
 _POSITION = (

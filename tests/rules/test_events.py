@@ -378,3 +378,26 @@ def test_a_condition_may_read_the_things_above_and_needs_their_polls(database: D
     poll(database, at("10:10"), charger(connector(), online=True), interval=timedelta(hours=1))
     assert engine.quiet("10:11", "10:15") == ["10:12 s1 session.ended at 10:06:00"]
     assert engine.announced[0].facts["location_name"] == "Harbour"
+
+
+def test_a_condition_may_go_over_the_sessions_before(database: Database) -> None:
+    third = "streak(connector.sessions where session.energy < 0.1 kWh) >= 3"
+    engine = EventEngine(database, {"name": "third", "on": "session.ended", "when": third, "settle": "0s"})
+    poll(database, at("10:00"), charger(connector()), location("l1"))
+    engine.tick("10:00")
+    told = []
+    for number, energy in enumerate([0.0, 5.0, 0.0, 0.0, 0.0]):
+        minute = 10 + number
+        poll(database, at(f"10:{minute}"), resource="chargers")
+        one = ended(f"s{number}", f"10:{minute - 1}", f"10:{minute - 1}:50", energy_kwh=energy)
+        told += engine.tick(f"10:{minute}", one)
+    assert told == ["s4 session.ended at 10:13:50"]
+
+
+def test_a_condition_may_read_the_clock_of_the_location(database: Database) -> None:
+    rule = {"name": "at-night", "on": "session.ended", "when": 'hours("19:00-20:00")', "settle": "0s"}
+    engine = EventEngine(database, rule)
+    for moment, zone in (("10:00", "Asia/Tokyo"), ("10:01", "Asia/Tokyo"), ("10:02", "UTC")):
+        poll(database, at(moment), location("l1", timezone=zone), resource="locations")
+        told = engine.tick(moment, *([ended(moment, "09:50", moment)] if moment != "10:00" else []))
+        assert told == ([f"{moment} session.ended at {moment}:00"] if moment == "10:01" else [])
