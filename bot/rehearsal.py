@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from bot.speaking import speak_due
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import enqueue_due_digests, refresh_digests
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, OUTBOX
@@ -85,6 +86,10 @@ class Rehearsal:
             enqueue_alert_messages(connection, evaluated.transitions, channels=self._channels(rules), now=now)
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
+
+    def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
+        """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
+        speak_due(connection, rules.documents, channels=self._channels(rules), now=now)
 
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue the digests that are due, and correct those whose figures have changed."""

@@ -3,23 +3,40 @@
 It moves no alert and posts nothing: it writes to the outbox, in one transaction, what is due at `now`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from bot.jobs import Jobs
 from notify.alerts import enqueue_unmuted, refresh_alert_cards
 from notify.reminders import enqueue_due_reminders
+from notify.storms import BUDGET
+from rules.document import Rule
 from rules.silences import review_mutings
 
 
 def speak(jobs: Jobs, now: datetime) -> int:
-    """Let everything speak that is due at `now`; how many threads and cards have something new to show.
+    """Let everything speak that is due at `now`; how many threads and cards have something new to show."""
+    with jobs.database.write() as connection:
+        return speak_due(connection, jobs.rules.documents, channels=jobs.channels(), now=now, budget=jobs.card_budget)
+
+
+def speak_due(
+    connection: Connection,
+    rules: Mapping[str, Rule],
+    *,
+    channels: Mapping[str, Sequence[str]],
+    now: datetime,
+    budget: int = BUDGET,
+) -> int:
+    """As `speak`, in the caller's transaction.
 
     1. Bring up to date what keeps alerts quiet; the cards say so.
     2. What is no longer quiet and still fires speaks after group_wait.
     3. What nobody acknowledged is said again, or to more people.
     """
-    with jobs.database.write() as connection:
-        reviewed = review_mutings(connection, now)
-        shown = refresh_alert_cards(connection, reviewed.incidents, now)
-        enqueue_unmuted(connection, reviewed.unmuted, channels=jobs.channels(), now=now, budget=jobs.card_budget)
-        return shown + enqueue_due_reminders(connection, jobs.rules.documents, now)
+    reviewed = review_mutings(connection, now)
+    shown = refresh_alert_cards(connection, reviewed.incidents, now)
+    enqueue_unmuted(connection, reviewed.unmuted, channels=channels, now=now, budget=budget)
+    return shown + enqueue_due_reminders(connection, rules, now)

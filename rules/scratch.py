@@ -32,6 +32,9 @@ class Speaker(Protocol):
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Enqueue what one evaluation makes worth saying."""
 
+    def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
+        """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
+
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue the digests whose slot has come."""
 
@@ -43,6 +46,9 @@ class Silent:
         """Nothing waits."""
 
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
+        """Nothing is said."""
+
+    def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Nothing is said."""
 
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
@@ -85,6 +91,8 @@ class Scratch:
             self.speaker.deliver(connection, now)
             self._record_all(connection, answers, now)
             transitions = self._evaluate(connection, now)
+            if any(rule.repeat or rule.escalate or rule.inhibits for rule in self.rules.documents.values()):
+                self.speaker.remind(connection, self.rules, now)
             if self.rules.digests:
                 self.speaker.enqueue_digests(connection, self.rules, now)
         return transitions
