@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from rules.compile import compile_condition, compile_rule
 from rules.document import Rule
 from rules.expressions import (
+    Aggregate,
     And,
     Arithmetic,
     Compare,
@@ -29,6 +30,7 @@ from rules.expressions import (
     Membership,
     Not,
     Or,
+    Windowed,
     fields_of,
     parts_of,
     walk,
@@ -38,10 +40,11 @@ from rules.kept import Change, Fleet, Kept, has_history, read_kept, session_mome
 from rules.lifecycle import State, Transition
 from rules.scratch import Answer, Scratch, Speaker
 from storage.polls import poll_states, record_missing
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION
+from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
 
 LONGEST_SHOWN = 10
 LOCATION_POLL = timedelta(hours=6)
+LAST_SESSIONS = timedelta(days=35)
 
 
 class CannotBacktest(Exception):  # noqa: N818 (read as a sentence)
@@ -112,8 +115,9 @@ def period(connection: Connection, days: timedelta) -> tuple[datetime, datetime]
 
 def check_history(rule: Rule) -> None:
     """Raise CannotBacktest for a rule that is no alert rule, or reads what no history is kept of."""
-    if rule.when is None:
-        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it has a schedule, and fires on no condition')
+    if rule.kind != "alert" or rule.when is None:
+        told = "it has a schedule" if rule.schedule is not None else "it is no rule about a state"
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: {told}')
     missing = [key for key in sorted(_keys(rule)) if not has_history(key)]
     if missing:
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {", ".join(missing)}')
@@ -135,7 +139,7 @@ def backtest(
     """
     check_history(rule)
     resources = compile_rule(rule).resources | {"chargers"}
-    kept = read_kept(connection, _keys(rule), resources, since, until)
+    kept = read_kept(connection, _keys(rule), resources, since=since, until=until, lookback=_lookback(rule))
     grid = _Grid(since, until, interval, kept.gaps)
     with Scratch([rule], grid.first, speaker) as scratch:
         _merge_alike(scratch, rule, kept)
@@ -160,8 +164,30 @@ def backtest(
     )
 
 
+def _nodes(rule: Rule) -> list[Expression]:
+    return [node for part in (rule.when, rule.while_) if part is not None for node in walk(part)]
+
+
 def _keys(rule: Rule) -> frozenset[str]:
-    return frozenset(key for part in (rule.when, rule.while_) if part is not None for key in fields_of(part))
+    """The fields that a rule reads, of its subject and of the things that its aggregates look at."""
+    keys = {key for part in (rule.when, rule.while_) if part is not None for key in fields_of(part)}
+    for node in _nodes(rule):
+        if isinstance(node, FieldRef):
+            keys.add(node.key)
+        elif isinstance(node, Aggregate) and node.value is not None:
+            keys.add(node.value)
+    return frozenset(keys)
+
+
+def _lookback(rule: Rule) -> timedelta:
+    """How far before a moment the rule may look: its longest window; the sessions of `last` as far as a backfill."""
+    windows = [timedelta()]
+    for node in _nodes(rule):
+        if isinstance(node, Aggregate | Windowed) and node.window is not None:
+            windows.append(timedelta(seconds=float(node.window.value)))
+        elif isinstance(node, Aggregate) and node.last is not None:
+            windows.append(LAST_SESSIONS)
+    return max(windows)
 
 
 class _Grid:
@@ -241,6 +267,7 @@ class _Replay:
         self.scratch.record(now, [Answer("locations", self.kept.locations, LOCATION_POLL), *answers])
         with self.scratch.database.write() as connection:
             _date_back(connection, self.kept.before)
+            _copy_past(connection, self.kept)
         return self.scratch.tick(now, [])
 
     def _answers(self, now: datetime, *, all_chargers: bool = False) -> list[Answer]:
@@ -288,6 +315,27 @@ def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
         mine = [{"id_": row["id_"], "since": row["since"]} for row in rows if row["field_"] == name]
         if mine:
             connection.execute(sa.update(table).where(table.c.id == sa.bindparam("id_")).values({column: moment}), mine)
+
+
+def _copy_past(connection: Connection, kept: Kept) -> None:
+    """Put what windows look back on beside the state: ended intervals, samples, and since when things are known."""
+    moment = sa.bindparam("since", type_=INTERVAL.c.valid_from.type)
+    for table, rows in ((CHARGER, kept.chargers), (CONNECTOR, kept.connectors)):
+        seen = [{"id_": row.id, "since": row.first_seen_at} for row in rows.values()]
+        if seen:
+            of_row = table.c.id == sa.bindparam("id_")
+            connection.execute(sa.update(table).where(of_row).values(first_seen_at=moment), seen)
+    if kept.past:
+        connection.execute(sa.insert(INTERVAL), kept.past)
+    known = {(row.session_id, row.at) for row in connection.execute(sa.select(SAMPLE.c.session_id, SAMPLE.c.at))}
+    samples = [
+        {"session_id": session_id, "at": at, "energy_kwh": energy}
+        for session_id, told in kept.samples.items()
+        for at, energy in told
+        if at <= kept.since and (session_id, at) not in known
+    ]
+    if samples:
+        connection.execute(sa.insert(SAMPLE), samples)
 
 
 def _firings(transitions: Sequence[Transition], until: datetime) -> tuple[list[Firing], int]:

@@ -34,8 +34,10 @@ from rules.expressions import (
 from rules.fields import Type
 from rules.incidents import ALERT
 from rules.lifecycle import OPEN_STATES, State
+from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import poll_states
+from storage.record import LOCATION
 
 PAST_TRANSITIONS = 20
 MANY_IDS = 5000  # more are not searched for a near one
@@ -139,8 +141,9 @@ def explain(connection: Connection, rule_id: str, subject: str, now: datetime) -
     """Explain what a stored rule says of a subject at `now`. ExplainError, with near ids, where one is unknown."""
     row = _rule_row(connection, rule_id)
     rule = rule_from_document(row.document, row.source)
-    if rule.when is None or rule.for_each is None:
-        raise ExplainError(f'"{rule_id}" is no alert rule: it has a schedule, and no subjects to explain')
+    if rule.kind != "alert" or rule.when is None or rule.for_each is None:
+        told = "it has a schedule" if rule.schedule is not None else "it tells of events"
+        raise ExplainError(f'"{rule_id}" is no alert rule: {told}, and no subject has a state under it')
     parts = [part for condition in (rule.when, rule.while_) if condition is not None for part in _tree(condition)]
     answers = _answers(connection, rule.for_each, subject, parts, now)
     if answers is None:
@@ -208,7 +211,9 @@ def _answers(
     for thing, path in PATHS[for_each].items():
         source = source.outerjoin(TABLES[thing], TABLES[thing].c.id == path)
     statement = sa.select(*columns, gone.label("gone_at")).select_from(source).where(table.c.id == subject)
-    row = connection.execute(statement, {"now": now}).first()
+    zones = connection.execute(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
+    parameters = {"now": now, "clocks": local_clocks(zones.scalars(), now)}
+    row = connection.execute(statement, parameters).first()
     return None if row is None else _Answers(parts, row)
 
 

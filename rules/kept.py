@@ -7,7 +7,8 @@ are not kept, and count as good. A field whose history is not kept has none here
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -54,8 +55,12 @@ class Change:
 
 @dataclass(slots=True)
 class Kept:
-    """Everything kept of the things of a fleet in (since, until], and how it stood at `since`."""
+    """Everything kept of the things of a fleet in (since, until], and how it stood at `since`.
 
+    `past` are the rows of intervals that ended before, as far back as was asked for.
+    """
+
+    since: datetime
     locations: list[LocationReading]
     chargers: dict[str, AnyRow]
     connectors: dict[str, AnyRow]
@@ -65,24 +70,35 @@ class Kept:
     gaps: list[tuple[datetime, datetime]]  # of the resources asked for, joined where they overlap
     sessions: dict[str, AnyRow]
     samples: dict[str, list[tuple[datetime, float | None]]] = field(default_factory=dict)
+    past: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_kept(
-    connection: Connection, keys: Collection[str], resources: Collection[str], since: datetime, until: datetime
+    connection: Connection,
+    keys: Collection[str],
+    resources: Collection[str],
+    *,
+    since: datetime,
+    until: datetime,
+    lookback: timedelta,
 ) -> Kept:
-    """Read what is kept of the fields `keys` in (since, until]; sessions only where a field of theirs is asked for."""
+    """Read what is kept of the fields `keys` in (since, until], and `lookback` before that for windows.
+
+    Sessions are read where `resources` names them.
+    """
     fields = {(FIELDS[key].thing, FIELDS[key].interval) for key in keys if FIELDS[key].interval is not None}
     before, changes = _changes(connection, fields, since, until)
-    with_sessions = "sessions" in resources
-    overlaps = sa.and_(SESSION.c.started_at <= until, sa.or_(SESSION.c.ended_at.is_(None), SESSION.c.ended_at > since))
-    sessions = connection.execute(sa.select(SESSION).where(overlaps)).all() if with_sessions else []
+    ended = sa.or_(SESSION.c.ended_at.is_(None), SESSION.c.ended_at > since - lookback)
+    overlaps = sa.and_(SESSION.c.started_at <= until, ended)
+    sessions = connection.execute(sa.select(SESSION).where(overlaps)).all() if "sessions" in resources else []
     samples: dict[str, list[tuple[datetime, float | None]]] = defaultdict(list)
-    if with_sessions:
+    if sessions:
         of_these = sa.select(SESSION.c.id).where(overlaps)
         statement = sa.select(SAMPLE).where(SAMPLE.c.session_id.in_(of_these), SAMPLE.c.at <= until)
         for row in connection.execute(statement.order_by(SAMPLE.c.at)):
             samples[row.session_id].append((row.at, row.energy_kwh))
     return Kept(
+        since=since,
         locations=[_location(row) for row in connection.execute(sa.select(LOCATION))],
         chargers={row.id: row for row in connection.execute(sa.select(CHARGER))},
         connectors={row.id: row for row in connection.execute(sa.select(CONNECTOR))},
@@ -92,7 +108,24 @@ def read_kept(
         gaps=_gaps(connection, resources, since, until),
         sessions={row.id: row for row in sessions},
         samples=samples,
+        past=_past(connection, fields, since, lookback),
     )
+
+
+def _past(
+    connection: Connection, fields: Collection[tuple[str, str | None]], since: datetime, lookback: timedelta
+) -> list[dict[str, Any]]:
+    if not fields or not lookback:
+        return []
+    names = ("thing", "thing_id", "field", "value", "valid_from", "valid_to")
+    statement = sa.select(*(INTERVAL.c[name] for name in names)).where(
+        _of_fields(fields), INTERVAL.c.valid_to <= since, INTERVAL.c.valid_to > since - lookback
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _of_fields(fields: Collection[tuple[str, str | None]]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(sa.and_(INTERVAL.c.thing == thing, INTERVAL.c.field == name) for thing, name in fields))
 
 
 def _changes(
@@ -103,7 +136,7 @@ def _changes(
     statement = (
         sa.select(INTERVAL.c.valid_from, INTERVAL.c.thing, INTERVAL.c.thing_id, INTERVAL.c.field, INTERVAL.c.value)
         .where(
-            sa.or_(*(sa.and_(INTERVAL.c.thing == thing, INTERVAL.c.field == name) for thing, name in fields)),
+            _of_fields(fields),
             INTERVAL.c.valid_from <= until,
             sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > since),
         )

@@ -178,6 +178,37 @@ def test_sessions_are_replayed_with_their_energy(sqlite: Database) -> None:
     assert [entry[0] for entry in fired(engine.transitions, "slow")] == ["s1"]
 
 
+FLAPPING = {"name": "flapping", "for_each": "connector", "when": "changes(connector.status, 30m) >= 4"}
+SITE = {
+    "name": "site",
+    "for_each": "location",
+    "when": "share(location.chargers where not charger.online) >= 50 %",
+    "for": "5m",
+}
+
+
+def test_windows_and_related_things_are_replayed_with_what_lies_before_the_beginning(sqlite: Database) -> None:
+    engine = Engine(sqlite, FLAPPING, SITE, now=T0)
+    engine.tick(T0, location(), resource="locations")
+    now = T0
+    while now <= at("11:30"):
+        minute = (now - T0) // MINUTE
+        plug = connector("c1", "Faulted" if 20 <= minute < 50 and minute % 10 < 5 else "Available")
+        other = charger(charger_id="ch2", online=not 35 <= minute < 60)
+        engine.tick(now, charger(plug, online=minute < 70), other)
+        now += MINUTE
+    for document in (FLAPPING, SITE):
+        told = fired(engine.transitions, document["name"])
+        assert told
+        assert found(tried(sqlite, document)) == told
+    with sqlite.read() as connection:
+        rule = rule_from_document(FLAPPING, "test.yaml")
+        how: dict[str, Any] = {"until": at("11:30"), "interval": MINUTE, "speaker": Rehearsal()}
+        later = backtest(connection, rule, since=at("10:36"), **how)
+    (live,) = fired(engine.transitions, "flapping")
+    assert [(one.subject, one.resolved_at) for one in later.firings] == [("c1", live[3])]
+
+
 @pytest.mark.parametrize(
     ("condition", "missing"),
     [

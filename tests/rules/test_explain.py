@@ -122,6 +122,21 @@ def test_a_session_is_explained_with_the_clock(database: Database) -> None:
     assert (energy.truth, energy.observed[0].value) == (True, 0.5)
 
 
+def test_windows_related_things_and_local_time_are_told_with_their_values(database: Database) -> None:
+    when = (
+        "share(location.chargers where not charger.online) >= 50 % and changes(connector.status, 1h) < 4 "
+        'and since(connector.status) >= 5m and weekday in ["Monday"] and hours("09:00-17:00")'
+    )
+    engine = Engine(database, {"name": "site", "for_each": "connector", "when": when}, now=at("10:00"))
+    engine.tick(at("10:00"), location(), resource="locations")
+    engine.tick(at("10:00"), charger(connector("c1"), online=False), charger(charger_id="ch2"))
+    explained = why(database, "site", "c1", "10:10")
+    assert [clause.truth for clause in explained.when.clauses] == [True] * 5
+    values = [item.value for clause in explained.when.clauses for item in clause.observed]
+    assert values == [0.5, 0, 600, "Monday"]
+    assert "share(location.chargers where not charger.online) is 50 %" in render_explanation(explained)
+
+
 def test_a_rule_that_is_not_there_names_the_nearest(database: Database) -> None:
     Engine(database, FAULTED, BUSY, now=at("10:00"))
     with pytest.raises(ExplainError, match=r'there is no rule "fautled"; did you mean "faulted"\?'):
@@ -150,7 +165,10 @@ def test_the_text_for_a_terminal_says_it_all(sqlite: Database) -> None:
     engine.tick(at("10:10"), charger(connector("c1", "Faulted"), online=None))
     assert render_explanation(why(sqlite, "faulted", "c1", "10:12")).splitlines() == [
         "faulted on c1, 2026-03-02 10:12:00 UTC",
-        "  Pending; true since 2026-03-02 10:05:00 UTC, held since 2026-03-02 10:10:00 UTC: it neither fires nor resolves.",
+        (
+            "  Pending; true since 2026-03-02 10:05:00 UTC, "
+            "held since 2026-03-02 10:10:00 UTC: it neither fires nor resolves."
+        ),
         "",
         "when:",
         '  true    connector.status == "Faulted" since 2026-03-02 10:05:00 UTC',
