@@ -21,7 +21,7 @@ from rules.incidents import ALERT
 from rules.lifecycle import AlertState, OnGap, State, Timing
 from rules.relations import inner_things, reached, start_of
 from rules.scope import NOW, PATHS, RULE_ID, TABLES
-from rules.wakes import WAKE, due_subjects, reads_clock, wakes_of
+from rules.wakes import WAKE, due_subjects, is_slow, reads_clock, wakes_of
 from storage.dialects import AnyRow
 from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
 
@@ -38,6 +38,9 @@ __all__ = [
 
 CLOCK_EVERY = timedelta(minutes=5)
 """How often a condition is matched over every subject that reads the clock in a way that tells no moment."""
+
+SLOWLY_EVERY = timedelta(hours=1)
+"""How often, where only the uptime of a day or more follows the clock."""
 
 RELATIONS_EVERY = timedelta(hours=1)
 """How often one over related things is: a charger that moves to another location is seen there at once, and missed
@@ -136,7 +139,7 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
         labels=rule.labels,
         timing=Timing(rule.for_, rule.keep_firing_for, OnGap(rule.on_gap)),
         resources=frozenset(RESOURCE_OF[thing] for thing in polled),
-        full_every=CLOCK_EVERY if by_clock else RELATIONS_EVERY if aggregates else None,
+        full_every=_full_every(conditions, aggregates, by_clock=by_clock),
         wakes=wake is not None,
         has_while=rule.while_ is not None,
         for_each=rule.for_each,
@@ -149,6 +152,12 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
         wakes_changed=None if wakes_full is None else wakes_full.where(id_.in_(among)),
         forgotten_wakes=sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(among)),
     )
+
+
+def _full_every(conditions: list[Expression], aggregates: list[Aggregate], *, by_clock: bool) -> timedelta | None:
+    if by_clock and all(map(is_slow, conditions)):
+        return SLOWLY_EVERY
+    return CLOCK_EVERY if by_clock else RELATIONS_EVERY if aggregates else None
 
 
 def _select(rule: Rule, for_each: str, keys: tuple[str, ...], worked_out: tuple[Expression, ...]) -> sa.Select[Any]:
@@ -181,7 +190,7 @@ def _select(rule: Rule, for_each: str, keys: tuple[str, ...], worked_out: tuple[
         *(compile_condition(node, current).label(f"computed_{place}") for place, node in enumerate(worked_out)),
         *(ALERT.c[name].label("alert_" + name) for name in _ALERT_COLUMNS),
     ]
-    firing = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN))
+    firing = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
     joined = _with_things_above(for_each, table.outerjoin(ALERT, firing))
     return sa.select(*columns).select_from(joined).where(sa.or_(has_alert, sa.and_(~gone, truth)))
 
@@ -203,6 +212,8 @@ def _wakes(for_each: str, wake: ColumnElement[Any]) -> sa.Select[Any]:
 
 
 _OPEN = (State.PENDING.value, State.FIRING.value)
+# SQLite takes the partial index of open alerts only where the statement says its condition to the letter
+_OPEN_LITERALLY: sa.BindParameter[str] = sa.bindparam(None, _OPEN, expanding=True, literal_execute=True)
 _ALERT_COLUMNS = ("id", *STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "labels", "evidence", "incident_id")
 
 

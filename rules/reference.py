@@ -150,7 +150,8 @@ none stands inside the `where` of another."""
 _CLOCK = """\
 What depends on the clock is looked at when its moment comes, where that can be told: a comparison of `since(..)` or
 `session.duration` with a constant, a window's oldest member leaving it. Everything else that reads the clock
-(`increase`, `uptime`, local time, sums with `since`) is looked at every 5 minutes."""
+(`increase`, `uptime`, local time, sums with `since`) is looked at every 5 minutes; the uptime of a
+day or more every hour, and at once where the status or the connection changes."""
 
 _UNITS = """\
 A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`

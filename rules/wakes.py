@@ -72,6 +72,18 @@ def wakes_of(expressions: Sequence[Expression]) -> ColumnElement[Any] | None:
     return sa.func.nullif(earliest(coming), _NEVER, type_=MOMENT)
 
 
+def is_slow(expression: Expression) -> bool:
+    """Whether nothing in `expression` follows the clock but the uptime of windows of a day or more."""
+    match expression:
+        case Windowed("uptime", _, window):
+            return float(window.value) >= 86_400
+        case Windowed() | Since() | LocalTime() | Aggregate():
+            return not reads_clock(expression)
+        case FieldRef(key):
+            return not FIELDS[key].reads_clock
+    return all(map(is_slow, parts_of(expression)))
+
+
 def _moments(expression: Expression) -> list[ColumnElement[Any]] | None:  # noqa: PLR0911 (one return a kind of node)
     """The moments of every part that reads the clock; None if one of them cannot be told."""
     timed = deadline(expression)
