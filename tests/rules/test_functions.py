@@ -338,3 +338,26 @@ def test_a_subject_is_woken_once_and_then_not_again(database: Database) -> None:
     assert engine.tick(T0 + 5 * MINUTE, changed) == ["c1 firing>resolved since 10:02"]
     with database.read() as connection:
         assert [row.wake_at for row in connection.execute(sa.select(WAKE))] == [T0 + 7 * MINUTE]
+
+
+@pytest.mark.parametrize(("for_each", "when"), WATCHED)
+def test_what_changed_is_looked_up_and_no_table_is_read_through(for_each: str, when: str, sqlite: Database) -> None:
+    compiled = compile_rule(rule_from_document({"name": "x", "for_each": for_each, "when": when}, "x.yaml"))
+    asked: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(sqlite.engine, "before_cursor_execute")
+    def on_execute(_: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters))
+
+    with sqlite.read() as connection:
+        for statement in (compiled.changed, compiled.wakes_changed):
+            if statement is not None:
+                connection.execute(statement, {"rule": "x", "now": T0, "seen": 1})
+        plans = [
+            str(line[3])
+            for text, values in list(asked)
+            if not text.startswith("BEGIN")
+            for line in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+        ]
+    assert any(line.startswith("SEARCH") for line in plans)
+    assert [line for line in plans if line.startswith("SCAN") and "CONSTANT ROW" not in line] == []

@@ -24,7 +24,10 @@ RECIPES = {
     1: ("charger", "charger.heartbeat_age > max(2 * charger.heartbeat_interval, 5m)"),
     2: (
         "location",
-        "count(location.chargers where not charger.online) >= 2 and share(location.chargers where not charger.online) >= 50 %",
+        (
+            "count(location.chargers where not charger.online) >= 2 "
+            "and share(location.chargers where not charger.online) >= 50 %"
+        ),
     ),
     3: ("connector", 'connector.status == "Faulted"'),
     4: ("connector", 'connector.error_code in ["GroundFailure", "OverCurrentFailure", "PowerSwitchFailure"]'),
