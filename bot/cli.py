@@ -283,8 +283,18 @@ async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, s
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    sample: Annotated[
+        Path | None, typer.Option(help="Check how this recorded answer of EOSVOLT would be read, and nothing else.")
+    ] = None,
+) -> None:
     """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
+    if sample is not None:
+        from bot.contract_check import examine_sample
+        from bot.settings import load_settings as settings_of
+
+        typer.echo(examine_sample(sample, settings_of().contract()))
+        return
     from bot.doctor import examine, report
     from bot.settings import load_settings
     from bot.slack_doctor import examine_slack

@@ -102,6 +102,7 @@ async def test_the_manifest_s_scopes_and_events_are_enough_for_everything(closed
     await house.start(FAULTED)
     card = await house.card_of_an_alert()
     await house.click("ole", card, "acknowledge_incident")
+    await house.next_whisper("ole", 0)
     preview = await house.ask(f"start {house.free()}", "ole", "#general")
     await house.click("ole", preview, "confirm_command")
     place = house.workspace.direct_channel("U0OLE00002")
