@@ -7,37 +7,27 @@ without history is refused by name, because a guess would look like a measuremen
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.compile import compile_condition, compile_rule
+from rules.compile import compile_rule
 from rules.document import Rule
 from rules.expressions import (
     Aggregate,
-    And,
-    Arithmetic,
-    Compare,
     Expression,
-    Extreme,
     FieldRef,
-    IsUnknown,
-    Literal,
-    Membership,
-    Not,
-    Or,
     Windowed,
     fields_of,
-    parts_of,
     walk,
 )
-from rules.fields import FIELDS, Type
 from rules.kept import Change, Fleet, Kept, has_history, read_kept, session_moments
 from rules.lifecycle import State, Transition
+from rules.quiet import Quiet, find_quiet
 from rules.scratch import Answer, Scratch, Speaker
 from storage.polls import poll_states, record_missing
 from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
@@ -142,8 +132,9 @@ def backtest(
     kept = read_kept(connection, _keys(rule), resources, since=since, until=until, lookback=_lookback(rule))
     grid = _Grid(since, until, interval, kept.gaps)
     with Scratch([rule], grid.first, speaker) as scratch:
-        _merge_alike(scratch, rule, kept)
-        replay = _Replay(kept, grid, scratch, frozenset(resources))
+        with scratch.database.read() as reading:
+            quiet = find_quiet(reading, rule, kept, grid.at_or_after)
+        replay = _Replay(kept, grid, scratch, frozenset(resources), quiet)
         evaluated, transitions = replay.run(every_poll=every_poll)
         with scratch.database.write() as written:
             speaker.deliver(written, until + timedelta(days=1))
@@ -222,8 +213,13 @@ class _Grid:
 class _Replay:
     """The polls that matter, one after another."""
 
-    def __init__(self, kept: Kept, grid: _Grid, scratch: Scratch, resources: frozenset[str]) -> None:
+    def __init__(
+        self, kept: Kept, grid: _Grid, scratch: Scratch, resources: frozenset[str], quiet: Quiet | None
+    ) -> None:
         self.kept, self.grid, self.scratch, self.resources = kept, grid, scratch, resources
+        self.quiet = quiet
+        self.untold: list[Change] = []  # seen by polls that could move nothing
+        self.open: set[str] = set()
         self.fleet = Fleet(kept)
         self.changes: dict[datetime, list[Change]] = defaultdict(list)
         self.sessions: dict[datetime, set[str]] = defaultdict(set)
@@ -241,10 +237,10 @@ class _Replay:
         waiting = sorted({*self.changes, *self.sessions, *self.gone, *self.grid.gap_ends}, reverse=True)
         now, evaluated = self.grid.first, 1
         transitions = self._begin()
+        due = self.scratch.moves_at(now)
         while True:
             while waiting and waiting[-1] <= now:
                 waiting.pop()
-            due = self.scratch.moves_at(now)
             coming = [waiting[-1]] if waiting else []
             if due is not None:  # what has come by now was looked at: it is looked at again at the next poll
                 coming.append(self.grid.at_or_after(max(due, now + timedelta(microseconds=1))))
@@ -253,9 +249,30 @@ class _Replay:
             if not coming or min(coming) > self.grid.until:
                 return evaluated, transitions
             now = min(coming)
+            if not every_poll and self._moves_nothing(now, coming):
+                continue
             self.scratch.was_good(dict.fromkeys(self.resources, self.grid.before(now)))
-            transitions += self.scratch.tick(now, self._answers(now))
+            transitions += self._noted(self.scratch.tick(now, self._answers(now)))
             evaluated += 1
+            due = self.scratch.moves_at(now)
+
+    def _moves_nothing(self, now: datetime, coming: Sequence[datetime]) -> bool:
+        """Whether the poll at `now` sees only changes that can move no alert; they are told at the next that may."""
+        only_changes = now not in self.sessions and now not in self.gone and now not in self.grid.gap_ends
+        if self.quiet is None or not only_changes or coming.count(now) > 1 or now not in self.changes:
+            return False
+        if self.quiet.may_move(self.changes[now], self.open):
+            return False
+        self.untold += self.changes.pop(now)
+        return True
+
+    def _noted(self, transitions: list[Transition]) -> list[Transition]:
+        for item in transitions:
+            if item.to_state in {State.PENDING, State.FIRING}:
+                self.open.add(item.subject)
+            else:
+                self.open.discard(item.subject)
+        return transitions
 
     def _begin(self) -> list[Transition]:
         """The first poll: everything as it stood, dated as the history knows it."""
@@ -268,10 +285,11 @@ class _Replay:
         with self.scratch.database.write() as connection:
             _date_back(connection, self.kept.before)
             _copy_past(connection, self.kept)
-        return self.scratch.tick(now, [])
+        return self._noted(self.scratch.tick(now, []))
 
     def _answers(self, now: datetime, *, all_chargers: bool = False) -> list[Answer]:
-        chargers = dict.fromkeys(self.fleet.tell(change) for change in self.changes.get(now, ()))
+        changes, self.untold = [*self.untold, *self.changes.get(now, ())], []
+        chargers = dict.fromkeys(self.fleet.tell(change) for change in changes)
         if now in self.gone:
             self._lose(now)
         if all_chargers:
@@ -356,62 +374,3 @@ def _firings(transitions: Sequence[Transition], until: datetime) -> tuple[list[F
 def _firing(fired: Transition, resolved_at: datetime | None, until: datetime) -> Firing:
     lasted = (resolved_at or until) - fired.at
     return Firing(fired.subject, fired.active_at, fired.at, resolved_at, lasted)
-
-
-_PLAIN = (Compare, Membership, IsUnknown, FieldRef, Literal, Arithmetic, Extreme)
-
-
-def _leaves(expression: Expression) -> list[Expression]:
-    if isinstance(expression, And | Or | Not):
-        return [leaf for part in parts_of(expression) for leaf in _leaves(part)]
-    return [expression]
-
-
-def _merge_alike(scratch: Scratch, rule: Rule, kept: Kept) -> None:
-    """Leave out the changes between values that no clause of the rule tells apart, as Available and Charging here.
-
-    Which values are alike, the compiled clauses themselves say. Where a clause compares several fields, or looks at
-    more than the present value, every change counts.
-    """
-    leaves = [leaf for part in (rule.when, rule.while_) if part is not None for leaf in _leaves(part)]
-    if not all(isinstance(node, _PLAIN) for leaf in leaves for node in walk(leaf)):
-        return
-    alike: dict[tuple[str, str], Mapping[str | None, Any]] = {}
-    for key in _keys(rule):
-        spec = FIELDS[key]
-        reading = [leaf for leaf in leaves if key in fields_of(leaf)]
-        if spec.interval is not None and all(len(fields_of(leaf)) == 1 for leaf in reading):
-            told = (*kept.before, *kept.changes)
-            values = {item.value for item in told if (item.thing, item.field) == (spec.thing, spec.interval)}
-            alike[spec.thing, spec.interval] = _classes(scratch, reading, values, spec.type is Type.BOOLEAN)
-    last: dict[tuple[str, str, str], Any] = {}
-    for item in kept.before:
-        last[item.thing, item.thing_id, item.field] = alike.get((item.thing, item.field), {}).get(item.value, item)
-    news = []
-    for item in kept.changes:
-        key3 = (item.thing, item.thing_id, item.field)
-        kind = alike.get((item.thing, item.field), {}).get(item.value, item)
-        if key3 not in last or last[key3] != kind:
-            news.append(item)
-        last[key3] = kind
-    kept.changes = news
-
-
-def _classes(
-    scratch: Scratch, leaves: Sequence[Expression], values: Iterable[str | None], boolean: bool
-) -> Mapping[str | None, Any]:
-    """For each stored value, what the compiled clauses say of it: equal answers are alike."""
-    classes = {}
-    with scratch.database.read() as connection:
-        for value in values:
-            constant: Any = {"true": True, "false": False}.get(value or "") if boolean else value
-            resolve = _constant(constant)
-            columns = [sa.type_coerce(compile_condition(leaf, resolve), sa.Boolean()) for leaf in leaves]
-            classes[value] = tuple(connection.execute(sa.select(*columns)).one())
-    return classes
-
-
-def _constant(value: Any) -> Callable[[str], Any]:
-    if value is None:
-        return lambda _: sa.cast(sa.null(), sa.String)
-    return lambda _: sa.literal(value)
