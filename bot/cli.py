@@ -314,7 +314,7 @@ def _log_to_stderr() -> None:
     """Keep standard output for what was asked for."""
     import structlog
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def _load_rules(paths: list[Path]) -> Any:

@@ -70,7 +70,8 @@ def create_silence(
         raise ValueError("a silence needs an end: a time, or recovery")
     if until is not None and until <= now:
         raise ValueError(f"a silence until {until:%Y-%m-%d %H:%M} UTC would be over already")
-    facts = {"until": until, "until_recovery": until_recovery, "author": author, "reason": reason, "created_at": now}
+    said = reason.replace("\x00", "")  # which PostgreSQL keeps in no text
+    facts = {"until": until, "until_recovery": until_recovery, "author": author, "reason": said, "created_at": now}
     values = {**matchers, **facts, "labels": dict(labels or {})}
     return int(connection.execute(sa.insert(SILENCE).values(**values).returning(SILENCE.c.id)).scalar_one())
 

@@ -208,17 +208,17 @@ async def test_a_wrong_token(tmp_path: Path) -> None:
         failures = await asyncio.to_thread(found, cwd=tmp_path, EOSVOLT_BASE_URL=url, EOSVOLT_TOKEN=TOKEN)
         right = await asyncio.to_thread(found, cwd=tmp_path, EOSVOLT_BASE_URL=url, EOSVOLT_TOKEN="sandbox-token")
     for name in ("locations", "chargers", "sessions"):
-        assert "401" in failures[f"EOSVOLT {name}"]
-        assert "EOSVOLT_TOKEN" in failures[f"EOSVOLT {name}"]
-    assert not [name for name in right if name.startswith("EOSVOLT")]
+        assert "401" in failures[f"GET /v1/{name}"]
+        assert "EOSVOLT_TOKEN" in failures[f"GET /v1/{name}"]
+    assert not [name for name in right if "/v1/" in name]
 
 
 def test_an_api_that_cannot_be_reached(tmp_path: Path, closed_port: int) -> None:
     url = f"http://127.0.0.1:{closed_port}"
     failures = found(cwd=tmp_path, EOSVOLT_BASE_URL=url, EOSVOLT_TOKEN=TOKEN)
     for name in ("locations", "chargers", "sessions"):
-        assert "could not be reached" in failures[f"EOSVOLT {name}"]
-        assert "check the network and EOSVOLT_BASE_URL" in failures[f"EOSVOLT {name}"]
+        assert "could not be reached" in failures[f"GET /v1/{name}"]
+        assert "check the network and EOSVOLT_BASE_URL" in failures[f"GET /v1/{name}"]
 
 
 @pytest.mark.parametrize(

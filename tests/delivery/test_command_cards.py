@@ -13,8 +13,16 @@ from notify.message import SlackMessage
 from notify.outbox import OUTBOX
 from notify.render import render_message
 from storage.engine import Database
-from tests.notify.records import HOSTILE, MINUTE, T0, insert_connector, insert_location, insert_session
-from tests.notify.test_cards import assert_harmless, check, without_nul
+from tests.notify.records import (
+    HOSTILE,
+    MINUTE,
+    T0,
+    insert_connector,
+    insert_location,
+    insert_session,
+    without_nul,
+)
+from tests.notify.test_cards import assert_harmless, check
 
 GOLDEN = Path(__file__).parent / "golden"
 NOT_SENT = "EOSVOLT asks for fewer calls; wait 30 s"

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from rules.lifecycle import State, Transition
 from storage import tables
+from storage.engine import Database
 
 T0 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -151,3 +152,8 @@ def _moved(alert_id: int, at: datetime, incident_id: int, from_state: State, to_
         alert_id=alert_id,
         incident_id=incident_id,
     )
+
+
+def without_nul(name: str, database: Database) -> str:
+    """The name as this database can store it: PostgreSQL keeps no NUL in a text, and readings bring none."""
+    return name.replace("\x00", "") if database.engine.dialect.name == "postgresql" else name

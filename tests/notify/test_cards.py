@@ -32,6 +32,7 @@ from tests.notify.records import (
     one_alert,
     resolve_incident,
     table,
+    without_nul,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -222,11 +223,6 @@ def hostile_fleet(connection: sa.Connection, name: str) -> None:
     insert_poll(connection, T0)
     for number in range(6):
         insert_session(connection, f"s{number}", T0 - timedelta(days=1), connector_id=f"{number}{name}", currency=name)
-
-
-def without_nul(name: str, database: Database) -> str:
-    # PostgreSQL stores no NUL in text
-    return name.replace("\x00", "") if database.engine.dialect.name == "postgresql" else name
 
 
 @pytest.mark.parametrize("name", HOSTILE)

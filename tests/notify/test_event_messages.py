@@ -14,8 +14,8 @@ from rules.document import EVENTS, rule_from_document
 from rules.events import Event, evaluate_events
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
-from tests.notify.records import HOSTILE, MINUTE, T0
-from tests.notify.test_cards import assert_harmless, check, compare_with_golden, without_nul
+from tests.notify.records import HOSTILE, MINUTE, T0, without_nul
+from tests.notify.test_cards import assert_harmless, check, compare_with_golden
 from tests.readings import at, charger, connector, location, record_poll, session
 
 CHANNELS = {"rule": ("C1", "C2", "C1")}

@@ -22,6 +22,7 @@ from tests.notify.records import (
     insert_rule,
     one_alert,
     table,
+    without_nul,
 )
 from tests.notify.test_cards import check
 
@@ -49,7 +50,7 @@ def storm_of(connection: sa.Connection, names: list[str], budget: int = 3) -> li
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_breaks_a_roll_up(database: Database, name: str) -> None:
     with database.write() as connection:
-        (words,) = storm_of(connection, [name] * 5)
+        (words,) = storm_of(connection, [without_nul(name, database)] * 5)
     assert "<!channel>" not in words
 
 

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from rules.alerts import TRANSITION
 from rules.incidents import ALERT, INCIDENT
 from storage.engine import Database
+from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll
 from tests.rules.engine import FAULTED, Engine
 
@@ -75,7 +76,7 @@ def play(database: Database, story: list[tuple[Any, ...]], on_gap: str, *, resta
     return told
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(story=st.lists(steps, max_size=14), on_gap=st.sampled_from(["keep", "pause", "reset"]))
 def test_for_any_story_alerts_keep_their_laws(sqlite: Database, story: list[tuple[Any, ...]], on_gap: str) -> None:
     told = play(sqlite, story, on_gap, restarts=True)
@@ -109,7 +110,7 @@ def test_for_any_story_alerts_keep_their_laws(sqlite: Database, story: list[tupl
     assert transitions == len(told), "every transition is written down"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(story=st.lists(steps, max_size=12), on_gap=st.sampled_from(["keep", "pause", "reset"]))
 def test_a_restart_at_any_point_changes_nothing_that_is_told(
     sqlite: Database, story: list[tuple[Any, ...]], on_gap: str
@@ -121,7 +122,7 @@ def test_a_restart_at_any_point_changes_nothing_that_is_told(
 unseen = st.tuples(st.lists(statuses, min_size=2, max_size=2), st.sampled_from([False, None]))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(polls=st.lists(unseen, min_size=1, max_size=12), fired=st.booleans())
 def test_nothing_moves_while_the_charger_is_offline_or_that_is_unknown(
     sqlite: Database, polls: list[tuple[list[str | None], bool | None]], fired: bool

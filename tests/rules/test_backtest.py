@@ -18,6 +18,7 @@ from rules.backtest import Backtest, CannotBacktest, backtest, period
 from rules.document import rule_from_document
 from rules.lifecycle import State, Transition
 from storage.engine import Database
+from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, session
 from tests.rules.engine import FAULTED, Engine
 
@@ -85,7 +86,7 @@ STRETCH = st.tuples(st.integers(1, 6), st.one_of(st.none(), READING, READING, RE
 """So many minutes in which the API says one thing, or in which no poll succeeds."""
 
 
-@settings(max_examples=6, phases=[Phase.explicit, Phase.generate])  # each example is hundreds of polls
+@settings(max_examples=examples(6), phases=[Phase.explicit, Phase.generate])  # each example is hundreds of polls
 @given(st.lists(STRETCH, min_size=3, max_size=10))
 def test_what_is_kept_tells_again_what_was_said(story: list[Any]) -> None:
     database = Database("sqlite://", durable=False)

@@ -15,6 +15,7 @@ from rules.evaluate import RULE
 from rules.incidents import ALERT
 from rules.lifecycle import Transition
 from storage.engine import Database
+from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 from tests.rules.engine import Engine
 
@@ -166,7 +167,9 @@ A_CHARGER_GOES = [
 def test_looking_at_what_changed_gives_what_looking_at_everything_gives(twins: tuple[Database, Database]) -> None:
     incremental, full = twins
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @settings(
+        max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    )
     @given(st.lists(_STEPS, min_size=1, max_size=12))
     @example(A_LOCATION_MOVES)
     @example(A_CHARGER_GOES)

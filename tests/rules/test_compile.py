@@ -18,6 +18,7 @@ from rules.expressions import And, Compare, Expression, FieldRef, IsUnknown, Lit
 from rules.fields import THINGS, Type
 from storage.dialects import AnyRow
 from storage.engine import Database
+from tests.examples import examples as examples_of_run
 from tests.readings import MINUTE, T0, charger, connector, record_poll
 from tests.rules.conditions import EQUALITIES, conditions
 from tests.rules.plain import History, Value, since, truth
@@ -29,7 +30,7 @@ ONE_DATABASE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, Healt
 def examples(database: Database, many: int) -> settings:
     """So many examples on SQLite, and fewer on PostgreSQL, whose planner takes its time."""
     number = many if database.engine.dialect.name == "sqlite" else many // 6
-    return settings(max_examples=number, suppress_health_check=ONE_DATABASE)
+    return settings(max_examples=examples_of_run(number), suppress_health_check=ONE_DATABASE)
 
 
 @contextmanager

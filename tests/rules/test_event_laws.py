@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from rules.events import evaluate_events
 from rules.store import load_rules
 from storage.engine import Database
+from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll, session
 from tests.rules.test_events import EventEngine
 
@@ -111,7 +112,7 @@ def evaluate_and_lose(database: Database, now: Any) -> None:
         connection.rollback()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(story=st.lists(steps, max_size=10))
 def test_for_any_splits_repeats_kills_and_restarts_each_event_is_announced_exactly_once(
     sqlite: Database, story: list[Step]
@@ -121,7 +122,7 @@ def test_for_any_splits_repeats_kills_and_restarts_each_event_is_announced_exact
     assert sorted(told) == plain.announced()
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(story=st.lists(steps, max_size=8))
 def test_both_databases_announce_the_same(database: Database, story: list[Step]) -> None:
     engine, plain = play(database, story)

@@ -22,6 +22,7 @@ from rules.language import parse_condition
 from rules.wakes import WAKE
 from rules.windows import local_clocks
 from storage.engine import Database
+from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, location, poll, record_poll, session
 from tests.rules.engine import Engine
 from tests.rules.plain import truth
@@ -227,7 +228,7 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.d
 def test_sql_says_of_functions_what_a_plain_walk_over_all_rows_says(database: Database) -> None:
     many = 40 if database.engine.dialect.name == "sqlite" else 6
 
-    @settings(max_examples=many, suppress_health_check=SLOW)
+    @settings(max_examples=examples(many), suppress_health_check=SLOW)
     @given(scripts(), st.lists(CASES, min_size=10, max_size=10), st.sampled_from([0, 1, 10]))
     def law(script: tuple[Step, ...], cases: list[tuple[str, str]], later: int) -> None:
         with forgotten(database) as connection:
@@ -288,7 +289,7 @@ def test_looking_when_something_changed_or_woke_gives_what_looking_at_everything
         with database.read() as connection:
             return sorted(tuple(row) for row in connection.execute(statement.order_by(*names[:2])))
 
-    @settings(max_examples=10, suppress_health_check=SLOW)
+    @settings(max_examples=examples(10), suppress_health_check=SLOW)
     @given(scripts(), st.lists(st.booleans(), min_size=20, max_size=20))
     def law(script: tuple[Step, ...], evaluated: list[bool]) -> None:
         for database in twins:

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from storage.engine import Database
 from storage.polls import GAP, POLL
 from storage.record import CHARGER, CONNECTOR, INTERVAL, SAMPLE, SESSION, Observation, record_readings
+from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 
 
@@ -170,7 +171,7 @@ one_poll = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(polls=st.lists(one_poll, min_size=1, max_size=5), data=st.data())
 def test_any_split_into_pages_with_repeats_gives_the_same_state(
     sqlite: Database, polls: list[list[tuple[str, str | None, bool | None, int]]], data: st.DataObject
