@@ -156,7 +156,7 @@ def test_without_settle_an_event_is_announced_at_the_poll_that_shows_it(database
 def test_a_booking_begins_nothing_until_it_does(database: Database) -> None:
     engine = EventEngine(database, {"name": "started", "on": "session.started", "settle": "0s"})
     engine.tick("10:00")
-    booked = {"started": at("10:05"), "status": "Pending", "type": "Booking"}
+    booked: dict[str, Any] = {"started": at("10:05"), "status": "Pending", "type": "Booking"}
     assert engine.tick("10:01", session("s1", **booked)) == []
     assert engine.quiet("10:02", "10:05") == []
     assert engine.tick("10:06", session("s1", started=at("10:05"))) == ["s1 session.started at 10:05:00"]
