@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
-from storage.dialects import insert
+from storage.dialects import Bulk, insert
 from storage.polls import SET_ASIDE, PollState, poll_states
 from storage.record import CONNECTOR
 from storage.tables import ApiState, PollCount
@@ -121,17 +121,30 @@ def record_counts(connection: Connection, counts: Sequence[Counted], now: dateti
     """Add to the counts; each entry of `counts` names another thing."""
     if not counts:
         return
-    statement = insert(connection, COUNT)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[COUNT.c.resource, COUNT.c.kind, COUNT.c.reason],
-            set_={"count": COUNT.c["count"] + statement.excluded["count"], "last_at": statement.excluded.last_at},
-        ),
+    _counting(connection).run(
+        connection,
         [
             {"resource": one.resource, "kind": one.kind, "reason": one.reason, "count": one.count, "last_at": now}
             for one in counts
         ],
     )
+
+
+_COUNTING: dict[str, Bulk] = {}
+
+
+def _counting(connection: Connection) -> Bulk:
+    """The upsert that counts, made ready once a kind of database: every poll runs it."""
+    key = connection.dialect.name
+    if key not in _COUNTING:
+        statement = insert(connection, COUNT)
+        names = ("resource", "kind", "reason", "count", "last_at")
+        upsert = statement.values({name: sa.bindparam(name) for name in names}).on_conflict_do_update(
+            index_elements=[COUNT.c.resource, COUNT.c.kind, COUNT.c.reason],
+            set_={"count": COUNT.c["count"] + statement.excluded["count"], "last_at": statement.excluded.last_at},
+        )
+        _COUNTING[key] = Bulk(upsert, connection.dialect)
+    return _COUNTING[key]
 
 
 def load_pace(connection: Connection) -> Pace:
