@@ -1,6 +1,7 @@
 """The real service between the two stand-ins, with a clock that tests push ahead: every test here uses it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from sandbox.slack import Message, SlackServer, SlackWorkspace
 from storage.migrate import upgrade
 
 TOKEN = "sandbox-token"
+CALM = datetime(2026, 3, 4, 8, 15, tzinfo=UTC)
 FAULTED = {
     "name": "connector-faulted",
     "description": "A connector has been out of order for half an hour",
@@ -33,12 +35,16 @@ FAULTED = {
 
 @dataclass
 class Clock:
-    """Wall time, and what a test has added to it."""
+    """A Wednesday morning on which nothing of the fleet breaks for two hours, and what a test has added to it.
+
+    The living fleet's story depends on when it begins: with wall time each run would tell another one.
+    """
 
     ahead: timedelta = field(default_factory=timedelta)
+    begun: float = field(default_factory=time.monotonic)
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return CALM + timedelta(seconds=time.monotonic() - self.begun) + self.ahead
 
 
 @dataclass
