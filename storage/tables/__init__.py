@@ -1,0 +1,52 @@
+"""Every table of Chargehand, as SQLModel classes.
+
+State rows hold what is true now, one row a thing, each with the `changed_seq` at which it last changed; history is kept
+as intervals. Nothing here decides anything: the statements live in `record`, `queries` and the packages above.
+Times are aware UTC datetimes (SQLModel's default column type), energies kWh, powers kW.
+"""
+
+from storage.tables.alerts import (
+    Alert,
+    Incident,
+    Inhibition,
+    Rule,
+    RuleEvent,
+    RuleVersion,
+    RuleWake,
+    Silence,
+    TransitionRow,
+)
+from storage.tables.columns import JSON_COLUMN, Json
+from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
+from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem
+from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
+
+__all__ = [
+    "JSON_COLUMN",
+    "Alert",
+    "ApiState",
+    "AuditEntry",
+    "Charger",
+    "ChargingSession",
+    "Command",
+    "Connector",
+    "Counter",
+    "DigestSlot",
+    "Incident",
+    "Inhibition",
+    "Interval",
+    "Json",
+    "Location",
+    "OutboxItem",
+    "Poll",
+    "PollCount",
+    "PollGap",
+    "Rule",
+    "RuleEvent",
+    "RuleVersion",
+    "RuleWake",
+    "SessionSample",
+    "SetAsideRow",
+    "Silence",
+    "TransitionRow",
+]

@@ -1,0 +1,70 @@
+"""What the polls of the EOSVOLT API did: good ones, gaps, and rows that could not be read."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+
+class Poll(SQLModel, table=True):
+    """How the polling of one resource stands. `good_at` is the `now` of the last complete poll."""
+
+    __tablename__ = "poll"
+    resource: str = Field(primary_key=True)
+    attempted_at: datetime
+    good_at: datetime | None = None
+    previous_good_at: datetime | None = None
+    first_good_at: datetime | None = None  # the first sync: what was there then did not happen before our eyes
+    swept_at: datetime | None = None  # the last complete full sweep
+    failures: int = 0  # since the last good poll
+    error: str | None = None
+    unread_since: datetime | None = None  # rows that changed since then were set aside: to be asked for again
+    unread_at: datetime | None = None  # when the first of them was
+
+
+class PollCount(SQLModel, table=True):
+    """How often something came of polling a resource: good, failed (by the kind of fault), retried (likewise), paused.
+
+    Rows set aside are not counted here: each is kept in SetAsideRow.
+    """
+
+    __tablename__ = "poll_count"
+    resource: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    count: int = 0
+    last_at: datetime
+
+
+class ApiState(SQLModel, table=True):
+    """What is known of the API as a whole, in one row: how fast it lets itself be polled, and how its clock stands."""
+
+    __tablename__ = "api_state"
+    api: str = Field(primary_key=True)
+    slowness: int = 1  # how many intervals lie between two polls
+    slowed_at: datetime | None = None
+    not_before: datetime | None = None  # the API, or our own slowness, asks for no poll until then
+    clock_skew_s: float | None = None  # EOSVOLT's clock minus ours
+
+
+class PollGap(SQLModel, table=True):
+    """Two good polls of a resource lay more than three intervals apart: what happened between them was not seen."""
+
+    __tablename__ = "poll_gap"
+    id: int | None = Field(default=None, primary_key=True)
+    resource: str
+    valid_from: datetime
+    valid_to: datetime
+    changed_seq: int = Field(index=True)
+
+
+class SetAsideRow(SQLModel, table=True):
+    """A row of an answer that could not be read, once a resource, key and reason."""
+
+    __tablename__ = "set_aside_row"
+    resource: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    row_json: str
+    first_at: datetime
+    last_at: datetime
+    field: str = ""  # the API's name of what could not be read

@@ -1,0 +1,114 @@
+"""What is still to be said or done: messages, digests and charger commands, with the log of who acted."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from storage.tables.columns import JSON_COLUMN, Json
+
+
+class OutboxItem(SQLModel, table=True):
+    """A message that should stand in a channel. It is unsent, or out of date, while `shown_version` < `version`."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("natural_key"),
+        # what is to be delivered, by the moment it is due
+        Index(
+            "outbox_unsent",
+            "due_at",
+            sqlite_where=text("shown_version < version"),
+            postgresql_where=text("shown_version < version"),
+        ),
+    )
+    id: str = Field(primary_key=True)  # a random id, carried in the message's metadata
+    natural_key: str  # what makes it the same message: a second enqueue finds the first
+    kind: str  # alert_card | alert_reply | digest | command_card | notice
+    channel: str
+    thread_of: str | None = None  # the id of the item in whose thread it stands
+    rolled_into: str | None = Field(default=None, index=True)  # the roll-up that says it: it is not sent itself
+    broadcast: bool = False
+    rule_id: str | None = None
+    incident_id: int | None = Field(default=None, index=True)
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    version: int = 1
+    shown_version: int = 0
+    due_at: datetime
+    created_at: datetime
+    sent_at: datetime | None = None
+    shown_at: datetime | None = None
+    message_channel: str | None = None  # where it really stands: Slack's channel id and ts
+    message_ts: str | None = None
+    claimed_by: str | None = None
+    claimed_until: datetime | None = None
+    uncertain: bool = False  # a call for it ended without an answer: look it up before a resend
+    attempts: int = 0
+    error: str | None = None
+    abandoned_at: datetime | None = None
+
+
+class DigestSlot(SQLModel, table=True):
+    """A scheduled digest, once a rule, zone and local slot."""
+
+    __tablename__ = "digest_slot"
+    rule_id: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)
+    slot: str = Field(primary_key=True)  # the local time with its offset, ISO 8601
+    slot_at: datetime = Field(index=True)
+    window_from: datetime
+    window_to: datetime
+    enqueued_at: datetime | None = None
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+
+
+class Command(SQLModel, table=True):
+    """Something to be done by EOSVOLT because a person (or a rule) asked for it; never sent twice.
+
+    `state`: requested > sending > succeeded, failed or unknown > verified or not_verified; or expired, cancelled.
+    """
+
+    __tablename__ = "command"
+    __table_args__ = (
+        UniqueConstraint("nonce"),
+        # what is to be sent, or looked at again
+        Index(
+            "command_waiting",
+            "state",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+    id: str = Field(primary_key=True)  # a random id
+    nonce: str  # of the button that asked: it acts once
+    kind: str  # start_session | stop_session
+    location_id: str | None = None
+    charger_id: str | None = None
+    connector_id: str | None = None
+    session_id: str | None = None  # to stop, or the one that a start made
+    requested_by: str  # a Slack user id
+    requested_at: datetime
+    channel: str  # where it was asked, and its card stands
+    state: str = "requested"
+    due_at: datetime | None = None  # when to send it, or to look again; null once it has ended
+    expires_at: datetime  # a request that was not sent by then is not sent any more
+    sending_at: datetime | None = None  # written before the call: what is found so after a restart may have run
+    answered_at: datetime | None = None
+    verify_until: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None  # in words, with what to do
+    error_code: str | None = None
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who did what, when, and what came of it."""
+
+    __tablename__ = "audit_entry"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(index=True)
+    user: str
+    action: str
+    subject: str = ""
+    facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    outcome: str = ""

@@ -1,0 +1,158 @@
+"""What is true now, one row a thing, and its history as intervals.
+
+Each row carries the `changed_seq` at which it last changed.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from storage.tables.columns import JSON_COLUMN, Json
+
+
+class Counter(SQLModel, table=True):
+    """A growing number; the row `changed` gives every write of state its `changed_seq`."""
+
+    __tablename__ = "counter"
+    name: str = Field(primary_key=True)
+    value: int = 0
+
+
+class Location(SQLModel, table=True):
+    """A place with chargers, as the API last told it."""
+
+    __tablename__ = "location"
+    id: str = Field(primary_key=True)
+    name: str = ""
+    type: str | None = None
+    address: str | None = None
+    timezone: str | None = None
+    currency: str | None = None
+    support_contact: str | None = None
+    blocking_fee_interval_minutes: float | None = None
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    first_seen_at: datetime
+    changed_at: datetime
+    changed_seq: int = Field(index=True)
+    missed_sweeps: int = 0
+    gone_at: datetime | None = None
+
+
+class Charger(SQLModel, table=True):
+    """A charge point (OCPP) of a location, as the API last told it."""
+
+    __tablename__ = "charger"
+    id: str = Field(primary_key=True)
+    location_id: str | None = Field(default=None, index=True)
+    name: str = ""
+    vendor: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    online: bool | None = None
+    online_changed_at: datetime
+    last_heartbeat: datetime | None = None
+    heartbeat_interval_s: float | None = None
+    heartbeat_age_s: float | None = None  # observed at minus last heartbeat, of one reading: never of the clock
+    labels: list[str] = Field(default_factory=list, sa_type=JSON_COLUMN)
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    first_seen_at: datetime
+    changed_at: datetime
+    changed_seq: int = Field(index=True)
+    missed_sweeps: int = 0
+    gone_at: datetime | None = None
+
+
+class Connector(SQLModel, table=True):
+    """A connector (a "plug" in operator screens), as the API last told it."""
+
+    __tablename__ = "connector"
+    id: str = Field(primary_key=True)
+    charger_id: str = Field(index=True)
+    location_id: str | None = Field(default=None, index=True)
+    status: str | None = None  # one of OCPP 1.6's nine, else unknown
+    status_raw: str | None = None
+    status_changed_at: datetime
+    error_code: str | None = None
+    error_code_changed_at: datetime
+    vendor_error_code: str | None = None
+    power_kw: float | None = None
+    power_changed_at: datetime
+    max_power_kw: float | None = None
+    type: str | None = None
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    first_seen_at: datetime
+    changed_at: datetime
+    changed_seq: int = Field(index=True)
+    missed_sweeps: int = 0
+    gone_at: datetime | None = None
+
+
+class ChargingSession(SQLModel, table=True):
+    """One charging event on one connector. `id_tag` is a keyed hash unless the operator turned the plain text on."""
+
+    __tablename__ = "charging_session"
+    __table_args__ = (
+        Index("charging_session_ended", "ended_at", "location_id"),  # digests and reports
+        # a rule's windows over the sessions of a thing, and the sessions that a change of it reaches
+        Index("charging_session_of_connector", "connector_id", "ended_at"),
+        Index("charging_session_of_charger", "charger_id", "ended_at"),
+        Index("charging_session_of_location", "location_id", "ended_at"),
+    )
+    id: str = Field(primary_key=True)
+    connector_id: str | None = Field(default=None, index=True)
+    charger_id: str | None = None
+    location_id: str | None = None
+    status: str | None = None
+    status_changed_at: datetime
+    type: str | None = None
+    fail_reason: str | None = None
+    started_at: datetime | None = Field(default=None, index=True)  # the newest sessions first
+    ended_at: datetime | None = None
+    energy_kwh: float | None = None
+    energy_changed_at: datetime
+    cost: float | None = None
+    currency: str | None = None
+    id_tag: str | None = None
+    stop_reason: str | None = None
+    sampled_at: datetime | None = None
+    extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    first_seen_at: datetime
+    changed_at: datetime
+    changed_seq: int = Field(index=True)
+
+
+class SessionSample(SQLModel, table=True):
+    """The energy of an open session, at most every 5 minutes."""
+
+    __tablename__ = "session_sample"
+    session_id: str = Field(primary_key=True)
+    at: datetime = Field(primary_key=True)
+    energy_kwh: float | None = None
+
+
+class Interval(SQLModel, table=True):
+    """A field of a thing had a value from `valid_from` (inclusive) to `valid_to` (exclusive; null: still has it)."""
+
+    __tablename__ = "interval"
+    __table_args__ = (
+        Index("interval_of_thing", "thing", "thing_id", "field", "valid_from"),
+        # at most one open interval a field: record closes the old one before it opens the new one
+        Index(
+            "interval_open",
+            "thing",
+            "field",
+            "thing_id",
+            unique=True,
+            sqlite_where=text("valid_to IS NULL"),
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    thing: str
+    thing_id: str
+    field: str
+    value: str | None = None
+    valid_from: datetime
+    valid_to: datetime | None = None
