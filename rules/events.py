@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, FromClause, Table
 
 from rules.compile import NOW, PATHS, TABLES, compile_condition, compile_rule, current
-from rules.document import EVENTS, Rule
+from rules.document import Rule
+from rules.document_reader import EVENTS
 from rules.evaluate import RULE
 from rules.expressions import LocalTime, outside
 from rules.fields import FIELDS, RESOURCE_OF

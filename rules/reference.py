@@ -6,7 +6,7 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 from collections.abc import Iterable, Sequence
 
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
-from rules.document import (
+from rules.document_reader import (
     DIGESTS,
     EVENTS,
     EVENTS_TO_COME,

@@ -7,7 +7,7 @@ import pytest
 
 from bot.docs import DOCUMENTS, ROOT, main, stale_documents
 from rules.check_calls import FUNCTIONS
-from rules.document import KEYS_OF, KEYS_OF_ALL
+from rules.document_reader import KEYS_OF, KEYS_OF_ALL
 from rules.fields import FIELDS, UNITS
 from rules.language import WORDS, parse_condition
 from rules.reference import KEY_ENGLISH, OPERATORS, render_rules_reference

@@ -10,7 +10,8 @@ from notify.events import HAPPENED, enqueue_event_messages
 from notify.message import SlackMessage
 from notify.outbox import OUTBOX
 from notify.render import render_message
-from rules.document import EVENTS, rule_from_document
+from rules.document import rule_from_document
+from rules.document_reader import EVENTS
 from rules.events import Event, evaluate_events
 from rules.store import load_rules, sync_rules
 from storage.engine import Database

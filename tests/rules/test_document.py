@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.document import KEYS_TO_COME, Rule, load_rules, rule_from_document
+from rules.document import Rule, load_rules, rule_from_document
+from rules.document_reader import KEYS_TO_COME
 from rules.errors import RuleErrors
 from rules.escalation import Step
 from rules.expressions import Compare, FieldRef, Literal
