@@ -52,7 +52,7 @@ def chargehand(*arguments: object, cwd: Path, **environment: str) -> Done:
     clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
     command = [sys.executable, "-m", "bot.cli", *map(str, arguments)]
     run = subprocess.run(
-        command, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False, timeout=180
     )
     told = run.stdout + run.stderr
     assert "Traceback" not in told, told

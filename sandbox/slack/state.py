@@ -203,7 +203,7 @@ class WorkspaceState:
     async def wait_for(
         self,
         predicate: Callable[[], T | None],
-        timeout: float = 10.0,  # noqa: ASYNC109 (its TimeoutError says what was seen instead)
+        timeout: float = 30.0,  # noqa: ASYNC109 (its TimeoutError says what was seen instead)
     ) -> T:
         """The first true answer of `predicate`, asked again after each change.
 

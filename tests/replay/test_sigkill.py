@@ -43,7 +43,7 @@ def run(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> i
         end.isoformat(),
         point,
     ]
-    return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
+    return subprocess.run(command, cwd=ROOT, check=False, timeout=180).returncode
 
 
 def told(url: str) -> list[tuple[datetime, str, str, datetime]]:
