@@ -93,7 +93,8 @@ RECORDED = {
         {},
     ),
 }
-KEPT = frozenset({"id", "first_seen_at", "changed_at", "changed_seq", "missed_sweeps", "gone_at", "sampled_at"})
+UNTOLD = frozenset({"gone_at", "sampled_at", "previous_location_id"})
+KEPT = UNTOLD | {"id", "first_seen_at", "changed_at", "changed_seq", "missed_sweeps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +265,18 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
         _open_intervals(connection, recorded, field, dated, seq)
+    if recorded.thing == "charger":
+        connection.execute(_TOUCH_LEFT_LOCATIONS, {"seq": seq})
     if recorded.thing == "session":
         _sample_sessions(connection, seq, observation.now)
     return True
+
+
+_LEFT = sa.select(CHARGER.c.previous_location_id).where(
+    CHARGER.c.changed_seq == sa.bindparam("seq"), CHARGER.c.previous_location_id != CHARGER.c.location_id
+)
+_TOUCH_LEFT_LOCATIONS = sa.update(LOCATION).where(LOCATION.c.id.in_(_LEFT)).values(changed_seq=sa.bindparam("seq"))
+"""A charger that moves is a change of the location that it left too: what is said of that one's chargers may be other."""
 
 
 @cache
@@ -303,6 +313,8 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
         moved = sa.or_(*(table.c[name].is_distinct_from(new[name]) for name in sources))
         dated: ColumnElement[Any] = greatest(new[moment], floor, table.c[moment])
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
+    if "previous_location_id" in table.c:
+        values["previous_location_id"] = table.c.location_id
     differs = [table.c[name].is_distinct_from(new[name]) for name in facts if name not in recorded.passive]
     inserted: dict[str, Any] = {name: sa.bindparam(name) for name in _inserted(table)}
     return statement.values(inserted).on_conflict_do_update(
@@ -311,7 +323,7 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
 
 
 def _inserted(table: Table) -> list[str]:
-    return [c.name for c in table.c if c.name not in {"gone_at", "sampled_at"}]
+    return [c.name for c in table.c if c.name not in UNTOLD]
 
 
 def close_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:

@@ -45,6 +45,7 @@ class Charger(SQLModel, table=True):
     __tablename__ = "charger"
     id: str = Field(primary_key=True)
     location_id: str | None = Field(default=None, index=True)
+    previous_location_id: str | None = None  # where it was before it last changed: elsewhere only if it moved then
     name: str = ""
     vendor: str | None = None
     model: str | None = None

@@ -301,3 +301,16 @@ def test_an_incident_whose_member_comes_to_be_held_or_is_let_go_is_named(databas
     assert not held_after("10:02", online=False)
     assert held_after("10:03", online=True)
     assert not held_after("10:04", online=True)
+
+
+def test_a_charger_that_moves_is_seen_by_the_location_that_it_leaves(database: Database) -> None:
+    share = "share(location.chargers where not charger.online) >= 50 %"
+    engine = Engine(database, {"name": "site-down", "for_each": "location", "when": share}, now=T0)
+    engine.tick(at("10:00"), location("l1"), location("l2"), resource="locations")
+    on, off = charger(charger_id="ch1"), charger(charger_id="ch2", online=False)
+    assert engine.tick(at("10:01"), on, off) == ["l1 inactive>firing since 10:01"]
+    assert engine.tick(at("10:02"), on) == []
+    moved = charger(charger_id="ch2", online=False, location_id="l2")
+    told = engine.tick(at("10:03"), moved)
+    assert sorted(told) == ["l1 firing>resolved since 10:01", "l2 inactive>firing since 10:03"]
+    assert engine.tick(at("10:04"), moved) == []

@@ -84,6 +84,7 @@ def upgrade() -> None:
         "charger",
         sa.Column("id", AutoString(), nullable=False),
         sa.Column("location_id", AutoString(), nullable=True),
+        sa.Column("previous_location_id", AutoString(), nullable=True),
         sa.Column("name", AutoString(), nullable=False),
         sa.Column("vendor", AutoString(), nullable=True),
         sa.Column("model", AutoString(), nullable=True),
