@@ -276,7 +276,7 @@ _LEFT = sa.select(CHARGER.c.previous_location_id).where(
     CHARGER.c.changed_seq == sa.bindparam("seq"), CHARGER.c.previous_location_id != CHARGER.c.location_id
 )
 _TOUCH_LEFT_LOCATIONS = sa.update(LOCATION).where(LOCATION.c.id.in_(_LEFT)).values(changed_seq=sa.bindparam("seq"))
-"""A charger that moves is a change of the location that it left too: what is said of that one's chargers may be other."""
+"""A charger that moves is a change of the location that it left too, of whose chargers another share may be true."""
 
 
 @cache
