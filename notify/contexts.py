@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from notify.voices import ALERTS, INCIDENTS
 from rules.lifecycle import State
+from rules.silences import quiet_until
 from storage.tables import Charger, ChargingSession, Connector, Location, Rule, Silence
 
 CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
@@ -72,6 +73,8 @@ class Quiet:
     author: str | None = None
     until: datetime | None = None
     reason: str | None = None
+    with_session: bool = False  # it ends with the session
+    weekly: bool = False  # it is a window that comes again
     rule_name: str | None = None
     subject: str | None = None
 
@@ -199,7 +202,7 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         acknowledged_at=counts.acknowledged_at,
         members=members,
         more=counts.total - len(members),
-        quiet=_quiet(connection, incident_id),
+        quiet=_quiet(connection, incident_id, place.timezone if place is not None else None, now),
     )
 
 
@@ -274,7 +277,7 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
     ).one()
 
 
-def _quiet(connection: Connection, incident_id: int) -> tuple[Quiet, ...]:
+def _quiet(connection: Connection, incident_id: int, zone: str | None, now: datetime) -> tuple[Quiet, ...]:
     """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
     mine = (ALERTS.c.incident_id == incident_id, ALERTS.c.state == State.FIRING.value)
     silences = connection.execute(
@@ -291,7 +294,16 @@ def _quiet(connection: Connection, incident_id: int) -> tuple[Quiet, ...]:
         .limit(SHOWN_QUIET)
     )
     return (
-        *(Quiet(author=row.author, until=row.until, reason=row.reason) for row in silences),
+        *(
+            Quiet(
+                author=row.author,
+                until=quiet_until(row, zone, now),
+                reason=row.reason,
+                with_session=bool(row.until_sessions),
+                weekly=bool(row.weekly),
+            )
+            for row in silences
+        ),
         *(Quiet(rule_name=row.rule_id, subject=row.subject) for row in inhibitors),
     )
 

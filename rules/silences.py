@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Table
 from rules.incidents import ALERT
 from rules.inhibition import INHIBITION
 from rules.lifecycle import OPEN_STATES, State
+from rules.maintenance import BY_LOCATION, WeeklyWindow, window_from
+from storage.record import LOCATION, SESSION
 from storage.tables import Silence
 
 SILENCE: Table = Silence.__table__  # type: ignore[attr-defined]
@@ -47,14 +49,17 @@ def create_silence(
     now: datetime,
     until: datetime | None = None,
     until_recovery: bool = False,
+    until_session_end: bool = False,
+    weekly: WeeklyWindow | None = None,
     rule_id: str | None = None,
     labels: Mapping[str, str] | None = None,
     **places: str | None,
 ) -> int:
     """Silence, from `now` on, the alerts that agree with every matcher given; returns the silence's id.
 
-    `places` are any of location_id, charger_id, connector_id, session_id; `author` is a Slack user id. ValueError for
-    a silence without a matcher, a reason or an end that is to come.
+    `places` are any of location_id, charger_id, connector_id, session_id; `author` is a Slack user id.
+    `until_session_end` ends it with the sessions that are open there now; `weekly` keeps quiet in its window until
+    somebody ends it. ValueError for a silence without a matcher, a reason or an end that is to come.
     """
     unknown = sorted(set(places) - set(PLACES))
     if unknown:
@@ -66,12 +71,23 @@ def create_silence(
         raise ValueError("a silence needs a matcher: a rule, a label, a location, a charger, a connector or a session")
     if not reason.strip():
         raise ValueError("a silence needs a reason")
-    if until is None and not until_recovery:
-        raise ValueError("a silence needs an end: a time, or recovery")
+    if until is None and not until_recovery and not until_session_end and weekly is None:
+        raise ValueError("a silence needs an end: a time, recovery, the end of a session, or a weekly window")
     if until is not None and until <= now:
         raise ValueError(f"a silence until {until:%Y-%m-%d %H:%M} UTC would be over already")
+    if weekly is not None and weekly.is_over(now):
+        raise ValueError(f"a silence whose last window was on {weekly.last} would be over already")
+    sessions = _open_sessions(connection, places) if until_session_end else []
     said = reason.replace("\x00", "")  # which PostgreSQL keeps in no text
-    facts = {"until": until, "until_recovery": until_recovery, "author": author, "reason": said, "created_at": now}
+    facts = {
+        "until": until,
+        "until_recovery": until_recovery,
+        "until_sessions": sessions,
+        "weekly": weekly.document() if weekly is not None else {},
+        "author": author,
+        "reason": said,
+        "created_at": now,
+    }
     values = {**matchers, **facts, "labels": dict(labels or {})}
     return int(connection.execute(sa.insert(SILENCE).values(**values).returning(SILENCE.c.id)).scalar_one())
 
@@ -95,6 +111,7 @@ def muting(connection: Connection, rule_id: str, alert_ids: Collection[int], now
     silences = [silence for silence in active_silences(connection, now) if silence.rule_id in {None, rule_id}]
     inhibited = connection.execute(sa.select(INHIBITION.c.source_rule).where(INHIBITION.c.target_rule == rule_id))
     has_sources = inhibited.first() is not None
+    zones = local_zones(connection, silences)
     found: dict[int, Muting] = {}
     for ids in _chunks(sorted(alert_ids) if silences or has_sources else ()):
         if has_sources:
@@ -102,11 +119,19 @@ def muting(connection: Connection, rule_id: str, alert_ids: Collection[int], now
                 said = {"rule": row.source_rule, "subject": row.source_subject}
                 found[row.target_id] = Muting(None, row.source_id, said)
         for alert in connection.execute(sa.select(ALERT).where(ALERT.c.id.in_(ids))) if silences else ():
-            silence = next((silence for silence in silences if matches(silence, alert)), None)
+            silence = _silence_of(alert, silences, zones, now)
             if silence is not None:
                 other = found.get(alert.id)
-                found[alert.id] = Muting(silence.id, other.inhibited_by if other else None, _said(silence))
+                until = quiet_until(silence, zones.get(alert.location_id), now)
+                found[alert.id] = Muting(silence.id, other.inhibited_by if other else None, _said(silence, until))
     return found
+
+
+def quiet_until(silence: Row[Any], local_zone: str | None, now: datetime) -> datetime | None:
+    """Until when a silence keeps quiet at a location in `local_zone`; None where an event ends it, or nothing now."""
+    window = window_from(silence.weekly).open_at(now, local_zone) if silence.weekly else None
+    ends = [moment for moment in (silence.until, window[1] if window else None) if moment is not None]
+    return min(ends, default=None)
 
 
 def matches(silence: Row[Any], alert: Row[Any]) -> bool:
@@ -127,7 +152,8 @@ def note_mutings(connection: Connection, mutings: Mapping[int, Muting]) -> None:
 def review_mutings(connection: Connection, now: datetime) -> Reviewed:
     """Bring what keeps the firing alerts quiet up to `now`: silences end, and so does inhibition.
 
-    1. End the silences whose time is over, and those until recovery that have no open alert any more.
+    1. End the silences whose time is over, those until recovery that have no open alert any more, and those whose
+       sessions have ended.
     2. Note which silence each firing alert is under; a silenced source inhibits nothing, so that comes second.
     3. Note what inhibits each. Whoever was quiet and is not any more is heard from now on.
     """
@@ -138,7 +164,9 @@ def review_mutings(connection: Connection, now: datetime) -> Reviewed:
     firing = connection.execute(sa.select(ALERT).where(ALERT.c.state == State.FIRING, concerned)).all()
     if not firing:
         return Reviewed()
-    silenced = {a.id: next((s.id for s in silences if matches(s, a)), None) for a in firing}
+    zones = local_zones(connection, silences)
+    by_alert = {a.id: _silence_of(a, silences, zones, now) for a in firing}
+    silenced = {key: silence.id if silence is not None else None for key, silence in by_alert.items()}
     moved = [alert for alert in firing if alert.silence_id != silenced[alert.id]]
     note_mutings(connection, {a.id: Muting(silenced[a.id], a.inhibited_by, {}) for a in moved})
     inhibitors = {row.target_id: row.source_id for row in connection.execute(_sources_of(TARGET.c.state == "firing"))}
@@ -206,14 +234,52 @@ def _lasting(connection: Connection, now: datetime) -> list[Row[Any]]:
     lasting = []
     open_: Sequence[Row[Any]] | None = None
     for silence in active_silences(connection, now):
-        if silence.until_recovery:
+        over = bool(silence.weekly) and window_from(silence.weekly).is_over(now)
+        if silence.until_recovery and not over:
             if open_ is None:
                 open_ = connection.execute(sa.select(ALERT).where(ALERT.c.state.in_(OPEN_STATES))).all()
-            if not any(matches(silence, alert) for alert in open_):
-                connection.execute(sa.update(SILENCE).where(SILENCE.c.id == silence.id).values(ended_at=now))
-                continue
-        lasting.append(silence)
+            over = not any(matches(silence, alert) for alert in open_)
+        if silence.until_sessions and not over:
+            mine = (SESSION.c.id.in_(silence.until_sessions), SESSION.c.ended_at.is_(None))
+            over = connection.execute(sa.select(SESSION.c.id).where(*mine).limit(1)).first() is None
+        if over:
+            connection.execute(sa.update(SILENCE).where(SILENCE.c.id == silence.id).values(ended_at=now))
+        else:
+            lasting.append(silence)
     return lasting
+
+
+def _open_sessions(connection: Connection, places: Mapping[str, str | None]) -> list[str]:
+    """The ids of the sessions that are open on the one connector, charger or session that a silence names."""
+    columns = {"session_id": SESSION.c.id, "connector_id": SESSION.c.connector_id, "charger_id": SESSION.c.charger_id}
+    mine = [columns[name] == value for name, value in places.items() if value is not None and name in columns]
+    if not mine:
+        raise ValueError("a silence until the session ends needs a connector, a charger or a session")
+    statement = sa.select(SESSION.c.id).where(*mine, SESSION.c.ended_at.is_(None)).order_by(SESSION.c.id)
+    open_ = list(connection.execute(statement).scalars())
+    if not open_:
+        raise ValueError("no session is open there, so the silence would be over already")
+    return open_
+
+
+def local_zones(connection: Connection, silences: Collection[Row[Any]]) -> dict[str | None, str]:
+    """The zone of each location by its id, where one of these silences asks for it."""
+    if not any(silence.weekly.get("zone") == BY_LOCATION for silence in silences):
+        return {}
+    statement = sa.select(LOCATION.c.id, LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None))
+    return {row.id: row.timezone for row in connection.execute(statement)}
+
+
+def _silence_of(
+    alert: Row[Any], silences: Collection[Row[Any]], zones: Mapping[str | None, str], now: datetime
+) -> Row[Any] | None:
+    """The silence that keeps an alert quiet at `now`, if one does."""
+    for silence in silences:
+        if matches(silence, alert):
+            local = zones.get(alert.location_id)
+            if not silence.weekly or window_from(silence.weekly).open_at(now, local) is not None:
+                return silence
+    return None
 
 
 def _lasts(now: datetime) -> ColumnElement[bool]:
@@ -224,9 +290,9 @@ def _lasts(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _said(silence: Row[Any]) -> dict[str, Any]:
-    until = silence.until.isoformat() if silence.until is not None else None
-    return {"silence": silence.id, "by": silence.author, "until": until, "reason": silence.reason}
+def _said(silence: Row[Any], until: datetime | None) -> dict[str, Any]:
+    ends = until.isoformat() if until is not None else None
+    return {"silence": silence.id, "by": silence.author, "until": ends, "reason": silence.reason}
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -166,7 +166,8 @@ class Incident(SQLModel, table=True):
 class Silence(SQLModel, table=True):
     """Somebody asked for quiet about some alerts: those that agree with every matcher that is set.
 
-    It lasts until `until`, or until none of its alerts is open any more, whichever is first; `ended_at` says when.
+    It lasts until `until`, until none of its alerts is open any more, until the sessions that were open are over, or
+    (`weekly`) until somebody ends it, quiet only while its window is open; `ended_at` says when.
     """
 
     __tablename__ = "silence"
@@ -179,6 +180,8 @@ class Silence(SQLModel, table=True):
     session_id: str | None = None
     until: datetime | None = None
     until_recovery: bool = False
+    until_sessions: list[str] = Field(default_factory=list, sa_type=JSON_COLUMN)  # ids: it ends with the last of them
+    weekly: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)  # a maintenance window, empty where it has none
     author: str
     reason: str
     created_at: datetime

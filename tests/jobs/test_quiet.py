@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from bot.speaking import speak
 from rules.alerts import TRANSITION
 from rules.incidents import ALERT
+from rules.maintenance import WeeklyWindow
 from rules.silences import active_silences, create_silence, end_silence
 from storage.engine import Database
 from tests.jobs.site import Site
-from tests.readings import MINUTE, T0, at, charger, connector, location
+from tests.readings import MINUTE, T0, at, charger, connector, location, session
 
 FAULTED = {"name": "a-faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
 OFFLINE = {"name": "offline", "for_each": "charger", "when": "not charger.online", "inhibits": ["a-faulted"]}
@@ -163,6 +164,58 @@ def test_a_silence_until_recovery_ends_with_the_last_of_its_alerts(database: Dat
         assert active_silences(connection, at("10:03")) == []
     made.tick(at("10:04"), reading())
     assert [row.silence_id for row in made.rows(sa.select(ALERT).where(ALERT.c.state == "firing"))] == [None]
+
+
+def test_a_silence_until_the_session_ends_ends_with_the_session_that_is_open_now(database: Database) -> None:
+    made = site(database, FAULTED)
+    made.tick(at("10:00"), session("s1", started=T0), resource="sessions")
+    silence(made, at("10:01"), connector_id="c1", until_session_end=True)
+    made.tick(at("10:01"), reading())
+    made.tick(at("10:02"), session("s2", started=at("10:02")), resource="sessions")
+    assert made.told() == []
+    made.tick(at("10:05"), session("s1", started=T0, ended_at=at("10:05")), resource="sessions")
+    made.tick(at("10:06"))
+    assert made.told() == ["alert_card a-faulted"]
+    with database.read() as connection:
+        assert active_silences(connection, at("10:06")) == []
+
+
+def test_a_silence_until_the_session_ends_needs_an_open_session(database: Database) -> None:
+    made = site(database, FAULTED)
+    with pytest.raises(ValueError, match="no session is open there"):
+        silence(made, T0, connector_id="c1", until_session_end=True)
+    with pytest.raises(ValueError, match="needs a connector, a charger or a session"):
+        silence(made, T0, rule_id="a-faulted", until_session_end=True)
+
+
+def test_a_weekly_window_keeps_quiet_in_the_location_s_own_time_and_what_still_fires_then_speaks(
+    database: Database,
+) -> None:
+    made = site(database, FAULTED)
+    made.tick(T0, location(timezone="Europe/Copenhagen"), resource="locations")
+    window = WeeklyWindow((0,), "11:05", "11:30")  # T0 is a Monday, 10:00 UTC, 11:00 there
+    number = silence(made, T0, location_id="l1", weekly=window)
+    made.tick(at("10:06"), reading())
+    assert traces(made, "a-faulted")[0][1]["until"] == at("10:30").isoformat()
+    made.tick(at("10:29"))
+    assert made.told() == []
+    made.tick(at("10:30"))
+    made.tick(at("10:31"))
+    assert made.told() == ["alert_card a-faulted"]
+    with database.write() as connection:
+        assert [row.id for row in active_silences(connection, at("10:31"))] == [number]
+    week = timedelta(days=7)
+    made.tick(at("10:06") + week)
+    assert "Weekly maintenance of <@U0ANNA> until <!date^" in made.words(made.messages()[0], at("10:06") + week)
+
+
+def test_a_weekly_window_is_over_after_its_last_date(database: Database) -> None:
+    made = site(database, FAULTED)
+    window = WeeklyWindow((0,), "10:00", "11:00", last=T0.date())
+    silence(made, T0, location_id="l1", weekly=window)
+    made.tick(T0 + timedelta(days=7), reading())
+    with database.read() as connection:
+        assert active_silences(connection, T0 + timedelta(days=7)) == []
 
 
 def test_a_silence_of_another_place_keeps_nothing_quiet(database: Database) -> None:

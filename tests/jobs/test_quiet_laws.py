@@ -1,5 +1,6 @@
 """Laws of quiet, for any story of polls, silences and acknowledgements: no transition changes, and nothing is lost."""
 
+import contextlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,10 +11,11 @@ from sqlmodel import SQLModel
 from notify.alerts import acknowledge_incident
 from notify.outbox import ALERT_CARD, OUTBOX
 from rules.incidents import ALERT, INCIDENT
+from rules.maintenance import WeeklyWindow
 from rules.silences import SILENCE, create_silence, end_silence
 from storage.engine import Database
 from tests.jobs.site import Site
-from tests.readings import MINUTE, T0, charger, connector
+from tests.readings import MINUTE, T0, charger, connector, poll, session
 
 FAULTED = {
     "name": "a-faulted",
@@ -29,6 +31,9 @@ polls = st.tuples(st.just("poll"), st.integers(1, 3), statuses, statuses, st.sam
 quiets = st.one_of(
     st.tuples(st.just("silence"), st.sampled_from(["a-faulted", "offline"]), st.integers(1, 6)),
     st.tuples(st.just("until recovery"), st.sampled_from(["c1", "c2"])),
+    st.tuples(st.just("until session end"), st.sampled_from(["c1", "c2"])),
+    st.tuples(st.just("session"), st.sampled_from(["c1", "c2"]), st.booleans()),
+    st.tuples(st.just("weekly"), st.sampled_from(["c1", "c2"]), st.integers(0, 8), st.integers(1, 8)),
     st.tuples(st.just("end"), st.integers(1, 3)),
     st.tuples(st.just("acknowledge"), st.integers(1, 3)),
 )
@@ -48,18 +53,31 @@ def play(database: Database, story: list[tuple[Any, ...]], *, quiet: bool) -> tu
             both = [connector(name, status) for name, status in zip(["c1", "c2"], details[1:3], strict=True)]
             moved = site.tick(now, charger(*both, online=details[3]))
             told.append(sorted((now, t.rule_id, t.subject, str(t.from_state), str(t.to_state)) for t in moved))
+        elif kind == "session":
+            ended = now if details[1] else None
+            one = session(f"s-{details[0]}", started=T0, connector_id=details[0], ended_at=ended)
+            poll(database, now, one, resource="sessions")
         elif quiet:
             hush(database, kind, details, now)
     return site, told
 
 
 def hush(database: Database, kind: str, details: list[Any], now: Any) -> None:
+    asked: dict[str, Any] = {"author": "U1", "reason": "r", "now": now}
     with database.write() as connection:
         if kind == "silence":
-            until = now + details[1] * MINUTE
-            create_silence(connection, author="U1", reason="r", now=now, rule_id=details[0], until=until)
+            create_silence(connection, **asked, rule_id=details[0], until=now + details[1] * MINUTE)
         elif kind == "until recovery":
-            create_silence(connection, author="U1", reason="r", now=now, connector_id=details[0], until_recovery=True)
+            create_silence(connection, **asked, connector_id=details[0], until_recovery=True)
+        elif kind == "until session end":
+            with contextlib.suppress(ValueError):  # where no session is open there is nothing to wait for
+                create_silence(
+                    connection, author="U1", reason="r", now=now, connector_id=details[0], until_session_end=True
+                )
+        elif kind == "weekly":
+            begin, end = (f"{T0 + minutes * MINUTE:%H:%M}" for minutes in (details[1], details[1] + details[2]))
+            window = WeeklyWindow((T0.weekday(),), begin, end)
+            create_silence(connection, **asked, connector_id=details[0], weekly=window)
         elif kind == "end":
             end_silence(connection, details[0], "U1", now)
         else:

@@ -457,6 +457,8 @@ def upgrade() -> None:
         sa.Column("session_id", AutoString(), nullable=True),
         sa.Column("until", UTCDateTime(), nullable=True),
         sa.Column("until_recovery", sa.Boolean(), nullable=False),
+        sa.Column("until_sessions", JSON_COLUMN, nullable=False),
+        sa.Column("weekly", JSON_COLUMN, nullable=False),
         sa.Column("author", AutoString(), nullable=False),
         sa.Column("reason", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
