@@ -33,7 +33,6 @@ def said(lines: list[dict[str, str]]) -> list[Said]:
     )
 
 
-@pytest.mark.xdist_group("irish")
 def test_every_firing_and_resolve_of_a_real_month_is_what_a_plain_reading_of_its_csv_gives(
     lines: list[dict[str, str]],
 ) -> None:
@@ -42,12 +41,10 @@ def test_every_firing_and_resolve_of_a_real_month_is_what_a_plain_reading_of_its
     assert said(lines) == expected
 
 
-@pytest.mark.xdist_group("irish")
 def test_in_the_fortnight_without_data_nothing_moves(lines: list[dict[str, str]]) -> None:
     assert [line for line in lines if HOLE[0] < datetime.fromisoformat(line["at"]) < HOLE[1]] == []
 
 
-@pytest.mark.xdist_group("irish")
 def test_lines_are_sorted_and_each_alert_is_a_chain(lines: list[dict[str, str]]) -> None:
     assert lines == sorted(lines, key=lambda line: (line["at"], line["rule"], line["subject"]))
     state: dict[str, str] = {}

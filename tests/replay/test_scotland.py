@@ -44,7 +44,6 @@ def plain_count(path: Path) -> dict[str, tuple[int, float]]:
     return {day: (count[day], energy[day]) for day in count}
 
 
-@pytest.mark.xdist_group("scotland")
 def test_each_whole_day_of_a_real_month_has_the_sessions_and_kwh_that_its_csv_has(
     digests: list[dict[str, Any]],
 ) -> None:
@@ -56,7 +55,6 @@ def test_each_whole_day_of_a_real_month_has_the_sessions_and_kwh_that_its_csv_ha
     assert sum(facts[day]["sessions"] for day in WHOLE_DAYS) > 50_000
 
 
-@pytest.mark.xdist_group("scotland")
 def test_there_is_one_digest_a_day_at_eight_o_clock_where_the_chargers_stand(digests: list[dict[str, Any]]) -> None:
     days = [line["facts"]["day"] for line in digests]
     assert sorted(set(days)) == days
