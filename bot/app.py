@@ -122,11 +122,9 @@ class Service:
     async def reload_rules(self, now: datetime) -> None:
         """Read the rule files again; broken ones change nothing, and the log says what is wrong with them."""
         try:
-            rules = await asyncio.to_thread(self.load_rules)
+            await self.adopt_rules(await asyncio.to_thread(self.load_rules), now)
         except (RuleErrors, OSError) as error:
             log.error("the rules are broken; those before stay in force", error=str(error))  # noqa: TRY400
-            return
-        await self.adopt_rules(rules, now)
 
     def load_rules(self) -> list[Rule]:
         """The rules of the files that the settings name; raises RuleErrors with all that is wrong."""

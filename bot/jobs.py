@@ -27,7 +27,7 @@ from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
 from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
 from rules.lifecycle import Transition
-from rules.store import RulesInForce, load_rules, sync_rules
+from rules.store import RulesInForce, is_in_force, load_rules, sync_rules
 from storage.engine import Database
 from storage.health import (
     CLEANED,
@@ -232,6 +232,8 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
 
 def _announce(jobs: Jobs, rule: CompiledEventRule, channels: Mapping[str, Sequence[str]], now: datetime) -> list[Event]:
     with jobs.database.write() as connection:
+        if not is_in_force(connection, rule.id, rule.version):  # somebody changed it a moment ago
+            return []
         events = evaluate_events(connection, rule, now)
         enqueue_event_messages(connection, events, channels=channels, now=now)
     return events
@@ -241,6 +243,8 @@ def _evaluate_one(
     jobs: Jobs, rule: CompiledRule, channels: Mapping[str, Sequence[str]], now: datetime
 ) -> list[Transition]:
     with jobs.database.write() as connection:
+        if not is_in_force(connection, rule.id, rule.version):
+            return []
         evaluated = evaluate_rule(connection, rule, now)
         if evaluated.transitions:
             enqueue_alert_messages(

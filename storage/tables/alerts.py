@@ -37,7 +37,7 @@ class RuleWake(SQLModel, table=True):
 
 
 class RuleVersion(SQLModel, table=True):
-    """What a rule said, from `at` on, and who said it."""
+    """What a rule said, from `at` on, and who said it: a file's name, or a Slack user id."""
 
     __tablename__ = "rule_version"
     rule_id: str = Field(primary_key=True)
@@ -45,6 +45,21 @@ class RuleVersion(SQLModel, table=True):
     document: Json = Field(sa_type=JSON_COLUMN)
     author: str = ""
     at: datetime
+    act: str = "changed"  # created | changed | switched on | switched off | deleted
+
+
+class RuleDraft(SQLModel, table=True):
+    """A change of a rule that somebody was shown and may confirm, once; `used_at` says when they did."""
+
+    __tablename__ = "rule_draft"
+    id: str = Field(primary_key=True)  # a random id, carried in the button
+    rule_id: str
+    act: str
+    document: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)  # empty where the rule's own is meant
+    base_version: int  # the version that was shown: 0 for a rule that is to be made
+    author: str
+    created_at: datetime = Field(index=True)
+    used_at: datetime | None = None
 
 
 class Alert(SQLModel, table=True):

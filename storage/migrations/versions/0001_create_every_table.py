@@ -386,6 +386,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "rule_draft",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("rule_id", AutoString(), nullable=False),
+        sa.Column("act", AutoString(), nullable=False),
+        sa.Column("document", JSON_COLUMN, nullable=False),
+        sa.Column("base_version", sa.Integer(), nullable=False),
+        sa.Column("author", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("used_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("rule_draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rule_draft_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
         "rule_event",
         sa.Column("rule_id", AutoString(), nullable=False),
         sa.Column("natural_key", AutoString(), nullable=False),
@@ -426,6 +441,7 @@ def upgrade() -> None:
         sa.Column("document", JSON_COLUMN, nullable=False),
         sa.Column("author", AutoString(), nullable=False),
         sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("act", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("rule_id", "version"),
     )
     op.create_table(
