@@ -1,9 +1,11 @@
 """Messages of event rules: one an event and channel, with the facts that were stored when it was announced.
 
-Nothing here decides what is an event; and because an event has no resolve, nothing here is ever edited.
+More than a few at once are told as a list, on as many messages as a channel's budget allows. Nothing here decides
+what is an event; and because an event has no resolve, nothing here is ever edited.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +13,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notify.contexts import NO_ERROR
-from notify.outbox import EVENT, insert_items, new_item
+from notify.outbox import EVENT, EVENTS, insert_items, new_item
+from notify.storms import BUDGET
 from rules.events import Event
 
 CHUNK = 500  # below every database's limit of bound values, with several a row
+
+EVENTS_A_PAGE = 40
+"""How many events a list names: each with names of hostile characters stays below Slack's 13,200 over all blocks."""
 
 HAPPENED = {
     "session.started": "Session started",
@@ -25,6 +31,10 @@ HAPPENED = {
     "charger.offline": "Charger offline",
 }
 """What happened, in words."""
+
+
+Message = tuple[str, str, dict[str, Any], timedelta]
+"""The natural key, kind and facts of a message, and how long after the first it is due: pages stand in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +78,51 @@ class EventContext:
     change: ChangeFacts | None
 
 
+@dataclass(frozen=True, slots=True)
+class EventsContext:
+    """What one page of a list of events says; `first` stands for what is the same of all: the rule and its words."""
+
+    first: EventContext
+    events: tuple[EventContext, ...]
+    total: int
+    left_out: int  # of the last page: those that no message of the channel's budget can name
+    page: int
+    pages: int
+
+
 def enqueue_event_messages(
     connection: Connection, events: Sequence[Event], *, channels: Mapping[str, Sequence[str]], now: datetime
 ) -> int:
-    """Enqueue a message for each event and channel of its rule, once for all time; how many were new."""
+    """Enqueue what a channel of their rule is told of events, once for all time; how many messages were new.
+
+    A message each, up to the channel's budget; more of one rule at once are a list.
+    """
+    of_rule: dict[str, list[Event]] = {}
+    for event in events:
+        of_rule.setdefault(event.rule_id, []).append(event)
     items = [
-        new_item(
-            f"event:{event.rule_id}:{event.natural_key}:{channel}",
-            EVENT,
-            channel,
-            due_at=now,
-            now=now,
-            rule_id=event.rule_id,
-            facts=event.facts,
-        )
-        for event in events
-        for channel in dict.fromkeys(channels.get(event.rule_id, ()))
+        new_item(key, kind, channel, due_at=now + in_turn, now=now, rule_id=rule_id, facts=facts)
+        for rule_id, mine in of_rule.items()
+        for channel in dict.fromkeys(channels.get(rule_id, ()))
+        for key, kind, facts, in_turn in _messages(rule_id, mine, channel)
     ]
     return sum(insert_items(connection, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
+
+
+def _messages(rule_id: str, events: Sequence[Event], channel: str) -> Iterator[Message]:
+    """Each message that tells these events of one rule in a channel."""
+    if len(events) <= BUDGET:
+        for event in events:
+            yield f"event:{rule_id}:{event.natural_key}:{channel}", EVENT, event.facts, timedelta()
+        return
+    all_of_them = hashlib.sha256("\n".join(event.natural_key for event in events).encode()).hexdigest()[:32]
+    pages = min(BUDGET, -(-len(events) // EVENTS_A_PAGE))
+    for page in range(1, pages + 1):
+        named = events[(page - 1) * EVENTS_A_PAGE : page * EVENTS_A_PAGE]
+        left_out = max(0, len(events) - pages * EVENTS_A_PAGE) if page == pages else 0
+        facts: dict[str, Any] = {"total": len(events), "page": page, "pages": pages, "left_out": left_out}
+        facts["events"] = [event.facts for event in named]
+        yield f"events:{rule_id}:{all_of_them}:{channel}:{page}", EVENTS, facts, timedelta(milliseconds=page)
 
 
 def event_context(facts: Mapping[str, Any]) -> EventContext:
@@ -104,6 +141,12 @@ def event_context(facts: Mapping[str, Any]) -> EventContext:
         session=_session(facts) if event.startswith("session.") else None,
         change=_change(facts) if event == "status.changed" else None,
     )
+
+
+def events_context(facts: Mapping[str, Any]) -> EventsContext:
+    """What a list of events says, from the facts of each; a missing fact is a KeyError."""
+    told = tuple(event_context(event) for event in facts["events"])
+    return EventsContext(told[0], told, facts["total"], facts["left_out"], facts["page"], facts["pages"])
 
 
 def _session(facts: Mapping[str, Any]) -> SessionFacts:

@@ -24,6 +24,7 @@ ROLL_UP = "roll_up"
 COMMAND_CARD = "command_card"
 DIGEST = "digest"
 EVENT = "event"
+EVENTS = "events"
 NOTICE = "notice"
 
 RATE_LIMITED = "ratelimited"

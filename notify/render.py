@@ -14,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
 from notify import blocks, command_cards, contexts, storms
-from notify.events import event_context
+from notify.events import event_context, events_context
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
-from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, EVENT, NOTICE, OUTBOX, ROLL_UP
+from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, EVENT, EVENTS, NOTICE, OUTBOX, ROLL_UP
 from notify.words import FILTERS, code, slack_unescape
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -115,6 +115,10 @@ def _event(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str
     return _built("event.mrkdwn.j2", item, event=event_context(item.facts))
 
 
+def _events(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("events.mrkdwn.j2", item, many=events_context(item.facts))
+
+
 def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
@@ -126,6 +130,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, li
     COMMAND_CARD: _command_card,
     DIGEST: _digest,
     EVENT: _event,
+    EVENTS: _events,
     NOTICE: _notice,
 }
 

@@ -96,6 +96,50 @@ def test_an_event_that_is_enqueued_again_is_said_once(database: Database) -> Non
     assert sorted(map(tuple, rows)) == [("C1", 1, "event"), ("C2", 1, "event")]
 
 
+def many(count: int, name: str = "Harbour") -> list[Event]:
+    """Sessions that ended at once, as one evaluation tells them."""
+    told = {"rule": "rule", "description": name.strip(), "severity": "warning", "labels": {}, "event": "session.ended"}
+    told |= {"event_at": T0.isoformat(), "connector_id": name, "charger_id": name, "location_id": "l1"}
+    told |= {"charger_name": name, "location_name": name, "status": "Completed", "started_at": at("09:30").isoformat()}
+    told |= {"ended_at": T0.isoformat(), "energy_kwh": 0.02, "cost": None, "currency": None}
+    told |= {"fail_reason": name, "stop_reason": None}
+    facts = [{**told, "subject": f"s{number}"} for number in range(count)]
+    return [Event(T0, "rule", f["subject"], "session.ended", T0, f"session.ended:{f['subject']}", f) for f in facts]
+
+
+def said(connection: sa.Connection) -> list[SlackMessage]:
+    """Every message, in the order of its pages, each checked against Slack's limits."""
+    rows = connection.execute(sa.select(OUTBOX).order_by(OUTBOX.c.natural_key)).all()
+    messages = [render_message(connection, row, T0) for row in rows]
+    for message in messages:
+        check(message)
+    return messages
+
+
+@pytest.mark.parametrize(
+    ("count", "messages", "named", "left_out"), [(3, 3, 3, 0), (4, 1, 4, 0), (41, 2, 41, 0), (500, 3, 120, 380)]
+)
+def test_more_events_at_once_than_the_budget_are_a_list(
+    sqlite: Database, count: int, messages: int, named: int, left_out: int
+) -> None:
+    with sqlite.write() as connection:
+        enqueue_event_messages(connection, many(count), channels={"rule": ["C1"]}, now=T0)
+        enqueue_event_messages(connection, many(count), channels={"rule": ["C1"]}, now=T0 + MINUTE)
+        texts = [json.dumps(message.blocks) for message in said(connection)]
+    assert len(texts) == messages
+    assert sum(text.count("30 min, 0.02 kWh") for text in texts) == (named if count > 3 else 3)
+    assert (f"and {left_out} more" in texts[-1]) == bool(left_out)
+    assert all(f"{count} times" in text for text in texts) == (count > 3)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_list_of_events(sqlite: Database, name: str) -> None:
+    with sqlite.write() as connection:
+        enqueue_event_messages(connection, many(40, name), channels={"rule": ["C1"]}, now=T0)
+        (message,) = said(connection)
+    assert_harmless(message, "" if name.startswith("&<>") else name)
+
+
 def test_what_the_message_says_does_not_change_with_what_becomes_known_later(database: Database) -> None:
     with database.write() as connection:
         happen(connection, "session.ended")
