@@ -98,8 +98,14 @@ def test_an_event_that_is_enqueued_again_is_said_once(database: Database) -> Non
 
 def many(count: int, name: str = "Harbour") -> list[Event]:
     """Sessions that ended at once, as one evaluation tells them."""
-    told = {"rule": "rule", "description": name.strip(), "severity": "warning", "labels": {}, "event": "session.ended"}
-    told |= {"event_at": T0.isoformat(), "connector_id": name, "charger_id": name, "location_id": "l1"}
+    told: dict[str, Any] = {"rule": "rule", "description": name.strip(), "severity": "warning", "labels": {}}
+    told |= {
+        "event": "session.ended",
+        "event_at": T0.isoformat(),
+        "connector_id": name,
+        "charger_id": name,
+        "location_id": "l1",
+    }
     told |= {"charger_name": name, "location_name": name, "status": "Completed", "started_at": at("09:30").isoformat()}
     told |= {"ended_at": T0.isoformat(), "energy_kwh": 0.02, "cost": None, "currency": None}
     told |= {"fail_reason": name, "stop_reason": None}
