@@ -254,6 +254,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         clock=clock,
         interval=settings.poll_interval,
         zone=settings.chargehand_timezone,
+        commands_per_day=settings.chargehand_commands_per_day,
         wake_commands=lambda: service.ticker.wake("commands"),
         wake_deliveries=lambda: service.ticker.wake("deliver"),
     )

@@ -5,6 +5,7 @@ come from whatever the polls recorded.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,8 @@ from notify.commands import CommandKind, CommandState
 from storage.engine import Database
 
 log = structlog.get_logger()
+
+Told = dict[str, str | None]
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """A command that has been sending for so long lost its process: no call to EOSVOLT takes half of it."""
@@ -41,10 +44,11 @@ async def run_commands(jobs: Jobs, now: datetime, *, crash_at: CrashAt = never_c
 
 async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> None:
     started = asyncio.get_running_loop().time()
-    session_id, error = None, None
+    told: Told = {}
+    error: EosvoltError | None = None
     crash_at("before_call")
     try:
-        session_id = await _call(jobs.client, command)
+        told = await CALLS[command.kind](jobs.client, command)
     except EosvoltError as failed:
         error = failed
     except Exception as broken:
@@ -54,16 +58,44 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
     # only a poll that begins after the answer can show what came of it
     answered_at = now + timedelta(seconds=asyncio.get_running_loop().time() - started)
     crash_at("before_mark")
-    state = await jobs.run(_mark, jobs.database, command, answered_at, session_id, error)
+    state = await jobs.run(_mark, jobs.database, command, answered_at, told, error)
     crash_at("after_mark")
     log.info("command sent", command=command.id, kind=command.kind, state=state, error=str(error) if error else None)
 
 
-async def _call(client: EosvoltClient, command: Row[Any]) -> str | None:
-    if command.kind == CommandKind.START_SESSION:
-        return (await client.post_session_start(command.connector_id)).id
+async def _start(client: EosvoltClient, command: Row[Any]) -> Told:
+    return {"session_id": (await client.post_session_start(command.connector_id)).id}
+
+
+async def _stop(client: EosvoltClient, command: Row[Any]) -> Told:
     await client.post_session_stop(command.session_id)
-    return None
+    return {}
+
+
+async def _reset(client: EosvoltClient, command: Row[Any]) -> Told:
+    kind = "Soft" if command.kind == CommandKind.RESET_SOFT else "Hard"
+    return {"answer": (await client.post_reset(command.charger_id, kind)).status}
+
+
+async def _unlock(client: EosvoltClient, command: Row[Any]) -> Told:
+    return {"answer": (await client.post_unlock(command.charger_id, command.connector_id)).status}
+
+
+async def _availability(client: EosvoltClient, command: Row[Any]) -> Told:
+    operative = command.kind == CommandKind.ENABLE
+    return {"answer": (await client.post_availability(command.charger_id, operative, command.connector_id)).status}
+
+
+CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
+    CommandKind.START_SESSION.value: _start,
+    CommandKind.STOP_SESSION.value: _stop,
+    CommandKind.RESET_SOFT.value: _reset,
+    CommandKind.RESET_HARD.value: _reset,
+    CommandKind.UNLOCK.value: _unlock,
+    CommandKind.ENABLE.value: _availability,
+    CommandKind.DISABLE.value: _availability,
+}
+"""The one call of each kind; what it gives back goes to `notify.commands.mark_command_answer`."""
 
 
 def _look(database: Database, now: datetime) -> int:
@@ -78,7 +110,7 @@ def _claim(database: Database, now: datetime) -> Row[Any] | None:
 
 
 def _mark(
-    database: Database, command: Row[Any], now: datetime, session_id: str | None, error: EosvoltError | None
+    database: Database, command: Row[Any], now: datetime, told: Told, error: EosvoltError | None
 ) -> CommandState | None:
     with database.write() as connection:
-        return commands.mark_command_answer(connection, command, now, session_id=session_id, error=error)
+        return commands.mark_command_answer(connection, command, now, **told, error=error)

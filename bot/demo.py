@@ -133,10 +133,11 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
         "slack_signing_secret": None,
         "chargehand_id_tag_key": None,
     }
+    files: dict[str, Any] = {f"{name}_file": None for name in secrets}
     return Settings(
         _env_file=None,  # type: ignore[call-arg]  # a name that pydantic-settings takes, and mypy does not see
         **secrets,
-        **{f"{name}_file": None for name in secrets},
+        **files,
         eosvolt_base_url=eosvolt,
         slack_api_url=server.api_url,
         port=None,

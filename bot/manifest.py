@@ -53,8 +53,8 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
             "slash_commands": [
                 {
                     "command": command,
-                    "description": "Look at chargers, locations and sessions; start and stop",
-                    "usage_hint": "help | status | charger ID | start CONNECTOR",
+                    "description": "Look at chargers, locations and sessions; start, stop and reset",
+                    "usage_hint": "help | status | charger ID | start CONNECTOR | reset CHARGER",
                     "should_escape": False,
                     **url,
                 }

@@ -41,7 +41,7 @@ class Role(IntEnum):
 
 MEANS = {
     Role.VIEWER: "reads",
-    Role.OPERATOR: "also acts: starts, stops, acknowledges",
+    Role.OPERATOR: "also acts: starts, stops, resets, takes out of service, acknowledges",
     Role.ADMIN: "also changes prices, rules and roles",
 }
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
+from notify.command_kinds import COMMANDS_PER_DAY
 from storage.engine import normalise_url
 
 
@@ -70,6 +71,9 @@ PURPOSES = {
     "CHARGEHAND_CARD_BUDGET": Purpose(
         "how many new cards of one poll a channel takes; more become one roll-up that names the places", "a number"
     ),
+    "CHARGEHAND_COMMANDS_PER_DAY": Purpose(
+        "how many commands one charger takes in 24 hours (a stop is always possible)", "a number"
+    ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
     ),
@@ -112,6 +116,7 @@ class Settings(BaseSettings):
     chargehand_operators: Words = ()
     chargehand_alert_channel: str | None = None
     chargehand_card_budget: int = Field(default=3, ge=1, le=50)
+    chargehand_commands_per_day: int = Field(default=COMMANDS_PER_DAY, ge=1, le=10_000)
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None

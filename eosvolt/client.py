@@ -20,7 +20,7 @@ from eosvolt.answers import AnswerReader, http_date, needs_cleaning
 from eosvolt.contract import Contract, Route
 from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
 from eosvolt.mapping import RowUnreadable
-from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
+from eosvolt.models import ChargerReading, CommandAnswer, Fetched, LocationReading, SessionReading, SetAside
 from eosvolt.paging import R, Sweep
 from eosvolt.readings import Reader
 from eosvolt.tokens import TokenSource
@@ -148,6 +148,23 @@ class EosvoltClient:
         except MalformedAnswer:
             return None
 
+    async def post_reset(self, charger_id: str, kind: str) -> CommandAnswer:
+        """Reset a charger, once; `kind` is Soft or Hard (OCPP 1.6, section 5.14). Raises EosvoltError as starting does.
+
+        Of this and the two below: what the charger itself refused raises Rejected.
+        """
+        return await self._command("charger_reset", charger_id, type=kind)
+
+    async def post_unlock(self, charger_id: str, connector_id: str) -> CommandAnswer:
+        """Release the cable of a connector, once, which ends its session (OCPP 1.6, section 5.18)."""
+        return await self._command("charger_unlock", charger_id, connector_id=connector_id)
+
+    async def post_availability(
+        self, charger_id: str, operative: bool, connector_id: str | None = None
+    ) -> CommandAnswer:
+        """Put a charger, or one connector of it, in or out of service, once (OCPP 1.6, section 5.2)."""
+        return await self._command("charger_availability", charger_id, connector_id=connector_id, operative=operative)
+
     async def fetch_from(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Fetch the JSON document of any GET route of the contract, parameters in our words; raises EosvoltError."""
         route = self._contract.routes[route_name]
@@ -226,6 +243,10 @@ class EosvoltClient:
             return read(row, [])
         except RowUnreadable as error:
             raise MalformedAnswer(self._token.redacted(str(error)), request=request) from None
+
+    async def _command(self, route_name: str, charger_id: str, **words: Any) -> CommandAnswer:
+        document = await self.post_to(route_name, charger_id, **words)
+        return self._reader.command_answer(document, self._answers.one, self._request_of(route_name))
 
     def _request_of(self, route_name: str) -> str:
         route = self._contract.routes[route_name]

@@ -128,6 +128,14 @@ class Conflict(EosvoltError):
     refused = True
 
 
+class Rejected(EosvoltError):
+    """The platform took the command, and its charger answered that it will not or cannot do it."""
+
+    what = "the charger refused"
+    mend = "look at the charger, or have somebody go there"
+    refused = True
+
+
 class RateLimited(EosvoltError):
     """429: too many calls; `retry_after` says how long to wait, where EOSVOLT named it."""
 

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 from eosvolt.contract import UNITS, Contract, Field
 from eosvolt.models import (
+    COMMAND_STATUSES,
     CONNECTOR_STATUSES,
     SESSION_STATUSES,
     ChargerReading,
+    CommandAnswer,
     ConnectorReading,
     LocationReading,
     SessionReading,
@@ -215,18 +217,21 @@ _UNIT_OF = {
     "cost": "major",
 }
 _TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
-_ESSENTIAL = {
+_ESSENTIAL: dict[str, set[str]] = {
     "location": {"id"},
     "charger": {"id", "location_id"},
     "connector": {"id"},
     "session": {"id", "connector_id", "started_at"},
+    "command": set(),
 }
 _MODELS: dict[str, type] = {
     "location": LocationReading,
     "charger": ChargerReading,
     "connector": ConnectorReading,
     "session": SessionReading,
+    "command": CommandAnswer,
 }
+_OTHER_STATUSES = {"session": SESSION_STATUSES, "command": COMMAND_STATUSES}  # another word stays as it was given
 
 
 def _converter(resource: str, name: str, field: Field, contract: Contract) -> Convert:
@@ -238,7 +243,7 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
         convert = (
             _one_of(CONNECTOR_STATUSES, lambda _: None)
             if resource == "connector"
-            else _one_of(SESSION_STATUSES, lambda text: text)
+            else _one_of(_OTHER_STATUSES[resource], lambda text: text)
         )
     elif name.endswith("_id") and name != "id":
         convert = _id_or_none

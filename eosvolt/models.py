@@ -25,6 +25,9 @@ CONNECTOR_STATUSES = (
 
 SESSION_STATUSES = ("Pending", "Active", "Completed", "Failed")
 
+COMMAND_STATUSES = ("Accepted", "Scheduled", "Unlocked", "Rejected", "UnlockFailed", "NotSupported")
+"""What a charger answers to a reset, an unlock or a change of availability (OCPP 1.6, section 7)."""
+
 T = TypeVar("T")
 
 
@@ -104,6 +107,14 @@ class SessionReading:
     id_tag: str | None = None
     stop_reason: str | None = None
     updated_at: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswer:
+    """What a good answer to a charger command said: one of COMMAND_STATUSES, another text as given, or nothing."""
+
+    status: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 

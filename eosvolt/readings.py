@@ -8,11 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from eosvolt.contract import Contract
-from eosvolt.errors import one_line
+from eosvolt.errors import Rejected, one_line
 from eosvolt.mapping import RowMapper, RowUnreadable, as_json
-from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading, SetAside
+from eosvolt.models import (
+    ChargerReading,
+    CommandAnswer,
+    ConnectorReading,
+    LocationReading,
+    SessionReading,
+    SetAside,
+)
 
 _LONGEST_ROW = 20_000
+RESOURCES = ("location", "charger", "connector", "session", "command")
+REJECTED = frozenset({"Rejected", "UnlockFailed", "NotSupported"})
 
 Reading = LocationReading | ChargerReading | SessionReading
 
@@ -22,7 +31,7 @@ class Reader:
 
     def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
         self._redacted = redacted
-        self.mappers = {name: RowMapper(name, contract) for name in ("location", "charger", "connector", "session")}
+        self.mappers = {name: RowMapper(name, contract) for name in RESOURCES}
         location, charger = self.mappers["location"], self.mappers["charger"]
         self._location_name, self._charger_name = location.place("name"), charger.place("name")
         self._charger_connectors = charger.place("connectors")
@@ -48,6 +57,24 @@ class Reader:
         """Return a session's reading. Raises RowUnreadable."""
         values = self.mappers["session"].read(row)
         return SessionReading(*values)
+
+    def command_answer(
+        self, document: Any, one: Callable[[Any, Callable[[Any], bool]], Any], request: str
+    ) -> CommandAnswer:
+        """Return what a good answer to a charger command said; raises Rejected where the charger refused.
+
+        `one` finds the single thing in an answer. An answer without a readable status says nothing, and is none the
+        less good.
+        """
+        mapper = self.mappers["command"]
+        row = one(document, lambda thing: mapper.member(thing, "status") is not None)
+        try:
+            answer = CommandAnswer(*mapper.read(row or {}))
+        except RowUnreadable:
+            return CommandAnswer()
+        if answer.status in REJECTED:
+            raise Rejected(self._redacted(f"it answered {answer.status}"), request=request, code=answer.status)
+        return answer
 
     def set_aside(self, resource: str, row: Any, reason: str, field: str = "") -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""

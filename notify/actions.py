@@ -8,6 +8,8 @@ class ActionId(StrEnum):
 
     ACKNOWLEDGE_INCIDENT = "acknowledge_incident"
     CONFIRM_COMMAND = "confirm_command"
+    APPROVE_COMMAND = "approve_command"
+    REFUSE_COMMAND = "refuse_command"
     CANCEL_COMMAND = "cancel_command"
     PREVIOUS_PAGE = "previous_page"
     NEXT_PAGE = "next_page"

@@ -64,6 +64,17 @@ def acknowledge_all_button(roll_up_id: str, version: int) -> Block:
     return ActionsBlock(elements=[button], block_id="actions").to_dict()
 
 
+def approval_buttons(command_id: str, version: int) -> Block:
+    """The Approve and Refuse buttons of a command's card; each carries the command, which decides only once."""
+    value = json.dumps({"command": command_id, "version": version}, separators=(",", ":"))
+    labels = (("Approve", ActionId.APPROVE_COMMAND, "primary"), ("Refuse", ActionId.REFUSE_COMMAND, "danger"))
+    buttons = [
+        ButtonElement(text=PlainTextObject(text=label, emoji=False), action_id=action.value, value=value, style=style)
+        for label, action, style in labels
+    ]
+    return ActionsBlock(elements=buttons, block_id="actions").to_dict()
+
+
 def _pieces(paragraph: str) -> list[str]:
     pieces: list[str] = []
     for line in paragraph.split("\n"):

@@ -11,21 +11,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_checks import COMMANDS
+from notify.command_kinds import COMMANDS, NOUNS
 from notify.contexts import CHARGERS, LOCATIONS, SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
 class CommandCardContext:
-    """What the card of one command shows; `kind` is start or stop, `state` one of CommandState.
+    """What the card of one command shows; `kind` is one of NOUNS, `state` one of CommandState.
 
-    `since` is when the charger began to do what was asked; `energy_kwh` is what a stopped session delivered.
+    `since` is when the charger began to do what was asked; `energy_kwh` is what a stopped session delivered. `ends`
+    are the open sessions that it ends; `decided_by` approved or refused it, where that was asked for.
     """
 
+    id: str
     kind: str
     state: str
     connector_id: str | None
     session_id: str | None
+    charger_id: str | None
     charger_name: str | None
     location_name: str | None
     requested_by: str
@@ -35,6 +38,10 @@ class CommandCardContext:
     since: datetime | None
     outcome: str | None
     energy_kwh: float | None
+    rule_id: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    ends: tuple[str, ...]
 
 
 def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCardContext:
@@ -58,12 +65,14 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
     if row is None:
         raise LookupError(f"command {facts['command']} is not in the database")
     since = facts.get("since")
-    kind = row.kind.removesuffix("_session")
+    kind = NOUNS.get(row.kind, row.kind)
     return CommandCardContext(
+        id=row.id,
         kind=kind,
         state=row.state,
         connector_id=row.connector_id,
         session_id=row.session_id,
+        charger_id=row.charger_id,
         charger_name=row.charger_name or row.charger_id,
         location_name=row.location_name or row.location_id,
         requested_by=row.requested_by,
@@ -73,4 +82,8 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
         since=datetime.fromisoformat(since) if since else None,
         outcome=row.outcome,
         energy_kwh=row.energy_kwh if kind == "stop" else None,
+        rule_id=row.rule_id,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        ends=tuple(row.details.get("ends", ())),
     )

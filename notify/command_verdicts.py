@@ -12,7 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.command_checks import CHARGING, CommandKind, CommandState, open_sessions
+from notify.charger_verdicts import JUDGES, ChargerSight, Verdict, sight_of_charger
+from notify.command_kinds import CHARGING, CommandKind, CommandState
+from notify.command_rows import open_sessions
 from notify.contexts import CHARGERS, CONNECTORS, SESSIONS
 from storage.polls import PollState
 
@@ -37,20 +39,17 @@ class Sight:
     blind: str | None
     session: Row[Any] | None
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a command ended; `since` is when the charger began to do what was asked, where that is known."""
-
-    state: CommandState
-    outcome: str
-    since: datetime | None = None
-    session_id: str | None = None
+    @property
+    def told(self) -> str:
+        """How things stand, in words."""
+        return f"the connector is {self.status}"
 
 
-def sight_of(connection: Connection, command: Row[Any], polls: Mapping[str, PollState]) -> Sight:
+def sight_of(connection: Connection, command: Row[Any], polls: Mapping[str, PollState]) -> Sight | ChargerSight:
     """What polls that began after a command's answer say about its charger."""
     chargers_at, sessions_at = (_seen_at(polls.get(name), command.answered_at) for name in ("chargers", "sessions"))
+    if command.kind in JUDGES:
+        return sight_of_charger(connection, command, chargers_at, sessions_at)
     connector = connection.execute(
         sa.select(
             CONNECTORS.c.status,
@@ -105,17 +104,23 @@ def _session(connection: Connection, command: Row[Any]) -> Row[Any] | None:
     ).first()
 
 
-def judge(command: Row[Any], sight: Sight, now: datetime) -> Verdict | None:
+def judge(command: Row[Any], sight: Sight | ChargerSight, now: datetime) -> Verdict | None:
     """How a command ended, as far as can be said at `now`; None while it is too early to say."""
-    verdict = _judge_start(sight) if command.kind == CommandKind.START_SESSION else _judge_stop(sight)
+    verdict = _judge(command, sight)
     if verdict is not None:
         return verdict
     if sight.blind is None and sight.chargers_at is not None and sight.chargers_at >= command.verify_until:
-        return Verdict(CommandState.NOT_VERIFIED, f"the connector is {sight.status}{_advice(command)}")
+        return Verdict(CommandState.NOT_VERIFIED, f"{sight.told}{_advice(command)}")
     if now - command.answered_at >= GIVE_UP_AFTER:
         because = sight.blind or "too few polls were good since"
         return Verdict(CommandState.NOT_VERIFIED, f"it could not be seen: {because}{_advice(command)}")
     return None
+
+
+def _judge(command: Row[Any], sight: Sight | ChargerSight) -> Verdict | None:
+    if isinstance(sight, ChargerSight):
+        return JUDGES[command.kind](command, sight) if sight.blind is None else None
+    return _judge_start(sight) if command.kind == CommandKind.START_SESSION else _judge_stop(sight)
 
 
 def _advice(command: Row[Any]) -> str:
@@ -152,7 +157,7 @@ def _judge_stop(sight: Sight) -> Verdict | None:
     return None
 
 
-def extended(command: Row[Any], sight: Sight, now: datetime) -> datetime | None:
+def extended(command: Row[Any], sight: Sight | ChargerSight, now: datetime) -> datetime | None:
     """A later `verify_until`, where nothing can be seen: time does not run against the charger then."""
     until = now + LOOK_AGAIN
     return until if sight.blind is not None and command.verify_until < until else None

@@ -4,6 +4,7 @@ A command is one row, one card and one audit entry, written together. Nothing he
 command is ever put back to be sent once its call may have run.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,16 +14,19 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
-from eosvolt.errors import Conflict, EosvoltError, Forbidden, InvalidRequest, NotFound
-from notify.command_checks import (
+from eosvolt.errors import EosvoltError
+from notify.command_checks import check_command
+from notify.command_kinds import (
     COMMANDS,
+    COMMANDS_PER_DAY,
+    NOUNS,
     CommandCheck,
     CommandKind,
     CommandState,
     Reason,
     Refusal,
-    check_command,
 )
+from notify.command_refusals import refusal_in_words
 from notify.command_verdicts import extended, judge, sight_of
 from notify.contexts import CHARGERS
 from notify.outbox import COMMAND_CARD, OUTBOX, insert_items, new_item, one_version_on
@@ -31,7 +35,9 @@ from storage.polls import poll_states
 from storage.tables import AuditEntry
 
 __all__ = [
+    "APPROVE_WITHIN",
     "COMMANDS",
+    "COMMANDS_PER_DAY",
     "EXPIRES_AFTER",
     "VERIFY_WITHIN",
     "CommandCheck",
@@ -40,6 +46,7 @@ __all__ = [
     "Enqueued",
     "Reason",
     "Refusal",
+    "cancel_command",
     "check_command",
     "claim_next_command",
     "end_command",
@@ -57,25 +64,13 @@ AUDIT = SQLModel.metadata.tables[AuditEntry.__tablename__]
 EXPIRES_AFTER = timedelta(minutes=5)
 """A request that was not sent by then is not sent any more."""
 
+APPROVE_WITHIN = timedelta(minutes=30)
+"""A request that nobody approved by then is not sent any more."""
+
 VERIFY_WITHIN = timedelta(minutes=5)
 """How long after the answer the charger may take to do what was asked: also a driver who has yet to plug in."""
 
 SEND_AGAIN_AFTER = timedelta(seconds=10)
-
-CODES = {
-    "connector_not_available": "the connector is not free: look at its status, end its session or choose another one",
-    "charger_offline": "the charger is offline: start it again when it is back, or have its network looked at",
-    "connector_gone": "the connector is no longer there",
-    "session_not_active": "the session has already ended",
-}
-"""EOSVOLT's codes for a refusal, in words with what to do."""
-
-REFUSED_BY_TYPE: tuple[tuple[type[EosvoltError], str], ...] = (
-    (Conflict, "the present state of the charger does not allow it: look at it first, then ask again"),
-    (NotFound, "EOSVOLT knows no such connector or session: check the id"),
-    (Forbidden, "the EOSVOLT token has no right to do this: give its key the scope in the EOSVOLT admin portal"),
-    (InvalidRequest, "EOSVOLT did not accept the request: run `chargehand doctor`"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,8 @@ class Enqueued:
     """What became of a request: its command, new or already known by its nonce, or why it was refused.
 
     Refused: `command_id` is None, `state` "refused" and `refusals` says why. Known before: `is_new` is False and
-    `requested_by`, `requested_at` and `state` tell who was first and how far it is.
+    `requested_by`, `requested_at` and `state` tell who was first and how far it is. A new one is "requested", or
+    "awaiting_approval" where that was asked for.
     """
 
     command_id: str | None
@@ -104,33 +100,45 @@ def enqueue_command(
     now: datetime,
     connector_id: str | None = None,
     session_id: str | None = None,
+    charger_id: str | None = None,
+    ends: Collection[str] = (),
+    rule_id: str | None = None,
+    approve_within: timedelta | None = None,
+    per_day: int = COMMANDS_PER_DAY,
 ) -> Enqueued:
     """Write a command, its card in `channel` and its audit entry down, in the caller's transaction.
 
     1. A nonce that is known is the same request: it is answered with the first one's command.
     2. The charger is locked, and everything is checked again: the state may have changed since the preview.
-    3. The command is due at once, and expires after EXPIRES_AFTER.
-    Give `connector_id` for a start, `session_id` or `connector_id` for a stop; ValueError where neither is given.
+    3. The command is due at once, and expires after EXPIRES_AFTER. With `approve_within` its card asks for approval
+       first, for so long; `notify.approvals` goes on from there.
+    Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
+    either to enable or disable; ValueError where none is given. `ends` names the open sessions that whoever asks knows
+    will end. `user` is a Slack user id; a rule gives its name, and its id as `rule_id`.
     """
-    target = session_id or connector_id
+    target = session_id or connector_id or charger_id
     if target is None:
-        raise ValueError(f"{kind}: a connector or a session is needed")
+        raise ValueError(f"{kind}: a connector, a session or a charger is needed")
     if (known := _by_nonce(connection, nonce)) is not None:
         return known
-    check = check_command(connection, kind, target, now)
+    whole_charger = session_id is None and connector_id is None
+    how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day}
+    check = check_command(connection, kind, target, now, **how)
     if check.charger_id is not None:
         # one at a time a charger: PostgreSQL would let two transactions both find it free
         charger = sa.select(CHARGERS.c.id).where(CHARGERS.c.id == check.charger_id).with_for_update()
         connection.execute(charger).all()
         if (known := _by_nonce(connection, nonce)) is not None:
             return known
-        check = check_command(connection, kind, target, now)
+        check = check_command(connection, kind, target, now, **how)
     about = {"at": now, "user": user, "action": check.kind, "subject": target}
     facts = {"connector": check.connector_id, "session": check.session_id, "charger": check.charger_id}
-    if not check.allowed:
-        because = "; ".join(refusal.text for refusal in check.refusals)
-        _audit(connection, **about, outcome=f"refused: {because}", facts=facts)
-        return Enqueued(None, False, "refused", user, now, check.refusals)
+    refusals = check.refusals or _awaiting(connection, check, approve_within, now)
+    if refusals:
+        because = "; ".join(refusal.text for refusal in refusals)
+        write_audit(connection, **about, outcome=f"refused: {because}", facts=facts)
+        return Enqueued(None, False, "refused", user, now, refusals)
+    state = CommandState.REQUESTED if approve_within is None else CommandState.AWAITING_APPROVAL
     command_id = uuid4().hex
     values = {
         "id": command_id,
@@ -143,9 +151,11 @@ def enqueue_command(
         "requested_by": user,
         "requested_at": now,
         "channel": channel,
-        "state": CommandState.REQUESTED.value,
+        "state": state.value,
         "due_at": now,
-        "expires_at": now + EXPIRES_AFTER,
+        "expires_at": now + (approve_within or EXPIRES_AFTER),
+        "rule_id": rule_id,
+        "details": {"ends": sorted(check.ends_sessions)} if check.ends_sessions else {},
     }
     statement = insert(connection, COMMANDS).values(**values).on_conflict_do_nothing().returning(COMMANDS.c.id)
     if connection.execute(statement).first() is None:
@@ -154,8 +164,26 @@ def enqueue_command(
         return first
     card = new_item(_card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts={"command": command_id})
     insert_items(connection, [card])
-    _audit(connection, **about, outcome="requested", facts={**facts, "command": command_id})
-    return Enqueued(command_id, True, CommandState.REQUESTED.value, user, now)
+    asked = "requested" if approve_within is None else "approval asked for"
+    write_audit(connection, **about, outcome=asked, facts={**facts, "command": command_id})
+    return Enqueued(command_id, True, state.value, user, now)
+
+
+def _awaiting(
+    connection: Connection, check: CommandCheck, approve_within: timedelta | None, now: datetime
+) -> tuple[Refusal, ...]:
+    """The same request that waits for approval already, in the way of asking for it again."""
+    if approve_within is None:
+        return ()
+    same = [COMMANDS.c[name].is_not_distinct_from(getattr(check, name)) for name in ("charger_id", "connector_id")]
+    waiting = (COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value, COMMANDS.c.expires_at > now)
+    first = connection.execute(
+        sa.select(COMMANDS.c.requested_by).where(COMMANDS.c.kind == check.kind, *same, *waiting).limit(1)
+    ).first()
+    if first is None:
+        return ()
+    text = f"the same {NOUNS[check.kind]} waits for approval already"
+    return (Refusal(Reason.UNDER_WAY, text, first.requested_by),)
 
 
 def claim_next_command(connection: Connection, now: datetime) -> Row[Any] | None:
@@ -189,9 +217,10 @@ def mark_command_answer(
     now: datetime,
     *,
     session_id: str | None = None,
+    answer: str | None = None,
     error: EosvoltError | None = None,
 ) -> CommandState | None:
-    """Write down what EOSVOLT answered: accepted (with the session, where it named one) or an error.
+    """Write down what EOSVOLT answered: accepted (with the session or the word, where it gave one) or an error.
 
     `now` is the moment of the answer. What provably did not run waits to be sent again until it expires; a refusal is
     final; anything else is unknown and never repeated. None where the command has ended meanwhile.
@@ -199,7 +228,7 @@ def mark_command_answer(
     if error is not None and error.did_not_run:
         return _put_back(connection, command, error, now)
     if error is not None and error.refused:
-        outcome, code = _refusal_in_words(error), error.code
+        outcome, code = refusal_in_words(error), error.code
         if end_command(connection, command, CommandState.FAILED, outcome, now, error_code=code, answered_at=now):
             return CommandState.FAILED
         return None
@@ -214,7 +243,9 @@ def mark_command_answer(
     }
     if session_id is not None:
         values["session_id"] = session_id
-    if not _move(connection, command.id, (CommandState.SENDING, CommandState.UNKNOWN), values):
+    if answer is not None:
+        values["details"] = {**command.details, "answer": answer}
+    if not move_command(connection, command.id, (CommandState.SENDING, CommandState.UNKNOWN), values):
         return None
     show_command(connection, command.id, now)
     return state
@@ -266,17 +297,18 @@ def verify_commands(connection: Connection, now: datetime) -> int:
 
 def expire_commands(connection: Connection, now: datetime) -> int:
     """End the requests that could not be sent in time: nothing was done; how many there were."""
+    unsent = [state.value for state in _UNSENT]
     stale = connection.execute(
         sa.select(COMMANDS).where(
-            COMMANDS.c.state == CommandState.REQUESTED.value,
-            COMMANDS.c.due_at.is_not(None),
-            COMMANDS.c.expires_at <= now,
+            COMMANDS.c.state.in_(unsent), COMMANDS.c.due_at.is_not(None), COMMANDS.c.expires_at <= now
         )
     ).all()
     ended = 0
     for command in stale:
         last = f"; the last attempt: {command.outcome}" if command.outcome else ""
         outcome = f"it could not be sent in time, so nothing was done{last}"
+        if command.state == CommandState.AWAITING_APPROVAL:
+            outcome = "nobody approved it in time, so nothing was done"
         ended += end_command(connection, command, CommandState.EXPIRED, outcome, now, error_code=command.error_code)
     return ended
 
@@ -295,21 +327,26 @@ def end_command(
 
     `shown` are facts for its card, `columns` more columns of its row.
     """
-    before = (CommandState.REQUESTED,) if state is CommandState.EXPIRED else _UNENDED
+    before = _UNSENT if state in {CommandState.EXPIRED, CommandState.CANCELLED} else _UNENDED
     values = {"state": state.value, "outcome": outcome, "ended_at": now, "due_at": None, **columns}
-    if not _move(connection, command.id, before, values):
+    if not move_command(connection, command.id, before, values):
         return False
     show_command(connection, command.id, now, **(shown or {}))
-    _audit(
+    write_audit(
         connection,
         at=now,
         user=command.requested_by,
         action=command.kind,
-        subject=command.connector_id or command.session_id or "",
+        subject=command.connector_id or command.session_id or command.charger_id or command.location_id or "",
         outcome=f"{state.value}: {outcome}",
         facts={"command": command.id},
     )
     return True
+
+
+def cancel_command(connection: Connection, command: Row[Any], reason: str, now: datetime) -> bool:
+    """End a command that was not sent yet, with the reason in words; False where it was sent or has ended."""
+    return end_command(connection, command, CommandState.CANCELLED, reason, now)
 
 
 def show_command(connection: Connection, command_id: str, now: datetime, **facts: Any) -> None:
@@ -330,6 +367,7 @@ def wants_faster_polls(connection: Connection, now: datetime) -> bool:
     return connection.execute(waits.limit(1)).first() is not None
 
 
+_UNSENT = (CommandState.AWAITING_APPROVAL, CommandState.REQUESTED)
 _UNENDED = (CommandState.SENDING, CommandState.SUCCEEDED, CommandState.UNKNOWN)
 
 
@@ -343,27 +381,21 @@ def _put_back(connection: Connection, command: Row[Any], error: EosvoltError, no
         "error_code": error.code,
     }
     # one that a restart has made unknown meanwhile stays so
-    if not _move(connection, command.id, (CommandState.SENDING,), values):
+    if not move_command(connection, command.id, (CommandState.SENDING,), values):
         return None
     show_command(connection, command.id, now)
     return CommandState.REQUESTED
 
 
-def _move(connection: Connection, command_id: str, before: tuple[CommandState, ...], values: dict[str, Any]) -> bool:
+def move_command(
+    connection: Connection, command_id: str, before: tuple[CommandState, ...], values: dict[str, Any]
+) -> bool:
+    """Give a command these values, where it is still in one of the states before; False where it has moved on."""
     states = [state.value for state in before]
     moved = connection.execute(
         sa.update(COMMANDS).where(COMMANDS.c.id == command_id, COMMANDS.c.state.in_(states)).values(**values)
     )
     return moved.rowcount == 1
-
-
-def _refusal_in_words(error: EosvoltError) -> str:
-    words = CODES.get(error.code or "")
-    if words is not None:
-        return words
-    known = next((words for kind, words in REFUSED_BY_TYPE if isinstance(error, kind)), "EOSVOLT refused it")
-    said = error.message.rstrip(".")
-    return f"{known} (EOSVOLT said: {said})" if said else known
 
 
 def _by_nonce(connection: Connection, nonce: str) -> Enqueued | None:
@@ -377,5 +409,6 @@ def _card_key(command_id: str) -> str:
     return f"command:{command_id}"
 
 
-def _audit(connection: Connection, **entry: Any) -> None:
+def write_audit(connection: Connection, **entry: Any) -> None:
+    """Write who did what, when, to what, and what came of it."""
     connection.execute(sa.insert(AUDIT).values(**entry))

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
 from notify import blocks, command_cards, contexts, storms
+from notify.command_kinds import CommandState
 from notify.events import event_context, events_context
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
@@ -104,7 +105,11 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple
 
 
 def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
-    return _built("command_card.mrkdwn.j2", item, card=command_cards.command_card(connection, item.facts))
+    card = command_cards.command_card(connection, item.facts)
+    text, built = _built("command_card.mrkdwn.j2", item, card=card)
+    if card.state == CommandState.AWAITING_APPROVAL:
+        built.append(blocks.approval_buttons(card.id, item.version))
+    return text, built
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:

@@ -1,11 +1,11 @@
-"""`/charge start CONNECTOR` and `/charge stop SESSION|CONNECTOR`: a preview that asks. It sends nothing itself.
+"""`/charge start CONNECTOR` and `/charge stop SESSION|CONNECTOR`, and the preview that every command asks with.
 
-What is confirmed is checked again and written down by `bot.listeners.actions`; the button carries all it needs, so
-that it works after a restart, and a nonce, so that it acts once.
+Nothing is sent here: what is confirmed is checked again and written down by `bot.listeners.actions`. The button
+carries all it needs, so that it works after a restart, and a nonce, so that it acts once.
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
 
@@ -14,33 +14,60 @@ from bot.permissions import Role
 from notify.actions import ActionId
 from notify.commands import CommandCheck, CommandKind, Enqueued, Reason, check_command
 
-VERBS = {CommandKind.START_SESSION.value: "start", CommandKind.STOP_SESSION.value: "stop"}
+VERBS = {
+    CommandKind.START_SESSION.value: "start",
+    CommandKind.STOP_SESSION.value: "stop",
+    CommandKind.RESET_SOFT.value: "reset",
+    CommandKind.RESET_HARD.value: "reset",
+    CommandKind.UNLOCK.value: "unlock",
+    CommandKind.ENABLE.value: "enable",
+    CommandKind.DISABLE.value: "disable",
+}
+"""The word that each kind is asked for with."""
+
 INSTEAD = {
     Reason.ALREADY_CHARGING: "stop",
     Reason.NO_OPEN_SESSION: "start",
 }
+HARMLESS = (CommandKind.START_SESSION, CommandKind.ENABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a Confirm button stands for, as its value carries it."""
+    """What a Confirm button stands for, as its value carries it.
+
+    `thing` says what `target` is the id of: connector, session or charger. `ends` are the open sessions of which the
+    preview said that they end.
+    """
 
     kind: str
     target: str
+    thing: str
     nonce: str
     channel: str
+    ends: tuple[str, ...] = ()
+
+    @property
+    def typed(self) -> str:
+        """The words that ask for the same again."""
+        return typed(self.kind, self.target)
+
+
+def typed(kind: str, target: str) -> str:
+    """The words that ask for a command."""
+    return f"/charge {VERBS[kind]} {target}{' hard' if kind == CommandKind.RESET_HARD else ''}"
 
 
 def answer_start(connection: Connection, asked: Asked) -> Answer:
     """Ask whether to start a session on a connector."""
-    return _preview(connection, asked, CommandKind.START_SESSION, "a connector", "/charge chargers available")
+    target = " ".join(asked.words)
+    return preview(connection, asked, CommandKind.START_SESSION, target, "a connector")
 
 
 def answer_stop(connection: Connection, asked: Asked) -> Answer:
     """Ask whether to stop a session."""
-    return _preview(
-        connection, asked, CommandKind.STOP_SESSION, "a session or its connector", "/charge sessions active"
-    )
+    target = " ".join(asked.words)
+    return preview(connection, asked, CommandKind.STOP_SESSION, target, "a session or its connector")
 
 
 def not_possible(check: CommandCheck) -> Answer:
@@ -48,19 +75,18 @@ def not_possible(check: CommandCheck) -> Answer:
     verb = VERBS[check.kind]
     unknown = any(refusal.reason == Reason.UNKNOWN_ID for refusal in check.refusals)
     if unknown:
-        examples = [f"/charge {verb} {known}" for known in check.nearest]
+        examples = [typed(check.kind, known) for known in check.nearest]
         mend = "Did you mean one of these?" if examples else "See which there are:"
     else:
         instead = next((INSTEAD[refusal.reason] for refusal in check.refusals if refusal.reason in INSTEAD), None)
         mend = "What you can do:"
         examples = [f"/charge {instead} {check.connector_id}"] if instead and check.connector_id else []
         examples += [f"/charge charger {check.charger_id}"] if check.charger_id else []
-    fallback = "/charge sessions active" if verb == "stop" else "/charge chargers available"
     return refused(
         f"It is not possible to {verb} here now",
         reasons=[refusal.text for refusal in check.refusals],
         mend=mend,
-        examples=examples or [fallback],
+        examples=examples or [_where_to_look(check.kind)],
     )
 
 
@@ -68,27 +94,31 @@ def requested(enqueued: Enqueued, intent: Intent, user: str) -> Answer:
     """What a confirmation did: asked for, asked for before, or refused because things have changed."""
     if enqueued.command_id is None:
         reasons = [refusal.text for refusal in enqueued.refusals]
-        again = f"/charge {VERBS[intent.kind]} {intent.target}"
         return refused(
-            "Nothing was sent, because things have changed", reasons=reasons, mend="Ask again:", examples=[again]
+            "Nothing was sent, because things have changed",
+            reasons=reasons,
+            mend="Ask again:",
+            examples=[intent.typed],
         )
     return told("answer_requested", enqueued=enqueued, verb=VERBS[intent.kind], intent=intent, user=user)
 
 
-def _preview(connection: Connection, asked: Asked, kind: CommandKind, what: str, example: str) -> Answer:
+def preview(connection: Connection, asked: Asked, kind: CommandKind, target: str, what: str) -> Answer:
+    """Ask whether to do it, with what it would do and how things stand; or say why it is not possible."""
     verb = VERBS[kind]
-    if not asked.words:
-        return refused(f"`{verb}` needs the id of {what}", mend="See which there are:", examples=[example])
-    target = " ".join(asked.words)
-    check = check_command(connection, kind, target, asked.now)
+    if not target:
+        return refused(f"`{verb}` needs the id of {what}", mend="See which there are:", examples=[_where_to_look(kind)])
+    check = check_command(connection, kind, target, asked.now, per_day=asked.commands_per_day)
+    if check.ends_sessions:
+        # the warnings now say that they end, and the button names them: another one that begins meanwhile is not ended
+        ends, most = check.ends_sessions, asked.commands_per_day
+        check = check_command(connection, kind, target, asked.now, ends=ends, per_day=most)
     if not check.allowed:
         return not_possible(check)
-    # what was shown is what is stopped, should another session have begun by then
-    exact = check.session_id if kind == CommandKind.STOP_SESSION else check.connector_id
-    intent = {"kind": kind.value, "target": exact or target, "nonce": uuid.uuid4().hex, "channel": asked.card_channel}
-    style = "danger" if kind == CommandKind.STOP_SESSION else "primary"
+    intent = _intent(check, asked.card_channel)
+    style = "primary" if kind in HARMLESS else "danger"
     buttons = [
-        button("Confirm", ActionId.CONFIRM_COMMAND, intent, style=style),
+        button("Confirm", ActionId.CONFIRM_COMMAND, asdict(intent), style=style),
         button("Cancel", ActionId.CANCEL_COMMAND, {"verb": verb}),
     ]
     return told(
@@ -100,6 +130,22 @@ def _preview(connection: Connection, asked: Asked, kind: CommandKind, what: str,
         age=age_of(connection, asked),
         now=asked.now,
     )
+
+
+def _intent(check: CommandCheck, channel: str) -> Intent:
+    """What was shown is what is done: the session that was seen, should another one have begun by then."""
+    exact, thing = check.connector_id, "connector"
+    if check.kind == CommandKind.STOP_SESSION:
+        exact, thing = check.session_id, "session"
+    elif check.connector_id is None:
+        exact, thing = check.charger_id, "charger"
+    return Intent(check.kind, exact or check.target, thing, uuid.uuid4().hex, channel, check.ends_sessions)
+
+
+def _where_to_look(kind: str) -> str:
+    if kind == CommandKind.STOP_SESSION:
+        return "/charge sessions active"
+    return "/charge chargers available" if kind == CommandKind.START_SESSION else "/charge chargers"
 
 
 WORDS = (

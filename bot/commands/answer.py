@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from bot.permissions import Role
 from notify import blocks
 from notify.actions import ActionId
+from notify.command_kinds import COMMANDS_PER_DAY
 from notify.message import Block
 from notify.render import render_words
 from notify.words import short, slack_unescape
@@ -41,6 +42,7 @@ class Asked:
     zone: str = "UTC"
     offset: int = 0
     card_channel: str = ""
+    commands_per_day: int = COMMANDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)

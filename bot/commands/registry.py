@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from bot.commands import acts, chargers, help, locations, sessions, status  # noqa: A004 - it is what people type
+from bot.commands import acts, charger_acts, chargers, help, locations, sessions, status  # noqa: A004 - it is what people type
 from bot.commands.answer import Answer, Asked, Word, refused
 from bot.permissions import Role, Standing
 from notify.words import slack_unescape
@@ -27,6 +27,7 @@ WORDS: tuple[Word, ...] = (
     *chargers.WORDS,
     *sessions.WORDS,
     *acts.WORDS,
+    *charger_acts.WORDS,
 )
 BY_NAME = {word.word: word for word in WORDS}
 

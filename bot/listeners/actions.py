@@ -19,7 +19,8 @@ from bot.listeners.desk import Desk, TooLateError, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
-from notify.commands import CommandKind, Enqueued, enqueue_command
+from notify.approvals import Decision, approve_command, refuse_command
+from notify.commands import Enqueued, enqueue_command
 from storage.tables import AuditEntry
 
 log = structlog.get_logger()
@@ -43,6 +44,13 @@ def register(app: AsyncApp, desk: Desk) -> None:
         answer, final = await confirm(desk, body["user"]["id"], _value(action))
         await ack()
         await whisper(respond, answer, replace_original=final, **({} if final else _thread(body)))
+
+    @app.action(re.compile(f"^({ActionId.APPROVE_COMMAND}|{ActionId.REFUSE_COMMAND})$"))
+    async def on_decision(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        approves = action["action_id"] == ActionId.APPROVE_COMMAND
+        answer = await decide(desk, body["user"]["id"], _value(action), approves=approves)
+        await ack()
+        await whisper(respond, answer, replace_original=False, **_thread(body))
 
     @app.action(ActionId.CANCEL_COMMAND.value)
     async def on_cancel(ack: AsyncAck, respond: AsyncRespond) -> None:
@@ -99,12 +107,13 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
 
     What to tell them, and whether that is final, so that it takes the place of the preview.
     """
-    intent = acts.Intent(**{name: str(value[name]) for name in ("kind", "target", "nonce", "channel")})
+    words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
+    intent = acts.Intent(**words, ends=tuple(map(str, value["ends"])))
     standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, acts.VERBS[intent.kind]), False
     now = desk.clock()
-    starts = intent.kind == CommandKind.START_SESSION
+    target: Json = {f"{intent.thing}_id": intent.target}
 
     def write(connection: Connection) -> Enqueued:
         return enqueue_command(
@@ -114,8 +123,9 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
             user=user,
             channel=intent.channel,
             now=now,
-            connector_id=intent.target if starts else None,
-            session_id=None if starts else intent.target,
+            ends=intent.ends,
+            per_day=desk.commands_per_day,
+            **target,
         )
 
     try:
@@ -125,6 +135,35 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
     desk.wake_commands()
     desk.wake_deliveries()
     return acts.requested(enqueued, intent, user), True
+
+
+async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answer:
+    """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    if not standing.may(ACTS):
+        return registry.not_allowed(standing, ACTS, "Approve" if approves else "Refuse")
+    now, command_id = desk.clock(), str(value["command"])
+
+    def write(connection: Connection) -> Decision:
+        if approves:
+            return approve_command(connection, command_id, user, now, per_day=desk.commands_per_day)
+        return refuse_command(connection, command_id, user, now)
+
+    try:
+        decision = await desk.write(write)
+    except TooLateError:
+        return _too_late("Nothing was decided")
+    desk.wake_commands()
+    desk.wake_deliveries()
+    if decision.outcome == "changed":
+        reasons = [refusal.text for refusal in decision.refusals]
+        return refused(
+            "Nothing was sent, because things have changed",
+            reasons=reasons,
+            mend="Look at:",
+            examples=["/charge status"],
+        )
+    return told("answer_decided", decision=decision, user=user)
 
 
 def _too_late(what: str) -> Answer:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from bot.commands import registry
 from bot.commands.answer import Answer, Asked
 from bot.permissions import SLACK_FAULTS, Permissions, Standing
+from notify.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class Desk:
     zone: str
     wake_commands: Callable[[], None]
     wake_deliveries: Callable[[], None]
+    commands_per_day: int = COMMANDS_PER_DAY
     write_seconds: float = WRITE_SECONDS
     _events: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
 
@@ -71,6 +73,7 @@ class Desk:
             zone=self.zone,
             offset=offset,
             card_channel=card_channel,
+            commands_per_day=self.commands_per_day,
         )
         return await asyncio.to_thread(self._read, words, asked, standing)
 

@@ -65,7 +65,8 @@ class DigestSlot(SQLModel, table=True):
 class Command(SQLModel, table=True):
     """Something to be done by EOSVOLT because a person (or a rule) asked for it; never sent twice.
 
-    `state`: requested > sending > succeeded, failed or unknown > verified or not_verified; or expired, cancelled.
+    `state`: (awaiting_approval >) requested > sending > succeeded, failed or unknown > verified, not_verified or
+    unverifiable; or expired, cancelled.
     """
 
     __tablename__ = "command"
@@ -82,12 +83,12 @@ class Command(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)  # a random id
     nonce: str  # of the button that asked: it acts once
-    kind: str  # start_session | stop_session
+    kind: str  # start_session | stop_session | reset_soft | reset_hard | unlock | enable | disable
     location_id: str | None = None
     charger_id: str | None = None
     connector_id: str | None = None
     session_id: str | None = None  # to stop, or the one that a start made
-    requested_by: str  # a Slack user id
+    requested_by: str  # a Slack user id, or the name of the rule
     requested_at: datetime
     channel: str  # where it was asked, and its card stands
     state: str = "requested"
@@ -99,6 +100,10 @@ class Command(SQLModel, table=True):
     ended_at: datetime | None = None
     outcome: str | None = None  # in words, with what to do
     error_code: str | None = None
+    rule_id: str | None = None  # the rule that asked, if none of the people did
+    decided_by: str | None = None  # who approved or refused it, where that was asked for
+    decided_at: datetime | None = None
+    details: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)  # what it ends or changes, and what was answered
 
 
 class AuditEntry(SQLModel, table=True):

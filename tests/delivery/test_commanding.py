@@ -69,7 +69,7 @@ async def test_a_409_is_explained_in_words(site: Site) -> None:
     await site.run()
     command = site.command()
     assert (command.state, command.error_code) == ("failed", "charger_offline")
-    assert command.outcome.startswith("the charger is offline: start it again when it is back")
+    assert command.outcome.startswith("the charger is offline: ask again when it is back")
     assert site.posts == []
 
 
@@ -152,3 +152,40 @@ async def test_one_card_follows_a_start_until_charging(site: Site, bench: Bench)
     await site.until("verified")
     assert "Charging since <!date" in await shown()
     assert bench.calls("chat.postMessage") == 1
+
+
+async def test_a_hard_reset_is_seen_to_take_the_charger_away_and_back(site: Site) -> None:
+    charger_id = site.free().rpartition(".")[0]
+    site.ask("reset_hard", charger_id=charger_id)
+    await site.run()
+    assert (site.command().state, site.command().details) == ("succeeded", {"answer": "Accepted"})
+    command = await site.until("verified")
+    assert command.outcome.startswith("it was away and is back")
+    assert site.posts == [f"/v1/chargers/{charger_id}/reset"]
+
+
+async def test_a_charger_is_taken_out_of_service_and_put_back(site: Site) -> None:
+    connector_id = site.free()
+    site.ask("disable", connector_id=connector_id)
+    await site.until("verified")
+    assert site.api.source.world.connectors[connector_id][1]["status"] == "Unavailable"
+    site.ask("enable", "back", connector_id=connector_id)
+    assert (await site.until("verified", nonce="back")).outcome == f"connector {connector_id} is Available"
+
+
+async def test_an_unlock_whose_answer_is_lost_is_seen_by_the_end_of_its_session(site: Site) -> None:
+    site.ask("start_session", connector_id=site.free())
+    started = await site.until("verified")
+    site.ask("unlock", "unlock", connector_id=started.connector_id, ends=[started.session_id])
+    site.link.lose_answers = 1
+    await site.until("verified", nonce="unlock")
+    assert len(site.posts) == 2
+
+
+async def test_the_platforms_own_time_out_leaves_a_reset_unknown_until_it_is_seen(site: Site) -> None:
+    site.ask("reset_hard", charger_id=site.free().rpartition(".")[0])
+    site.api.faults.commands_unknown = 1
+    await site.run()
+    assert site.command().state == "unknown"
+    await site.until("verified")
+    assert len(site.posts) == 1

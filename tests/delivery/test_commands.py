@@ -251,7 +251,7 @@ def test_what_did_not_run_is_sent_again_until_it_expires(fleet: Database, error:
         (Conflict(code="connector_not_available", message="x"), "the connector is not free"),
         (Conflict(code="charger_offline"), "the charger is offline"),
         (Conflict("Odd.", code="new_code"), "does not allow it: look at it first, then ask again (EOSVOLT said: Odd)"),
-        (NotFound(), "EOSVOLT knows no such connector or session: check the id"),
+        (NotFound(), "EOSVOLT knows no such charger, connector or session: check the id"),
     ],
 )
 def test_a_refusal_is_final_and_explained(fleet: Database, error: EosvoltError, words: str) -> None:
@@ -425,7 +425,7 @@ def test_faster_polls_are_wanted_only_while_an_outcome_is_awaited(fleet: Databas
 
 
 def test_a_command_without_a_target_or_of_no_known_kind_is_a_mistake_of_ours(fleet: Database) -> None:
-    with pytest.raises(ValueError, match="a connector or a session is needed"), fleet.write() as connection:
+    with pytest.raises(ValueError, match="a connector, a session or a charger is needed"), fleet.write() as connection:
         enqueue_command(connection, kind=START, nonce="n", user="U", channel="C", now=T0)
     with pytest.raises(ValueError, match="fly"):
         ask(fleet, "fly", connector_id="c1")

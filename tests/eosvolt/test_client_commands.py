@@ -146,6 +146,50 @@ async def test_a_repeat_after_a_401_that_times_out_is_unknown_and_final(tmp_path
     assert (len(wire.requests), error.did_not_run) == (2, False)
 
 
+async def test_charger_commands_are_sent_with_the_contracts_names() -> None:
+    wire = Wire(
+        ok({"success": True, "status": "accepted"}), ok({"data": {"status": "Scheduled"}}), ok({"success": True})
+    )
+    async with client_of(wire) as client:
+        assert (await client.post_reset("242", "Hard")).status == "Accepted"
+        assert (await client.post_availability("242", False)).status == "Scheduled"
+        assert (await client.post_unlock("242", "242.1")).status is None
+    assert [(one.url.path, json.loads(one.content)) for one in wire.requests] == [
+        ("/v1/chargers/242/reset", {"type": "Hard"}),
+        ("/v1/chargers/242/availability", {"operative": False}),
+        ("/v1/chargers/242/unlock", {"connectorId": "242.1"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(204), ok([]), ok({"status": {"a": 1}}), ok({"status": None}), ok({"status": "Odd"}), ok(7)],
+    ids=["empty", "array", "object", "null", "other word", "number"],
+)
+async def test_a_good_answer_is_good_whatever_it_says(answer: httpx.Response) -> None:
+    async with client_of(Wire(answer)) as client:
+        assert (await client.post_reset("242", "Soft")).status in {None, "Odd"}
+
+
+@pytest.mark.parametrize("word", ["Rejected", "UnlockFailed", "NotSupported", "unlock_failed"])
+async def test_what_the_charger_itself_refused_is_a_refusal(word: str) -> None:
+    wire = Wire(ok({"success": True, "status": word}), ok({"success": True}))
+    async with client_of(wire, attempts=5) as client:
+        with pytest.raises(errors.Rejected) as caught:
+            await client.post_unlock("242", "242.1")
+    assert (caught.value.refused, caught.value.did_not_run, len(wire.requests)) == (True, False, 1)
+    assert caught.value.code in {"Rejected", "UnlockFailed", "NotSupported"}
+
+
+@pytest.mark.parametrize("fault", [*LOST, failed(504)], ids=lambda fault: type(fault).__name__)
+async def test_a_charger_command_without_an_answer_is_unknown_and_not_repeated(fault: Any) -> None:
+    wire = Wire(fault, ok({"success": True}))
+    async with client_of(wire, attempts=5) as client:
+        with pytest.raises(errors.EosvoltError) as caught:
+            await client.post_reset("242", "Hard")
+    assert (len(wire.requests), caught.value.did_not_run, caught.value.refused) == (1, False, False)
+
+
 async def test_every_command_of_the_contract_can_be_sent() -> None:
     wire = Wire(ok({"success": True}))
     async with client_of(wire) as client:

@@ -163,6 +163,10 @@ def upgrade() -> None:
         sa.Column("ended_at", UTCDateTime(), nullable=True),
         sa.Column("outcome", AutoString(), nullable=True),
         sa.Column("error_code", AutoString(), nullable=True),
+        sa.Column("rule_id", AutoString(), nullable=True),
+        sa.Column("decided_by", AutoString(), nullable=True),
+        sa.Column("decided_at", UTCDateTime(), nullable=True),
+        sa.Column("details", JSON_COLUMN, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("nonce"),
     )

@@ -1,0 +1,76 @@
+"""`/charge reset`, `unlock`, `enable` and `disable`: a preview that asks, for a charger or a connector of it.
+
+As with start and stop nothing is sent here. A reset or an unlock that would end sessions says which before it asks.
+"""
+
+from sqlalchemy import Connection
+
+from bot.commands.acts import preview
+from bot.commands.answer import Answer, Asked, Word
+from bot.permissions import Role
+from notify.commands import CommandKind
+
+RESET_KINDS = {"soft": CommandKind.RESET_SOFT, "hard": CommandKind.RESET_HARD}
+
+
+def answer_reset(connection: Connection, asked: Asked) -> Answer:
+    """Ask whether to reset a charger; a soft reset unless told otherwise."""
+    words, kind = asked.words, CommandKind.RESET_SOFT
+    if len(words) > 1 and words[-1].lower() in RESET_KINDS:
+        words, kind = words[:-1], RESET_KINDS[words[-1].lower()]
+    return preview(connection, asked, kind, " ".join(words), "a charger")
+
+
+def answer_unlock(connection: Connection, asked: Asked) -> Answer:
+    """Ask whether to release the cable of a connector."""
+    return preview(connection, asked, CommandKind.UNLOCK, " ".join(asked.words), "a connector")
+
+
+def answer_enable(connection: Connection, asked: Asked) -> Answer:
+    """Ask whether to put a charger or a connector into service."""
+    return preview(connection, asked, CommandKind.ENABLE, " ".join(asked.words), "a charger or a connector")
+
+
+def answer_disable(connection: Connection, asked: Asked) -> Answer:
+    """Ask whether to take a charger or a connector out of service."""
+    return preview(connection, asked, CommandKind.DISABLE, " ".join(asked.words), "a charger or a connector")
+
+
+WORDS = (
+    Word(
+        "reset",
+        "reset CHARGER [soft|hard]",
+        "restart a charger, gently or by its power",
+        "reset {charger}",
+        answer_reset,
+        needs=Role.OPERATOR,
+        acts=True,
+    ),
+    Word(
+        "unlock",
+        "unlock CONNECTOR",
+        "release a cable that is stuck",
+        "unlock {available}",
+        answer_unlock,
+        needs=Role.OPERATOR,
+        acts=True,
+    ),
+    Word(
+        "enable",
+        "enable CHARGER|CONNECTOR",
+        "put it into service",
+        "enable {charger}",
+        answer_enable,
+        needs=Role.OPERATOR,
+        acts=True,
+    ),
+    Word(
+        "disable",
+        "disable CHARGER|CONNECTOR",
+        "take it out of service",
+        "disable {charger}",
+        answer_disable,
+        needs=Role.OPERATOR,
+        acts=True,
+    ),
+)

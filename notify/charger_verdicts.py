@@ -1,0 +1,179 @@
+"""What came of a reset, an unlock, or of taking in and out of service, as the polls after the answer see it.
+
+What no poll can show is said to be so, and never guessed. It only reads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from notify.command_kinds import CHARGING, CommandKind, CommandState
+from notify.command_rows import open_sessions
+from notify.contexts import CHARGERS, CONNECTORS, SESSIONS
+from storage.record import INTERVAL
+
+OUT = "Unavailable"
+SHOWN_PLUGS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerSight:
+    """What is known of a charger since a command's answer. A moment is None where no poll since then was good.
+
+    `blind` says why nothing can be said now. `back_at` is when it was seen back after having been away. `holding` are
+    the connectors on which a session is open.
+    """
+
+    chargers_at: datetime | None
+    blind: str | None
+    plugs: Sequence[Row[Any]] = ()
+    back_at: datetime | None = None
+    holding: frozenset[str] = frozenset()
+    session: Row[Any] | None = None
+
+    @property
+    def told(self) -> str:
+        """How things stand, in words."""
+        states = [f"{plug.id} is {plug.status}" for plug in self.plugs[:SHOWN_PLUGS]]
+        more = f" and {len(self.plugs) - SHOWN_PLUGS} more" if len(self.plugs) > SHOWN_PLUGS else ""
+        return f"connector {', '.join(states)}{more}" if states else "the charger is online"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a command ended; `since` is when the charger began to do what was asked, where that is known."""
+
+    state: CommandState
+    outcome: str
+    since: datetime | None = None
+    session_id: str | None = None
+
+
+def sight_of_charger(
+    connection: Connection, command: Row[Any], chargers_at: datetime | None, sessions_at: datetime | None
+) -> ChargerSight:
+    """What polls that began after a command's answer say about its charger; the moments are theirs."""
+    if chargers_at is None:
+        return ChargerSight(None, "the chargers could not be read since")
+    charger = connection.execute(sa.select(CHARGERS).where(CHARGERS.c.id == command.charger_id)).first()
+    if charger is None or charger.gone_at is not None:
+        return ChargerSight(chargers_at, "EOSVOLT no longer reports the charger")
+    if charger.online is not True:
+        told = "the charger is offline" if charger.online is False else "whether the charger is online is not known"
+        return ChargerSight(chargers_at, told)
+    columns: list[Any] = [CONNECTORS.c.id, CONNECTORS.c.status, CONNECTORS.c.status_changed_at]
+    plugs = connection.execute(
+        sa.select(*columns).where(_of_command(command), CONNECTORS.c.gone_at.is_(None)).order_by(CONNECTORS.c.id)
+    ).all()
+    if not plugs:
+        return ChargerSight(chargers_at, "EOSVOLT no longer reports its connectors")
+    unknown = next((plug.id for plug in plugs if plug.status is None), None)
+    if unknown is not None:
+        return ChargerSight(chargers_at, f"the status of connector {unknown} is not known")
+    held = sa.select(SESSIONS.c.connector_id).where(
+        SESSIONS.c.connector_id.in_([plug.id for plug in plugs]), open_sessions()
+    )
+    session = sa.select(SESSIONS).where(SESSIONS.c.id == command.session_id)
+    return ChargerSight(
+        chargers_at=chargers_at,
+        blind=None if sessions_at is not None else "the sessions could not be read since",
+        plugs=plugs,
+        back_at=_back_at(connection, command, charger),
+        holding=frozenset(connection.execute(held).scalars()),
+        session=connection.execute(session).first() if command.session_id is not None else None,
+    )
+
+
+def _of_command(command: Row[Any]) -> Any:
+    if command.connector_id is not None:
+        return CONNECTORS.c.id == command.connector_id
+    return CONNECTORS.c.charger_id == command.charger_id
+
+
+def _back_at(connection: Connection, command: Row[Any], charger: Row[Any]) -> datetime | None:
+    """When a charger that is online now came back: from offline, or its connectors from Unavailable, since the call."""
+    since = command.sending_at or command.answered_at
+    if charger.online_changed_at > since:
+        at: datetime = charger.online_changed_at
+        return at
+    mine = sa.select(CONNECTORS.c.id).where(CONNECTORS.c.charger_id == command.charger_id)
+    returned: datetime | None = connection.execute(
+        sa.select(sa.func.max(INTERVAL.c.valid_to)).where(
+            INTERVAL.c.thing == "connector",
+            INTERVAL.c.field == "status",
+            INTERVAL.c.thing_id.in_(mine),
+            INTERVAL.c.value == OUT,
+            INTERVAL.c.valid_from > since,
+            INTERVAL.c.valid_to.is_not(None),
+        )
+    ).scalar()
+    return returned
+
+
+def _judge_reset(command: Row[Any], sight: ChargerSight) -> Verdict | None:
+    settled = all(plug.status != OUT for plug in sight.plugs)
+    faulted = [plug.id for plug in sight.plugs if plug.status == "Faulted"]
+    after = f"; connector {', '.join(faulted[:SHOWN_PLUGS])} is Faulted" if faulted else ""
+    if sight.back_at is not None and settled:
+        return Verdict(CommandState.VERIFIED, f"it was away and is back{after}", sight.back_at)
+    if _accepted(command) and settled and _is_late(command, sight):
+        # a quick restart lies between two polls: accepted, and well since, is all that can be said
+        return Verdict(CommandState.VERIFIED, f"it is online; the restart itself was too short to be seen{after}")
+    return None
+
+
+def _judge_unlock(command: Row[Any], sight: ChargerSight) -> Verdict | None:
+    session = sight.session
+    if session is None:
+        if _accepted(command):
+            text = "EOSVOLT does not report locks, and no session was open: whether the cable is free can be seen there"
+            return Verdict(CommandState.UNVERIFIABLE, text)
+        return Verdict(
+            CommandState.NOT_VERIFIED, "EOSVOLT does not report locks; look at the plug before you ask again"
+        )
+    if session.ended_at is not None or session.status in {"Completed", "Failed"}:
+        return Verdict(CommandState.VERIFIED, f"session {session.id} has ended", session.ended_at)
+    if all(plug.status not in CHARGING for plug in sight.plugs):
+        return Verdict(CommandState.VERIFIED, sight.told, sight.plugs[0].status_changed_at)
+    return None
+
+
+def _judge_disable(command: Row[Any], sight: ChargerSight) -> Verdict | None:
+    left = [plug for plug in sight.plugs if plug.status not in {OUT, "Faulted"}]
+    since = max((plug.status_changed_at for plug in sight.plugs if plug.status == OUT), default=None)
+    if not left and since is not None:
+        return Verdict(CommandState.VERIFIED, "out of service", since)
+    if not left:
+        return None
+    if _accepted(command) and all(plug.id in sight.holding for plug in left):
+        waits = ", ".join(plug.id for plug in left[:SHOWN_PLUGS])
+        text = f"connector {waits} is taken out of service when its session has ended"
+        return Verdict(CommandState.UNVERIFIABLE if since is None else CommandState.VERIFIED, text, since)
+    return None
+
+
+def _judge_enable(_command: Row[Any], sight: ChargerSight) -> Verdict | None:
+    if any(plug.status == OUT for plug in sight.plugs):
+        return None
+    return Verdict(CommandState.VERIFIED, sight.told, max(plug.status_changed_at for plug in sight.plugs))
+
+
+JUDGES: Mapping[str, Callable[[Row[Any], ChargerSight], Verdict | None]] = {
+    CommandKind.RESET_SOFT.value: _judge_reset,
+    CommandKind.RESET_HARD.value: _judge_reset,
+    CommandKind.UNLOCK.value: _judge_unlock,
+    CommandKind.ENABLE.value: _judge_enable,
+    CommandKind.DISABLE.value: _judge_disable,
+}
+
+
+def _accepted(command: Row[Any]) -> bool:
+    return bool(command.state == CommandState.SUCCEEDED)
+
+
+def _is_late(command: Row[Any], sight: ChargerSight) -> bool:
+    return sight.chargers_at is not None and bool(sight.chargers_at >= command.verify_until)
