@@ -12,8 +12,10 @@ from bot.jobs import Jobs
 from notify.alerts import enqueue_unmuted, refresh_alert_cards
 from notify.reminders import enqueue_due_reminders
 from notify.storms import BUDGET
+from rules.acknowledgements import end_acknowledgements
 from rules.document import Rule
 from rules.silences import review_mutings
+from rules.snoozes import end_snoozes
 
 
 def speak(jobs: Jobs, now: datetime) -> int:
@@ -32,11 +34,16 @@ def speak_due(
 ) -> int:
     """As `speak`, in the caller's transaction.
 
-    1. Bring up to date what keeps alerts quiet; the cards say so.
+    1. Bring up to date what keeps alerts quiet, snoozes first: a snoozed source inhibits nothing. The cards say so.
     2. What is no longer quiet and still fires speaks after group_wait.
     3. What nobody acknowledged is said again, or to more people.
     """
+    woken = end_snoozes(connection, now)
     reviewed = review_mutings(connection, now)
-    shown = refresh_alert_cards(connection, reviewed.incidents, now)
-    enqueue_unmuted(connection, reviewed.unmuted, channels=channels, now=now, budget=budget)
+    lapsed = end_acknowledgements(connection, rules, now)
+    changed = reviewed.incidents.union(i for i in (*woken.values(), *lapsed.values()) if i is not None)
+    shown = refresh_alert_cards(connection, changed, now)
+    again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
+    again |= dict.fromkeys(lapsed, "lapsed")
+    enqueue_unmuted(connection, again, channels=channels, now=now, budget=budget)
     return shown + enqueue_due_reminders(connection, rules, now)

@@ -7,6 +7,8 @@ class ActionId(StrEnum):
     """Slack action ids; renaming one breaks the buttons of messages already posted."""
 
     ACKNOWLEDGE_INCIDENT = "acknowledge_incident"
+    SNOOZE_INCIDENT = "snooze_incident"
+    END_SNOOZE = "end_snooze"
     CONFIRM_COMMAND = "confirm_command"
     APPROVE_COMMAND = "approve_command"
     REFUSE_COMMAND = "refuse_command"

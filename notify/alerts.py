@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
 from notify.voices import (
+    AGAIN,
     ALERTS,
     CHUNK,
     GROUP_INTERVAL,
@@ -24,6 +25,7 @@ from notify.voices import (
     note_spoken,
     say_in_thread,
 )
+from rules.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 
 
@@ -95,22 +97,25 @@ def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], n
 
 def enqueue_unmuted(
     connection: Connection,
-    alert_ids: Collection[int],
+    alerts: Mapping[int, str],
     *,
     channels: Mapping[str, Sequence[str]],
     now: datetime,
     group_wait: timedelta = GROUP_WAIT,
     budget: int = BUDGET,
 ) -> None:
-    """Let alerts speak, after `group_wait`, that were kept quiet until now and still fire unacknowledged."""
+    """Let alerts speak, after `group_wait`, that were quiet until now: each id with its reason, one of AGAIN.
+
+    What does not fire any more, is acknowledged or kept quiet by something else stays quiet.
+    """
     incidents: dict[int, News] = {}
-    ids = sorted(alert_ids)
+    ids = sorted(alerts)
     for start in range(0, len(ids), CHUNK):
-        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.state == State.FIRING.value)
+        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.state == State.FIRING.value, AUDIBLE)
         for row in connection.execute(sa.select(ALERTS).where(*mine, ALERTS.c.acknowledged_at.is_(None))):
             if row.incident_id is not None:
                 told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
-                told.saying.unmuted.append(row.id)
+                getattr(told.saying, alerts[row.id]).append(row.id)
     made: set[str] = set()
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):
@@ -156,7 +161,7 @@ def _acknowledge(
     newly = connection.execute(
         sa.update(ALERTS)
         .where(*mine, ALERTS.c.acknowledged_at.is_(None))
-        .values(acknowledged_at=now, acknowledged_by=user)
+        .values(acknowledged_at=now, acknowledged_by=user, ack_ended_at=None)
         .returning(ALERTS.c.incident_id)
     ).scalars()
     incidents = newly.all()
@@ -195,7 +200,8 @@ def _merged(news: Iterable[News], resolved: Collection[int]) -> Saying:
     for told in news:
         saying.fired += told.saying.fired
         saying.resolved += told.saying.resolved
-        saying.unmuted += told.saying.unmuted
+        for reason in AGAIN:
+            getattr(saying, reason).extend(getattr(told.saying, reason))
         saying.full_resolve |= told.incident_id in resolved and bool(told.saying.resolved)
     return saying
 
@@ -235,10 +241,9 @@ def insert_cards(
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
     """Those that are resolved and had a member that was not kept quiet to the end."""
-    quiet = sa.or_(ALERTS.c.silence_id.is_not(None), ALERTS.c.inhibited_by.is_not(None))
     only_quiet = sa.and_(
         sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id),
-        ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, ~quiet),
+        ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, AUDIBLE),
     )
     resolved = (INCIDENTS.c.id.in_(incident_ids), INCIDENTS.c.resolved_at.is_not(None), ~only_quiet)
     return set(connection.execute(sa.select(INCIDENTS.c.id).where(*resolved)).scalars())

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
-from notify.voices import ALERTS, INCIDENTS
+from notify.voices import AGAIN, ALERTS, INCIDENTS
 from rules.lifecycle import State
 from rules.silences import quiet_until
 from storage.tables import Charger, ChargingSession, Connector, Location, Rule, Silence
@@ -80,6 +80,15 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
+class Snooze:
+    """How many firing alerts are snoozed, and until when and by whom the one that is so longest."""
+
+    members: int
+    until: datetime
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mention:
     """A user group to mention: its handle as the rule says it, and Slack's id where it is known."""
 
@@ -89,7 +98,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class AlertCardContext:
-    """What the card of one incident shows. `state` is firing, acknowledged or resolved; `ending` says how it ended."""
+    """What the card of one incident shows. `state` is firing, snoozed, acknowledged or resolved; `ending` says how it
+    ended. `lapsed_at` is when the last acknowledgement ran out, where none lasts.
+    """
 
     incident_id: int
     rule_name: str
@@ -114,6 +125,14 @@ class AlertCardContext:
     members: tuple[Member, ...]
     more: int
     quiet: tuple[Quiet, ...] = ()
+    lapsed_at: datetime | None = None
+    lapsed_by: str | None = None
+    snooze: Snooze | None = None
+
+    @property
+    def snoozable(self) -> bool:
+        """Whether a member fires that is not snoozed."""
+        return self.firing > (self.snooze.members if self.snooze else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +181,9 @@ class AlertReplyContext:
     new: int
     more: int
     unmuted: int = 0
+    woken: int = 0
+    lapsed: int = 0
+    released: int = 0
     repeated: bool = False
     mentions: tuple[Mention, ...] = ()
 
@@ -172,6 +194,8 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
     if incident is None:
         raise LookupError(f"incident {incident_id} is not in the database")
     counts = _counts(connection, incident_id)
+    snooze = standing_snooze(connection, ALERTS.c.incident_id == incident_id)
+    lapsed_at, lapsed_by = _lapsed(connection, incident_id) if not counts.acknowledged_at else (None, None)
     rule = connection.execute(sa.select(RULES.c.document).where(RULES.c.id == incident.rule_id)).first()
     document: Mapping[str, Any] = rule.document if rule is not None else {}
     place = connection.execute(sa.select(LOCATIONS).where(LOCATIONS.c.id == incident.location_id)).first()
@@ -184,7 +208,7 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         rule_name=str(document.get("name") or incident.rule_id),
         description=str(document.get("description") or ""),
         severity=incident.severity,
-        state=_card_state(incident, counts),
+        state=_card_state(incident, counts, snooze),
         ending=ending,
         ended_as=ended_as,
         location_name=(place.name or place.id) if place is not None else None,
@@ -203,6 +227,9 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         members=members,
         more=counts.total - len(members),
         quiet=_quiet(connection, incident_id, place.timezone if place is not None else None, now),
+        lapsed_at=lapsed_at,
+        lapsed_by=lapsed_by,
+        snooze=snooze,
     )
 
 
@@ -217,7 +244,7 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
         new_members=members,
         new=len(fired),
         more=len(fired) - len(members),
-        unmuted=len(facts.get("unmuted", ())),
+        **{reason: len(facts.get(reason, ())) for reason in AGAIN},
         repeated=facts.get("repeated", False),
         mentions=mentions(facts),
     )
@@ -248,10 +275,38 @@ def _figures(facts: Mapping[str, Any]) -> DigestFigures:
     return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers)
 
 
-def _card_state(incident: Row[Any], counts: Row[Any]) -> str:
+def _card_state(incident: Row[Any], counts: Row[Any], snooze: Snooze | None) -> str:
     if incident.resolved_at is not None:
         return "resolved"
-    return "acknowledged" if counts.firing and not counts.unacknowledged else "firing"
+    if counts.firing and not counts.unacknowledged:
+        return "acknowledged"
+    return "snoozed" if snooze is not None and snooze.members == counts.firing else "firing"
+
+
+def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Snooze | None:
+    """The snooze of those of these alerts that fire; None where none is snoozed."""
+    mine = (which, ALERTS.c.state == State.FIRING.value, ALERTS.c.snoozed_until.is_not(None))
+    longest = sa.select(ALERTS.c.snoozed_until, ALERTS.c.snoozed_by).where(*mine)
+    found = connection.execute(longest.order_by(ALERTS.c.snoozed_until.desc(), ALERTS.c.id).limit(1)).first()
+    if found is None:
+        return None
+    members = connection.execute(sa.select(sa.func.count()).select_from(ALERTS).where(*mine)).scalar_one()
+    return Snooze(members, found.snoozed_until, found.snoozed_by)
+
+
+def _lapsed(connection: Connection, incident_id: int) -> tuple[datetime | None, str | None]:
+    """When and whose acknowledgement of a member that fires ran out last."""
+    found = connection.execute(
+        sa.select(ALERTS.c.ack_ended_at, ALERTS.c.acknowledged_by)
+        .where(
+            ALERTS.c.incident_id == incident_id,
+            ALERTS.c.state == State.FIRING.value,
+            ALERTS.c.ack_ended_at.is_not(None),
+        )
+        .order_by(ALERTS.c.ack_ended_at.desc(), ALERTS.c.id)
+        .limit(1)
+    ).first()
+    return (None, None) if found is None else (found.ack_ended_at, found.acknowledged_by)
 
 
 def _counts(connection: Connection, incident_id: int) -> Row[Any]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 
 from notify.voices import ALERTS, CHUNK, INCIDENTS, Saying, Voice, bump_voices, say_in_thread
 from rules.document import Rule
+from rules.incidents import AUDIBLE
 from rules.lifecycle import State
 
 
@@ -64,8 +65,7 @@ def _waiting(names: Sequence[str]) -> sa.Select[Any]:
             INCIDENTS.c.resolved_at.is_(None),
             ALERTS.c.state == State.FIRING.value,
             ALERTS.c.acknowledged_at.is_(None),
-            ALERTS.c.silence_id.is_(None),
-            ALERTS.c.inhibited_by.is_(None),
+            AUDIBLE,
         )
         .group_by(*(INCIDENTS.c[name] for name in ("id", "rule_id", "spoke_at", "opened_at", "escalated")))
     )

@@ -20,6 +20,7 @@ from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
 from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, EVENT, EVENTS, NOTICE, OUTBOX, ROLL_UP
 from notify.words import FILTERS, code, slack_unescape
+from rules.snoozes import CHOICES
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -81,17 +82,27 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
     card = contexts.alert_card(connection, item.incident_id, now)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
-    if card.unacknowledged:
-        built.append(blocks.acknowledge_button(card.incident_id, item.version))
+    about = {"incident": card.incident_id, "version": item.version}
+    acknowledge = "Acknowledge" if card.unacknowledged else None
+    if card.state != "resolved":
+        built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(card))
     return text, built
 
 
 def _roll_up(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
     said = storms.storm(connection, item, now)
     text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
-    if said.unacknowledged and said.page == 1:
-        built.append(blocks.acknowledge_all_button(said.id, item.version))
+    about = {"roll_up": said.id, "version": item.version}
+    acknowledge = "Acknowledge all" if said.unacknowledged else None
+    if said.resolved_at is None and said.page == 1:
+        built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(said))
     return text, built
+
+
+def _snoozing(said: contexts.AlertCardContext | storms.StormContext) -> dict[str, Any]:
+    """What can be snoozed where somebody has not acknowledged yet, and whether a snooze can be ended."""
+    choices = {choice.key: choice.label for choice in CHOICES}
+    return {"snooze": choices if said.snoozable and said.unacknowledged else None, "wake": said.snooze is not None}
 
 
 def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:

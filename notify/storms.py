@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
+from notify.contexts import Snooze, standing_snooze
 from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
 from notify.voices import ALERTS, INCIDENTS, bump_roll_ups
 from notify.words import slack_escape
@@ -60,6 +61,12 @@ class StormContext:
     resolved_at: datetime | None
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+    snooze: Snooze | None = None
+
+    @property
+    def snoozable(self) -> bool:
+        """Whether an alert fires that is not snoozed."""
+        return self.firing > (self.snooze.members if self.snooze else 0)
 
 
 def roll_up(connection: Connection, channels: Collection[str], now: datetime, due_at: datetime, budget: int) -> None:
@@ -137,6 +144,7 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
         resolved_at=None if open_ else max((incident.resolved_at for incident in incidents), default=None),
         acknowledged_by=connection.execute(by).scalar() if figures.acknowledged_at is not None else None,
         acknowledged_at=figures.acknowledged_at,
+        snooze=standing_snooze(connection, in_storm),
     )
 
 

@@ -23,6 +23,10 @@ GROUP_INTERVAL = timedelta(minutes=5)
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
+AGAIN = ("unmuted", "woken", "lapsed", "released")
+"""Why an alert that still fires speaks again."""
+
+
 @dataclass
 class Voice:
     """A message that stands in a channel for incidents: `row` is a card's, or the first one's of a roll-up."""
@@ -42,12 +46,17 @@ class Voice:
 
 @dataclass
 class Saying:
-    """What is said in a thread: ids of alerts that are new, ended or no longer quiet; whom it mentions."""
+    """What is said in a thread: ids of alerts that are new, ended, or speak again, each for its reason; whom it
+    mentions.
+    """
 
     fired: list[int] = field(default_factory=list)
     resolved: list[int] = field(default_factory=list)
     full_resolve: bool = False
-    unmuted: list[int] = field(default_factory=list)
+    unmuted: list[int] = field(default_factory=list)  # no silence and no other alert keeps it quiet any more
+    woken: list[int] = field(default_factory=list)  # its snooze is over
+    lapsed: list[int] = field(default_factory=list)  # its acknowledgement ran out
+    released: list[int] = field(default_factory=list)  # quiet hours are over
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
 
@@ -60,9 +69,9 @@ class Saying:
             "resolved": [*told.get("resolved", ()), *self.resolved],
             "full_resolve": told.get("full_resolve", False) or self.full_resolve,
         }
-        unmuted = [*told.get("unmuted", ()), *self.unmuted]
+        again = {reason: [*told.get(reason, ()), *getattr(self, reason)] for reason in AGAIN}
         mentions = list(dict.fromkeys([*told.get("mentions", ()), *self.mentions]))
-        optional = {"unmuted": unmuted, "mentions": mentions, "repeated": told.get("repeated", False) or self.repeated}
+        optional = {**again, "mentions": mentions, "repeated": told.get("repeated", False) or self.repeated}
         return facts | {key: value for key, value in optional.items() if value}
 
 

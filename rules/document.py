@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from rules.document_reader import (
+    ACK_FOR,
     DIGESTS,
     EVENTS,
     MAX_AGE,
@@ -65,6 +66,7 @@ class Rule:
     document: dict[str, Any]
     source: str
     repeat: timedelta | None = None
+    ack_for: timedelta = ACK_FOR
     escalate: tuple[Step, ...] = ()
     inhibits: tuple[str, ...] = ()
     safety: bool = False
@@ -183,6 +185,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
         "severity": severity if severity != "warning" else None,
         "group_by": list(group_by) if group_by != ("location",) else None,
         "repeat": duration_text(speech.repeat.total_seconds()) if speech.repeat else None,
+        "ack_for": duration_text(speech.ack_for.total_seconds()) if speech.ack_for != ACK_FOR else None,
         "escalate": steps_document(speech.escalate) or None,
         "inhibits": list(speech.inhibits) or None,
         "safety": speech.safety or None,
@@ -216,6 +219,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
         document={key: value for key, value in document.items() if value is not None},  # what is default may move
         source=source,
         repeat=speech.repeat,
+        ack_for=speech.ack_for,
         escalate=speech.escalate,
         inhibits=speech.inhibits,
         safety=speech.safety,

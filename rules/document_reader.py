@@ -45,7 +45,7 @@ SETTLE = timedelta(minutes=2)
 MAX_AGE = timedelta(hours=1)
 
 KEYS_OF_ALL = ("name", "description", "notify", "labels")
-SPEECH_KEYS = ("repeat", "escalate", "inhibits", "safety")
+SPEECH_KEYS = ("repeat", "ack_for", "escalate", "inhibits", "safety")
 KEYS_OF: dict[Kind, tuple[str, ...]] = {
     "alert": ("for_each", "when", "while", "for", "keep_firing_for", "on_gap", "severity", "group_by", *SPEECH_KEYS),
     "digest": ("schedule", "timezone", "digest", "window"),
@@ -62,6 +62,9 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 
 SHORTEST_REPEAT = timedelta(minutes=5)
 """The shortest `repeat`: no thread is spoken in more often than a group may be."""
+
+ACK_FOR = timedelta(hours=24)
+"""How long an acknowledgement lasts where the rule says nothing."""
 
 LONGEST_DURATION = timedelta(days=400)
 """The longest `for`: as long as history is kept by default."""
@@ -85,6 +88,7 @@ class SpeechKeys:
     """How the alerts of a rule speak, and which others they keep quiet."""
 
     repeat: timedelta | None = None
+    ack_for: timedelta = ACK_FOR
     escalate: tuple[Step, ...] = ()
     inhibits: tuple[str, ...] = ()
     safety: bool = False
@@ -228,6 +232,9 @@ class DocumentReader:
         repeat = self.duration("repeat") or None
         if repeat is not None and repeat < SHORTEST_REPEAT:
             self.wrong("repeat", f'"repeat" is shorter than {duration_text(SHORTEST_REPEAT.total_seconds())}')
+        ack_for = self.duration("ack_for") if "ack_for" in self.values else ACK_FOR
+        if timedelta() < ack_for < SHORTEST_REPEAT or self.values.get("ack_for") == 0:
+            self.wrong("ack_for", f'"ack_for" is shorter than {duration_text(SHORTEST_REPEAT.total_seconds())}')
         steps, problems = read_steps(self.values.get("escalate", []))
         for problem in problems:
             self.wrong("escalate", problem)
@@ -237,7 +244,7 @@ class DocumentReader:
         safety = self.values.get("safety", False)
         if not isinstance(safety, bool):
             self.wrong("safety", f'"safety" must be true or false, but this is {kind_of_value(safety)}')
-        return SpeechKeys(repeat, steps, tuple(dict.fromkeys(inhibits)), safety is True)
+        return SpeechKeys(repeat, ack_for, steps, tuple(dict.fromkeys(inhibits)), safety is True)
 
     def channels(self) -> tuple[str, ...]:
         channels = self._list("notify", '["#ev-alerts"] (in quotes: # begins a comment)')

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.document_reader import (
+    ACK_FOR,
     DIGESTS,
     EVENTS,
     EVENTS_TO_COME,
@@ -24,7 +25,7 @@ from rules.expressions import duration_text
 from rules.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 
-_SETTLE, _MAX_AGE = SETTLE.total_seconds(), MAX_AGE.total_seconds()
+_SETTLE, _MAX_AGE, _ACK_FOR = (length.total_seconds() for length in (SETTLE, MAX_AGE, ACK_FOR))
 
 KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "name": ("`a-z`, `0-9` and `-`, 1 to 80", "What the rule is called; no two rules share a name. Needed."),
@@ -60,6 +61,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "repeat": (
         "a duration",
         "How often a card that nobody acknowledges is said again in its thread and to the channel; else never.",
+    ),
+    "ack_for": (
+        "a duration",
+        f"How long an acknowledgement lasts; `{duration_text(_ACK_FOR)}` by default. What fires then speaks again.",
     ),
     "escalate": (
         '`[{after: 30m, notify: ["@oncall"]}]`',

@@ -79,6 +79,16 @@ def slots_due(
     return [_slot(at, zone, window_name, now) for at in missed[-1:] + moments[len(missed) :]]
 
 
+@lru_cache(maxsize=1024)
+def usable_zone(name: str | None, otherwise: str) -> str:
+    """The zone of this name, or the other one where there is none: the API's name for a zone may be any text."""
+    try:
+        ZoneInfo(name or "")
+    except (OSError, ValueError, KeyError):  # a folder, a path, an unknown name
+        return otherwise
+    return str(name)
+
+
 @lru_cache(maxsize=4096)
 def next_moment(schedule: str, zone: str, after: datetime) -> datetime | None:
     """When a schedule speaks next after a moment (UTC), or None if never; asked every minute, so remembered."""

@@ -181,6 +181,11 @@ def review_mutings(connection: Connection, now: datetime) -> Reviewed:
 
 TARGET = ALERT.alias("target")
 _SOURCE = ALERT.alias("source")
+_SAID = (
+    _SOURCE.c.silence_id.is_(None),
+    _SOURCE.c.snoozed_until.is_(None),
+    sa.or_(_SOURCE.c.quiet_since.is_(None), _SOURCE.c.quiet_ended_at.is_not(None)),
+)
 _NOTE = (
     sa.update(ALERT)
     .where(ALERT.c.id == sa.bindparam("alert_id"))
@@ -210,7 +215,7 @@ _BELOW = sa.case(
 
 
 def _sources_of(which: ColumnElement[bool]) -> sa.Select[Any]:
-    """The alert that inhibits each of the targets: the oldest one that fires and is not silenced itself."""
+    """The alert that inhibits each of the targets: the oldest one that fires and is itself told to people."""
     return (
         sa.select(
             TARGET.c.id.label("target_id"),
@@ -221,7 +226,7 @@ def _sources_of(which: ColumnElement[bool]) -> sa.Select[Any]:
         .select_from(TARGET)
         .join(INHIBITION, INHIBITION.c.target_rule == TARGET.c.rule_id)
         .join(_SOURCE, sa.and_(_SOURCE.c.rule_id == INHIBITION.c.source_rule, _BELOW))
-        .where(which, _SOURCE.c.state == State.FIRING, _SOURCE.c.silence_id.is_(None))
+        .where(which, _SOURCE.c.state == State.FIRING, *_SAID)
         .order_by(_SOURCE.c.id.desc())  # of several the last one read, so the oldest, stays
     )
 

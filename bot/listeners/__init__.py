@@ -9,7 +9,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp, AsyncRespond
 
 from bot.commands.answer import told
-from bot.listeners import actions, commands, events
+from bot.listeners import actions, commands, events, snoozing
 from bot.listeners.desk import Desk, whisper
 
 log = structlog.get_logger()
@@ -26,4 +26,5 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     commands.register(app, desk)
     actions.register(app, desk)
+    snoozing.register(app, desk)
     events.register(app, desk)

@@ -15,6 +15,7 @@ from storage.tables.alerts import (
     RuleVersion,
     RuleWake,
     Silence,
+    SpeechPlan,
     TransitionRow,
 )
 from storage.tables.columns import JSON_COLUMN, Json
@@ -50,5 +51,6 @@ __all__ = [
     "SessionSample",
     "SetAsideRow",
     "Silence",
+    "SpeechPlan",
     "TransitionRow",
 ]

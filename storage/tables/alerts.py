@@ -83,6 +83,19 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
         ),
+        # what may speak again by time alone
+        Index(
+            "alert_snoozed",
+            "snoozed_until",
+            sqlite_where=text("snoozed_until IS NOT NULL"),
+            postgresql_where=text("snoozed_until IS NOT NULL"),
+        ),
+        Index(
+            "alert_quiet",
+            "quiet_since",
+            sqlite_where=text("quiet_since IS NOT NULL"),
+            postgresql_where=text("quiet_since IS NOT NULL"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     rule_id: str
@@ -105,6 +118,12 @@ class Alert(SQLModel, table=True):
     incident_id: int | None = Field(default=None, index=True)
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    ack_ended_at: datetime | None = None  # when the last acknowledgement ran out, if it did
+    snoozed_until: datetime | None = None  # set only while the snooze lasts
+    snoozed_by: str | None = None
+    quiet_since: datetime | None = None  # quiet hours keep it back from here on
+    quiet_ended_at: datetime | None = None  # and no longer
+    switched_on: int | None = None  # the version of the rule at whose first match it was already so
     silence_id: int | None = None  # the silence that keeps it quiet while it fires
     inhibited_by: int | None = None  # the id of the alert that keeps it quiet while both fire
     heard_at: datetime | None = None  # when it ceased to be kept quiet, if it was: escalation counts from there
@@ -176,6 +195,7 @@ class Incident(SQLModel, table=True):
     resolved_at: datetime | None = None
     spoke_at: datetime | None = None  # when it was last said, or will be: repeats count from there
     escalated: int | None = None  # how many steps of the escalation were said
+    channels: str | None = None  # JSON: where its card was opened; it stays there
 
 
 class Silence(SQLModel, table=True):
@@ -202,6 +222,14 @@ class Silence(SQLModel, table=True):
     created_at: datetime
     ended_at: datetime | None = None
     ended_by: str | None = None  # who ended it before its time
+
+
+class SpeechPlan(SQLModel, table=True):
+    """How all rules speak, as the rule files say it: routes and quiet hours. One row."""
+
+    __tablename__ = "speech_plan"
+    id: int = Field(default=1, primary_key=True)
+    document: Json = Field(sa_type=JSON_COLUMN)
 
 
 class Inhibition(SQLModel, table=True):

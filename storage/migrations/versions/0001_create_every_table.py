@@ -35,6 +35,12 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Integer(), nullable=True),
         sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("acknowledged_by", AutoString(), nullable=True),
+        sa.Column("ack_ended_at", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_until", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_by", AutoString(), nullable=True),
+        sa.Column("quiet_since", UTCDateTime(), nullable=True),
+        sa.Column("quiet_ended_at", UTCDateTime(), nullable=True),
+        sa.Column("switched_on", sa.Integer(), nullable=True),
         sa.Column("silence_id", sa.Integer(), nullable=True),
         sa.Column("inhibited_by", sa.Integer(), nullable=True),
         sa.Column("heard_at", UTCDateTime(), nullable=True),
@@ -54,6 +60,20 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("state IN ('pending', 'firing')"),
             postgresql_where=sa.text("state IN ('pending', 'firing')"),
+        )
+        batch_op.create_index(
+            "alert_quiet",
+            ["quiet_since"],
+            unique=False,
+            sqlite_where=sa.text("quiet_since IS NOT NULL"),
+            postgresql_where=sa.text("quiet_since IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "alert_snoozed",
+            ["snoozed_until"],
+            unique=False,
+            sqlite_where=sa.text("snoozed_until IS NOT NULL"),
+            postgresql_where=sa.text("snoozed_until IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_alert_incident_id"), ["incident_id"], unique=False)
 
@@ -239,6 +259,7 @@ def upgrade() -> None:
         sa.Column("resolved_at", UTCDateTime(), nullable=True),
         sa.Column("spoke_at", UTCDateTime(), nullable=True),
         sa.Column("escalated", sa.Integer(), nullable=True),
+        sa.Column("channels", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("incident", schema=None) as batch_op:
@@ -484,6 +505,12 @@ def upgrade() -> None:
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
         sa.Column("ended_by", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "speech_plan",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("document", JSON_COLUMN, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
