@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from storage.tables import AuditEntry
 from tests.slack.house import FAULTED, House
 
+AUDIT: sa.Table = AuditEntry.__table__  # type: ignore[attr-defined]
+
 
 def audit(house: House) -> list[Any]:
     with house.running.database.read() as connection:
-        rows = connection.execute(sa.select(AuditEntry.__table__).order_by(AuditEntry.id))  # type: ignore[attr-defined]
+        rows = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id))
         return [(row.user, row.action, row.subject, row.facts["members"], row.outcome) for row in rows]
 
 
