@@ -15,22 +15,25 @@ from sqlalchemy import Connection, Row
 
 from bot.speaking import speak_due
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
-from notify.digests import enqueue_due_digests, refresh_digests
-from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, OUTBOX
+from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from notify.events import enqueue_event_messages
+from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX
 from notify.render import render_message
 from rules.backtest import Backtest, Said, backtest, check_history, period
 from rules.cases import find_case_files
+from rules.differences import Digest, Message
 from rules.document import Rule
 from rules.evaluate import Evaluated
+from rules.events import Event
 from rules.incidents import INCIDENT
 from rules.store import RulesInForce
-from rules.testing import CaseResult, Message, load_all, run_case
+from rules.testing import CaseResult, load_all, run_case
 from storage.engine import Database
 from storage.record import LOCATION
 
 CHANNEL = "#alerts"
 NIGHT_FROM, NIGHT_TO = 22, 7  # o'clock
-KINDS = {ALERT_CARD: "card", ALERT_REPLY: "reply", DIGEST: "digest"}
+KINDS = {ALERT_CARD: "card", ALERT_REPLY: "reply", DIGEST: "digest", EVENT: "event"}
 _TS = "1700000000.000100"  # where a message stands does not matter here, but that it stands does
 
 _DUE = sa.and_(
@@ -75,6 +78,7 @@ class Rehearsal:
     def __init__(self, *, default_zone: str = "UTC", channel: str = CHANNEL) -> None:
         self.default_zone = default_zone
         self.channel = channel
+        self._digests: dict[tuple[str, str], DigestEnqueued] = {}
 
     def deliver(self, connection: Connection, now: datetime) -> None:
         """Show what was due before `now`, as if Slack had answered at once."""
@@ -87,6 +91,12 @@ class Rehearsal:
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
 
+    def enqueue_events(
+        self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
+    ) -> None:
+        """Enqueue the messages of the events that are announced."""
+        enqueue_event_messages(connection, events, channels=self._channels(rules), now=now)
+
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
         speak_due(connection, rules.documents, channels=self._channels(rules), now=now)
@@ -94,8 +104,15 @@ class Rehearsal:
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue the digests that are due, and correct those whose figures have changed."""
         channels = self._channels(rules)
-        enqueue_due_digests(connection, rules.digests, now, default_zone=self.default_zone, channels=channels)
-        refresh_digests(connection, rules.digests, now, default_zone=self.default_zone, channels=channels)
+        zone = self.default_zone
+        told = enqueue_due_digests(connection, rules.digests, now, default_zone=zone, channels=channels)
+        told += refresh_digests(connection, rules.digests, now, default_zone=zone, channels=channels)
+        self._digests |= {(one.rule, one.slot): one for one in told}
+
+    def digests(self) -> list[Digest]:
+        """The digests that were enqueued, in the order of their slots, with their facts as they stand corrected."""
+        told = sorted(self._digests.values(), key=lambda one: (datetime.fromisoformat(one.slot), one.slot, one.rule))
+        return [Digest(one.rule, one.slot, one.facts) for one in told]
 
     def standing(self, connection: Connection, now: datetime) -> list[Message]:
         """The messages that stand in the channels, in the order in which they came, in their newest words."""

@@ -1,10 +1,11 @@
 """What rule tests, explanations and backtests came to, as plain text for a terminal. It judges nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules.backtest import Backtest
+from rules.backtest import LONGEST_SHOWN, Backtest
 from rules.explain import Clause, Explanation, Observed
 from rules.expressions import Literal, duration_text, to_text
 from rules.lifecycle import OPEN_STATES, State
@@ -29,6 +30,8 @@ def render_results(results: Sequence[CaseResult]) -> str:
 
 def render_backtest(told: Backtest) -> str:
     """What a rule would have done, in a few lines and the ten longest."""
+    if told.is_of_events:
+        return _render_events(told)
     times = len(told.firings)
     lines = [
         f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:",
@@ -50,6 +53,23 @@ def render_backtest(told: Backtest) -> str:
     for one in told.longest:
         end = f"to {one.resolved_at:%Y-%m-%d %H:%M}" if one.resolved_at else "still firing"
         lines.append(f"    {_span(one.lasted):>10}  {one.subject}, fired {one.fired_at:%Y-%m-%d %H:%M} {end}")
+    lines.append(f"  {told.polls} polls, of which {told.evaluated} could move something")
+    return "\n".join(lines)
+
+
+def _render_events(told: Backtest) -> str:
+    """What an event rule would have announced, and where most."""
+    count, by_subject = len(told.events), Counter(one.subject for one in told.events)
+    lines = [
+        f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:",
+        f"  would have announced {count} event{'' if count == 1 else 's'} on {len(by_subject)} subjects",
+    ]
+    if told.events:
+        days = Counter(one.event_at.date() for one in told.events)
+        busiest, most = min(days.items(), key=lambda item: (-item[1], item[0]))
+        lines.append(f"  the busiest day: {busiest:%Y-%m-%d}, with {most}")
+        often = sorted(by_subject.items(), key=lambda item: (-item[1], item[0]))[:LONGEST_SHOWN]
+        lines += [f"    {number:>6}  {subject}" for subject, number in often if number > 1]
     lines.append(f"  {told.polls} polls, of which {told.evaluated} could move something")
     return "\n".join(lines)
 

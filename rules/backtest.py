@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 
 from rules.compile import compile_rule
 from rules.document import Rule
+from rules.document_reader import EVENTS
+from rules.events import Event, compile_event_rule
 from rules.expressions import (
     Aggregate,
     Expression,
@@ -72,6 +74,7 @@ class Firing:
 class Backtest:
     """What a rule would have done from `since` to `until`.
 
+    `events` are those that an event rule would have announced; it has no firings, as an alert rule has no events.
     `already` counts the alerts that fired at once, because their condition was old at `since`; `only_pending` those
     that never fired. `cards` and `replies` are messages, `at_night` those of both between 22 and 7. `polls` is how
     many there were, `evaluated` how many of them had to be looked at.
@@ -88,6 +91,8 @@ class Backtest:
     at_night: int
     polls: int
     evaluated: int
+    events: tuple[Event, ...] = ()
+    is_of_events: bool = False
 
     @property
     def longest(self) -> tuple[Firing, ...]:
@@ -104,10 +109,9 @@ def period(connection: Connection, days: timedelta) -> tuple[datetime, datetime]
 
 
 def check_history(rule: Rule) -> None:
-    """Raise CannotBacktest for a rule that is no alert rule, or reads what no history is kept of."""
-    if rule.kind != "alert" or rule.when is None:
-        told = "it has a schedule" if rule.schedule is not None else "it is no rule about a state"
-        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: {told}')
+    """Raise CannotBacktest for a rule that has a schedule, or reads what no history is kept of."""
+    if rule.kind == "digest":
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it has a schedule')
     missing = [key for key in sorted(_keys(rule)) if not has_history(key)]
     if missing:
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {", ".join(missing)}')
@@ -128,18 +132,19 @@ def backtest(
     Raises CannotBacktest as `check_history` does. `every_poll` leaves none out: the same answer, slowly.
     """
     check_history(rule)
-    resources = compile_rule(rule).resources | {"chargers"}
+    compiled = compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)
+    resources = compiled.resources | {"chargers"}
     kept = read_kept(connection, _keys(rule), resources, since=since, until=until, lookback=_lookback(rule))
     grid = _Grid(since, until, interval, kept.gaps)
     with Scratch([rule], grid.first, speaker) as scratch:
         with scratch.database.read() as reading:
-            quiet = find_quiet(reading, rule, kept, grid.at_or_after)
+            quiet = find_quiet(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
         replay = _Replay(kept, grid, scratch, frozenset(resources), quiet)
-        evaluated, transitions = replay.run(every_poll=every_poll)
+        evaluated, told = replay.run(every_poll=every_poll)
         with scratch.database.write() as written:
             speaker.deliver(written, until + timedelta(days=1))
             said = speaker.said(written)
-    firings, only_pending = _firings(transitions, until)
+    firings, only_pending = _firings([item for item in told if isinstance(item, Transition)], until)
     return Backtest(
         rule=rule.name,
         since=since,
@@ -152,6 +157,8 @@ def backtest(
         at_night=sum(item.at_night for item in said),
         polls=grid.count,
         evaluated=evaluated,
+        events=tuple(item for item in told if isinstance(item, Event)),
+        is_of_events=rule.kind == "event",
     )
 
 
@@ -167,6 +174,8 @@ def _keys(rule: Rule) -> frozenset[str]:
             keys.add(node.key)
         elif isinstance(node, Aggregate) and node.value is not None:
             keys.add(node.value)
+    if rule.on is not None and EVENTS[rule.on] != "session":  # read from the history of a status or a link
+        keys.add("connector.status" if EVENTS[rule.on] == "connector" else "charger.online")
     return frozenset(keys)
 
 
@@ -232,11 +241,11 @@ class _Replay:
         for at, thing, thing_id in kept.gone:
             self.gone[grid.at_or_after(at)].append((thing, thing_id))
 
-    def run(self, *, every_poll: bool) -> tuple[int, list[Transition]]:
+    def run(self, *, every_poll: bool) -> tuple[int, list[Transition | Event]]:
         """How many polls were looked at, and everything that moved in them."""
         waiting = sorted({*self.changes, *self.sessions, *self.gone, *self.grid.gap_ends}, reverse=True)
         now, evaluated = self.grid.first, 1
-        transitions = self._begin()
+        told = self._begin()
         due = self.scratch.moves_at(now)
         while True:
             while waiting and waiting[-1] <= now:
@@ -247,12 +256,12 @@ class _Replay:
             if every_poll:
                 coming.append(self.grid.at_or_after(now + timedelta(microseconds=1)))
             if not coming or min(coming) > self.grid.until:
-                return evaluated, transitions
+                return evaluated, told
             now = min(coming)
             if not every_poll and self._moves_nothing(now, coming):
                 continue
             self.scratch.was_good(dict.fromkeys(self.resources, self.grid.before(now)))
-            transitions += self._noted(self.scratch.tick(now, self._answers(now)))
+            told += self._noted(self.scratch.tick(now, self._answers(now)))
             evaluated += 1
             due = self.scratch.moves_at(now)
 
@@ -266,15 +275,17 @@ class _Replay:
         self.untold += self.changes.pop(now)
         return True
 
-    def _noted(self, transitions: list[Transition]) -> list[Transition]:
-        for item in transitions:
+    def _noted(self, told: list[Transition | Event]) -> list[Transition | Event]:
+        for item in told:
+            if isinstance(item, Event):
+                continue
             if item.to_state in {State.PENDING, State.FIRING}:
                 self.open.add(item.subject)
             else:
                 self.open.discard(item.subject)
-        return transitions
+        return told
 
-    def _begin(self) -> list[Transition]:
+    def _begin(self) -> list[Transition | Event]:
         """The first poll: everything as it stood, dated as the history knows it."""
         now = self.grid.first
         for change in self.kept.before:

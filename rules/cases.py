@@ -1,10 +1,9 @@
 """Rule tests as data: a `*.test.yaml` file in, checked cases or every error at once out.
 
-A case draws what the API says as strips of values over time, and says which alerts and messages must then stand.
+A case draws what the API says as strips of values over time, and says what must then stand (see `expected`).
 Nothing here runs anything; what is mistyped is an error with file, case and line, never a value by default.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from eosvolt.models import SESSION_STATUSES
+from rules.expected import Check, read_checks
 from rules.fields import nearest
 from rules.language import QuantityError, parse_duration
-from rules.strips import LONGEST_CASE, Strip, read_strip
+from rules.strips import Strip, read_strip
 from rules.yaml_text import MAX_BYTES, YamlItem, read_items
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -46,35 +46,6 @@ class CaseErrors(Exception):  # noqa: N818 (it carries several)
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedAlert:
-    """An alert that must be open; what is None is not compared."""
-
-    rule: str
-    subject: str
-    state: str
-    active_at: datetime | None = None
-    held: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedMessage:
-    """A message that must stand in the channel, by its kind and by a part of its title and of all its text."""
-
-    kind: str | None = None
-    title: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What must be so right after the poll at `at`; None is not looked at."""
-
-    at: datetime
-    alerts: tuple[ExpectedAlert, ...] | None
-    messages: tuple[ExpectedMessage, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
 class Subject:
     """A thing of a case: what stays as it is, and the strips of what changes, both by field name."""
 
@@ -100,10 +71,6 @@ class Case:
 
 
 KEYS = ("name", "rules", "start", "interval", "locations", "chargers", "connectors", "sessions", "checks")
-CHECK_KEYS = ("eval_time", "expect_alerts", "expect_messages")
-ALERT_KEYS = ("rule", "subject", "state", "active_at", "held")
-MESSAGE_KEYS = ("kind", "title", "text")
-MESSAGE_KINDS = ("card", "reply", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +201,7 @@ class _Reader:
             chargers=things["chargers"],
             connectors=things["connectors"],
             sessions=things["sessions"],
-            checks=self.checks(),
+            checks=read_checks(self, self.values.get("checks")),
         )
 
     def keys(self, values: Mapping[str, Any], known: Sequence[str], key: str | None, where: str) -> None:
@@ -329,58 +296,6 @@ class _Reader:
         for problem in problems:
             self.wrong(key, f"{where}: {problem}")
         return steps
-
-    def checks(self) -> tuple[Check, ...]:
-        told = self.values.get("checks")
-        if not told:
-            self.wrong("checks", 'a case needs "checks"')
-            return ()
-        checks = [self.check(number, one) for number, one in enumerate(self.listed("checks", told, "checks"), 1)]
-        return tuple(sorted(checks, key=lambda check: check.at))
-
-    def check(self, number: int, told: Mapping[str, Any]) -> Check:
-        where = f"checks[{number}]"
-        self.keys(told, CHECK_KEYS, "checks", f"{where}: ")
-        if "eval_time" not in told:
-            self.wrong("checks", f'{where}: "eval_time" is missing')
-        if "expect_alerts" not in told and "expect_messages" not in told:
-            self.wrong("checks", f'{where} expects nothing: say "expect_alerts" or "expect_messages"; [] for none')
-        at = self.moment("checks", told.get("eval_time", "0m"), f"{where}.eval_time")
-        steps = (at - self.start) / self.interval
-        if steps < 0 or steps > LONGEST_CASE or steps != math.floor(steps):
-            self.wrong("checks", f"{where}.eval_time is no moment of a poll: they are {self.interval} apart from start")
-            at = self.start
-        alerts = messages = None
-        if "expect_alerts" in told:
-            listed = self.listed("checks", told["expect_alerts"] or [], f"{where}.expect_alerts")
-            alerts = tuple(self.alert(one, f"{where}.expect_alerts[{n}]") for n, one in enumerate(listed, 1))
-        if "expect_messages" in told:
-            listed = self.listed("checks", told["expect_messages"] or [], f"{where}.expect_messages")
-            messages = tuple(self.message(one, f"{where}.expect_messages[{n}]") for n, one in enumerate(listed, 1))
-        return Check(at, alerts, messages)
-
-    def alert(self, told: Mapping[str, Any], where: str) -> ExpectedAlert:
-        self.keys(told, ALERT_KEYS, "checks", f"{where}: ")
-        for name in ("rule", "subject", "state"):
-            if name not in told:
-                self.wrong("checks", f'{where}: "{name}" is missing')
-        state = str(told.get("state", "firing"))
-        if state not in {"pending", "firing"}:
-            self.wrong("checks", f'{where}: the state "{state}" is not pending or firing; an ended alert is left out')
-        active_at = told.get("active_at")
-        since = None if active_at is None else self.moment("checks", active_at, f"{where}.active_at")
-        held = told.get("held")
-        if held is not None and not isinstance(held, bool):
-            self.wrong("checks", f'{where}: "held" is true or false')
-        return ExpectedAlert(str(told.get("rule", "")), str(told.get("subject", "")), state, since, held)
-
-    def message(self, told: Mapping[str, Any], where: str) -> ExpectedMessage:
-        self.keys(told, MESSAGE_KEYS, "checks", f"{where}: ")
-        kind = told.get("kind")
-        if kind is not None and kind not in MESSAGE_KINDS:
-            self.wrong("checks", f'{where}: "{kind}" is no kind of message', nearest(str(kind), MESSAGE_KINDS))
-        words = {name: None if told.get(name) is None else str(told[name]) for name in ("kind", "title", "text")}
-        return ExpectedMessage(**words)
 
 
 def _is_number(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from eosvolt.models import CONNECTOR_STATUSES, ChargerReading, ConnectorReading, LocationReading, SessionReading
 from rules.cases import Case, Subject
 from rules.scratch import Answer
-from rules.strips import FAILS
+from rules.strips import ABSENT, FAILS
 
 LOCATION_POLL = timedelta(hours=6)
 
@@ -27,17 +27,28 @@ class World:
             self.of_charger.setdefault(str(connector.constants.get("charger", "ch1")), []).append(connector_id)
         self.chargers = {charger_id: case.chargers.get(charger_id, Subject({})) for charger_id in self.of_charger}
         named = [str(charger.constants.get("location", "l1")) for charger in self.chargers.values()]
+        drawn = (*case.chargers.values(), *case.connectors.values())
+        self.sweeps = any(ABSENT in strip for one in drawn for strip in one.strips.values())
         self.locations = {name: case.locations.get(name, Subject({})) for name in [*case.locations, *named] or ["l1"]}
 
     def answers(self, step: int, now: datetime) -> list[Answer]:
         """What each resource that is polled at this step answers."""
+        chargers = self._chargers(step, now)
         told = [
-            Answer("chargers", self._chargers(step, now), self.case.interval),
+            Answer("chargers", chargers, self.case.interval, self._seen(chargers)),
             Answer("sessions", self._sessions(step, now), self.case.interval),
         ]
-        if step * self.case.interval % LOCATION_POLL < self.case.interval:
-            told.append(Answer("locations", [self._location(name) for name in self.locations], LOCATION_POLL))
+        every = max(LOCATION_POLL, self.case.interval)
+        if step * self.case.interval % every < self.case.interval:
+            told.append(Answer("locations", [self._location(name) for name in self.locations], every))
         return told
+
+    def _seen(self, chargers: Sequence[ChargerReading] | None) -> dict[str, set[str]] | None:
+        """In a case in which something vanishes, every poll is a full sweep, and tells what it has seen."""
+        if not self.sweeps or chargers is None:
+            return None
+        connectors = {connector.id for charger in chargers for connector in charger.connectors}
+        return {"charger": {charger.id for charger in chargers}, "connector": connectors}
 
     def _fails(self, subjects: Mapping[str, Subject], step: int) -> bool:
         return any(_at(strip, step) is FAILS for subject in subjects.values() for strip in subject.strips.values())
@@ -51,7 +62,8 @@ class World:
     def _chargers(self, step: int, now: datetime) -> list[ChargerReading] | None:
         if self._fails(self.chargers, step) or self._fails(self.connectors, step):
             return None
-        return [self._charger(charger_id, step, now) for charger_id in self.chargers]
+        named = [name for name, charger in self.chargers.items() if not _is_absent(charger, step)]
+        return [self._charger(charger_id, step, now) for charger_id in named]
 
     def _charger(self, charger_id: str, step: int, now: datetime) -> ChargerReading:
         charger = self.chargers[charger_id]
@@ -69,7 +81,11 @@ class World:
             last_heartbeat=None if age is None else now - timedelta(seconds=age),
             heartbeat_interval_seconds=told.get("heartbeat_interval"),
             labels=tuple(map(str, labels if isinstance(labels, list | tuple) else [labels])),
-            connectors=tuple(self._connector(name, charger_id, step) for name in self.of_charger[charger_id]),
+            connectors=tuple(
+                self._connector(name, charger_id, step)
+                for name in self.of_charger[charger_id]
+                if not _is_absent(self.connectors[name], step)
+            ),
             **texts,
         )
 
@@ -92,7 +108,8 @@ class World:
         if self._fails(self.case.sessions, step):
             return None
         begun = {name: one for name, one in self.case.sessions.items() if one.constants["started"] <= now}
-        return [self._session(name, one, step, now) for name, one in begun.items()]
+        named = {name: one for name, one in begun.items() if not _is_absent(one, step)}
+        return [self._session(name, one, step, now) for name, one in named.items()]
 
     def _session(self, session_id: str, session: Subject, step: int, now: datetime) -> SessionReading:
         told = session.constants
@@ -121,6 +138,10 @@ class World:
     def _charger_of(self, connector_id: str) -> str:
         connector = self.connectors.get(connector_id, Subject({}))
         return str(connector.constants.get("charger", "ch1"))
+
+
+def _is_absent(subject: Subject, step: int) -> bool:
+    return any(_at(strip, step) is ABSENT for strip in subject.strips.values())
 
 
 def _at(strip: Sequence[Any], step: int) -> Any:

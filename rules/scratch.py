@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from rules.document import Rule
 from rules.evaluate import Evaluated, clock_moves_at, evaluate_rule, rules_to_evaluate
+from rules.events import RULE_EVENT, Event, evaluate_events, event_rules_to_evaluate
 from rules.incidents import ALERT
 from rules.lifecycle import OPEN_STATES, Transition
 from rules.store import RulesInForce, load_rules, sync_rules
@@ -32,6 +33,11 @@ class Speaker(Protocol):
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Enqueue what one evaluation makes worth saying."""
 
+    def enqueue_events(
+        self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
+    ) -> None:
+        """Enqueue the messages of the events that are announced."""
+
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
 
@@ -48,6 +54,11 @@ class Silent:
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Nothing is said."""
 
+    def enqueue_events(
+        self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
+    ) -> None:
+        """Nothing is said."""
+
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Nothing is said."""
 
@@ -59,12 +70,14 @@ class Silent:
 class Answer:
     """What one resource answered to one poll: its readings, or None where the poll failed.
 
-    `interval` is the time between two of its polls, by which gaps are told.
+    `interval` is the time between two of its polls, by which gaps are told. `seen` holds, for a full sweep, the ids
+    that it named by table: what two in a row do not name is gone.
     """
 
     resource: str
     readings: Sequence[Any] | None
     interval: timedelta
+    seen: Mapping[str, set[str]] | None = None
 
 
 class Scratch:
@@ -85,17 +98,20 @@ class Scratch:
     def __exit__(self, *_: object) -> None:
         self.database.close()
 
-    def tick(self, now: datetime, answers: Sequence[Answer]) -> list[Transition]:
-        """Record one poll of each resource that answered, evaluate what is fresh, and speak; what moved."""
+    def tick(self, now: datetime, answers: Sequence[Answer]) -> list[Transition | Event]:
+        """Record one poll of each resource that answered, evaluate what is fresh, and speak.
+
+        What moved comes back, and the events that are announced.
+        """
         with self.database.write() as connection:
             self.speaker.deliver(connection, now)
             self._record_all(connection, answers, now)
-            transitions = self._evaluate(connection, now)
+            told = self._evaluate(connection, now)
             if any(rule.repeat or rule.escalate or rule.inhibits for rule in self.rules.documents.values()):
                 self.speaker.remind(connection, self.rules, now)
             if self.rules.digests:
                 self.speaker.enqueue_digests(connection, self.rules, now)
-        return transitions
+        return told
 
     def record(self, now: datetime, answers: Sequence[Answer]) -> None:
         """Record one poll of each resource that answered, without evaluating anything."""
@@ -116,8 +132,9 @@ class Scratch:
         """
         with self.database.read() as connection:
             due: datetime | None = connection.execute(_FIRST_DUE, {"after": after}).scalar()
+            settled: datetime | None = connection.execute(_FIRST_SETTLED, {"after": after}).scalar()
             clock = clock_moves_at(connection, self.rules.alerts)
-        return min((moment for moment in (due, clock) if moment is not None), default=None)
+        return min((moment for moment in (due, settled, clock) if moment is not None), default=None)
 
     def _record_all(self, connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
         for answer in answers:
@@ -131,20 +148,32 @@ class Scratch:
             self.polls[answer.resource] = after_bad_poll(answer.resource, now, "the poll failed", state=state)
             return
         record_readings(connection, answer.readings, Observation(now, floor=state.good_at if state else None))
-        self.polls[answer.resource] = after_good_poll(connection, answer.resource, now, answer.interval, state=state)
+        self.polls[answer.resource] = after_good_poll(
+            connection, answer.resource, now, answer.interval, state=state, seen=answer.seen
+        )
 
-    def _evaluate(self, connection: Connection, now: datetime) -> list[Transition]:
+    def _evaluate(self, connection: Connection, now: datetime) -> list[Transition | Event]:
+        """As the service: the alerts that may move, then the events; what is to be looked at is settled before."""
         fresh = {name for name, state in self.polls.items() if state.good_at == state.attempted_at}
-        rules = [rule for rule in self.rules.alerts if rule.resources <= fresh]
-        transitions: list[Transition] = []
-        for rule in rules_to_evaluate(connection, rules, now):
+        alerts = [rule for rule in self.rules.alerts if rule.resources <= fresh]
+        events = [rule for rule in self.rules.events if rule.resources <= fresh]
+        happened = event_rules_to_evaluate(connection, events, now) if events else []
+        told: list[Transition | Event] = []
+        for rule in rules_to_evaluate(connection, alerts, now) if alerts else []:
             evaluated = evaluate_rule(connection, rule, now)
-            transitions += evaluated.transitions
+            told += evaluated.transitions
             if evaluated.transitions or evaluated.held_incidents:
                 self.speaker.enqueue(connection, self.rules, evaluated, now)
-        return transitions
+        for waiting in happened:
+            announced = evaluate_events(connection, waiting, now)
+            self.speaker.enqueue_events(connection, self.rules, announced, now)
+            told += announced
+        return told
 
 
 _FIRST_DUE = sa.select(sa.func.min(ALERT.c.due_at)).where(
     ALERT.c.state.in_(OPEN_STATES), ALERT.c.due_at > sa.bindparam("after", type_=ALERT.c.due_at.type)
+)
+_FIRST_SETTLED = sa.select(sa.func.min(RULE_EVENT.c.due_at)).where(
+    RULE_EVENT.c.due_at > sa.bindparam("after", type_=RULE_EVENT.c.due_at.type)
 )

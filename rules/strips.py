@@ -1,7 +1,7 @@
 """Strips of values over time, as rule tests draw what the API says: `Available x5 Faulted x40 _ ! 0+0.5x10`.
 
-One value a poll; `xN` repeats the one before it. `_` is a value that is missing, `!` a poll that fails, and a number
-with a step counts on. What is mistyped is told, never guessed.
+One value a poll; `xN` repeats the one before it. `_` is a value that is missing, `!` a poll that fails, `-` a thing
+that the answer does not name, and a number with a step counts on. What is mistyped is told, never guessed.
 """
 
 import re
@@ -28,8 +28,16 @@ class Fails:
         return "!"
 
 
-FAILS = Fails()
-Strip = tuple[Value | Fails, ...]
+class Absent:
+    """In a strip: the API's answer does not name the thing."""
+
+    def __repr__(self) -> str:
+        return "-"
+
+
+FAILS, ABSENT = Fails(), Absent()
+Step = Value | Fails | Absent
+Strip = tuple[Step, ...]
 
 
 def read_strip(value: Any, kind: str, problems: list[str]) -> Strip:
@@ -39,7 +47,7 @@ def read_strip(value: Any, kind: str, problems: list[str]) -> Strip:
     of one.
     """
     text = str(value).lower() if isinstance(value, bool) else "_" if value is None else str(value)
-    steps: list[Value | Fails] = []
+    steps: list[Step] = []
     place, end = 0, len(text.rstrip())
     while place < end and len(steps) <= LONGEST_CASE:
         found = _TOKEN.match(text, place)
@@ -55,16 +63,18 @@ def read_strip(value: Any, kind: str, problems: list[str]) -> Strip:
     return tuple(steps)
 
 
-def _values(token: str, count: int, kind: str, problems: list[str]) -> list[Value | Fails]:
+def _values(token: str, count: int, kind: str, problems: list[str]) -> list[Step]:
     series = _SERIES.fullmatch(token) if kind == "number" else None
     if series is not None:
         first, step = float(series[1]), float(series[2])
-        counted: list[Value | Fails] = [first + step * number for number in range(int(series[3]))]
+        counted: list[Step] = [first + step * number for number in range(int(series[3]))]
         return counted * count
     if token == "!":  # noqa: S105 - a mark, no secret
         return [FAILS] * count
     if token == "_":  # noqa: S105
         return [None] * count
+    if token == "-":  # noqa: S105
+        return [ABSENT] * count
     return [_value(token, kind, problems)] * count
 
 
@@ -80,7 +90,7 @@ def _value(token: str, kind: str, problems: list[str]) -> Value:
         return word
     if kind == "flag":
         if word not in {"true", "false"}:
-            problems.append(f'"{word}" is neither true nor false, nor _ or !')
+            problems.append(f'"{word}" is neither true nor false, nor _, ! or -')
         return word == "true"
     if kind == "duration":
         try:

@@ -19,8 +19,9 @@ from rules.document import rule_from_document
 from rules.lifecycle import State, Transition
 from storage.engine import Database
 from tests.examples import examples
-from tests.readings import MINUTE, T0, at, charger, connector, location, session
+from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 from tests.rules.engine import FAULTED, Engine
+from tests.rules.test_events import EventEngine
 
 QUICK = {**FAULTED, "for": "3m", "keep_firing_for": "2m"}
 OFFLINE = {"name": "offline", "for_each": "charger", "when": "not charger.online", "for": "3m"}
@@ -208,6 +209,33 @@ def test_windows_and_related_things_are_replayed_with_what_lies_before_the_begin
         later = backtest(connection, rule, since=at("10:36"), **how)
     (live,) = fired(engine.transitions, "flapping")
     assert [(one.subject, one.resolved_at) for one in later.firings] == [("c1", live[3])]
+
+
+def test_events_are_found_in_the_past_as_they_were_announced(sqlite: Database) -> None:
+    documents: list[dict[str, Any]] = [
+        {"name": "empty", "on": "session.ended", "when": "session.energy < 0.1 kWh"},
+        {"name": "faulted", "on": "status.changed", "when": 'connector.status == "Faulted"'},
+        {"name": "lost", "on": "charger.offline"},
+    ]
+    engine = EventEngine(sqlite, *documents, now=T0)
+    now = T0
+    while now <= at("11:00"):
+        minute, ends = (now - T0) // MINUTE, at("10:20")
+        # out of order twice, the second time for less than two minutes; offline once
+        status = "Faulted" if minute in {*range(5, 15), 30} else "Available"
+        poll(sqlite, now, charger(connector("c1", status), online=not 40 <= minute < 50))
+        over = {"ended_at": ends, "energy_kwh": 0.0} if now >= ends else {"energy_kwh": 0.0}
+        engine.tick(f"{now:%H:%M}", session("s1", started=at("10:02"), connector_id="c1", **over))
+        now += MINUTE
+    assert [one.rule_id for one in engine.announced] == ["faulted", "empty", "lost"]
+    for document in documents:
+        live = [(one.at, one.subject, one.event_at) for one in engine.announced if one.rule_id == document["name"]]
+        told, slowly = tried(sqlite, document), tried(sqlite, document, every_poll=True)
+        assert [(one.at, one.subject, one.event_at) for one in told.events] == live
+        assert (told.events, told.firings) == (slowly.events, ())
+        assert told.evaluated < told.polls // 2
+    lines = render_backtest(tried(sqlite, documents[1])).splitlines()
+    assert lines[1:3] == ["  would have announced 1 event on 1 subjects", "  the busiest day: 2026-03-02, with 1"]
 
 
 @pytest.mark.parametrize(

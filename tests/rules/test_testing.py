@@ -85,7 +85,7 @@ def test_a_mistyped_strip_is_told_with_the_nearest_word() -> None:
     assert problems == [
         '"Faultet" is no status; did you mean "Faulted"? A word outside OCPP\'s nine stands in quotes: "Rebooting"',
         '"12" is no status. A word outside OCPP\'s nine stands in quotes: "Rebooting"',
-        '"maybe" is neither true nor false, nor _ or !',
+        '"maybe" is neither true nor false, nor _, ! or -',
         'a quote is not closed: "open',
         "the strip is empty",
         '"1.2.3" is no number',
@@ -172,7 +172,10 @@ def test_every_mistake_in_a_file_is_told_at_once_with_case_and_line(tmp_path: Pa
             'A word outside OCPP\'s nine stands in quotes: "Rebooting"'
         ),
         'case "first", line 6: checks[1]: unknown key "expect_alert"; did you mean "expect_alerts"?',
-        'case "first", line 6: checks[1] expects nothing: say "expect_alerts" or "expect_messages"; [] for none',
+        (
+            'case "first", line 6: checks[1] expects nothing: say "expect_alerts", "expect_ended", "expect_events", '
+            '"expect_digests" or "expect_messages"; [] for none'
+        ),
         ('case "first", line 6: checks[1].eval_time is no moment of a poll: they are 0:01:00 apart from start'),
         'case "second", line 10: sessions.s1.started: "yesterday" is no duration',
         'case "second", line 10: sessions.s1.status: "Compleet" is no session status; did you mean "Completed"?',
@@ -190,6 +193,117 @@ def test_a_rule_that_the_file_does_not_hold_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, CASE.replace("rule: faulted", "rule: fault"))
     with pytest.raises(CaseErrors, match='no tested rule is called "fault"; there is faulted'):
         run_rule_tests([path])
+
+
+def test_what_vanishes_ends_its_alert_as_removed_and_not_as_recovered(tmp_path: Path) -> None:
+    cases = """
+- name: the connector is taken away
+  connectors: {c1: Faulted x40 -, c2: Faulted x40 Available}
+  checks:
+    - eval_time: 40m # missed once
+      expect_alerts: [{rule: faulted, subject: c1, state: firing}]
+    - eval_time: 41m
+      expect_alerts: []
+      expect_ended:
+        - {rule: faulted, subject: c1, because: removed, resolved_at: 41m}
+        - {rule: faulted, subject: c2, because: recovered, resolved_at: 40m}
+"""
+    assert failures_of(tmp_path, cases) == []
+    lines = failures_of(tmp_path, cases.replace("because: removed", "because: recovered"))
+    assert lines[1:3] == [
+        "    - expected  faulted c1 ended at 41m (recovered)",
+        "    + found     faulted c1 ended at 41m (removed)",
+    ]
+
+
+EVENTS = """
+- name: empty-session
+  on: session.ended
+  when: session.energy < 0.1 kWh
+- name: back
+  on: charger.online
+- name: morning
+  schedule: "0 8 * * *"
+  digest: sessions
+"""
+EVENT_CASE = """
+- name: what happens is announced once, when it has settled
+  chargers: {ch1: true x5 false x10 true}
+  sessions: {s1: {started: 1m, ended: 10m, energy: 0 x20 0.05}, s2: {started: 1m, ended: 10m, energy: 5}}
+  checks:
+    - eval_time: 11m
+      expect_events: []
+    - eval_time: 30m
+      expect_events:
+        - {rule: empty-session, subject: s1, event: session.ended, event_at: 10m, announced_at: 12m}
+        - {rule: back, subject: ch1, event_at: 15m, announced_at: 17m}
+      expect_messages: [{kind: event, title: Session ended}, {kind: event, title: Charger online}]
+"""
+
+
+def test_events_are_compared_with_all_that_were_announced(tmp_path: Path) -> None:
+    (result,) = run_rule_tests([written(tmp_path, EVENT_CASE, EVENTS)])
+    assert result.failures == ()
+    wrong = EVENT_CASE.replace("announced_at: 12m", "announced_at: 13m").replace("subject: ch1", "subject: ch2")
+    (result,) = run_rule_tests([written(tmp_path, wrong, EVENTS)])
+    assert result.failures[0].splitlines() == [
+        "at 30m (2026-03-02 10:30:00 UTC), events:",
+        "    - expected  back ch2 any event at 15m, announced at 17m",
+        "    + found     nothing of it",
+        "    - expected  empty-session s1 session.ended at 10m, announced at 13m",
+        "    + found     empty-session s1 session.ended at 10m, announced at 12m",
+        "    + found     back ch1 charger.online at 15m, announced at 17m, which was not expected",
+    ]
+
+
+def test_a_digest_is_compared_by_its_slot_and_by_the_facts_that_are_named(tmp_path: Path) -> None:
+    cases = """
+- name: eight o'clock
+  start: 2026-03-02T07:55:00Z
+  sessions:
+    s1: {started: 2026-03-01T10:00:00Z, ended: 2026-03-01T11:00:00Z, energy: 20 x20 20.1, cost: 5, currency: EUR}
+  checks:
+    - eval_time: 4m
+      expect_digests: []
+    - eval_time: 10m
+      expect_digests:
+        - {rule: morning, slot: "2026-03-02T08:00:00+00:00", facts: {sessions: 1, energy_kwh: 20.0, revenue: {EUR: 5}}}
+    - eval_time: 30m # corrected
+      expect_digests: [{rule: morning, facts: {energy_kwh: 20.1, top: [{connector_id: c1}]}}]
+"""
+    (result,) = run_rule_tests([written(tmp_path, cases, EVENTS)])
+    assert result.failures == ()
+    (result,) = run_rule_tests([written(tmp_path, cases.replace("20.1, top", "20.0, top"), EVENTS)])
+    assert result.failures[0].startswith("at 30m (2026-03-02 08:25:00 UTC), digests:\n    - expected  morning any slot")
+
+
+def test_an_expectation_of_another_kind_of_rule_is_told(tmp_path: Path) -> None:
+    cases = EVENT_CASE.replace("expect_events: []", "expect_alerts: [{rule: back, subject: c1, state: firing}]")
+    with pytest.raises(CaseErrors, match='the rule "back" is one of events: what it says stands under "expect_events"'):
+        run_rule_tests([written(tmp_path, cases, EVENTS)])
+
+
+def test_mistyped_expectations_are_told_with_the_nearest_word(tmp_path: Path) -> None:
+    cases = """
+- name: wrong
+  checks:
+    - eval_time: 1m
+      expect_ended: [{rule: faulted, because: remove}]
+      expect_events: [{rule: faulted, subject: c1, event: session.end, at: 3m}]
+      expect_digests: [{rule: faulted, facts: 3}]
+      expect_messages: [{kind: carrd}]
+"""
+    assert errors_of(tmp_path, cases) == [
+        'case "wrong", line 3: checks[1].expect_ended[1]: "subject" is missing',
+        (
+            'case "wrong", line 3: checks[1].expect_ended[1]: "remove" is no reason why an alert ends; '
+            'did you mean "removed"?'
+        ),
+        'case "wrong", line 3: checks[1].expect_events[1]: unknown key "at"',
+        'case "wrong", line 3: checks[1].expect_events[1]: "session.end" is no event; did you mean "session.ended"?',
+        'case "wrong", line 3: checks[1].expect_digests[1]: "facts" is a mapping from names to values',
+        'case "wrong", line 3: checks[1].expect_messages[1]: "carrd" is no kind of message; did you mean "card"?',
+    ]
 
 
 def test_the_command_passes_and_writes_junit(tmp_path: Path) -> None:
