@@ -26,6 +26,7 @@ from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
 from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
+from rules.learning import BACKFILL
 from rules.lifecycle import Transition
 from rules.store import RulesInForce, is_in_force, load_rules, sync_rules
 from storage.engine import Database
@@ -56,9 +57,6 @@ from storage.record import SLICE_ROWS, Observation, record_readings, slices
 log = structlog.get_logger()
 
 RESOURCES = ("locations", "chargers", "sessions")
-BACKFILL = timedelta(days=35)
-"""How far back the first poll of sessions reads: digests compare with the same weekday of weeks before."""
-
 ONE_DAY = timedelta(days=1)
 MOST_SKEW = ONE_DAY
 """A clock that is said to be further off is not believed when asking for changes."""

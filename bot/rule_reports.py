@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.backtest import LONGEST_SHOWN, Backtest
-from rules.explain import Clause, Explanation, Observed
+from rules.explain import Clause, Explanation, Learning, Observed
 from rules.expressions import Literal, duration_text, to_text
 from rules.lifecycle import OPEN_STATES, State
 from rules.testing import CaseResult
@@ -133,9 +133,19 @@ def _clause_lines(clause: Clause, indent: str) -> list[str]:
     since = f" since {_moment(clause.since)}" if clause.since else ""
     lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
     lines += [f"{indent}        {item.text} is {_value_text(item)}" for item in clause.observed]
+    lines += [f"{indent}        {item.text} is learning: {_progress(item)}" for item in clause.learning]
     for below in clause.clauses:
         lines += _clause_lines(below, indent + "  ")
     return lines
+
+
+def _progress(item: Learning) -> str:
+    """How much is known of what is needed: `3h of 24h seen`."""
+    if isinstance(item.seen, timedelta):
+        needed = _span(item.needed) if isinstance(item.needed, timedelta) else "all"
+        return f"{_span(max(item.seen, timedelta()))} of {needed} seen"
+    sessions = f"{item.seen} of {item.needed} sessions" if item.needed is not None else f"{item.seen} sessions"
+    return f"{sessions} seen{'' if item.needed is not None else ', and none that ends the streak'}"
 
 
 def _value_text(item: Observed) -> str:

@@ -293,6 +293,7 @@ class _Replay:
         self.fleet.exist_at(now)
         answers = self._answers(now, all_chargers=True)
         self.scratch.record(now, [Answer("locations", self.kept.locations, LOCATION_POLL), *answers])
+        self.scratch.began(self.kept.began)
         with self.scratch.database.write() as connection:
             _date_back(connection, self.kept.before)
             _copy_past(connection, self.kept)
@@ -349,8 +350,13 @@ def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
 def _copy_past(connection: Connection, kept: Kept) -> None:
     """Put what windows look back on beside the state: ended intervals, samples, and since when things are known."""
     moment = sa.bindparam("since", type_=INTERVAL.c.valid_from.type)
-    for table, rows in ((CHARGER, kept.chargers), (CONNECTOR, kept.connectors)):
-        seen = [{"id_": row.id, "since": row.first_seen_at} for row in rows.values()]
+    first_seen = {
+        CHARGER: {row.id: row.first_seen_at for row in kept.chargers.values()},
+        CONNECTOR: {row.id: row.first_seen_at for row in kept.connectors.values()},
+        LOCATION: kept.locations_seen,
+    }
+    for table, moments in first_seen.items():
+        seen = [{"id_": id_, "since": at} for id_, at in moments.items()]
         if seen:
             of_row = table.c.id == sa.bindparam("id_")
             connection.execute(sa.update(table).where(of_row).values(first_seen_at=moment), seen)

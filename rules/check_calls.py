@@ -73,7 +73,15 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     ),
     "uptime": (
         "uptime(connector, 365d)",
-        "The share of the observed time in which it was online, not Faulted or Unavailable; unknown in a younger one.",
+        (
+            "The share of the observed time in which it was online, not Faulted or Unavailable. With a `where` on one "
+            "field with a history, time of which it is false is left out: "
+            "`uptime(connector where connector.status != 'Unavailable', 30d)`."
+        ),
+    ),
+    "downtime": (
+        "downtime(connector where connector.status != 'Unavailable', 365d)",
+        "For how long it was observed to be offline, Faulted or Unavailable; with a `where` as `uptime` has it.",
     ),
     "since": (
         "since(connector.status)",
@@ -167,8 +175,8 @@ def check_call(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one ret
         return _misused(checker, node, '"last" stands inside another function')
     if name in _AGGREGATES:
         return _aggregate(checker, node)
-    for part in operands:
-        if isinstance(part, Members):
+    for place, part in enumerate(operands):
+        if isinstance(part, Members) and (place or name not in {"uptime", "downtime"}):
             return _misused(checker, node, f'"{name}" takes no "where"')
     if name in {"hours", "business_hours"}:
         return _hours(checker, node)
@@ -279,7 +287,7 @@ def _window(checker: Checker, node: Unchecked) -> Literal | None:
 
 
 def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one return a mistake)
-    name = cast("OneOf['changes', 'increase', 'uptime']", node.name)
+    name = cast("OneOf['changes', 'increase', 'uptime', 'downtime']", node.name)
     checker.count_aggregate(node.column)
     if checker.is_inside:
         checker.error(node.column, f'"{name}" cannot stand inside the "where" of another function')
@@ -288,25 +296,34 @@ def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one retu
         return _misused(checker, node, f'"{name}" takes two things: what, and a window')
     window = _window(checker, node.operands[1])
     operand: Expression | None = None
-    subject = node.operands[0]
-    if name == "uptime":
+    subject, part = _split(node.operands[0])
+    where: Expression | None = None
+    if name in {"uptime", "downtime"}:
         if not isinstance(subject, FieldRef) or subject.key != "connector":
-            return _misused(checker, node, '"uptime" is that of the connector')
+            return _misused(checker, node, f'"{name}" is that of the connector')
         if "connector" not in REACHABLE[checker.for_each]:
             checker.error(subject.column, f"connector cannot be read for each {checker.for_each}")
             return _NOTHING
+        where = None if part is None else checker.within("connector", part)
+        if where is not None and not _is_kept(checker, where, f'the "where" of "{name}"'):
+            return _NOTHING
     else:
         operand, type_ = checker.typed(subject)
-        if type_ is None or not (_is_kept(checker, operand) if name == "changes" else _is_sampled(checker, operand)):
+        if type_ is None or not (
+            _is_kept(checker, operand, '"changes"') if name == "changes" else _is_sampled(checker, operand)
+        ):
             return _NOTHING
     if window is None:
         return _NOTHING
-    built = Windowed(name, operand, window, node.column)
+    built = Windowed(name, operand, window, where, node.column)
     return built, type_of(built)
 
 
-def _is_kept(checker: Checker, operand: Expression) -> bool:
-    """Whether history tells of `operand`: one field with a history, and nothing that reads other things."""
+def _is_kept(checker: Checker, operand: Expression, what: str) -> bool:
+    """Whether history tells of `operand`: one field with a history, and nothing that reads other things.
+
+    `what` it stands in is for the words of the error.
+    """
     keys = fields_of(operand)
     if any(key not in FIELDS for key in keys):  # told already
         return False
@@ -315,7 +332,7 @@ def _is_kept(checker: Checker, operand: Expression) -> bool:
     if len(keys) == 1 and plain and FIELDS[next(iter(keys))].interval is not None:
         return True
     expected = f"a condition on one of {', '.join(kept)}" if kept else None
-    checker.error(operand.column, '"changes" needs one field whose history is kept', expected)
+    checker.error(operand.column, f"{what} needs one field whose history is kept", expected)
     return False
 
 

@@ -33,9 +33,9 @@ from rules.expressions import (
     type_of,
 )
 from rules.fields import FIELDS, FieldSpec, Type
-from rules.relations import compile_aggregate
+from rules.learning import compile_learner, compile_learning_comparison
 from rules.scope import MOMENT, NOW, SUBJECT, TABLES, Resolve, Scope, kept_value
-from rules.windows import compile_local_time, compile_windowed
+from rules.windows import compile_local_time
 from storage.dialects import earliest, greatest, latest, least
 from storage.record import INTERVAL
 from storage.sql import json_list_contains, seconds_between, shifted, text_contains, text_starts_with
@@ -76,10 +76,8 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
             return result
         case Extreme(name, operands):
             return _extreme(name, [compile_condition(operand, resolve) for operand in operands])
-        case Aggregate():
-            return compile_aggregate(expression, compile_condition)
-        case Windowed():
-            return compile_windowed(expression, compile_condition)
+        case Aggregate() | Windowed():
+            return compile_learner(expression, compile_condition)
         case Since(operand):
             return _elapsed(operand.key, resolve)
         case LocalTime():
@@ -112,6 +110,11 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _compare(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
+    learning = compile_learning_comparison(
+        expression, compile_condition, lambda other: compile_condition(other, resolve)
+    )
+    if learning is not None:
+        return learning
     left = compile_condition(expression.left, resolve)
     right = compile_condition(expression.right, resolve)
     if expression.op == "contains" and type_of(expression.left) is Type.TEXTS:

@@ -7,7 +7,7 @@ kind that is new here is a leaf whose truth is told all the same.
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from rules.compile import NOW, PATHS, TABLES, compile_condition, compile_rule, c
 from rules.document import Rule, rule_from_document
 from rules.evaluate import RULE
 from rules.expressions import (
+    Aggregate,
     And,
     Compare,
     Expression,
@@ -27,13 +28,16 @@ from rules.expressions import (
     Membership,
     Not,
     Or,
+    outside,
     parts_of,
     to_text,
     type_of,
 )
 from rules.fields import Type
 from rules.incidents import ALERT
+from rules.learning import Learner, covered_since
 from rules.lifecycle import OPEN_STATES, State
+from rules.relations import seen_members, seen_of_aggregate, stopped
 from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import poll_states
@@ -57,6 +61,18 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Learning:
+    """A function that a clause compares goes further back than is known: so much is, of what is needed.
+
+    `seen` and `needed` are times, or numbers of sessions; `needed` is None where any number may still be missing.
+    """
+
+    text: str
+    seen: timedelta | int
+    needed: timedelta | int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One part of a condition. `since`: when its truth last changed, None where that is not known."""
 
@@ -65,6 +81,7 @@ class Clause:
     since: datetime | None
     observed: tuple[Observed, ...]
     clauses: tuple["Clause", ...]
+    learning: tuple[Learning, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -165,9 +182,9 @@ class _Answers:
     parts: list[Expression]
     row: AnyRow
 
-    def of(self, part: Expression, what: str) -> Any:
+    def of(self, part: Expression, what: str, *otherwise: Any) -> Any:
         number = next(n for n, known in enumerate(self.parts) if known is part)
-        return getattr(self.row, f"{what}_{number}")
+        return getattr(self.row, f"{what}_{number}", *otherwise)
 
 
 def _clauses_of(expression: Expression) -> tuple[Expression, ...]:
@@ -198,6 +215,7 @@ def _answers(
     columns: list[ColumnElement[Any]] = []
     for number, part in enumerate(parts):
         value = compile_condition(part, current)
+        columns += [column.label(f"{what}_{number}") for what, column in _learning_columns(part)]
         if type_of(part) is not Type.BOOLEAN:
             columns.append(value.label(f"value_{number}"))
             continue
@@ -217,6 +235,42 @@ def _answers(
     return None if row is None else _Answers(parts, row)
 
 
+def _learners(part: Expression) -> list[Learner]:
+    """The functions over history that a leaf compares."""
+    if _clauses_of(part):
+        return []
+    return [node for node in outside(part) if isinstance(node, Learner)]
+
+
+def _learning_columns(part: Expression) -> list[tuple[str, ColumnElement[Any]]]:
+    """By the place of each function of a leaf: how far its history reaches, and how many sessions it has."""
+    columns: list[tuple[str, ColumnElement[Any]]] = []
+    for place, node in enumerate(_learners(part) if type_of(part) is Type.BOOLEAN else []):
+        since = covered_since(node)
+        if since is not None:
+            columns.append((f"known_{place}", sa.type_coerce(since, NOW.type)))
+        elif isinstance(node, Aggregate) and node.last is not None:
+            columns.append((f"known_{place}", seen_members(node, compile_condition)))
+        elif isinstance(node, Aggregate) and node.name == "streak":
+            stop = stopped(node, compile_condition)
+            columns.append((f"known_{place}", sa.case((stop.is_(None), seen_of_aggregate(node, compile_condition)))))
+    return columns
+
+
+def _learning(part: Expression, answers: _Answers, now: datetime) -> tuple[Learning, ...]:
+    told = []
+    for place, node in enumerate(_learners(part)):
+        known = answers.of(part, f"known_{place}", None)
+        if known is None:
+            continue
+        needed: timedelta | int | None = None if not isinstance(node, Aggregate) else node.last
+        if node.window is not None:
+            known, needed = now - known, timedelta(seconds=float(node.window.value))
+        if needed is None or known < needed:
+            told.append(Learning(to_text(node), known, needed))
+    return tuple(told)
+
+
 def _clause(condition: Expression, answers: _Answers, now: datetime) -> Clause:
     truth: bool | None = answers.of(condition, "value")
     since = None if truth is None else answers.of(condition, f"since_{truth}")
@@ -230,6 +284,7 @@ def _clause(condition: Expression, answers: _Answers, now: datetime) -> Clause:
             for part in ([] if below else _operands_of(condition))
         ),
         clauses=tuple(_clause(part, answers, now) for part in below),
+        learning=_learning(condition, answers, now),
     )
 
 

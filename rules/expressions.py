@@ -129,13 +129,15 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """What the kept history says of a window that ends now: `changes(what, window)`, `increase(field, window)` and
-    `uptime(connector, window)`, which has no `operand`.
+    """What the kept history says of a window that ends now: `changes(what, window)`, `increase(field, window)`, and
+    `uptime(connector, window)` and `downtime`, which have no `operand`, but may have a `where`: time of which it is
+    false does not count.
     """
 
-    name: typing.Literal["changes", "increase", "uptime"]
+    name: typing.Literal["changes", "increase", "uptime", "downtime"]
     operand: "Expression | None"
     window: Literal
+    where: "Expression | None" = None
     column: int = field(default=1, compare=False)
 
 
@@ -193,8 +195,8 @@ def parts_of(expression: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911
             return (operand,)
         case Aggregate(_, _, _, where, window, _, among):
             return tuple(part for part in (among, where, window) if part is not None)
-        case Windowed(_, operand, window):
-            return (window,) if operand is None else (operand, window)
+        case Windowed(_, operand, window, where):
+            return tuple(part for part in (operand, where, window) if part is not None)
         case LocalTime():
             return ()
 
@@ -217,7 +219,7 @@ def outside(expression: Expression) -> Iterator[Expression]:
 def fields_of(expression: Expression) -> frozenset[str]:
     """The keys of all fields that `expression` reads of its subject and of the things above it."""
     keys = {node.key for node in outside(expression) if isinstance(node, FieldRef)}
-    if any(isinstance(node, Windowed) and node.name == "uptime" for node in outside(expression)):
+    if any(isinstance(node, Windowed) and node.name in {"uptime", "downtime"} for node in outside(expression)):
         keys |= {"connector.status", "charger.online"}
     return frozenset(keys)
 
@@ -243,9 +245,9 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
             return FIELDS[key].type
         case Aggregate() | Windowed("changes"):
             return Type.NUMBER
-        case Windowed():
+        case Windowed("increase"):
             return Type.ENERGY
-        case Since():
+        case Since() | Windowed("downtime"):
             return Type.DURATION
         case LocalTime("weekday"):
             return Type.ENUM
@@ -299,8 +301,10 @@ def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911, PLR091
             return f"{name}({', '.join(to_text(part) for part in operands)})", _ATOM
         case Aggregate():
             return _aggregate_text(expression), _ATOM
-        case Windowed(name, operand, window):
-            return f"{name}({'connector' if operand is None else to_text(operand)}, {_literal_text(window)})", _ATOM
+        case Windowed(name, operand, window, where):
+            what = "connector" if operand is None else to_text(operand)
+            counted = "" if where is None else f" where {to_text(where)}"
+            return f"{name}({what}{counted}, {_literal_text(window)})", _ATOM
         case Since(operand):
             return f"since({operand.key})", _ATOM
         case LocalTime("weekday"):

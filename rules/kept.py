@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading
 from rules.fields import FIELDS
 from storage.dialects import AnyRow
-from storage.polls import GAP
+from storage.polls import GAP, poll_states
 from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE, SESSION
 
 NEVER_CHANGE = frozenset({"connector.id", "charger.id", "location.id", "session.id"})
@@ -57,7 +57,8 @@ class Change:
 class Kept:
     """Everything kept of the things of a fleet in (since, until], and how it stood at `since`.
 
-    `past` are the rows of intervals that ended before, as far back as was asked for.
+    `past` are the rows of intervals that ended before, as far back as was asked for. `began` is when each resource was
+    first polled well, `locations_seen` when each location was first seen: windows are learning before that.
     """
 
     since: datetime
@@ -71,6 +72,8 @@ class Kept:
     sessions: dict[str, AnyRow]
     samples: dict[str, list[tuple[datetime, float | None]]] = field(default_factory=dict)
     past: list[dict[str, Any]] = field(default_factory=list)
+    began: dict[str, datetime] = field(default_factory=dict)
+    locations_seen: dict[str, datetime] = field(default_factory=dict)
 
 
 def read_kept(
@@ -97,9 +100,11 @@ def read_kept(
         statement = sa.select(SAMPLE).where(SAMPLE.c.session_id.in_(of_these), SAMPLE.c.at <= until)
         for row in connection.execute(statement.order_by(SAMPLE.c.at)):
             samples[row.session_id].append((row.at, row.energy_kwh))
+    locations = connection.execute(sa.select(LOCATION)).all()
+    polls = poll_states(connection).items()
     return Kept(
         since=since,
-        locations=[_location(row) for row in connection.execute(sa.select(LOCATION))],
+        locations=[_location(row) for row in locations],
         chargers={row.id: row for row in connection.execute(sa.select(CHARGER))},
         connectors={row.id: row for row in connection.execute(sa.select(CONNECTOR))},
         before=before,
@@ -109,6 +114,8 @@ def read_kept(
         sessions={row.id: row for row in sessions},
         samples=samples,
         past=_past(connection, fields, since, lookback),
+        began={resource: state.first_good_at for resource, state in polls if state.first_good_at is not None},
+        locations_seen={row.id: row.first_seen_at for row in locations},
     )
 
 

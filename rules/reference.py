@@ -24,6 +24,7 @@ from rules.document_reader import (
 from rules.expressions import duration_text
 from rules.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
+from rules.learning import BACKFILL
 
 _SETTLE, _MAX_AGE, _ACK_FOR = (length.total_seconds() for length in (SETTLE, MAX_AGE, ACK_FOR))
 
@@ -152,11 +153,20 @@ a window they are the open ones. Of members about which it is unknown, none coun
 window is at most {LONGEST_WINDOW / 86_400:.0f} days long. A condition has at most {MAX_AGGREGATES} such functions, and
 none stands inside the `where` of another."""
 
+_LEARNING = f"""\
+A window that history does not cover yet is *learning*: unknown, not 0, unless what was seen already decides. Four
+changes in the first half hour make `changes(connector.status, 1h) >= 4` true at once; `== 0` is unknown until an hour
+is known. The history of a status or a link begins when the thing was first seen (or, if EOSVOLT said since when it has its
+status, then). Sessions are read {BACKFILL.days} days back at the first start, so those of what was there then are known
+from that day on; what appears later is known from its first sight. `last(20, ..)` is learning until there are 20,
+`streak(..)` until some session has ended it. What was not polled in between, a gap, is left out of `uptime` and
+`downtime` and makes no window unknown. `chargehand rules explain` says how much of a window is known."""
+
 _CLOCK = """\
 What depends on the clock is looked at when its moment comes, where that can be told: a comparison of `since(..)` or
 `session.duration` with a constant, a window's oldest member leaving it. Everything else that reads the clock
-(`increase`, `uptime`, local time, sums with `since`) is looked at every 5 minutes; the uptime of a
-day or more every hour, and at once where the status or the connection changes."""
+(`increase`, `uptime`, `downtime`, local time, sums with `since`) is looked at every 5 minutes; the uptime or downtime
+of a day or more every hour, and at once where the status or the connection changes."""
 
 _UNITS = """\
 A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`
@@ -188,6 +198,7 @@ def render_rules_reference() -> str:
             ("function", "example", "gives"),
             ((f"`{name}(..)`", f"`{example}`", text) for name, (example, text) in FUNCTIONS.items()),
         ),
+        _LEARNING,
         _CLOCK,
         f"A condition has at most {MAX_CHARACTERS:,} characters, {MAX_NODES} parts and {MAX_DEPTH} levels.",
         "## Units",

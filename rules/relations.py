@@ -30,8 +30,11 @@ def inner_things(node: Aggregate) -> frozenset[str]:
     return frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in keys)})
 
 
-def compile_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
-    """The value of an aggregate for the subject; unknown where the thing that it starts from is not known."""
+def seen_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """The value of an aggregate over what is kept; unknown where the thing that it starts from is not known.
+
+    Whether what is kept is all that there was, is for `learning` to say.
+    """
     here = TABLES[start_of(node)].c.id
     found = _streak(node, say) if node.name == "streak" else _over_members(node, say)
     return sa.case((here.is_not(None), found.correlate(TABLES[start_of(node)]).scalar_subquery()))
@@ -91,10 +94,24 @@ def _latest(node: Aggregate, say: Say) -> sa.Select[Any]:
 def _streak(node: Aggregate, say: Say) -> sa.Select[Any]:
     """How many there are, for which it is true, after the latest one for which it is false."""
     assert node.where is not None  # noqa: S101 - checked by the language
-    begun, counted = _scope(node), _scope(node)
-    stop, member = begun.tables["session"], counted.tables["session"]
-    start = TABLES[start_of(node)]
-    stopped = (
+    counted = _scope(node)
+    member, start = counted.tables["session"], TABLES[start_of(node)]
+    stop = stopped(node, say)
+    since = sa.or_(stop.is_(None), member.c.ended_at > stop)
+    return (
+        sa.select(sa.func.count())
+        .select_from(_joined(node, counted))
+        .where(member.c[f"{start_of(node)}_id"] == start.c.id, member.c.ended_at.is_not(None), since)
+        .where(say(node.where, counted))
+    )
+
+
+def stopped(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """When the latest session ended that ends a streak; null where none that is kept does."""
+    assert node.where is not None  # noqa: S101 - checked by the language
+    begun = _scope(node)
+    stop, start = begun.tables["session"], TABLES[start_of(node)]
+    return (
         sa.select(stop.c.ended_at)
         .select_from(_joined(node, begun))
         .where(stop.c[f"{start_of(node)}_id"] == start.c.id, stop.c.ended_at.is_not(None))
@@ -104,13 +121,19 @@ def _streak(node: Aggregate, say: Say) -> sa.Select[Any]:
         .correlate(start)
         .scalar_subquery()
     )
-    since = sa.or_(stopped.is_(None), member.c.ended_at > stopped)
-    return (
-        sa.select(sa.func.count())
-        .select_from(_joined(node, counted))
-        .where(member.c[f"{start_of(node)}_id"] == start.c.id, member.c.ended_at.is_not(None), since)
-        .where(say(node.where, counted))
-    )
+
+
+def enough(node: Aggregate, say: Say) -> ColumnElement[bool]:
+    """Whether there are as many sessions as `last` asks for."""
+    return seen_members(node, say) >= node.last
+
+
+def seen_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """How many of the latest sessions that `last` asks for are kept."""
+    scope = _scope(node)
+    member, start = scope.tables["session"], TABLES[start_of(node)]
+    found = sa.select(sa.func.count()).select_from(_joined(node, scope)).where(*members(node, member, say))
+    return found.correlate(start).scalar_subquery()
 
 
 def _scope(node: Aggregate) -> Scope:

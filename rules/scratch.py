@@ -125,6 +125,13 @@ class Scratch:
             if state is not None and state.good_at is not None:
                 self.polls[resource] = replace(state, good_at=moment, attempted_at=moment)
 
+    def began(self, first: Mapping[str, datetime]) -> None:
+        """Say, by resource, when its first good poll was: windows are known as far back as that tells."""
+        known = {resource: state for resource, state in self.polls.items() if resource in first}
+        self.polls |= {name: replace(state, first_good_at=first[name]) for name, state in known.items()}
+        with self.database.write() as connection:
+            store_poll_states(connection, [self.polls[name] for name in known])
+
     def moves_at(self, after: datetime) -> datetime | None:
         """The earliest moment after one at which time alone may move something; None where nothing waits.
 

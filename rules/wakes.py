@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Table
 from rules.clauses import compile_condition, current, deadline
 from rules.expressions import Aggregate, Expression, FieldRef, LocalTime, Since, Windowed, parts_of, walk
 from rules.fields import FIELDS, RELATIONS
+from rules.learning import covered_at
 from rules.relations import members
 from rules.scope import MOMENT, NOW, RULE_ID, TABLES
 from rules.windows import intervals_of, window_start
@@ -75,7 +76,7 @@ def wakes_of(expressions: Sequence[Expression]) -> ColumnElement[Any] | None:
 def is_slow(expression: Expression) -> bool:
     """Whether nothing in `expression` follows the clock but the uptime of windows of a day or more."""
     match expression:
-        case Windowed("uptime", _, window):
+        case Windowed("uptime" | "downtime", _, window):
             return float(window.value) >= 86_400
         case Windowed() | Since() | LocalTime() | Aggregate():
             return not reads_clock(expression)
@@ -95,7 +96,7 @@ def _moments(expression: Expression) -> list[ColumnElement[Any]] | None:  # noqa
         case Aggregate():
             return _of_aggregate(expression)
         case Windowed("changes"):
-            return [_oldest_change(expression)]
+            return [_oldest_change(expression), *covered_at(expression, compile_condition)]
         case Windowed() | Since() | LocalTime():
             return None
         case FieldRef(key) if FIELDS[key].reads_clock:
@@ -117,7 +118,8 @@ def _of_aggregate(node: Aggregate) -> list[ColumnElement[Any]] | None:
     member = TABLES[RELATIONS[node.path]].alias()
     start = TABLES[node.path.split(".", maxsplit=1)[0]]
     oldest = sa.select(sa.func.min(member.c.ended_at, type_=MOMENT)).where(*members(node, member, compile_condition))
-    return [_leaving(oldest.correlate(start).scalar_subquery(), node.window.value)]
+    leaving = _leaving(oldest.correlate(start).scalar_subquery(), node.window.value)
+    return [leaving, *covered_at(node, compile_condition)]
 
 
 def _oldest_change(node: Windowed) -> ColumnElement[Any]:

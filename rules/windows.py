@@ -1,7 +1,7 @@
 """What the kept history says of a window that ends now: changes, an increase, uptime; and the locations' own clocks.
 
-Each is a correlated subquery over the rows of one thing. What was not observed is not counted, and what history does
-not cover is unknown.
+Each is a correlated subquery over the rows of one thing. What was not observed is not counted; whether history covers
+the window is for `learning` to say.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, Table
 
 from rules.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.fields import FIELDS, WEEKDAYS
@@ -25,17 +25,24 @@ from storage.sql import json_number, seconds_between, shifted
 _DAY = 86_400
 
 
-def compile_windowed(node: Windowed, say: Say) -> ColumnElement[Any]:
-    """The value of `changes`, `increase` or `uptime` for the subject."""
+def seen_of_window(node: Windowed, say: Say) -> ColumnElement[Any]:
+    """What is kept of `changes`, `increase`, `uptime` or `downtime` for the subject."""
     start = window_start(node)
     if node.name == "changes":
         return _changes(node, start, say)
-    return _increase(start) if node.name == "increase" else _uptime(start)
+    return _increase(start) if node.name == "increase" else _uptime(node, start, say)
 
 
 def window_start(node: Windowed) -> ColumnElement[Any]:
     """The moment at which the window of `node` begins, itself outside the window."""
     return shifted(NOW, -float(node.window.value))
+
+
+def kept_thing(node: Windowed) -> Table:
+    """The table of the thing whose field `changes` reads."""
+    assert node.operand is not None  # noqa: S101 - checked by the language
+    (key,) = fields_of(node.operand)
+    return TABLES[FIELDS[key].thing]
 
 
 def intervals_of(node: Windowed, interval: FromClause) -> list[ColumnElement[bool]]:
@@ -97,24 +104,47 @@ def _increase(start: ColumnElement[Any]) -> ColumnElement[Any]:
 _DOWN = ("Faulted", "Unavailable")
 
 
-def _uptime(start: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Up time over up and down time: down where either the status or the connection says so, up where both do."""
+def _uptime(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
+    """Up time over up and down time, or down time alone: down where either the status or the connection says so, up
+    where both do. Time of which `where` is false is neither.
+    """
     status, online, gap = INTERVAL.alias(), INTERVAL.alias(), GAP.alias()
-    of_status = [status.c.thing == "connector", status.c.thing_id == CONNECTOR.c.id, status.c.field == "status"]
-    of_online = [online.c.thing == "charger", online.c.thing_id == CONNECTOR.c.charger_id, online.c.field == "online"]
+    of_status = _of_connector("connector.status", status)
+    of_online = _of_connector("charger.online", online)
     is_up = [*of_status, status.c.value.not_in(_DOWN)]
     is_down = [*of_status, status.c.value.in_(_DOWN)]
     is_online, is_offline = [*of_online, online.c.value == "true"], [*of_online, online.c.value == "false"]
+    counted, is_counted = _counted(node, say)
 
     def seconds(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
         """How long all of the spans lasted together within the window, the gaps in polling left out."""
+        conditions, spans = [*conditions, *is_counted], (*spans, *counted)
         return _overlap(start, conditions, spans) - _overlap(
             start, [*conditions, gap.c.resource == "chargers"], [*spans, gap]
         )
 
-    up = seconds([*is_up, *is_online], status, online)
     down = seconds(is_down, status) + seconds(is_offline, online) - seconds([*is_down, *is_offline], status, online)
-    return sa.case((CONNECTOR.c.first_seen_at <= start, up / sa.func.nullif(up + down, 0.0)))
+    if node.name == "downtime":
+        return sa.case((CONNECTOR.c.id.is_not(None), down))
+    up = seconds([*is_up, *is_online], status, online)
+    return up / sa.func.nullif(up + down, 0.0)
+
+
+def _of_connector(key: str, interval: FromClause) -> list[ColumnElement[bool]]:
+    """What makes a row of `interval` one of a field of the connector, or of its charger."""
+    spec = FIELDS[key]
+    thing_id = CONNECTOR.c.id if spec.thing == "connector" else CONNECTOR.c.charger_id
+    return [interval.c.thing == spec.thing, interval.c.thing_id == thing_id, interval.c.field == spec.interval]
+
+
+def _counted(node: Windowed, say: Say) -> tuple[list[FromClause], list[ColumnElement[bool]]]:
+    """The intervals in which time counts: all but those of which `where` is false; none where there is no `where`."""
+    if node.where is None:
+        return [], []
+    (key,) = fields_of(node.where)
+    interval = INTERVAL.alias()
+    counts = say(node.where, lambda _: kept_value(FIELDS[key], interval))
+    return [interval], [*_of_connector(key, interval), sa.or_(counts.is_(None), counts)]
 
 
 def _overlap(

@@ -5,6 +5,7 @@ knows no database and imports nothing that compiles.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,14 @@ History = Sequence[tuple[datetime, Value]]
 Function = Aggregate | Windowed | Since | LocalTime
 
 
+@dataclass(frozen=True)
+class Between:
+    """What a function may be that is still learning: anything from `least` to `most`."""
+
+    least: float
+    most: float
+
+
 class Subject(dict[str, Value]):
     """The values of a subject about which functions over other things and over history can be asked too."""
 
@@ -61,7 +70,7 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
         case FieldRef(key):
             return values[key]
         case Compare(op, left, right):
-            return _of_known(COMPARISONS[op], value_of(left, values), value_of(right, values))
+            return _compared(COMPARISONS[op], _worth(left, values), _worth(right, values))
         case Arithmetic(op, left, right):
             return _of_known(SUMS[op], value_of(left, values), value_of(right, values))
         case Extreme(name, operands):
@@ -75,13 +84,35 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
             of = truth(operand, values)
             return None if of is None else not of
         case Aggregate() | Windowed() | Since() | LocalTime():
-            assert isinstance(values, Subject), "of these values no function can be asked"
-            return values.work_out(expression)
+            worth = _worth(expression, values)
+            return None if isinstance(worth, Between) else worth
         case And(operands):
             return _all([truth(operand, values) for operand in operands])
         case Or(operands):
             opposite = _all([_not(truth(operand, values)) for operand in operands])
             return _not(opposite)
+
+
+def _worth(expression: Expression, values: Values) -> Any:
+    """As `value_of`, but of a function that is learning all that it may be."""
+    if not isinstance(expression, Aggregate | Windowed | Since | LocalTime):
+        return value_of(expression, values)
+    assert isinstance(values, Subject), "of these values no function can be asked"
+    return values.work_out(expression)
+
+
+def _compared(operation: Callable[[Any, Any], bool], left: Any, right: Any) -> bool | None:
+    """What a comparison says whatever it is that is still unknown; None where that matters."""
+    if isinstance(left, Between) and isinstance(right, Between):
+        return None
+    if isinstance(right, Between):
+        return _compared(lambda one, other: operation(other, one), right, left)
+    if not isinstance(left, Between) or right is None:
+        known: bool | None = _of_known(operation, left, right)
+        return known
+    possible = {left.least, left.most, *([right] if left.least <= right <= left.most else [])}
+    answers = {operation(one, right) for one in possible}
+    return answers.pop() if len(answers) == 1 else None
 
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

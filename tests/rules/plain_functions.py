@@ -4,6 +4,7 @@ It reads whole tables and walks through them; it imports nothing that compiles.
 """
 
 import itertools
+import math
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +15,9 @@ from sqlalchemy import Connection
 from eosvolt.models import SESSION_STATUSES
 from rules.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
 from rules.fields import REACHABLE, RELATIONS
-from storage.polls import GAP
+from storage.polls import GAP, POLL
 from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE, SESSION
-from tests.rules.plain import Function, Subject, Value, truth
+from tests.rules.plain import Between, Function, Subject, Value, truth
 
 Row = Any
 Chain = dict[str, Row]
@@ -45,6 +46,7 @@ class Stored:
         self.rows = {thing: list(connection.execute(sa.select(table))) for thing, table in tables.items()}
         self.intervals = list(connection.execute(sa.select(INTERVAL).order_by(INTERVAL.c.valid_from, INTERVAL.c.id)))
         self.samples = list(connection.execute(sa.select(SAMPLE).order_by(SAMPLE.c.at)))
+        self.began = {row.resource: row.first_good_at for row in connection.execute(sa.select(POLL))}
         self.gaps = [gap for gap in connection.execute(sa.select(GAP)) if gap.resource == "chargers"]
 
     def subjects(self, for_each: str) -> dict[str, Subject]:
@@ -87,7 +89,46 @@ class Stored:
                 return self.increase(function, chain["session"])
         return self.uptime(function, chain["connector"])
 
-    def aggregate(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a function)
+    def aggregate(self, node: Aggregate, chain: Chain) -> Any:
+        """Its value, or all that it may be where what is kept does not reach back far enough."""
+        seen = self.seen(node, chain)
+        start = chain[node.path.split(".")[0]]
+        if start is None or (node.window is None and node.last is None and node.name != "streak"):
+            return seen
+        if node.window is not None:
+            known_since = self.sessions_known_since(node.path.split(".")[0], start)
+            begin = self.now - timedelta(seconds=float(node.window.value))
+            if known_since is not None and known_since <= begin:
+                return seen
+        elif node.name == "streak":
+            assert node.where is not None
+            if any(truth(node.where, subject) is False for _, subject in self.ended(node, chain)):
+                return seen
+        elif node.name in {"share", "avg"} or len(self.ended(node, chain)) >= (node.last or 0):
+            return seen
+        if seen is None or node.name in {"share", "avg"}:
+            return None
+        return Between(-math.inf, seen) if node.name == "min" else Between(seen, math.inf)
+
+    def sessions_known_since(self, thing: str, row: Row) -> datetime | None:
+        polled = self.began.get({"location": "locations"}.get(thing, "chargers"))
+        if self.began.get("sessions") is None:
+            return None
+        read_back: datetime = self.began["sessions"] - timedelta(days=35)
+        there_from_the_first = polled is not None and row.first_seen_at <= polled
+        return read_back if there_from_the_first else max(row.first_seen_at, read_back)
+
+    def ended(self, node: Aggregate, chain: Chain) -> list[tuple[Row, Subject]]:
+        """The sessions that have ended; with `last`, the latest so many of those that it is about."""
+        start = node.path.split(".")[0]
+        rows = [row for row in self.rows["session"] if getattr(row, f"{start}_id") == chain[start].id and row.ended_at]
+        members = [(row, self.subject("session", row)) for row in rows]
+        if node.last is None:
+            return members
+        members = [one for one in members if node.among is None or truth(node.among, one[1])]
+        return sorted(members, key=lambda one: (one[0].ended_at, one[0].id), reverse=True)[: node.last]
+
+    def seen(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a function)
         start, inner = node.path.split(".")[0], RELATIONS[node.path]
         if chain[start] is None:
             return None
@@ -97,14 +138,11 @@ class Stored:
         elif node.window is not None:
             begin = self.now - timedelta(seconds=float(node.window.value))
             rows = [row for row in rows if row.ended_at is not None and row.ended_at > begin]
-        elif node.last is not None or node.name == "streak":
-            rows = [row for row in rows if row.ended_at is not None]
-        else:
+        elif node.last is None and node.name != "streak":
             rows = [row for row in rows if row.ended_at is None]
         members = [(row, self.subject(inner, row)) for row in rows]
-        if node.last is not None:
-            members = [one for one in members if node.among is None or truth(node.among, one[1])]
-            members = sorted(members, key=lambda one: (one[0].ended_at, one[0].id), reverse=True)[: node.last]
+        if node.last is not None or node.name == "streak":
+            members = self.ended(node, chain)
         if node.name == "streak":
             return self.streak(node, members)
         answers = [True if node.where is None else truth(node.where, subject) for _, subject in members]
@@ -135,7 +173,7 @@ class Stored:
         thing, field = key.split(".")
         return [one for one in self.intervals if (one.thing, one.thing_id, one.field) == (thing, row.id, field)]
 
-    def changes(self, node: Windowed, chain: Chain) -> int | None:
+    def changes(self, node: Windowed, chain: Chain) -> int | Between | None:
         assert node.operand is not None
         (key,) = fields_of(node.operand)
         row = chain[key.split(".", maxsplit=1)[0]]
@@ -150,7 +188,9 @@ class Stored:
                 continue
             changes += before is not None and said != before and interval.valid_from > begin
             before = said
-        return changes
+        in_sight = [one for one in self.of_field(key, row) if one.valid_to is None or one.valid_to > row.first_seen_at]
+        known = min([row.first_seen_at, *(one.valid_from for one in in_sight)])
+        return changes if known <= begin else Between(changes, math.inf)
 
     def increase(self, node: Windowed, row: Row) -> float | None:
         begin = self.now - timedelta(seconds=float(node.window.value))
@@ -163,27 +203,39 @@ class Stored:
             return None
         return float(row.energy_kwh - before[-1].energy_kwh)
 
-    def uptime(self, node: Windowed, row: Row) -> float | None:
+    def uptime(self, node: Windowed, row: Row) -> float | Between | None:
         """Second by second is too slow: between any two moments at which something changed, nothing does."""
-        begin = self.now - timedelta(seconds=float(node.window.value))
-        if row is None or row.first_seen_at > begin:
+        if row is None:
             return None
+        begin = self.now - timedelta(seconds=float(node.window.value))
         charger = next((one for one in self.rows["charger"] if one.id == row.charger_id), None)
         statuses = self.of_field("connector.status", row)
         onlines = self.of_field("charger.online", charger) if charger else []
-        spans = [*statuses, *onlines, *self.gaps]
+        key = next(iter(fields_of(node.where)), "") if node.where is not None else ""
+        counted = onlines if key == "charger.online" else self.of_field(key, row) if key else []
+        spans = [*statuses, *onlines, *self.gaps, *counted]
         moments = {moment for one in spans for moment in (one.valid_from, one.valid_to) if moment is not None}
         edges = sorted({begin, self.now, *(moment for moment in moments if begin < moment < self.now)})
         up = down = 0.0
         for start, end in itertools.pairwise(edges):
-            if self.then(self.gaps, start, "resource") is not None:
+            if self.then(self.gaps, start, "resource") is not None or not self.counts(node, key, counted, start):
                 continue
             status, online = self.then(statuses, start, "value"), self.then(onlines, start, "value")
             if status in {"Faulted", "Unavailable"} or online == "false":
                 down += (end - start).total_seconds()
             elif status is not None and online == "true":
                 up += (end - start).total_seconds()
-        return up / (up + down) if up + down else None
+        if node.name == "downtime":
+            return down if row.first_seen_at <= begin else Between(down, math.inf)
+        return up / (up + down) if up + down and row.first_seen_at <= begin else None
+
+    def counts(self, node: Windowed, key: str, counted: list[Row], moment: datetime) -> bool:
+        if node.where is None:
+            return True
+        if not any(one.valid_from <= moment and (one.valid_to is None or moment < one.valid_to) for one in counted):
+            return False  # before anything was known of it
+        value = self.then(counted, moment, "value")
+        return truth(node.where, {key: {"true": True, "false": False}.get(value, value)}) is not False
 
     @staticmethod
     def then(spans: list[Row], moment: datetime, name: str) -> Any:

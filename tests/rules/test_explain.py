@@ -129,12 +129,38 @@ def test_windows_related_things_and_local_time_are_told_with_their_values(databa
     )
     engine = Engine(database, {"name": "site", "for_each": "connector", "when": when}, now=at("10:00"))
     engine.tick(at("10:00"), location(), resource="locations")
-    engine.tick(at("10:00"), charger(connector("c1"), online=False), charger(charger_id="ch2"))
+    plug = connector("c1", status_changed_at=at("08:00"))
+    engine.tick(at("10:00"), charger(plug, online=False), charger(charger_id="ch2"))
     explained = why(database, "site", "c1", "10:10")
     assert [clause.truth for clause in explained.when.clauses] == [True] * 5
     values = [item.value for clause in explained.when.clauses for item in clause.observed]
-    assert values == [0.5, 0, 600, "Monday"]
+    assert values == [0.5, 0, 7800, "Monday"]
     assert "share(location.chargers where not charger.online) is 50 %" in render_explanation(explained)
+
+
+def test_a_window_that_history_does_not_cover_says_how_much_it_has_seen(database: Database) -> None:
+    when = (
+        "changes(connector.status, 24h) >= 4 or count(connector.sessions, 840h) == 0 "
+        "or count(last(20, connector.sessions) where session.energy < 0.1 kWh) >= 3 "
+        "or streak(connector.sessions where session.energy < 0.1 kWh) >= 3 or uptime(connector, 30d) < 97 %"
+    )
+    engine = Engine(database, {"name": "young", "for_each": "connector", "when": when}, now=at("10:00"))
+    engine.tick(at("10:00"), charger(connector("c1", "Available")))
+    empty = session("s1", started=at("09:00"), ended_at=at("09:10"), energy_kwh=0.0)
+    engine.tick(at("10:00"), empty, resource="sessions")
+    explained = why(database, "young", "c1", "13:00")
+    assert [clause.truth for clause in explained.when.clauses] == [None, False, None, None, None]
+    told = [line.strip() for line in render_explanation(explained).splitlines() if "is learning" in line]
+    assert told == [
+        "changes(connector.status, 24h) is learning: 3h of 24h seen",
+        "count(last(20, connector.sessions) where session.energy < 0.1 kWh) is learning: 1 of 20 sessions seen",
+        (
+            "streak(connector.sessions where session.energy < 0.1 kWh) is learning: 1 sessions seen, "
+            "and none that ends the streak"
+        ),
+        "uptime(connector, 30d) is learning: 3h of 720h seen",
+    ]
+    assert why(database, "young", "c1", "13:00").when.truth is None
 
 
 def test_a_rule_that_is_not_there_names_the_nearest(database: Database) -> None:

@@ -98,7 +98,7 @@ def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-WINDOWS = st.sampled_from(["1m", "5m", "10m", "30m", "1h", "90m", "3h"])
+WINDOWS = st.sampled_from(["1m", "5m", "10m", "30m", "1h", "90m", "3h", "840h"])  # 840h: the 35 days read back
 OF_SESSION = st.sampled_from(
     [
         "session.energy < 0.5 kWh",
@@ -166,7 +166,19 @@ def functions(draw: st.DrawFn, for_each: str) -> str:
             f'changes(connector.status == "Faulted", {window}) {op} {number}',
             f"{window} {op} since(connector.id)",
         ]
-        made += [f"uptime(connector, {window}) {op} {ratio}"] * 3
+        counted = draw(
+            st.sampled_from(
+                [
+                    "",
+                    "",
+                    ' where connector.status != "Unavailable"',
+                    " where charger.online",
+                    " where not charger.online",
+                ]
+            )
+        )
+        made += [f"uptime(connector{counted}, {window}) {op} {ratio}"] * 3
+        made += [f"downtime(connector{counted}, {window}) {op} {draw(st.sampled_from(['0s', '5m', '30m']))}"] * 2
     if for_each == "session":
         made += [f"increase(session.energy, {window}) {op} 0.25 kWh"] * 3 + [f"session.duration {op} {window}"]
     made += [
@@ -335,8 +347,9 @@ def said(connection: Connection, text: str, now: datetime) -> dict[str, bool | N
 def test_unknown_values_are_passed_over_where_changes_are_counted(database: Database) -> None:
     with forgotten(database) as connection:
         for minute, status in enumerate(["Available", "Rebooting", "Faulted", "Rebooting", "Faulted", "Available"]):
-            record_poll(connection, T0 + minute * MINUTE, charger(connector("c1", status)))
-        now = T0 + 5 * MINUTE
+            now = T0 + minute * MINUTE
+            long_ago = T0 - 60 * MINUTE if minute == 0 else None
+            record_poll(connection, now, charger(connector("c1", status, status_changed_at=long_ago)))
         assert said(connection, "changes(connector.status, 1h) == 2", now) == {"c1": True}
         assert said(connection, 'changes(connector.status == "Charging", 1h) == 0', now) == {"c1": True}
         assert said(connection, "changes(connector.status, 3m) == 1", now) == {"c1": True}  # at 10:02 no more
@@ -383,6 +396,77 @@ def test_uptime_leaves_gaps_out_and_is_unknown_before_the_window_is_covered(data
             "c1": True
         }
         assert said(connection, "uptime(connector, 91m) is unknown", now) == {"c1": True}
+
+
+def test_downtime_leaves_out_what_is_planned_and_counts_what_is_not_known(database: Database) -> None:
+    codes = {0: "NoError", 10: "GroundFailure", 20: "Planned", 30: None, 40: "NoError"}
+    with forgotten(database) as connection:
+        for minute, code in codes.items():
+            status = "Available" if code == "NoError" else "Unavailable"
+            plug = connector("c1", status, error_code=code)
+            record_poll(connection, T0 + minute * MINUTE, charger(plug), interval=10 * MINUTE)
+        now = T0 + 60 * MINUTE
+        unplanned = 'connector where connector.error_code != "Planned"'
+        for text in (
+            "downtime(connector, 1h) == 30m",
+            f"downtime({unplanned}, 1h) == 20m",
+            f"uptime({unplanned}, 1h) == 60 %",
+            "downtime(connector, 2h) >= 30m",  # seen already, though one hour is not known
+            "downtime(connector, 2h) is unknown",
+        ):
+            assert said(connection, text, now) == {"c1": True}, text
+        assert said(connection, "downtime(connector, 2h) < 31m", now) == {"c1": None}
+
+
+def test_a_window_is_learning_until_it_is_covered_unless_what_was_seen_decides(database: Database) -> None:
+    with forgotten(database) as connection:
+        record_poll(connection, T0, charger(connector("c1"), connector("c2")))
+        for minute, status in enumerate(["Faulted", "Available", "Faulted", "Available"], 1):
+            record_poll(connection, T0 + minute * MINUTE, charger(connector("c1", status), connector("c2")))
+        now = T0 + 5 * MINUTE
+        for text, c1, c2 in (
+            ("changes(connector.status, 1h) >= 4", True, None),
+            ("changes(connector.status, 1h) >= 5", None, None),
+            ("changes(connector.status, 1h) == 0", False, None),
+            ("changes(connector.status, 1h) < 4", False, None),
+            ("changes(connector.status, 5m) == 0", False, True),
+            ("2 * changes(connector.status, 1h) >= 4", None, None),  # only a comparison with itself is decided early
+        ):
+            assert said(connection, text, now) == {"c1": c1, "c2": c2}, text
+        assert said(connection, "changes(connector.status, 1h) == 0", T0 + 65 * MINUTE)["c2"] is True
+
+
+def test_sessions_are_known_35_days_back_of_what_was_there_first_and_of_a_newcomer_from_its_first_sight(
+    database: Database,
+) -> None:
+    with forgotten(database) as connection:
+        record_poll(connection, T0, charger(connector("c1")))
+        record_poll(connection, T0, resource="sessions")
+        record_poll(connection, T0 + MINUTE, charger(connector("c1"), connector("c2")))
+        text, now = "count(connector.sessions, {}) == 0", T0 + 2 * MINUTE
+        assert said(connection, text.format("48h"), now) == {"c1": True, "c2": None}
+        assert said(connection, text.format("35d"), now) == {"c1": True, "c2": None}
+        assert said(connection, text.format("36d"), now) == {"c1": None, "c2": None}
+        assert said(connection, text.format("48h"), T0 + MINUTE + timedelta(hours=48)) == {"c1": True, "c2": True}
+        assert said(connection, "count(connector.sessions) == 0", now) == {"c1": True, "c2": True}
+
+
+def test_three_in_a_row_are_three_whatever_was_before_them(database: Database) -> None:
+    with forgotten(database) as connection:
+        record_poll(connection, T0, charger(connector("c1")))
+        for number in range(3):
+            ended = T0 - (10 - number) * MINUTE
+            one = session(f"s{number}", started=ended - 3 * MINUTE, ended_at=ended, energy_kwh=0.0)
+            record_poll(connection, T0, one, resource="sessions")
+        zero = "connector.sessions where session.energy < 0.1 kWh"
+        for text, answer in (
+            (f"streak({zero}) >= 3", True),
+            (f"streak({zero}) >= 4", None),
+            ("count(last(3, connector.sessions) where session.energy < 0.1 kWh) == 3", True),
+            ("count(last(4, connector.sessions) where session.energy < 0.1 kWh) >= 3", True),
+            ("count(last(4, connector.sessions) where session.energy < 0.1 kWh) == 3", None),
+        ):
+            assert said(connection, text, T0) == {"c1": answer}, text
 
 
 def test_energy_increases_since_the_last_sample_before_the_window(database: Database) -> None:
