@@ -156,9 +156,9 @@ none stands inside the `where` of another."""
 _LEARNING = f"""\
 A window that history does not cover yet is *learning*: unknown, not 0, unless what was seen already decides. Four
 changes in the first half hour make `changes(connector.status, 1h) >= 4` true at once; `== 0` is unknown until an hour
-is known. The history of a status or a link begins when the thing was first seen (or, if EOSVOLT said since when it has its
-status, then). Sessions are read {BACKFILL.days} days back at the first start, so those of what was there then are known
-from that day on; what appears later is known from its first sight. `last(20, ..)` is learning until there are 20,
+is known. The history of a status or a link begins when the thing was first seen (or, if EOSVOLT said since when it has
+its status, then). Sessions are read {BACKFILL.days} days back at the first start, so those of what was there then are
+known from that day on; what appears later is known from its first sight. `last(20, ..)` is learning until there are 20,
 `streak(..)` until some session has ended it. What was not polled in between, a gap, is left out of `uptime` and
 `downtime` and makes no window unknown. `chargehand rules explain` says how much of a window is known."""
 
