@@ -29,6 +29,7 @@ from rules.incidents import INCIDENT
 from rules.store import RulesInForce
 from rules.testing import CaseResult, load_all, run_case
 from storage.engine import Database
+from storage.prepared import Prepared
 from storage.record import LOCATION
 
 CHANNEL = "#alerts"
@@ -41,7 +42,7 @@ _DUE = sa.and_(
     OUTBOX.c.due_at < sa.bindparam("before", type_=OUTBOX.c.due_at.type),
     OUTBOX.c.abandoned_at.is_(None),
 )
-_SHOW = (
+_SHOW = Prepared(
     sa.update(OUTBOX)
     .where(_DUE)
     .values(
@@ -82,7 +83,7 @@ class Rehearsal:
 
     def deliver(self, connection: Connection, now: datetime) -> None:
         """Show what was due before `now`, as if Slack had answered at once."""
-        connection.execute(_SHOW, {"before": now})
+        _SHOW.run(connection, {"before": now})
 
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Enqueue what one evaluation makes worth saying."""

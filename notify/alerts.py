@@ -27,6 +27,7 @@ from notify.voices import (
 )
 from rules.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
+from storage.prepared import Prepared
 
 
 @dataclass
@@ -230,8 +231,7 @@ def insert_cards(
     ]
     known: set[str] = set()
     if items:
-        mine = (OUTBOX.c.incident_id.in_(rules), OUTBOX.c.kind == ALERT_CARD)
-        known = set(connection.execute(sa.select(OUTBOX.c.natural_key).where(*mine)).scalars())
+        known = set(_KNOWN_CARDS.scalars(connection, {"incidents": list(rules)}))
     new = [item for item in items if item["natural_key"] not in known]
     for start in range(0, len(new), CHUNK):
         insert_items(connection, new[start : start + CHUNK])
@@ -241,9 +241,17 @@ def insert_cards(
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
     """Those that are resolved and had a member that was not kept quiet to the end."""
-    only_quiet = sa.and_(
-        sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id),
-        ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, AUDIBLE),
-    )
-    resolved = (INCIDENTS.c.id.in_(incident_ids), INCIDENTS.c.resolved_at.is_not(None), ~only_quiet)
-    return set(connection.execute(sa.select(INCIDENTS.c.id).where(*resolved)).scalars())
+    return set(_RESOLVED.scalars(connection, {"incidents": list(incident_ids)}))
+
+
+_INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
+_KNOWN_CARDS = Prepared(
+    sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
+)
+_ONLY_QUIET = sa.and_(
+    sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id),
+    ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, AUDIBLE),
+)
+_RESOLVED = Prepared(
+    sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id.in_(_INCIDENTS), INCIDENTS.c.resolved_at.is_not(None), ~_ONLY_QUIET)
+)

@@ -7,6 +7,7 @@ Nothing here posts, renders or reads a clock; every function works inside the ca
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row
 from sqlmodel import SQLModel
 
 from storage.dialects import insert
+from storage.prepared import Prepared
 from storage.tables import OutboxItem
 
 OUTBOX = SQLModel.metadata.tables[OutboxItem.__tablename__]
@@ -238,11 +240,21 @@ def insert_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> 
     """Insert the messages whose natural keys are new; how many were."""
     if not items:
         return 0
+    if len(items) == 1:
+        return len(_insert_one(frozenset(items[0])).all(connection, items[0]))
     statement = insert(connection, OUTBOX).values([dict(item) for item in items])
     return len(connection.execute(statement.on_conflict_do_nothing().returning(OUTBOX.c.id)).all())
 
 
-def one_version_on(now: datetime) -> dict[str, Any]:
+@cache
+def _insert_one(names: frozenset[str]) -> Prepared:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return Prepared(
+        lambda connection: insert(connection, OUTBOX).values(values).on_conflict_do_nothing().returning(OUTBOX.c.id)
+    )
+
+
+def one_version_on(now: datetime | ColumnElement[Any]) -> dict[str, Any]:
     """The columns that make a message out of date: an unseen one keeps its moment, a shown one is due at once.
 
     An edit that already waits is never put off; a moment to wait for (429) still holds.

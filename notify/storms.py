@@ -18,6 +18,7 @@ from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
 from notify.voices import ALERTS, INCIDENTS, bump_roll_ups
 from notify.words import slack_escape
 from rules.lifecycle import State
+from storage.prepared import Prepared
 from storage.tables import Location
 
 LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
@@ -76,18 +77,10 @@ def roll_up(connection: Connection, channels: Collection[str], now: datetime, du
     of it can have been sent before its group_wait is over.
     """
     for channel in sorted(channels):
-        fresh = (
-            OUTBOX.c.kind == ALERT_CARD,
-            OUTBOX.c.channel == channel,
-            OUTBOX.c.created_at == now,
-            OUTBOX.c.shown_version == 0,
-            OUTBOX.c.claimed_by.is_(None),
-            OUTBOX.c.rolled_into.is_(None),
-            OUTBOX.c.abandoned_at.is_(None),
-        )
         key = f"storm:{channel}:{now.isoformat()}"
-        head = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.natural_key == f"{key}:1")).scalar()
-        count = connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(*fresh)).scalar_one()
+        made = {"channel": channel, "now": now}
+        head = _HEAD.scalar(connection, {"key": f"{key}:1"})
+        count = _COUNT_FRESH.scalar(connection, made)
         if not count or (head is None and count <= budget):
             continue
         if head is None:
@@ -95,8 +88,24 @@ def roll_up(connection: Connection, channels: Collection[str], now: datetime, du
             insert_items(connection, [item])
             head = item["id"]
         # said by the roll-up: never due itself
-        connection.execute(sa.update(OUTBOX).where(*fresh).values(rolled_into=head, shown_version=OUTBOX.c.version))
+        _ROLL_IN.run(connection, {**made, "head": head})
         _make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
+
+
+_FRESH = (
+    OUTBOX.c.kind == ALERT_CARD,
+    OUTBOX.c.channel == sa.bindparam("channel"),
+    OUTBOX.c.created_at == sa.bindparam("now"),
+    OUTBOX.c.shown_version == 0,
+    OUTBOX.c.claimed_by.is_(None),
+    OUTBOX.c.rolled_into.is_(None),
+    OUTBOX.c.abandoned_at.is_(None),
+)
+_HEAD = Prepared(sa.select(OUTBOX.c.id).where(OUTBOX.c.natural_key == sa.bindparam("key")))
+_COUNT_FRESH = Prepared(sa.select(sa.func.count()).select_from(OUTBOX).where(*_FRESH))
+_ROLL_IN = Prepared(
+    sa.update(OUTBOX).where(*_FRESH).values(rolled_into=sa.bindparam("head"), shown_version=OUTBOX.c.version)
+)
 
 
 def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:

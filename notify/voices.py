@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
 from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, ROLL_UP, insert_items, new_item, one_version_on
+from storage.prepared import Prepared
 from storage.tables import Alert, Incident
 
 ALERTS = SQLModel.metadata.tables[Alert.__tablename__]
@@ -77,14 +78,10 @@ class Saying:
 
 def bump_voices(connection: Connection, incident_ids: Sequence[int], now: datetime) -> list[Voice]:
     """Make what speaks for these incidents be shown anew; at most CHUNK ids."""
-    mine = (OUTBOX.c.incident_id.in_(incident_ids), OUTBOX.c.kind == ALERT_CARD, OUTBOX.c.abandoned_at.is_(None))
-    cards = connection.execute(
-        sa.update(OUTBOX).where(*mine, OUTBOX.c.rolled_into.is_(None)).values(one_version_on(now)).returning(*OUTBOX.c)
-    ).all()
+    mine = {"incidents": list(incident_ids)}
+    cards = _BUMP_CARDS.all(connection, {**mine, "now": now})
     rolled: dict[str, list[int]] = {}
-    for row in connection.execute(
-        sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*mine, OUTBOX.c.rolled_into.is_not(None))
-    ):
+    for row in _ROLLED.all(connection, mine):
         rolled.setdefault(row.rolled_into, []).append(row.incident_id)
     heads = bump_roll_ups(connection, rolled, now)
     return [
@@ -97,14 +94,33 @@ def bump_roll_ups(connection: Connection, ids: Collection[str], now: datetime) -
     """Make every message of these roll-ups be shown anew; the rows of the first ones."""
     if not ids:
         return []
-    pages = sa.or_(OUTBOX.c.id.in_(ids), OUTBOX.c.rolled_into.in_(ids))
-    rows = connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.kind == ROLL_UP, pages, OUTBOX.c.abandoned_at.is_(None))
-        .values(one_version_on(now))
-        .returning(*OUTBOX.c)
-    ).all()
+    rows = _BUMP_PAGES.all(connection, {"ids": list(ids), "now": now})
     return [row for row in rows if row.rolled_into is None]
+
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=OUTBOX.c.due_at.type)
+_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+_MINE = (
+    OUTBOX.c.incident_id.in_(sa.bindparam("incidents", expanding=True)),
+    OUTBOX.c.kind == ALERT_CARD,
+    OUTBOX.c.abandoned_at.is_(None),
+)
+_BUMP_CARDS = Prepared(
+    sa.update(OUTBOX).where(*_MINE, OUTBOX.c.rolled_into.is_(None)).values(one_version_on(_NOW)).returning(*OUTBOX.c)
+)
+_ROLLED = Prepared(
+    sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*_MINE, OUTBOX.c.rolled_into.is_not(None))
+)
+_BUMP_PAGES = Prepared(
+    sa.update(OUTBOX)
+    .where(
+        OUTBOX.c.kind == ROLL_UP,
+        sa.or_(OUTBOX.c.id.in_(_IDS), OUTBOX.c.rolled_into.in_(_IDS)),
+        OUTBOX.c.abandoned_at.is_(None),
+    )
+    .values(one_version_on(_NOW))
+    .returning(*OUTBOX.c)
+)
 
 
 def say_in_thread(
@@ -121,13 +137,7 @@ def say_in_thread(
     A reply that nobody has seen yet takes it along. The incidents note when they are heard, for repeats.
     """
     card = voice.row
-    last = connection.execute(
-        sa.select(OUTBOX)
-        .where(OUTBOX.c.thread_of == card.id, OUTBOX.c.kind == ALERT_REPLY)
-        .order_by(OUTBOX.c.due_at.desc(), OUTBOX.c.created_at.desc())
-        .limit(1)
-        .with_for_update()
-    ).first()
+    last = _LAST_REPLY.first(connection, {"card": card.id})
     if last is not None and last.shown_version == 0 and last.claimed_by is None and not last.uncertain:
         facts = saying.facts(last.facts)
         connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **one_version_on(now)))
@@ -135,9 +145,7 @@ def say_in_thread(
         return
     earliest = max(now, not_before or now)
     due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + group_interval)
-    number = connection.execute(
-        sa.select(sa.func.count()).select_from(OUTBOX).where(OUTBOX.c.thread_of == card.id)
-    ).scalar_one()
+    number = _REPLIES.scalar(connection, {"card": card.id})
     reply = new_item(
         f"reply:{card.id}:{number + 1}",
         ALERT_REPLY,
@@ -156,7 +164,24 @@ def say_in_thread(
 
 def note_spoken(connection: Connection, incident_ids: Sequence[int], at: datetime) -> None:
     """Note when incidents are said; an earlier moment changes nothing."""
-    later = sa.or_(INCIDENTS.c.spoke_at.is_(None), INCIDENTS.c.spoke_at < at)
     for start in range(0, len(incident_ids), CHUNK):
-        ids = incident_ids[start : start + CHUNK]
-        connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id.in_(ids), later).values(spoke_at=at))
+        _NOTE_SPOKEN.run(connection, {"ids": list(incident_ids[start : start + CHUNK]), "at": at})
+
+
+_REPLY_TO = OUTBOX.c.thread_of == sa.bindparam("card")
+_LAST_REPLY = Prepared(
+    sa.select(OUTBOX)
+    .where(_REPLY_TO, OUTBOX.c.kind == ALERT_REPLY)
+    .order_by(OUTBOX.c.due_at.desc(), OUTBOX.c.created_at.desc())
+    .limit(1)
+    .with_for_update()
+)
+_REPLIES = Prepared(sa.select(sa.func.count()).select_from(OUTBOX).where(_REPLY_TO))
+_NOTE_SPOKEN = Prepared(
+    sa.update(INCIDENTS)
+    .where(
+        INCIDENTS.c.id.in_(sa.bindparam("ids", expanding=True)),
+        sa.or_(INCIDENTS.c.spoke_at.is_(None), INCIDENTS.c.spoke_at < sa.bindparam("at")),
+    )
+    .values(spoke_at=sa.bindparam("at"))
+)

@@ -15,6 +15,7 @@ from rules.incidents import ALERT, close_incidents, group_key, open_incidents
 from rules.lifecycle import AlertState, State, Transition
 from rules.silences import Muting, muting, note_mutings
 from storage.dialects import AnyRow
+from storage.prepared import Prepared
 from storage.tables import TransitionRow
 
 TRANSITION: Table = TransitionRow.__table__  # type: ignore[attr-defined]
@@ -24,8 +25,17 @@ SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
 MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
 
 
-_INSERT = sa.insert(ALERT).returning(ALERT.c.id, sort_by_parameter_order=True)
-_UPDATE = (
+_INSERT = Prepared(
+    sa.insert(ALERT)
+    .values({name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", *SUBJECT_FIELDS, *MUTABLE_FIELDS)})
+    .returning(ALERT.c.id)
+)
+_INSERT_TRANSITION = Prepared(
+    sa.insert(TRANSITION).values(
+        {column.name: sa.bindparam(column.name) for column in TRANSITION.c if not column.primary_key}
+    )
+)
+_UPDATE = Prepared(
     sa.update(ALERT)
     .where(ALERT.c.id == sa.bindparam("alert_id"))
     .values({name: sa.bindparam(name) for name in MUTABLE_FIELDS})
@@ -138,24 +148,21 @@ class Ledger:
     def _insert_opened(self) -> None:
         if not self._opened:
             return
-        rows = [
-            {
+        for record in self._opened:
+            row = {
                 "rule_id": self._rule_id,
                 "subject": record.subject,
                 "labels": record.labels,
                 **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
                 **record.mutable_values(),
             }
-            for record in self._opened
-        ]
-        for record, alert_id in zip(self._opened, self._connection.execute(_INSERT, rows).scalars(), strict=True):
-            record.id = alert_id
+            record.id = _INSERT.scalar(self._connection, row)
 
     def _update_touched(self) -> None:
         if not self._touched:
             return
         rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
-        self._connection.execute(_UPDATE, rows)
+        _UPDATE.run_many(self._connection, rows)
 
     def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
         transitions = [
@@ -173,24 +180,23 @@ class Ledger:
             )
             for move in self._moves
         ]
-        if transitions:
-            self._connection.execute(
-                sa.insert(TRANSITION),
-                [
-                    {
-                        "at": transition.at,
-                        "rule_id": transition.rule_id,
-                        "subject": transition.subject,
-                        "alert_id": transition.alert_id,
-                        "from_state": transition.from_state,
-                        "to_state": transition.to_state,
-                        "active_at": transition.active_at,
-                        "reason": transition.reason,
-                        "trace": _muted_trace(move.trace, mutings.get(transition.alert_id)),
-                    }
-                    for transition, move in zip(transitions, self._moves, strict=True)
-                ],
-            )
+        _INSERT_TRANSITION.run_many(
+            self._connection,
+            [
+                {
+                    "at": transition.at,
+                    "rule_id": transition.rule_id,
+                    "subject": transition.subject,
+                    "alert_id": transition.alert_id,
+                    "from_state": transition.from_state,
+                    "to_state": transition.to_state,
+                    "active_at": transition.active_at,
+                    "reason": transition.reason,
+                    "trace": _muted_trace(move.trace, mutings.get(transition.alert_id)),
+                }
+                for transition, move in zip(transitions, self._moves, strict=True)
+            ],
+        )
         return transitions
 
 

@@ -23,6 +23,7 @@ from rules.relations import inner_things, reached, start_of
 from rules.scope import NOW, PATHS, RULE_ID, TABLES
 from rules.wakes import WAKE, due_subjects, is_slow, reads_clock, wakes_of
 from storage.dialects import AnyRow
+from storage.prepared import Prepared
 from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
 
 __all__ = [
@@ -80,11 +81,11 @@ class CompiledRule:
     reads: tuple[str, ...]
     computed: tuple[str, ...]
     local_time: bool
-    full: sa.Select[Any]
-    changed: sa.Select[Any]
-    wakes_full: sa.Select[Any] | None
-    wakes_changed: sa.Select[Any] | None
-    forgotten_wakes: sa.Delete
+    full: Prepared
+    changed: Prepared
+    wakes_full: Prepared | None
+    wakes_changed: Prepared | None
+    forgotten_wakes: Prepared
 
     def open_alert(self, row: AnyRow, state: AlertState) -> AlertRecord:
         """A new alert on the subject of this row of the query's answer."""
@@ -146,11 +147,11 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
         reads=keys,
         computed=tuple(worked_out),
         local_time=local_time,
-        full=full,
-        changed=full.where(id_.in_(among)),
-        wakes_full=wakes_full,
-        wakes_changed=None if wakes_full is None else wakes_full.where(id_.in_(among)),
-        forgotten_wakes=sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(among)),
+        full=Prepared(full),
+        changed=Prepared(full.where(id_.in_(among))),
+        wakes_full=None if wakes_full is None else Prepared(wakes_full),
+        wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(among))),
+        forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(among))),
     )
 
 

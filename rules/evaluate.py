@@ -19,6 +19,7 @@ from rules.wakes import WAKE
 from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import GAP
+from storage.prepared import Prepared
 from storage.record import COUNTER, LOCATION
 from storage.tables import Rule
 
@@ -37,7 +38,7 @@ class Candidate:
 
 def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now: datetime) -> list[CompiledRule]:
     """The rules for which something may move at `now`: a change they have not seen, an alert that is due, a clock."""
-    rows = {row.id: row for row in connection.execute(_RULE_POSITIONS, {"now": now})}
+    rows = {row.id: row for row in _RULE_POSITIONS.all(connection, {"now": now})}
     return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], now)]
 
 
@@ -54,10 +55,10 @@ class Evaluated:
 
 def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> Evaluated:
     """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap)."""
-    position = connection.execute(_RULE_POSITION, {"rule": compiled.id}).one()
-    seq = _current_seq(connection)
+    position = _RULE_POSITION.first(connection, {"rule": compiled.id})
+    seq = position.changed_seq or 0
     resources = sorted(compiled.resources)
-    gaps = connection.execute(_NEW_GAPS, {"resources": resources, "seen": position.evaluated_gap}).all()
+    gaps = _NEW_GAPS.all(connection, {"resources": resources, "seen": position.evaluated_gap})
     candidates = _matched(connection, compiled, position, seq, now)
     _add_waiting(connection, compiled, candidates, now, every=bool(gaps))
     if compiled.timing.on_gap == OnGap.RESET:
@@ -74,23 +75,23 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
         "full_match_at": now if compiled.full_every and _is_full(compiled, position, now) else position.full_match_at,
     }
     if any(getattr(position, name) != value for name, value in values.items()):
-        connection.execute(_STORE_POSITION, {"rule": compiled.id, **values})
+        _STORE_POSITION.run(connection, {"rule": compiled.id, **values})
     return Evaluated(transitions, frozenset(ledger.held_incidents))
 
 
 def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> datetime | None:
     """The earliest moment at which the clock may move something: a subject is woken, or a rule is matched in full."""
     every = {rule.id: rule.full_every for rule in rules if rule.full_every is not None}
-    matched = connection.execute(_FULL_MATCHES).all()
+    matched = _FULL_MATCHES.all(connection)
     moments = [row.full_match_at + every[row.id] for row in matched if row.id in every]
-    first_wake = connection.execute(_FIRST_WAKE).scalar()
+    first_wake = _FIRST_WAKE.scalar(connection)
     return min([*moments, *([first_wake] if first_wake is not None else [])], default=None)
 
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:
     """End every open alert of a rule for a reason of the rule's own ("rule removed")."""
     ledger = Ledger(connection, rule_id, now)
-    for row in connection.execute(_OPEN_ALERTS, {"rule": rule_id}).all():
+    for row in _OPEN_ALERTS.all(connection, {"rule": rule_id}):
         record = record_of(row)
         ledger.move(record, end(record.state, now, reason))
     return ledger.write()
@@ -122,44 +123,42 @@ def _begun(compiled: CompiledRule, candidate: Candidate, state: AlertState) -> A
 
 
 _OPEN = (State.PENDING, State.FIRING)
-_RULE_POSITION = sa.select(RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at).where(
-    RULE.c.id == sa.bindparam("rule")
+_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery().label("changed_seq")
+_RULE_POSITION = Prepared(
+    sa.select(RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at, _SEQ).where(
+        RULE.c.id == sa.bindparam("rule")
+    )
 )
-_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed")
 _RESOURCES: sa.BindParameter[str] = sa.bindparam("resources", expanding=True)
-_NEW_GAPS = (
+_NEW_GAPS = Prepared(
     sa.select(GAP).where(GAP.c.id > sa.bindparam("seen"), GAP.c.resource.in_(_RESOURCES)).order_by(GAP.c.valid_from)
 )
 _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
-_DUE_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), _DUE)
-_OPEN_ALERTS = sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN))
+_DUE_ALERTS = Prepared(sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), _DUE))
+_OPEN_ALERTS = Prepared(sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
 _DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
-_FULL_MATCHES = sa.select(RULE.c.id, RULE.c.full_match_at).where(RULE.c.full_match_at.is_not(None))
-_FIRST_WAKE = sa.select(sa.func.min(WAKE.c.wake_at))
+_FULL_MATCHES = Prepared(sa.select(RULE.c.id, RULE.c.full_match_at).where(RULE.c.full_match_at.is_not(None)))
+_FIRST_WAKE = Prepared(sa.select(sa.func.min(WAKE.c.wake_at)))
 _WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
 _WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME).distinct().subquery()
-_RULE_POSITIONS = (
+_RULE_POSITIONS = Prepared(
     sa.select(
         RULE.c.id,
         RULE.c.evaluated_seq,
         RULE.c.full_match_at,
-        _SEQ.scalar_subquery().label("changed_seq"),
+        _SEQ,
         sa.or_(_DUE_RULES.c.rule_id.is_not(None), _WOKEN_RULES.c.rule_id.is_not(None)).label("is_due"),
     )
     .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
     .outerjoin(_WOKEN_RULES, _WOKEN_RULES.c.rule_id == RULE.c.id)
     .where(RULE.c.enabled, RULE.c.removed_at.is_(None))
 )
-_LAST_GAP = sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES))
-_STORE_POSITION = (
+_LAST_GAP = Prepared(sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES)))
+_STORE_POSITION = Prepared(
     sa.update(RULE)
     .where(RULE.c.id == sa.bindparam("rule"))
     .values({name: sa.bindparam(name) for name in ("evaluated_seq", "evaluated_gap", "full_match_at")})
 )
-
-
-def _current_seq(connection: Connection) -> int:
-    return int(connection.execute(_SEQ).scalar() or 0)
 
 
 def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
@@ -195,9 +194,9 @@ def _matched(
     statement = compiled.full if full else compiled.changed
     parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
     if compiled.local_time:
-        parameters["clocks"] = local_clocks(connection.execute(_ZONES).scalars(), now)
+        parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now)
     candidates = {}
-    for row in connection.execute(statement, parameters):
+    for row in statement.all(connection, parameters):
         held = compiled.has_while and row.while_truth is not True
         match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
         alert = record_of(row, "alert_") if row.alert_id is not None else None
@@ -206,23 +205,22 @@ def _matched(
     return candidates
 
 
-_ZONES = sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct()
-_FORGET_WAKES = sa.delete(WAKE).where(WAKE.c.rule_id == sa.bindparam("rule"))
+_ZONES = Prepared(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
+_FORGET_WAKES = Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == sa.bindparam("rule")))
+_INSERT_WAKES = Prepared(sa.insert(WAKE).values({column.name: sa.bindparam(column.name) for column in WAKE.c}))
 
 
 def _store_wakes(connection: Connection, compiled: CompiledRule, parameters: dict[str, object], *, full: bool) -> None:
     """Write down when time alone may next move each subject that was looked at; after a look at all, for all."""
     if compiled.wakes_full is None or compiled.wakes_changed is None:
         if full:
-            connection.execute(_FORGET_WAKES, {"rule": compiled.id})
+            _FORGET_WAKES.run(connection, {"rule": compiled.id})
         return
-    rows = connection.execute(compiled.wakes_full if full else compiled.wakes_changed, parameters).all()
-    connection.execute(_FORGET_WAKES if full else compiled.forgotten_wakes, parameters)
+    rows = (compiled.wakes_full if full else compiled.wakes_changed).all(connection, parameters)
+    (_FORGET_WAKES if full else compiled.forgotten_wakes).run(connection, parameters)
     coming = [row for row in rows if row.wake_at is not None]
-    if not coming:
-        return
     values = [{"rule_id": compiled.id, "subject": row.subject, "wake_at": row.wake_at} for row in coming]
-    connection.execute(sa.insert(WAKE), values)
+    _INSERT_WAKES.run_many(connection, values)
 
 
 def _add_waiting(
@@ -230,7 +228,7 @@ def _add_waiting(
 ) -> None:
     """Add the open alerts that time alone moves (or all of them, after a gap): nothing about their subject changed."""
     statement = _OPEN_ALERTS if every else _DUE_ALERTS
-    for stored in connection.execute(statement, {"rule": compiled.id, "now": now}):
+    for stored in statement.all(connection, {"rule": compiled.id, "now": now}):
         if stored.subject not in candidates:
             candidates[stored.subject] = Candidate(_last_answer(stored), record_of(stored))
 
@@ -246,7 +244,7 @@ def _forget_before_gap(connection: Connection, compiled: CompiledRule, candidate
     """Under `on_gap: reset` no alert begins before the last gap ended: what was true before it is not known to have
     stayed so.
     """
-    gap_end = connection.execute(_LAST_GAP, {"resources": sorted(compiled.resources)}).scalar()
+    gap_end = _LAST_GAP.scalar(connection, {"resources": sorted(compiled.resources)})
     if gap_end is None:
         return
     for candidate in candidates.values():

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
 from rules.lifecycle import State
+from storage.prepared import Prepared
 from storage.tables import Alert, Incident
 
 ALERT: Table = Alert.__table__  # type: ignore[attr-defined]
@@ -36,10 +37,8 @@ def open_incidents(
     """
     if not groups:
         return {}
-    statement = sa.select(INCIDENT.c.group_key, INCIDENT.c.id).where(
-        INCIDENT.c.rule_id == rule_id, INCIDENT.c.resolved_at.is_(None), INCIDENT.c.group_key.in_(groups)
-    )
-    ids = {row.group_key: row.id for row in connection.execute(statement)}
+    known = _OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": list(groups)})
+    ids = {row.group_key: row.id for row in known}
     for key in (key for key in groups if key not in ids):
         values = {
             "rule_id": rule_id,
@@ -48,7 +47,7 @@ def open_incidents(
             "location_id": groups[key],
             "opened_at": now,
         }
-        ids[key] = connection.execute(sa.insert(INCIDENT).values(**values).returning(INCIDENT.c.id)).scalar_one()
+        ids[key] = _INSERT.scalar(connection, values)
     return ids
 
 
@@ -57,9 +56,24 @@ def close_incidents(connection: Connection, incident_ids: Iterable[int], now: da
     ids = sorted(set(incident_ids))
     if not ids:
         return
-    firing = sa.select(ALERT.c.id).where(ALERT.c.incident_id == INCIDENT.c.id, ALERT.c.state == State.FIRING)
-    connection.execute(
-        sa.update(INCIDENT)
-        .where(INCIDENT.c.id.in_(ids), INCIDENT.c.resolved_at.is_(None), ~firing.exists())
-        .values(resolved_at=now)
+    _CLOSE.run(connection, {"ids": ids, "now": now})
+
+
+_OPEN_INCIDENTS = Prepared(
+    sa.select(INCIDENT.c.group_key, INCIDENT.c.id).where(
+        INCIDENT.c.rule_id == sa.bindparam("rule"),
+        INCIDENT.c.resolved_at.is_(None),
+        INCIDENT.c.group_key.in_(sa.bindparam("groups", expanding=True)),
     )
+)
+_INSERT = Prepared(
+    sa.insert(INCIDENT)
+    .values({name: sa.bindparam(name) for name in ("rule_id", "group_key", "severity", "location_id", "opened_at")})
+    .returning(INCIDENT.c.id)
+)
+_FIRING = sa.select(ALERT.c.id).where(ALERT.c.incident_id == INCIDENT.c.id, ALERT.c.state == State.FIRING)
+_CLOSE = Prepared(
+    sa.update(INCIDENT)
+    .where(INCIDENT.c.id.in_(sa.bindparam("ids", expanding=True)), INCIDENT.c.resolved_at.is_(None), ~_FIRING.exists())
+    .values(resolved_at=sa.bindparam("now"))
+)

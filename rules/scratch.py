@@ -21,6 +21,7 @@ from rules.lifecycle import OPEN_STATES, Transition
 from rules.store import RulesInForce, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll_states
+from storage.prepared import Prepared
 from storage.record import Observation, record_readings
 
 
@@ -138,8 +139,8 @@ class Scratch:
         What was due by then has been looked at: it is held, and time alone does not move it.
         """
         with self.database.read() as connection:
-            due: datetime | None = connection.execute(_FIRST_DUE, {"after": after}).scalar()
-            settled: datetime | None = connection.execute(_FIRST_SETTLED, {"after": after}).scalar()
+            due: datetime | None = _FIRST_DUE.scalar(connection, {"after": after})
+            settled: datetime | None = _FIRST_SETTLED.scalar(connection, {"after": after})
             clock = clock_moves_at(connection, self.rules.alerts)
         return min((moment for moment in (due, settled, clock) if moment is not None), default=None)
 
@@ -178,9 +179,13 @@ class Scratch:
         return told
 
 
-_FIRST_DUE = sa.select(sa.func.min(ALERT.c.due_at)).where(
-    ALERT.c.state.in_(OPEN_STATES), ALERT.c.due_at > sa.bindparam("after", type_=ALERT.c.due_at.type)
+_FIRST_DUE = Prepared(
+    sa.select(sa.func.min(ALERT.c.due_at)).where(
+        ALERT.c.state.in_(OPEN_STATES), ALERT.c.due_at > sa.bindparam("after", type_=ALERT.c.due_at.type)
+    )
 )
-_FIRST_SETTLED = sa.select(sa.func.min(RULE_EVENT.c.due_at)).where(
-    RULE_EVENT.c.due_at > sa.bindparam("after", type_=RULE_EVENT.c.due_at.type)
+_FIRST_SETTLED = Prepared(
+    sa.select(sa.func.min(RULE_EVENT.c.due_at)).where(
+        RULE_EVENT.c.due_at > sa.bindparam("after", type_=RULE_EVENT.c.due_at.type)
+    )
 )

@@ -15,6 +15,7 @@ from rules.incidents import ALERT
 from rules.inhibition import INHIBITION
 from rules.lifecycle import OPEN_STATES, State
 from rules.maintenance import BY_LOCATION, WeeklyWindow, window_from
+from storage.prepared import Prepared
 from storage.record import LOCATION, SESSION
 from storage.tables import Silence
 
@@ -102,18 +103,18 @@ def end_silence(connection: Connection, silence_id: int, user: str, now: datetim
 
 def active_silences(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
     """The silences that last at `now`, the one that lasts longest first."""
-    longest_first = (SILENCE.c.until.is_not(None), SILENCE.c.until.desc(), SILENCE.c.id)
-    return connection.execute(sa.select(SILENCE).where(_lasts(now)).order_by(*longest_first)).all()
+    return _ACTIVE.all(connection, {"now": now})
 
 
 def muting(connection: Connection, rule_id: str, alert_ids: Collection[int], now: datetime) -> dict[int, Muting]:
     """What keeps these alerts of one rule quiet at `now`, by alert id; those that may speak are not in it."""
     silences = [silence for silence in active_silences(connection, now) if silence.rule_id in {None, rule_id}]
-    inhibited = connection.execute(sa.select(INHIBITION.c.source_rule).where(INHIBITION.c.target_rule == rule_id))
-    has_sources = inhibited.first() is not None
+    has_sources = _SOURCE_RULES.first(connection, {"rule": rule_id}) is not None
+    if not silences and not has_sources:
+        return {}
     zones = local_zones(connection, silences)
     found: dict[int, Muting] = {}
-    for ids in _chunks(sorted(alert_ids) if silences or has_sources else ()):
+    for ids in _chunks(sorted(alert_ids)):
         if has_sources:
             for row in connection.execute(_sources_of(TARGET.c.id.in_(ids))):
                 said = {"rule": row.source_rule, "subject": row.source_subject}
@@ -287,12 +288,22 @@ def _silence_of(
     return None
 
 
-def _lasts(now: datetime) -> ColumnElement[bool]:
+def _lasts(now: datetime | sa.BindParameter[Any]) -> ColumnElement[bool]:
     return sa.and_(
         SILENCE.c.ended_at.is_(None),
         SILENCE.c.created_at <= now,
         sa.or_(SILENCE.c.until.is_(None), SILENCE.c.until > now),
     )
+
+
+_ACTIVE = Prepared(
+    sa.select(SILENCE)
+    .where(_lasts(sa.bindparam("now", type_=SILENCE.c.until.type)))
+    .order_by(SILENCE.c.until.is_not(None), SILENCE.c.until.desc(), SILENCE.c.id)
+)
+_SOURCE_RULES = Prepared(
+    sa.select(INHIBITION.c.source_rule).where(INHIBITION.c.target_rule == sa.bindparam("rule")).limit(1)
+)
 
 
 def _said(silence: Row[Any], until: datetime | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from storage.prepared import execute_many
+
 AnyRow = Row[*tuple[Any, ...]]
 """A row of a statement whose columns are put together at run time."""
 
@@ -44,9 +46,9 @@ class Bulk:
         values = [self._convert(row, moments) for row in rows]
         if self._named:
             names = [name for name, _ in self._slots]
-            connection.exec_driver_sql(self._sql, [dict(zip(names, one, strict=True)) for one in values])
+            execute_many(connection, self._sql, [dict(zip(names, one, strict=True)) for one in values])
         else:
-            connection.exec_driver_sql(self._sql, values)
+            execute_many(connection, self._sql, values)
 
     def _convert(self, row: Mapping[str, Any], moments: dict[datetime, Any]) -> tuple[Any, ...]:
         converted = []

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 
 from eosvolt.models import ChargerReading, LocationReading, SessionReading
 from storage.dialects import Bulk, Insert, greatest, insert
+from storage.prepared import Prepared
 from storage.tables import (
     Charger,
     ChargingSession,
@@ -133,13 +134,13 @@ def slices(readings: Sequence[T], size: int = SLICE_ROWS) -> Iterable[Sequence[T
         yield readings[start : start + size]
 
 
-_LOCKED_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").with_for_update()
-_STORE_SEQ = sa.update(COUNTER).where(COUNTER.c.name == "changed").values(value=sa.bindparam("seq"))
+_LOCKED_SEQ = Prepared(sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").with_for_update())
+_STORE_SEQ = Prepared(sa.update(COUNTER).where(COUNTER.c.name == "changed").values(value=sa.bindparam("seq")))
 
 
 def next_seq(connection: Connection) -> int:
     """The `changed_seq` of this transaction; PostgreSQL holds the counter's row until it ends."""
-    value = connection.execute(_LOCKED_SEQ).scalar()
+    value = _LOCKED_SEQ.scalar(connection)
     if value is None:
         connection.execute(insert(connection, COUNTER).values(name="changed", value=0).on_conflict_do_nothing())
         return next_seq(connection)
@@ -148,7 +149,7 @@ def next_seq(connection: Connection) -> int:
 
 def store_seq(connection: Connection, seq: int) -> None:
     """Say that `changed_seq` has come to `seq`; left out where a transaction changed nothing."""
-    connection.execute(_STORE_SEQ, {"seq": seq})
+    _STORE_SEQ.run(connection, {"seq": seq})
 
 
 def rows_of(
@@ -260,13 +261,13 @@ def _stored_tag(tag: str | None, observation: Observation) -> str | None:
 def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: int, observation: Observation) -> bool:
     common = {"changed_seq": seq, "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO}
     _bulk_upsert(connection, recorded).run(connection, [{**row, **common} for row in rows])
-    if connection.execute(_any_changed(recorded.thing), {"seq": seq}).first() is None:
+    if _any_changed(recorded.thing).first(connection, {"seq": seq}) is None:
         return False
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
         _open_intervals(connection, recorded, field, dated, seq)
     if recorded.thing == "charger":
-        connection.execute(_TOUCH_LEFT_LOCATIONS, {"seq": seq})
+        _TOUCH_LEFT_LOCATIONS.run(connection, {"seq": seq})
     if recorded.thing == "session":
         _sample_sessions(connection, seq, observation.now)
     return True
@@ -275,14 +276,16 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
 _LEFT = sa.select(CHARGER.c.previous_location_id).where(
     CHARGER.c.changed_seq == sa.bindparam("seq"), CHARGER.c.previous_location_id != CHARGER.c.location_id
 )
-_TOUCH_LEFT_LOCATIONS = sa.update(LOCATION).where(LOCATION.c.id.in_(_LEFT)).values(changed_seq=sa.bindparam("seq"))
+_TOUCH_LEFT_LOCATIONS = Prepared(
+    sa.update(LOCATION).where(LOCATION.c.id.in_(_LEFT)).values(changed_seq=sa.bindparam("seq"))
+)
 """A charger that moves is a change of the location that it left too, of whose chargers another share may be true."""
 
 
 @cache
-def _any_changed(thing: str) -> sa.Select[Any]:
+def _any_changed(thing: str) -> Prepared:
     table = RECORDED[thing].table
-    return sa.select(table.c.id).where(table.c.changed_seq == sa.bindparam("seq")).limit(1)
+    return Prepared(sa.select(table.c.id).where(table.c.changed_seq == sa.bindparam("seq")).limit(1))
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -328,15 +331,15 @@ def _inserted(table: Table) -> list[str]:
 
 def close_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:
     """End the open interval of each thing that changed at `seq`, if its value is another one or it is gone."""
-    connection.execute(_history_statements(recorded.thing, field, dated)[0], {"seq": seq})
+    _history_statements(recorded.thing, field, dated)[0].run(connection, {"seq": seq})
 
 
 def _open_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:
-    connection.execute(_history_statements(recorded.thing, field, dated)[1], {"seq": seq})
+    _history_statements(recorded.thing, field, dated)[1].run(connection, {"seq": seq})
 
 
 @cache
-def _history_statements(thing: str, field: str, dated: str) -> tuple[sa.Update, sa.Insert]:
+def _history_statements(thing: str, field: str, dated: str) -> tuple[Prepared, Prepared]:
     recorded = RECORDED[thing]
     table = recorded.table
     seq = sa.bindparam("seq", type_=sa.Integer)
@@ -360,7 +363,7 @@ def _history_statements(thing: str, field: str, dated: str) -> tuple[sa.Update, 
         table.c.changed_seq == seq, table.c.gone_at.is_(None), ~has_open
     )
     open_ = sa.insert(INTERVAL).from_select(["thing", "thing_id", "field", "value", "valid_from"], opened)
-    return close, open_
+    return Prepared(close), Prepared(open_)
 
 
 def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -370,16 +373,24 @@ def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _sample_sessions(connection: Connection, seq: int, now: datetime) -> None:
-    due = sa.and_(
-        SESSION.c.changed_seq == seq,
-        SESSION.c.ended_at.is_(None),
-        sa.or_(SESSION.c.sampled_at.is_(None), SESSION.c.sampled_at <= now - SAMPLE_EVERY),
-    )
-    at = sa.literal(now, type_=SAMPLE.c.at.type)
-    sampled = sa.select(SESSION.c.id, at, SESSION.c.energy_kwh).where(due)
-    connection.execute(
+    known = {"seq": seq, "now": now, "before": now - SAMPLE_EVERY}
+    _INSERT_SAMPLES.run(connection, known)
+    _NOTE_SAMPLED.run(connection, known)
+
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=SAMPLE.c.at.type)
+_TO_SAMPLE = sa.and_(
+    SESSION.c.changed_seq == sa.bindparam("seq"),
+    SESSION.c.ended_at.is_(None),
+    sa.or_(SESSION.c.sampled_at.is_(None), SESSION.c.sampled_at <= sa.bindparam("before")),
+)
+_INSERT_SAMPLES = Prepared(
+    lambda connection: (
         insert(connection, SAMPLE)
-        .from_select(["session_id", "at", "energy_kwh"], sampled)
+        .from_select(
+            ["session_id", "at", "energy_kwh"], sa.select(SESSION.c.id, _NOW, SESSION.c.energy_kwh).where(_TO_SAMPLE)
+        )
         .on_conflict_do_nothing(index_elements=["session_id", "at"])
     )
-    connection.execute(sa.update(SESSION).where(due).values(sampled_at=now))
+)
+_NOTE_SAMPLED = Prepared(sa.update(SESSION).where(_TO_SAMPLE).values(sampled_at=_NOW))

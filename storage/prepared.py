@@ -1,0 +1,200 @@
+"""Statements made ready once, then run straight on the driver: for those that run again at every poll.
+
+SQLAlchemy looks a statement up, prepares its parameters and builds a result anew at each run, at ten times the cost of
+a small query itself. What is prepared here means the same on SQLite and on PostgreSQL; nothing is written by hand.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Dialect
+
+Parameters = Mapping[str, Any]
+Convert = Callable[[Any], Any]
+
+NONE: Parameters = MappingProxyType({})
+
+MOST_SHAPES = 64
+"""How many lengths of lists one statement is kept ready for."""
+
+
+class Prepared:
+    """One statement with named parameters; those in `IN` may be lists of any length.
+
+    Give it a statement, or a function that makes it for a connection, where the databases spell it differently. An
+    INSERT names all its values: no default is filled in. Rows come back as named tuples.
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
+        self._ready: dict[tuple[Any, ...], _Ready] = {}
+        self._lists: dict[str, tuple[str, ...]] = {}  # by dialect: the parameters that are lists
+
+    def all(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
+        """Run it and return its rows."""
+        ready = self._made_ready(connection, parameters)
+        return ready.rows(execute(connection, ready.sql, ready.values(parameters)).fetchall())
+
+    def first(self, connection: Connection, parameters: Parameters = NONE) -> Any:
+        """Run it and return its first row, None where there is none."""
+        rows = self.all(connection, parameters)
+        return rows[0] if rows else None
+
+    def scalar(self, connection: Connection, parameters: Parameters = NONE) -> Any:
+        """Run it and return the first value of its first row, None where there is none."""
+        rows = self.all(connection, parameters)
+        return rows[0][0] if rows else None
+
+    def scalars(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
+        """Run it and return the first value of each row."""
+        return [row[0] for row in self.all(connection, parameters)]
+
+    def run(self, connection: Connection, parameters: Parameters = NONE) -> int:
+        """Run it for what it writes; how many rows it touched."""
+        ready = self._made_ready(connection, parameters)
+        return int(execute(connection, ready.sql, ready.values(parameters)).rowcount)
+
+    def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
+        """Run it once for each row of parameters, in one call of the driver."""
+        if rows:
+            ready = self._made_ready(connection, rows[0])
+            execute_many(connection, ready.sql, [ready.values(row) for row in rows])
+
+    def _made_ready(self, connection: Connection, parameters: Parameters) -> "_Ready":
+        name = connection.dialect.name
+        lists = self._lists.get(name)
+        if lists:
+            key: tuple[Any, ...] = (name, *(len(parameters[one]) for one in lists))
+        else:
+            key = (name,)
+        ready = self._ready.get(key) if lists is not None else None
+        if ready is None:
+            ready, self._lists[name] = _make_ready(self.statement, connection, parameters)
+            if len(self._ready) >= MOST_SHAPES:
+                self._ready.clear()
+            self._ready[(name, *(len(parameters[one]) for one in self._lists[name]))] = ready
+        return ready
+
+
+class _Ready:
+    """A statement as one kind of database takes it, for lists of given lengths."""
+
+    def __init__(
+        self, sql: str, slots: list["_Slot"], *, named: bool, columns: list[tuple[str, Convert | None]]
+    ) -> None:
+        self.sql = sql
+        self._slots = slots
+        self._named = named
+        row: Any = namedtuple("Row", [name for name, _ in columns], rename=True)
+        self._row = row._make
+        self._converted = [(place, convert) for place, (_, convert) in enumerate(columns) if convert is not None]
+
+    def values(self, parameters: Parameters) -> Any:
+        """The parameters as the driver takes them."""
+        if self._named:
+            return {slot.name: slot.value(parameters) for slot in self._slots}
+        return [slot.value(parameters) for slot in self._slots]
+
+    def rows(self, fetched: Sequence[Sequence[Any]]) -> list[Any]:
+        """The driver's rows with every value as Python knows it."""
+        if not self._converted:
+            return list(map(self._row, fetched))
+        rows = []
+        for one in fetched:
+            values = list(one)
+            for place, convert in self._converted:
+                values[place] = convert(values[place])
+            rows.append(self._row(values))
+        return rows
+
+
+class _Slot:
+    """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
+
+    __slots__ = ("_convert", "_fixed", "_key", "_place", "_required", "name")
+
+    def __init__(self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect) -> None:
+        self.name = name
+        self._key, self._required = None if bind.unique else bind.key, bind.required
+        self._place = place
+        self._convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        self._fixed = None if self._required else self._converted(bind.effective_value)
+
+    def value(self, parameters: Parameters) -> Any:
+        """What stands here."""
+        if self._key is None or not (self._required or self._key in parameters):
+            return self._fixed
+        return self._converted(parameters[self._key])
+
+    def _converted(self, value: Any) -> Any:
+        if self._place is not None:
+            value = value[self._place]
+        return value if self._convert is None else self._convert(value)
+
+
+def _make_ready(statement: Any, connection: Connection, parameters: Parameters) -> tuple[_Ready, tuple[str, ...]]:
+    """The statement for lists as long as those in `parameters`, and the names of the parameters that are lists."""
+    dialect = connection.dialect
+    if not isinstance(statement, sa.ClauseElement):
+        statement = statement(connection)
+    compiled = statement.compile(dialect=dialect)
+    wanted = {bind.key for bind in compiled.bind_names if bind.required}
+    state = compiled.construct_expanded_state({name: parameters[name] for name in wanted})
+    slots: dict[str, _Slot] = {}
+    lists = []
+    for bind, name in compiled.bind_names.items():
+        if bind.literal_execute:
+            continue  # it stands in the text
+        items = state.parameter_expansion.get(name)
+        if items is None:
+            slots[name] = _Slot(compiled.escaped_bind_names.get(name, name), bind, None, dialect)
+            continue
+        if bind.required:
+            lists.append(bind.key)
+        for place, item in enumerate(items):
+            slots[item] = _Slot(item, bind, place, dialect)
+    named = state.positiontup is None
+    order = list(slots.values()) if named else [slots[name] for name in state.positiontup]
+    return _Ready(state.statement, order, named=named, columns=_columns(statement, dialect)), tuple(lists)
+
+
+def _columns(statement: Any, dialect: Dialect) -> list[tuple[str, Convert | None]]:
+    """Of each column of the answer its name, and what makes a Python value of the driver's."""
+    return [
+        (name, column.type.dialect_impl(dialect).result_processor(dialect, None))
+        for name, column in statement.exported_columns.items()
+    ]
+
+
+def execute(connection: Connection, sql: str, values: Any) -> Any:
+    """Run the driver's own SQL in the connection's transaction; its cursor. Errors are SQLAlchemy's."""
+    driver = _driver_of(connection)
+    try:
+        return driver.execute(sql, values)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, sql, values, error) from error
+
+
+def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
+    """Run the driver's own SQL for each row, as `execute` does."""
+    cursor = _driver_of(connection).cursor()
+    try:
+        cursor.executemany(sql, rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, sql, rows, error) from error
+    finally:
+        cursor.close()
+
+
+def _driver_of(connection: Connection) -> Any:
+    if not connection.in_transaction():
+        connection.begin()  # as SQLAlchemy does by itself; the end of the connection's block ends it
+    return connection.connection.driver_connection
+
+
+def _told(connection: Connection, sql: str, values: Any, error: Exception) -> Exception:
+    dialect = connection.dialect
+    return sa.exc.DBAPIError.instance(sql, values, error, dialect.loaded_dbapi.Error, dialect=dialect)

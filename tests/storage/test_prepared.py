@@ -1,0 +1,105 @@
+"""Prepared statements say what SQLAlchemy says of the same statement, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from rules.incidents import ALERT, INCIDENT
+from storage.dialects import insert
+from storage.engine import Database
+from storage.prepared import Prepared
+from tests.notify.records import insert_alert, insert_incident
+
+T0 = datetime(2026, 3, 2, 10, 0, 0, 250_000, tzinfo=UTC)
+IN_GROUPS = INCIDENT.c.group_key.in_(sa.bindparam("groups", expanding=True))
+
+
+def opened(key: str, **more: Any) -> dict[str, Any]:
+    return {"rule_id": "r", "group_key": key, "severity": "info", "location_id": None, "opened_at": T0, **more}
+
+
+INSERT = Prepared(
+    sa.insert(INCIDENT).values({name: sa.bindparam(name) for name in opened("x")}).returning(INCIDENT.c.id)
+)
+
+
+def test_rows_are_those_of_sqlalchemy_with_times_json_and_nulls(database: Database) -> None:
+    statement = sa.select(ALERT, (ALERT.c.id > 0).label("is_one")).order_by(ALERT.c.id)
+    with database.write() as connection:
+        insert_incident(connection)
+        for number in (1, 2, 3):
+            insert_alert(connection, number, fired_at=T0 + number * timedelta(microseconds=1))
+        told, plain = Prepared(statement).all(connection), connection.execute(statement).all()
+    assert len(told) == 3
+    assert [one._asdict() for one in told] == [one._asdict() for one in plain]
+    assert [type(value) for value in told[0]] == [type(value) for value in plain[0]]
+
+
+@pytest.mark.parametrize("write_first", [False, True])
+def test_lists_may_have_any_length_from_call_to_call(database: Database, write_first: bool) -> None:
+    found = Prepared(sa.select(INCIDENT.c.group_key).where(IN_GROUPS, INCIDENT.c.severity.in_(("info", "warning"))))
+    close = Prepared(sa.update(INCIDENT).where(IN_GROUPS).values(resolved_at=sa.bindparam("now")))
+    with database.write() as connection:
+        for key in "abc":
+            INSERT.run(connection, opened(key))
+        if write_first:
+            assert close.run(connection, {"groups": ["a", "b", "c", "d"], "now": T0}) == 3
+        for groups in (["a"], [], ["a", "x", "c"], ["b"], list("abcdefgh")):
+            assert sorted(found.scalars(connection, {"groups": groups})) == [key for key in "abc" if key in groups]
+            assert close.run(connection, {"groups": groups, "now": T0}) == len(set(groups) & set("abc"))
+
+
+def test_a_parameter_with_a_value_of_its_own_may_be_left_out_or_given(database: Database) -> None:
+    key = sa.bindparam("key", value="a", type_=sa.String)
+    found = Prepared(sa.select(INCIDENT.c.group_key).where(INCIDENT.c.group_key == key))
+    with database.write() as connection:
+        INSERT.run_many(connection, [opened("a"), opened("b")])
+        assert [found.scalar(connection), found.scalar(connection, {"key": "b"}), found.first(connection)] == [
+            "a",
+            "b",
+            ("a",),
+        ]
+        assert found.first(connection, {"key": "c"}) is None
+
+
+def test_a_statement_may_be_spelled_for_each_database(database: Database) -> None:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in opened("x")}
+    once = Prepared(
+        lambda connection: (
+            insert(connection, INCIDENT)
+            .values(values)
+            .on_conflict_do_nothing()
+            .returning(INCIDENT.c.id, INCIDENT.c.opened_at)
+        )
+    )
+    with database.write() as connection:
+        first = once.first(connection, opened("a"))
+        assert first.opened_at == T0
+        assert once.first(connection, opened("a")) is None
+        assert connection.execute(sa.select(INCIDENT.c.id)).scalars().all() == [first.id]
+
+
+def test_an_error_is_sqlalchemys_and_rolls_all_back(database: Database) -> None:
+    def write_twice() -> None:
+        with database.write() as connection:
+            INSERT.run(connection, opened("a"))
+            INSERT.run(connection, opened("a"))
+
+    with pytest.raises(sa.exc.IntegrityError, match="INSERT INTO incident"):
+        write_twice()
+    with database.read() as connection:
+        assert Prepared(sa.select(sa.func.count()).select_from(INCIDENT)).scalar(connection) == 0
+
+
+def test_a_reader_keeps_its_snapshot_from_the_first_prepared_statement_on(sqlite: Database) -> None:
+    count = Prepared(sa.select(sa.func.count()).select_from(INCIDENT))
+    with sqlite.read() as reading:
+        assert count.scalar(reading) == 0
+        with sqlite.write() as connection:
+            INSERT.run(connection, opened("a"))
+        assert count.scalar(reading) == 0
+        assert reading.execute(sa.select(sa.func.count()).select_from(INCIDENT)).scalar() == 0
+    with sqlite.read() as reading:
+        assert count.scalar(reading) == 1
