@@ -36,7 +36,7 @@ class Prepared:
     def all(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
         """Run it and return its rows."""
         ready = self._made_ready(connection, parameters)
-        return ready.rows(execute(connection, ready.sql, ready.values(parameters)).fetchall())
+        return ready.rows(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
     def first(self, connection: Connection, parameters: Parameters = NONE) -> Any:
         """Run it and return its first row, None where there is none."""
@@ -82,15 +82,14 @@ class Prepared:
 class _Ready:
     """A statement as one kind of database takes it, for lists of given lengths."""
 
-    def __init__(
-        self, sql: str, slots: list["_Slot"], *, named: bool, columns: list[tuple[str, Convert | None]]
-    ) -> None:
+    def __init__(self, sql: str, slots: list["_Slot"], *, named: bool, columns: Mapping[str, Any]) -> None:
         self.sql = sql
         self._slots = slots
         self._named = named
-        row: Any = namedtuple("Row", [name for name, _ in columns], rename=True)
+        self._types = list(columns.values())
+        row: Any = namedtuple("Row", columns, rename=True)
         self._row = row._make
-        self._converted = [(place, convert) for place, (_, convert) in enumerate(columns) if convert is not None]
+        self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
@@ -98,12 +97,14 @@ class _Ready:
             return {slot.name: slot.value(parameters) for slot in self._slots}
         return [slot.value(parameters) for slot in self._slots]
 
-    def rows(self, fetched: Sequence[Sequence[Any]]) -> list[Any]:
+    def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The driver's rows with every value as Python knows it."""
+        if self._converted is None:
+            self._converted = _conversions(self._types, cursor.description, dialect)
         if not self._converted:
-            return list(map(self._row, fetched))
+            return list(map(self._row, cursor.fetchall()))
         rows = []
-        for one in fetched:
+        for one in cursor.fetchall():
             values = list(one)
             for place, convert in self._converted:
                 values[place] = convert(values[place])
@@ -158,15 +159,17 @@ def _make_ready(statement: Any, connection: Connection, parameters: Parameters) 
             slots[item] = _Slot(item, bind, place, dialect)
     named = state.positiontup is None
     order = list(slots.values()) if named else [slots[name] for name in state.positiontup]
-    return _Ready(state.statement, order, named=named, columns=_columns(statement, dialect)), tuple(lists)
+    columns = {name: column.type for name, column in statement.exported_columns.items()}
+    return _Ready(state.statement, order, named=named, columns=columns), tuple(lists)
 
 
-def _columns(statement: Any, dialect: Dialect) -> list[tuple[str, Convert | None]]:
-    """Of each column of the answer its name, and what makes a Python value of the driver's."""
-    return [
-        (name, column.type.dialect_impl(dialect).result_processor(dialect, None))
-        for name, column in statement.exported_columns.items()
-    ]
+def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
+    """The columns whose driver's values are not yet Python's, each with what makes them so."""
+    found = (
+        (place, type_.dialect_impl(dialect).result_processor(dialect, told[1]))
+        for place, (type_, told) in enumerate(zip(types, described, strict=True))
+    )
+    return [(place, convert) for place, convert in found if convert is not None]
 
 
 def execute(connection: Connection, sql: str, values: Any) -> Any:

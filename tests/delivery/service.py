@@ -1,13 +1,10 @@
-"""One run of the service as a process of its own, which a test kills: `python -m tests.delivery.service JSON`.
+"""One run of the service as a process of its own, which a test kills.
 
 It delivers, or carries out commands, at the moment it is told, and sends itself SIGKILL at the point it is told.
 """
 
 import asyncio
-import json
 import os
-import signal
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +18,18 @@ from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from notify.commands import recover_commands
 from storage.engine import Database
+from tests.forks import kill_myself
 
 
-async def run(told: dict[str, Any]) -> None:
+def serve_once(told: dict[str, Any]) -> None:
     """Do what one tick of the service does, until the point of death."""
+    asyncio.run(_serve_once(told))
 
+
+async def _serve_once(told: dict[str, Any]) -> None:
     def crash_at(point: str) -> None:
         if point == told.get("crash_at"):
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill_myself()
 
     now = datetime.fromisoformat(told["now"])
     database = Database(told["database"])
@@ -42,7 +43,3 @@ async def run(told: dict[str, Any]) -> None:
         async with EosvoltClient(told["eosvolt"], token, load_contract(), attempts=1) as client:
             await run_commands(Jobs(database, client), now, crash_at=crash_at)
     database.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(run(json.loads(sys.argv[1])))

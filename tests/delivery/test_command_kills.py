@@ -9,8 +9,9 @@ import pytest
 from bot.commanding import run_commands
 from notify.commands import recover_commands
 from sandbox.server import serving
-from tests.delivery.processes import KILLED, run_service, service
+from tests.delivery.service import serve_once
 from tests.delivery.site import Site
+from tests.forks import KILLED, ended, run, running
 
 POINTS = ("before_call", "after_call", "before_mark", "after_mark")
 ENDED = ("verified", "not_verified", "failed", "expired")
@@ -63,9 +64,9 @@ async def ask(site: Site, kind: str) -> None:
 async def test_killed_at_a_step_and_started_again(site: Site, kind: str, point: str) -> None:
     await ask(site, kind)
     async with serving(site.api) as address:
-        assert await run_service(**told(site, address, crash_at=point)) == KILLED
+        assert await run(serve_once, told(site, address, crash_at=point)) == KILLED
         site.clock.after(seconds=20)
-        assert await run_service(**told(site, address)) == 0
+        assert await run(serve_once, told(site, address)) == 0
     assert len(site.posts) == (0 if point == "before_call" else 1)
     command = await site.until(*ENDED)
     assert len(site.posts) == (0 if point == "before_call" else 1)
@@ -78,12 +79,12 @@ async def test_killed_in_the_middle_of_the_call(site: Site, acts: bool) -> None:
     await ask(site, "start_session")
     held = HeldApi(site, acts=acts)
     async with serving(held) as address:
-        async with service(**told(site, address)) as process:
+        async with running(serve_once, told(site, address)) as process:
             await asyncio.wait_for(held.reached.wait(), 30)
             process.kill()
-            assert await process.wait() == KILLED
+            assert await ended(process) == KILLED
         held.released.set()
-        assert await run_service(**told(site, address)) == 0
+        assert await run(serve_once, told(site, address)) == 0
     command = await site.until(*ENDED)
     assert len(site.posts) == int(acts)
     assert command.state == ("verified" if acts else "not_verified")

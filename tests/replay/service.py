@@ -1,16 +1,12 @@
 """A process that polls, records and evaluates a recording minute by minute, and kills itself where it is told.
 
-Run as `python -m tests.replay.service FOLDER DATABASE_URL FROM TO POINT`: the times are simulated, the process and its
-SIGKILL are real. It starts from the database alone, as the service does after a restart.
+The times are simulated, the process and its SIGKILL are real. It starts from the database alone, as the service does
+after a restart.
 """
 
 import asyncio
-import os
-import signal
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from bot import jobs
 from eosvolt.client import EosvoltClient
@@ -23,18 +19,18 @@ from sandbox.recordings import open_recording
 from sandbox.replay import ReplaySource
 from storage.engine import Database
 from storage.migrate import upgrade
+from tests.forks import kill_myself
 from tests.rules.engine import FAULTED
 
 MINUTE = timedelta(minutes=1)
 
 
-def kill_myself(*_: Any, **__: Any) -> None:
-    """End this process as `kill -9` does."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-async def run(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> None:
+def live(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> None:
     """Run from `begin` to `end`; with a point other than "never", die there in the last minute."""
+    asyncio.run(_live(folder, url, begin, end, point))
+
+
+async def _live(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> None:
     source = ReplaySource(open_recording(folder))
     moment = [begin]
     transport = InProcessTransport(create_api(source, clock=lambda: moment[0]))
@@ -65,16 +61,3 @@ def _arm(point: str) -> None:
         setattr(jobs, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
     if point == "before the evaluation is committed":
         setattr(jobs, "enqueue_alert_messages", kill_myself)  # noqa: B010
-
-
-if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    asyncio.run(
-        run(
-            Path(arguments[0]),
-            arguments[1],
-            datetime.fromisoformat(arguments[2]),
-            datetime.fromisoformat(arguments[3]),
-            arguments[4],
-        )
-    )

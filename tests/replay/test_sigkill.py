@@ -1,8 +1,5 @@
 """A process killed with SIGKILL at any point of a poll, and started again, tells the same story as one that lived."""
 
-import signal
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +8,11 @@ import sqlalchemy as sa
 
 from rules.alerts import TRANSITION
 from storage.engine import Database
+from tests.forks import KILLED, run_and_wait
 from tests.readings import at
 from tests.replay.recorded import status, until, write_timeline
+from tests.replay.service import live
 
-ROOT = Path(__file__).parents[2]
 ROWS = [
     status("10:00:00", "Faulted"),
     status("10:00:00", "Available", "c2"),
@@ -32,20 +30,6 @@ POINTS = [
 MINUTES = ["10:03", "10:20", "10:33"]
 
 
-def run(folder: Path, url: str, begin: datetime, end: datetime, point: str) -> int:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.replay.service",
-        str(folder),
-        url,
-        begin.isoformat(),
-        end.isoformat(),
-        point,
-    ]
-    return subprocess.run(command, cwd=ROOT, check=False, timeout=180).returncode
-
-
 def told(url: str) -> list[tuple[datetime, str, str, datetime]]:
     database = Database(url)
     with database.read() as connection:
@@ -60,8 +44,8 @@ def told(url: str) -> list[tuple[datetime, str, str, datetime]]:
 def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(tmp_path: Path, point: str, minute: str) -> None:
     folder = write_timeline(tmp_path / "recording", ROWS)
     url = f"sqlite:///{tmp_path}/chargehand.db"
-    assert run(folder, url, at("10:00"), at(minute), point) == -signal.SIGKILL
-    assert run(folder, url, at(minute) + timedelta(minutes=1), at("10:40"), "never") == 0
+    assert run_and_wait(live, folder, url, at("10:00"), at(minute), point) == KILLED
+    assert run_and_wait(live, folder, url, at(minute) + timedelta(minutes=1), at("10:40"), "never") == 0
     heard = told(url)
     assert [line[1:] for line in heard] == [
         ("c1", "pending", at("10:00")),
