@@ -17,6 +17,8 @@ Convert = Callable[[Any], Any]
 
 NONE: Parameters = MappingProxyType({})
 
+_record: Any = namedtuple  # its fields are a statement's columns, which no type checker can know
+
 MOST_SHAPES = 64
 """How many lengths of lists one statement is kept ready for."""
 
@@ -87,8 +89,7 @@ class _Ready:
         self._slots = slots
         self._named = named
         self._types = list(columns.values())
-        row: Any = namedtuple("Row", columns, rename=True)
-        self._row = row._make
+        self._row = _record("Row", columns, rename=True)._make
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
 
     def values(self, parameters: Parameters) -> Any:
