@@ -4,30 +4,38 @@ Lists answer with Fetched and raise nothing for a fault of the API; single thing
 command is repeated except after a 401, when it provably did not run; no redirect is followed; nothing is stored.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
-import stamina
 
-from eosvolt.answers import AnswerReader, http_date, needs_cleaning
-from eosvolt.contract import Contract, Route
-from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
+from eosvolt.answers import AnswerReader
+from eosvolt.contract import UNITS, Contract, Route
+from eosvolt.errors import EosvoltError, MalformedAnswer
+from eosvolt.exchange import Call, Exchange
 from eosvolt.mapping import RowUnreadable
-from eosvolt.models import ChargerReading, CommandAnswer, Fetched, LocationReading, SessionReading, SetAside
+from eosvolt.models import (
+    ChargerReading,
+    CommandAnswer,
+    ExportReading,
+    Fetched,
+    LocationReading,
+    PricingReading,
+    ReportReading,
+    SessionReading,
+    SetAside,
+    T,
+)
 from eosvolt.paging import R, Sweep
-from eosvolt.readings import Reader
+from eosvolt.readings import RESOURCES, Reader
 from eosvolt.tokens import TokenSource
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_JSON = {"content-type": "application/json"}
 
 _FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
     "started_from": lambda row, moment: row.started_at >= moment,
@@ -39,25 +47,6 @@ _FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request to make: its name in errors, method, URL and JSON body."""
-
-    request: str
-    method: str
-    url: str
-    body: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A good answer: its JSON document, EOSVOLT's clock minus ours where it told its time, whether it was cleaned."""
-
-    document: Any
-    clock_skew: timedelta | None
-    cleaned: bool
 
 
 class EosvoltClient:
@@ -82,18 +71,18 @@ class EosvoltClient:
         self._base_url = _checked_base_url(base_url)
         self._token = token
         self._contract = contract
-        self._attempts = attempts
-        self._clock = clock
-        self._slots = asyncio.Semaphore(concurrency)
-        self._pause = 1 / contract.limits.calls_per_second if contract.limits.calls_per_second else 0.0
-        self._next_start = 0.0
-        self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
-        self._http = httpx.AsyncClient(
-            transport=transport, follow_redirects=False, headers={"accept": "application/json"}
-        )
         self._answers = AnswerReader(contract, token.redacted)
         self._reader = Reader(contract, token.redacted)
-        self._generation = -1
+        self._exchange = Exchange(
+            token,
+            contract,
+            self._answers,
+            transport=transport,
+            attempts=attempts,
+            concurrency=concurrency,
+            timeout=timeout,
+            clock=clock,
+        )
 
     async def fetch_locations(self) -> Fetched[LocationReading]:
         """Fetch all locations."""
@@ -165,10 +154,46 @@ class EosvoltClient:
         """Put a charger, or one connector of it, in or out of service, once (OCPP 1.6, section 5.2)."""
         return await self._command("charger_availability", charger_id, connector_id=connector_id, operative=operative)
 
+    async def fetch_price(self, location_id: str) -> PricingReading:
+        """Fetch the prices of a location; raises EosvoltError."""
+        return await self._fetch_one("pricing", location_id, "pricing", self._reader.pricing)
+
+    async def post_price(self, location_id: str, **changes: Any) -> None:
+        """Change prices of a location, once; what is not named stays. Raises EosvoltError as starting does.
+
+        `changes` are fields of PricingReading: `default`, `blocking_fee` (money), `blocking_fee_interval_minutes`,
+        `blocks` (all of them, as PriceBlock).
+        """
+        words = {name: self._price_sent("pricing", name, value) for name, value in changes.items()}
+        await self.post_to("pricing_change", location_id, **words)
+
+    async def fetch_report(
+        self, started_from: datetime, started_to: datetime, location_id: str | None = None
+    ) -> ReportReading:
+        """Fetch the figures of [started_from, started_to) (aware), of all locations or one; raises EosvoltError."""
+        words = {"started_from": started_from, "started_to": started_to, "location_id": location_id}
+        return await self._fetch_one("report_summary", None, "report", self._reader.report, words)
+
+    async def post_export(
+        self, started_from: datetime, started_to: datetime, location_id: str | None = None
+    ) -> ExportReading:
+        """Order an export of the sessions that ended in [started_from, started_to), at most 30 days; EosvoltError.
+
+        An order that is made twice makes two exports, and does nothing else.
+        """
+        document = await self.post_to(
+            "export_sessions", started_from=started_from, started_to=started_to, location_id=location_id
+        )
+        return self._read_one(document, "export", self._reader.export, self._request_of("export_sessions"))
+
+    async def fetch_export(self, export_id: str) -> ExportReading:
+        """Fetch an export that was ordered: with its sessions once it is ready; raises EosvoltError."""
+        return await self._fetch_one("export", export_id, "export", self._reader.export)
+
     async def fetch_from(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Fetch the JSON document of any GET route of the contract, parameters in our words; raises EosvoltError."""
         route = self._contract.routes[route_name]
-        return (await self._read(self._call(route, thing_id, self._params(route, words)))).document
+        return (await self._exchange.read(self._call(route, thing_id, self._params(route, words)))).document
 
     async def post_to(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Send a command of the contract, once, and return the JSON document of its answer (None where empty).
@@ -179,11 +204,11 @@ class EosvoltClient:
         route = self._contract.routes[route_name]
         body = {route.body[word]: self._sent(value) for word, value in words.items() if value is not None}
         body.pop("", None)
-        return (await self._authorized(self._call(route, thing_id, {}, json.dumps(body).encode()))).document
+        return (await self._exchange.once(self._call(route, thing_id, {}, json.dumps(body).encode()))).document
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        await self._exchange.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,7 +230,7 @@ class EosvoltClient:
         while sweep.query is not None:
             call = self._call(route, None, sweep.query)
             try:
-                answer = await self._read(call, retries)
+                answer = await self._exchange.read(call, retries)
                 page = self._answers.page(answer.document, call.request)
             except EosvoltError as error:
                 sweep.record_failure(error)
@@ -229,16 +254,22 @@ class EosvoltClient:
         return readings, set_aside
 
     async def _fetch_one(
-        self, route_name: str, thing_id: str, resource: str, read: Callable[[Any, list[SetAside]], R]
-    ) -> R:
-        call = self._call(self._contract.routes[route_name], thing_id, {})
-        return self._read_one((await self._read(call)).document, resource, read, call.request)
+        self,
+        route_name: str,
+        thing_id: str | None,
+        resource: str,
+        read: Callable[[Any, list[SetAside]], T],
+        words: Mapping[str, Any] | None = None,
+    ) -> T:
+        route = self._contract.routes[route_name]
+        call = self._call(route, thing_id, self._params(route, words or {}))
+        return self._read_one((await self._exchange.read(call)).document, resource, read, call.request)
 
-    def _read_one(self, document: Any, resource: str, read: Callable[[Any, list[SetAside]], R], request: str) -> R:
-        mapper = self._reader.mappers[resource]
-        row = self._answers.one(document, lambda thing: mapper.key_of(thing) is not None)
+    def _read_one(self, document: Any, resource: str, read: Callable[[Any, list[SetAside]], T], request: str) -> T:
+        row = self._answers.one(document, lambda thing: self._reader.recognises(resource, thing))
         if row is None:
-            raise MalformedAnswer(f"it holds no {resource} with an id", request=request)
+            what = "with an id" if resource in RESOURCES else "that the contract describes"
+            raise MalformedAnswer(f"it holds no {resource} {what}", request=request)
         try:
             return read(row, [])
         except RowUnreadable as error:
@@ -252,10 +283,10 @@ class EosvoltClient:
         route = self._contract.routes[route_name]
         return f"{route.method} {route.path}"
 
-    def _call(self, route: Route, thing_id: str | None, params: Mapping[str, str], body: bytes | None = None) -> _Call:
+    def _call(self, route: Route, thing_id: str | None, params: Mapping[str, str], body: bytes | None = None) -> Call:
         path = route.path_of(thing_id)
         query = f"?{urlencode(params)}" if params else ""
-        return _Call(f"{route.method} {path}", route.method, f"{self._base_url}{path}{query}", body)
+        return Call(f"{route.method} {path}", route.method, f"{self._base_url}{path}{query}", body)
 
     def _params(self, route: Route, words: Mapping[str, Any]) -> dict[str, str]:
         """Our words as the API's parameters; one that the account does not have (an empty name) is left out."""
@@ -268,6 +299,22 @@ class EosvoltClient:
             params[route.params["sort"]] = route.sort
         params.pop("", None)
         return params
+
+    def _price_sent(self, resource: str, name: str, value: Any) -> Any:
+        """A part of prices in the API's units and names."""
+        if name == "blocks":
+            names = {word: spec.names[0] for word, spec in self._contract.fields["price_block"].items()}
+            parts = ("begins", "ends", "price")
+            return [
+                {names[part]: self._price_sent("price_block", part, getattr(block, part)) for part in parts}
+                for block in value
+            ]
+        unit = self._contract.fields[resource][name].unit
+        if unit is None or value is None:
+            return value
+        factors = UNITS["min"] if name == "blocking_fee_interval_minutes" else UNITS["major"]
+        number = round(value / factors[unit], 6)
+        return int(number) if number == int(number) and name == "blocking_fee_interval_minutes" else number
 
     def _sent(self, value: Any) -> Any:
         if not isinstance(value, datetime):
@@ -282,104 +329,6 @@ class EosvoltClient:
             if self._contract.times.sent == "epoch_s"
             else since // timedelta(milliseconds=1)
         )
-
-    async def _read(self, call: _Call, retries: list[str] | None = None) -> _Answer:
-        """Make a call that may be repeated; notes in `retries` the kind of fault behind each repetition."""
-        noted = [] if retries is None else retries
-        # The first try stands outside stamina, whose set-up costs as much as a small call.
-        try:
-            return await self._authorized(call)
-        except EosvoltError as error:
-            if self._attempts <= 1 or self._retry_wait(error) is False:
-                raise
-            failed, first = error, True
-        async for attempt in stamina.retry_context(on=self._retry_wait, attempts=self._attempts, timeout=None):
-            with attempt:
-                if first:
-                    first = False
-                    raise failed
-                noted.append(failed.kind)
-                try:
-                    return await self._authorized(call)
-                except EosvoltError as error:
-                    failed = error
-                    raise
-        raise AssertionError("stamina raises the last error itself")
-
-    def _retry_wait(self, error: Exception) -> bool | float:
-        """Whether a failed read is tried again, and after how many seconds where EOSVOLT named them."""
-        if not isinstance(error, RateLimited | ServerFault | Unreachable | Timeout):
-            return False
-        if error.retry_after is None:
-            return True
-        return error.retry_after if error.retry_after <= self._contract.limits.longest_retry_wait_seconds else False
-
-    async def _authorized(self, call: _Call) -> _Answer:
-        generation = self._token.generation
-        try:
-            return await self._exchange(call)
-        except Unauthorized:
-            # Of several calls refused together, the first one reads the token; the others find it newer than theirs.
-            if self._token.generation == generation and not self._token.read_again():
-                raise
-        return await self._exchange(call)
-
-    async def _exchange(self, call: _Call) -> _Answer:
-        async with self._slots:
-            if self._pause:
-                await self._keep_pace()
-            try:
-                async with asyncio.timeout(self._contract.limits.longest_answer_seconds):
-                    response, body = await self._transfer(call)
-            except _BEFORE_SENDING as error:
-                kind = Timeout if isinstance(error, httpx.TimeoutException) else Unreachable
-                raise kind(self._reason(error), request=call.request, did_not_run=True) from None
-            except (httpx.TimeoutException, TimeoutError) as error:
-                raise Timeout(self._reason(error), request=call.request) from None
-            except httpx.DecodingError as error:
-                raise MalformedAnswer(self._reason(error), request=call.request) from None
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-                raise Unreachable(self._reason(error), request=call.request) from None
-        now = self._clock()
-        date = http_date(response.headers.get("date", ""))
-        document = self._answers.document(response, body, call.request, now)
-        return _Answer(document, None if date is None else date - now, needs_cleaning(body))
-
-    async def _transfer(self, call: _Call) -> tuple[httpx.Response, bytes]:
-        if self._generation != self._token.generation:
-            self._generation = self._token.generation
-            self._http.headers["authorization"] = self._token.authorization()
-        request = httpx.Request(
-            call.method,
-            call.url,
-            headers=self._http.headers,
-            content=call.body,
-            extensions={"timeout": self._timeout},
-        )
-        if call.body is not None:
-            request.headers.update(_JSON)
-        response = await self._http.send(request, stream=True)
-        try:
-            most = self._contract.limits.most_answer_bytes
-            parts: list[bytes] = []
-            size = 0
-            async for part in response.aiter_bytes():
-                size += len(part)
-                if size > most:
-                    raise MalformedAnswer(f"more than {most} bytes came", request=call.request)
-                parts.append(part)
-        finally:
-            await response.aclose()
-        return response, b"".join(parts)
-
-    def _reason(self, error: Exception) -> str:
-        return self._token.redacted(str(error) or type(error).__name__)
-
-    async def _keep_pace(self) -> None:
-        loop = asyncio.get_running_loop()
-        start = max(loop.time(), self._next_start)
-        self._next_start = start + self._pause
-        await asyncio.sleep(start - loop.time())
 
 
 def _checked_base_url(base_url: str) -> str:

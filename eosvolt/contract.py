@@ -24,6 +24,7 @@ UNITS: dict[str, dict[str, float]] = {
     "s": {"ms": 0.001, "s": 1, "min": 60, "h": 3600},
     "min": {"ms": 1 / 60000, "s": 1 / 60, "min": 1, "h": 60},
     "major": {"minor": 0.01, "major": 1},
+    "ratio": {"percent": 0.01, "ratio": 1},
 }
 """How many of our unit (the key) one of the API's is."""
 

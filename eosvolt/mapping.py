@@ -4,36 +4,48 @@ A row that does not fit raises RowUnreadable with the reason; nothing is guessed
 API stands here: names, units and words are the contract's.
 """
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from eosvolt.contract import UNITS, Contract, Field
+from eosvolt.converters import (
+    Convert,
+    as_json,
+    number_of,
+    one_of,
+    time_of,
+    to_amounts,
+    to_bool,
+    to_id,
+    to_id_or_none,
+    to_id_tag,
+    to_rows,
+    to_text,
+    to_text_or_parts,
+    to_texts,
+    to_time_of_day,
+)
 from eosvolt.models import (
     COMMAND_STATUSES,
     CONNECTOR_STATUSES,
+    EXPORT_STATUSES,
     SESSION_STATUSES,
     ChargerReading,
     CommandAnswer,
     ConnectorReading,
+    ExportReading,
     LocationReading,
+    PriceBlock,
+    PricingReading,
+    ReportReading,
     SessionReading,
 )
 
-Convert = Callable[[Any], Any]
 _Plan = tuple[list[tuple[str, Convert]], tuple[str, ...]]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_REMEMBERED = 20_000
 _MOST_SHAPES = 200
-_LONGEST_ID = 255  # an index of PostgreSQL takes about 2,700 bytes in all
-_LARGEST = 1e12  # sums over any number of rows stay finite
-# Outside of it lie units mistaken, "never" as the year 1, and dates that no local time can show.
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_OURS = frozenset({"extra", "set_aside"})  # fields of readings that no row has
 _DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
 
 
@@ -48,165 +60,24 @@ class RowUnreadable(ValueError):  # noqa: N818  a row is unreadable; it is no fa
         self.field = field
 
 
-class _Remembered(dict[Any, Any]):
-    """A converter that remembers what it made of each text; bounded, because the texts come from outside."""
-
-    def __init__(self, convert: Convert) -> None:
-        super().__init__()
-        self._convert = convert
-
-    def __missing__(self, value: Any) -> Any:
-        made = self._convert(value)
-        if type(value) is str:
-            if len(self) >= _MOST_REMEMBERED:
-                self.clear()
-            self[value] = made
-        return made
-
-
-def _text(value: Any) -> str | None:
-    if type(value) is str or value is None:
-        return value
-    if type(value) is int or type(value) is float:
-        return str(value)
-    raise ValueError(f"{as_json(value)} is no text")
-
-
-def _text_or_parts(value: Any) -> str | None:
-    """Addresses and contacts come as one text or as an object or list of texts."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return ", ".join(part for part in map(_text, value) if part) or None
-    return _text(value)
-
-
-def _id_tag(value: Any) -> str | None:
-    """An id tag names a driver, so that no reason may show it."""
-    if value is None or type(value) in (str, int):
-        return None if value is None else str(value)
-    raise ValueError("is no text")
-
-
-def _id(value: Any) -> str:
-    if type(value) is int:
-        value = str(value)
-    if type(value) is str and value:
-        if len(value) > _LONGEST_ID:
-            raise ValueError(f"{value[:20]!r}... is an id of {len(value)} characters, more than {_LONGEST_ID}")
-        return value
-    raise ValueError("is missing" if value is None or value == "" else f"{as_json(value)} is no id")
-
-
-def _id_or_none(value: Any) -> str | None:
-    return None if value is None or value == "" else _id(value)
-
-
-def _bool(value: Any) -> bool | None:
-    if value is None or value is True or value is False:
-        return value
-    raise ValueError(f"{as_json(value)} is neither true nor false")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(type(text) is str for text in value):
-        raise ValueError(f"{as_json(value)} is no list of texts")
-    return tuple(value)
-
-
-def _number(factor: float) -> Convert:
-    # Dividing by a whole number rounds rightly where multiplying by its inverse does not (0.01 is no exact float).
-    divisor = round(1 / factor) if factor < 1 else 1
-
-    def convert(value: Any) -> float | None:
-        if value is None:
-            return None
-        if type(value) is str:
-            value = float(value)
-        elif type(value) is not float and type(value) is not int:
-            raise ValueError(f"{as_json(value)} is no number")
-        number = value / divisor * (factor if divisor == 1 else 1)
-        if number - number != 0:
-            raise ValueError(f"{as_json(value)} is no finite number")
-        if not -_LARGEST <= number <= _LARGEST:
-            raise ValueError(f"{as_json(value)} is beyond any quantity")
-        return float(number)
-
-    def as_given(value: Any) -> float | None:
-        if type(value) is float and -_LARGEST <= value <= _LARGEST:
-            return value
-        return convert(value)
-
-    return as_given if factor == 1 else convert
-
-
-def _time(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
-    if unit != "iso8601":
-        step = "seconds" if unit == "epoch_s" else "milliseconds"
-
-        def from_epoch(value: Any) -> datetime | None:
-            if value is None or value == "":
-                return None
-            if type(value) is str:
-                value = float(value)
-            if type(value) is not int and type(value) is not float:
-                raise ValueError(f"{as_json(value)} is no number of {step} since 1970")
-            return _believable(_EPOCH + timedelta(**{step: value}), value)
-
-        return from_epoch
-
-    def from_iso(value: Any) -> datetime | None:
-        if value is None or value == "":
-            return None
-        if type(value) is not str:
-            raise ValueError(f"{as_json(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
-        moment = datetime.fromisoformat(value)
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)
-        return _believable(aware.astimezone(UTC), value)
-
-    return _Remembered(from_iso).__getitem__
-
-
-def _believable(moment: datetime, value: Any) -> datetime:
-    if not _EARLIEST <= moment < _LATEST:
-        raise ValueError(f"{as_json(value)} is the year {moment.year} (`unit` and `values` are for the contract file)")
-    return moment
-
-
-def _folded(word: str) -> str:
-    return "".join(c for c in word if c.isalnum()).lower()
-
-
-def _one_of(statuses: tuple[str, ...], otherwise: Callable[[str], str | None]) -> Convert:
-    known = {_folded(status): status for status in statuses}
-
-    def convert(value: Any) -> str | None:
-        text = _text(value)
-        return None if text is None else known.get(_folded(text), otherwise(text))
-
-    return _Remembered(convert).__getitem__
-
-
-def _rows(value: Any) -> list[Any]:
-    """Rows inside a row are read after it, because each needs the id of the outer one."""
-    if value is None:
-        return []
-    if type(value) is not list:
-        raise ValueError(f"{as_json(value)} is no list")
-    return value
-
-
 # What each of our fields is; every other field is text. The contract decides names and units, never this.
 _KINDS: dict[str, Convert] = {
-    "address": _text_or_parts,
-    "support_contact": _text_or_parts,
-    "id": _id,
-    "id_tag": _id_tag,
-    "online": _bool,
-    "labels": _texts,
-    "connectors": _rows,
+    "address": to_text_or_parts,
+    "support_contact": to_text_or_parts,
+    "id": to_id,
+    "id_tag": to_id_tag,
+    "online": to_bool,
+    "labels": to_texts,
+    "connectors": to_rows,
+    "blocks": to_rows,
+    "begins": to_time_of_day,
+    "ends": to_time_of_day,
+    "revenues": to_amounts,
+    "unit": one_of(("kWh", "minute"), lambda text: text),
+}
+_OF_RESOURCE: dict[tuple[str, str], Convert] = {
+    ("report", "sessions"): number_of(1),
+    ("export", "sessions"): to_rows,
 }
 _UNIT_OF = {
     "blocking_fee_interval_minutes": "min",
@@ -215,6 +86,12 @@ _UNIT_OF = {
     "max_power_kw": "kW",
     "energy_kwh": "kWh",
     "cost": "major",
+    "default": "major",
+    "price": "major",
+    "blocking_fee": "major",
+    "revenue": "major",
+    "utilisation": "ratio",
+    "uptime": "ratio",
 }
 _TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
 _ESSENTIAL: dict[str, set[str]] = {
@@ -222,6 +99,10 @@ _ESSENTIAL: dict[str, set[str]] = {
     "charger": {"id", "location_id"},
     "connector": {"id"},
     "session": {"id", "connector_id", "started_at"},
+    "pricing": set(),
+    "price_block": {"begins", "ends", "price"},
+    "report": set(),
+    "export": {"id"},
     "command": set(),
 }
 _MODELS: dict[str, type] = {
@@ -229,26 +110,33 @@ _MODELS: dict[str, type] = {
     "charger": ChargerReading,
     "connector": ConnectorReading,
     "session": SessionReading,
+    "pricing": PricingReading,
+    "price_block": PriceBlock,
+    "report": ReportReading,
+    "export": ExportReading,
     "command": CommandAnswer,
 }
-_OTHER_STATUSES = {"session": SESSION_STATUSES, "command": COMMAND_STATUSES}  # another word stays as it was given
+# another word stays as it was given
+_OTHER_STATUSES = {"session": SESSION_STATUSES, "export": EXPORT_STATUSES, "command": COMMAND_STATUSES}
 
 
 def _converter(resource: str, name: str, field: Field, contract: Contract) -> Convert:
-    if name in _UNIT_OF:
-        convert = _number(UNITS[_UNIT_OF[name]][field.unit or _UNIT_OF[name]])
+    if (resource, name) in _OF_RESOURCE:
+        convert = _OF_RESOURCE[resource, name]
+    elif name in _UNIT_OF:
+        convert = number_of(UNITS[_UNIT_OF[name]][field.unit or _UNIT_OF[name]])
     elif name in _TIMES:
-        convert = _time(field.unit, contract.times.naive_timezone)
+        convert = time_of(field.unit, contract.times.naive_timezone)
     elif name == "status":
         convert = (
-            _one_of(CONNECTOR_STATUSES, lambda _: None)
+            one_of(CONNECTOR_STATUSES, lambda _: None)
             if resource == "connector"
-            else _one_of(_OTHER_STATUSES[resource], lambda text: text)
+            else one_of(_OTHER_STATUSES[resource], lambda text: text)
         )
-    elif name.endswith("_id") and name != "id":
-        convert = _id_or_none
+    elif name.endswith("to_id") and name != "id":
+        convert = to_id_or_none
     else:
-        convert = _KINDS.get(name, _text)
+        convert = _KINDS.get(name, to_text)
     if not field.values:
         return convert
     words = dict(field.values)
@@ -257,14 +145,6 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
         return convert(words.get(str(value), value) if type(value) in (str, int) else value)
 
     return translated
-
-
-def as_json(value: Any) -> str:
-    """Return the JSON of anything that came in an answer, however deep it is nested."""
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        return json.dumps("nested too deeply to show")
 
 
 def _kept(value: Any) -> Any:
@@ -305,8 +185,8 @@ def _absent(convert: Convert) -> Convert:
 
 
 def _needed(convert: Convert) -> Convert:
-    if convert in (_id, _id_or_none):
-        return _id
+    if convert in (to_id, to_id_or_none):
+        return to_id
 
     def convert_needed(value: Any) -> Any:
         made = convert(value)
@@ -323,7 +203,9 @@ class RowMapper:
     def __init__(self, resource: str, contract: Contract) -> None:
         self.resource = resource
         self._specs = contract.fields[resource]
-        self._names = tuple(field.name for field in fields(_MODELS[resource]) if field.name != "extra")
+        self._names = tuple(
+            field.name for field in fields(_MODELS[resource]) if field.name not in {"extra", "set_aside"}
+        )
         self._converters = {
             name: _converter(resource, name, spec, contract) for name, spec in contract.fields[resource].items()
         }
@@ -352,7 +234,7 @@ class RowMapper:
     def key_of(self, row: Any) -> str | None:
         """Return the row's id where one is readable."""
         try:
-            return _id(self.member(row, "id"))
+            return to_id(self.member(row, "id")) if "id" in self._specs else None
         except ValueError:
             return None
 
@@ -377,7 +259,7 @@ class RowMapper:
         known: set[str] = set()
         for name in self._names:
             spec = self._spec(name)
-            convert = _text if name == "status_raw" else self._converters[name]
+            convert = to_text if name == "status_raw" else self._converters[name]
             if spec.required or name in _ESSENTIAL[self.resource]:
                 convert = _needed(convert)
             key, path = _present(spec.names, keys)

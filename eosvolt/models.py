@@ -28,6 +28,8 @@ SESSION_STATUSES = ("Pending", "Active", "Completed", "Failed")
 COMMAND_STATUSES = ("Accepted", "Scheduled", "Unlocked", "Rejected", "UnlockFailed", "NotSupported")
 """What a charger answers to a reset, an unlock or a change of availability (OCPP 1.6, section 7)."""
 
+EXPORT_STATUSES = ("Pending", "Ready", "Failed")
+
 T = TypeVar("T")
 
 
@@ -108,6 +110,61 @@ class SessionReading:
     stop_reason: str | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBlock:
+    """A price for a time of day, the same every day: from `begins` to `ends`, such as "17:00" and "20:00"."""
+
+    begins: str
+    ends: str
+    price: float
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PricingReading:
+    """The prices of a location, VAT included: per `unit` (kWh or minute), outside of `blocks` the `default`.
+
+    `blocking_fee` is asked again for each interval (minutes) that a car stays after its session; the first is free.
+    """
+
+    location_id: str | None
+    unit: str | None
+    default: float | None
+    blocks: tuple[PriceBlock, ...] = ()
+    blocking_fee: float | None = None
+    blocking_fee_interval_minutes: float | None = None
+    currency: str | None = None
+    updated_at: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReading:
+    """The platform's own figures of a range: completed sessions, energy, revenue, and two ratios from 0 to 1.
+
+    `revenues` are by ISO 4217 currency, where the account tells them so; None is what it does not tell.
+    """
+
+    sessions: float | None
+    energy_kwh: float | None
+    revenue: float | None = None
+    currency: str | None = None
+    revenues: dict[str, float] = field(default_factory=dict, hash=False)
+    utilisation: float | None = None
+    uptime: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReading:
+    """An export that was ordered; `sessions` are there once its status is Ready."""
+
+    id: str
+    status: str | None
+    sessions: tuple[SessionReading, ...] = ()
+    set_aside: tuple["SetAside", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,34 @@ from collections.abc import Callable
 from typing import Any
 
 from eosvolt.contract import Contract
+from eosvolt.converters import as_json
 from eosvolt.errors import Rejected, one_line
-from eosvolt.mapping import RowMapper, RowUnreadable, as_json
+from eosvolt.mapping import RowMapper, RowUnreadable
 from eosvolt.models import (
     ChargerReading,
     CommandAnswer,
     ConnectorReading,
+    ExportReading,
     LocationReading,
+    PriceBlock,
+    PricingReading,
+    ReportReading,
     SessionReading,
     SetAside,
 )
 
 _LONGEST_ROW = 20_000
-RESOURCES = ("location", "charger", "connector", "session", "command")
+RESOURCES = ("location", "charger", "connector", "session")
+"""What is polled, and has an id."""
+
+_OTHERS = {
+    "pricing": ("default", "unit", "blocks"),
+    "price_block": ("begins",),
+    "report": ("sessions", "energy_kwh", "revenue", "revenues"),
+    "export": ("id",),
+    "command": ("status",),
+}
+"""What an answer may hold besides, and the fields by one of which each is recognised."""
 REJECTED = frozenset({"Rejected", "UnlockFailed", "NotSupported"})
 
 Reading = LocationReading | ChargerReading | SessionReading
@@ -31,7 +46,7 @@ class Reader:
 
     def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
         self._redacted = redacted
-        self.mappers = {name: RowMapper(name, contract) for name in RESOURCES}
+        self.mappers = {name: RowMapper(name, contract) for name in (*RESOURCES, *_OTHERS)}
         location, charger = self.mappers["location"], self.mappers["charger"]
         self._location_name, self._charger_name = location.place("name"), charger.place("name")
         self._charger_connectors = charger.place("connectors")
@@ -58,6 +73,36 @@ class Reader:
         values = self.mappers["session"].read(row)
         return SessionReading(*values)
 
+    def recognises(self, resource: str, thing: Any) -> bool:
+        """Whether a part of an answer is a thing of this resource."""
+        mapper = self.mappers[resource]
+        if resource in RESOURCES:
+            return mapper.key_of(thing) is not None
+        return any(mapper.member(thing, name) is not None for name in _OTHERS[resource])
+
+    def pricing(self, row: Any, _set_aside: list[SetAside]) -> PricingReading:
+        """Return the prices of a location; one bad block makes them unreadable, because half a price list is none."""
+        mapper = self.mappers["pricing"]
+        values, place = mapper.read(row), mapper.place("blocks")
+        values[place] = tuple(PriceBlock(*self.mappers["price_block"].read(block)) for block in values[place])
+        return PricingReading(*values)
+
+    def report(self, row: Any, _set_aside: list[SetAside]) -> ReportReading:
+        """Return the figures of a report. Raises RowUnreadable."""
+        return ReportReading(*self.mappers["report"].read(row))
+
+    def export(self, row: Any, _set_aside: list[SetAside]) -> ExportReading:
+        """Return an export with its sessions; those that cannot be read are set aside."""
+        export_id, status, rows, _ = self.mappers["export"].read(row)
+        aside: list[SetAside] = []
+        sessions = []
+        for session in rows:
+            try:
+                sessions.append(self.session(session, aside))
+            except RowUnreadable as error:
+                aside.append(self.set_aside("session", session, str(error), error.field))
+        return ExportReading(export_id, status, tuple(sessions), tuple(aside))
+
     def command_answer(
         self, document: Any, one: Callable[[Any, Callable[[Any], bool]], Any], request: str
     ) -> CommandAnswer:
@@ -66,10 +111,9 @@ class Reader:
         `one` finds the single thing in an answer. An answer without a readable status says nothing, and is none the
         less good.
         """
-        mapper = self.mappers["command"]
-        row = one(document, lambda thing: mapper.member(thing, "status") is not None)
+        row = one(document, lambda thing: self.recognises("command", thing))
         try:
-            answer = CommandAnswer(*mapper.read(row or {}))
+            answer = CommandAnswer(*self.mappers["command"].read(row or {}))
         except RowUnreadable:
             return CommandAnswer()
         if answer.status in REJECTED:

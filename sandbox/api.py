@@ -208,10 +208,10 @@ class Api:
     ) -> Answer:
         given: dict[str, Any] = {} if scope["method"] in ("GET", "HEAD") else _json_object(body)
         back = {self.dialect.name(name): name for name in BODY_NAMES}
-        named = {back.get(name, name): value for name, value in given.items()}
+        named = _renamed(given, back)
         call = Call(self.source, self.dialect, now, to_ms(now), row_id or "", _query(scope), named, self.exports)
         status, facts = action(call)
-        if scope["method"] == "POST":
+        if scope["method"] in ("POST", "PUT"):
             self.commands.append(Command(now.isoformat(), scope["path"], named))
             if self.faults.commands_unknown > 0:
                 self.faults.commands_unknown -= 1
@@ -313,6 +313,12 @@ def _json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise RefusedError(400, "invalid_json", "The body must be a JSON object.")
     return given
+
+
+def _renamed(given: Any, names: dict[str, str]) -> Any:
+    if isinstance(given, dict):
+        return {names.get(name, name): _renamed(value, names) for name, value in given.items()}
+    return [_renamed(value, names) for value in given] if isinstance(given, list) else given
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -5,11 +5,11 @@ Not a line differs between the dialects but the contract file; what is read is c
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from eosvolt.errors import Conflict, Forbidden, InvalidRequest, NotFound, RateLimited, Unauthorized
+from eosvolt.models import PriceBlock
 from sandbox.api import RateLimit
 from tests.eosvolt.accounts import DIALECTS, NOON, Account, account
 
@@ -168,37 +168,73 @@ async def test_a_session_is_started_once_and_stopped_once(site: Account) -> None
 async def test_commands_to_a_charger_say_what_they_mean(site: Account) -> None:
     connector_id = free_connector(site)
     charger_id = site.source.world.connectors[connector_id][0].id
-    await site.client.post_to("charger_reset", charger_id, type="Soft")
-    await site.client.post_to("charger_unlock", charger_id, connector_id=connector_id)
-    await site.client.post_to("charger_availability", charger_id, connector_id=connector_id, operative=False)
+    assert (await site.client.post_reset(charger_id, "Soft")).status == "Accepted"
+    assert (await site.client.post_unlock(charger_id, connector_id)).status == "Unlocked"
+    assert (await site.client.post_availability(charger_id, False, connector_id)).status == "Accepted"
+    assert (await site.client.post_availability(charger_id, True)).status == "Accepted"
     assert [(command.path.rpartition("/")[2], command.body) for command in site.api.commands] == [
         ("reset", {"type": "Soft"}),
         ("unlock", {"connectorId": connector_id}),
         ("availability", {"connectorId": connector_id, "operative": False}),
+        ("availability", {"operative": True}),
     ]
-    assert site.source.world.connectors[connector_id][1]["status"] == "Unavailable"
 
 
-async def test_prices_are_shown_and_changed(site: Account) -> None:
+async def test_out_of_service_waits_for_a_session_and_says_so(site: Account) -> None:
+    connector_id = free_connector(site)
+    await site.client.post_session_start(connector_id)
+    answer = await site.client.post_availability(site.source.world.connectors[connector_id][0].id, False, connector_id)
+    assert answer.status == "Scheduled"
+
+
+async def test_prices_are_read_and_changed(site: Account) -> None:
     location_id = next(iter(site.source.world.locations)).id
-    shown = await site.client.fetch_from("pricing", location_id)
-    pricing = site.source.world.pricing.get(location_id)
-    assert pricing is not None
-    assert shown[site.field("default")] == pricing.fields["default"]
-    await site.client.post_to("pricing_change", location_id, default=4.25, currency="EUR")
-    changed = site.source.world.pricing.get(location_id)
-    assert changed is not None
-    assert (changed.fields["default"], changed.fields["currency"]) == (4.25, "EUR")
+    fields = site.source.world.pricing.rows[location_id].fields
+    shown = await site.client.fetch_price(location_id)
+    assert (shown.location_id, shown.unit, shown.default) == (location_id, fields["unit"], fields["default"])
+    assert (shown.currency, shown.updated_at) == (fields["currency"], moment(fields["updatedAt"]))
+    assert shown.extra == {}
+    blocks = (PriceBlock("17:00", "20:00", 6.5), PriceBlock("20:00", "24:00", 2.25))
+    await site.client.post_price(
+        location_id, default=4.25, blocks=blocks, blocking_fee=0.5, blocking_fee_interval_minutes=30
+    )
+    changed = await site.client.fetch_price(location_id)
+    assert (changed.default, changed.blocks) == (4.25, blocks)
+    assert (changed.blocking_fee, changed.blocking_fee_interval_minutes) == (0.5, 30)
+    assert (changed.unit, changed.currency) == (shown.unit, shown.currency)
+    with pytest.raises(InvalidRequest):
+        await site.client.post_price(location_id, default=-1)
+    with pytest.raises(NotFound):
+        await site.client.fetch_price("nowhere")
 
 
 async def test_a_report_and_an_export_hold_the_same_sessions(site: Account) -> None:
-    words: dict[str, Any] = {"started_from": NOON - DAY, "started_to": NOON}
-    report = await site.client.fetch_from("report_summary", **words)
-    ordered = await site.client.post_to("export_sessions", **words)
+    report = await site.client.fetch_report(NOON - DAY, NOON)
+    ordered = await site.client.post_export(NOON - DAY, NOON)
+    assert (ordered.status, ordered.sessions) == ("Pending", ())
     site.clock.after(minutes=1)
-    export = await site.client.fetch_from("export", ordered[site.field("id")])
-    assert export[site.field("status")] == "Ready"
-    assert len(export["sessions"]) == export[site.field("rowCount")] == report[site.field("sessionCount")] > 0
+    export = await site.client.fetch_export(ordered.id)
+    assert (export.status, export.set_aside, len(export.sessions)) == ("Ready", (), report.sessions)
+    assert report.sessions
+    assert report.energy_kwh == pytest.approx(sum(row.energy_kwh or 0 for row in export.sessions), abs=0.01)
+    assert sum(report.revenues.values()) == pytest.approx(sum(row.cost or 0 for row in export.sessions), abs=0.01)
+    assert report.utilisation is not None
+    assert 0 < report.utilisation < 1
+    assert (report.uptime, report.extra.get("sessions")) == (None, None)
+
+
+async def test_a_report_of_one_location_is_a_part_of_all(site: Account) -> None:
+    location_id = next(iter(site.source.world.locations)).id
+    every, one = [await site.client.fetch_report(NOON - DAY, NOON, place) for place in (None, location_id)]
+    assert one.sessions is not None
+    assert every.sessions is not None
+    assert one.sessions < every.sessions
+
+
+async def test_an_export_of_more_than_thirty_days_is_refused(site: Account) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await site.client.post_export(NOON - 31 * DAY, NOON)
+    assert refused.value.code == "range_too_long"
 
 
 async def test_what_the_account_may_not_do_is_one_typed_error_each(site: Account) -> None:
@@ -206,7 +242,7 @@ async def test_what_the_account_may_not_do_is_one_typed_error_each(site: Account
     assert isinstance((await site.client.fetch_sessions()).error, Forbidden)
     site.api.faults.forbidden = frozenset()
     with pytest.raises(InvalidRequest):
-        await site.client.post_to("charger_reset", next(iter(site.source.world.chargers)).id, type="Sideways")
+        await site.client.post_reset(next(iter(site.source.world.chargers)).id, "Sideways")
     site.api.rate_limit = RateLimit(1)
     limited = await site.client.fetch_chargers()
     assert isinstance(limited.error, RateLimited)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eosvolt.answers import AnswerReader
 from eosvolt.contract import load_contract
 from eosvolt.errors import EosvoltError, MalformedAnswer
-from tests.eosvolt.wire import Answer, Wire, charger, client_of, ok
+from tests.eosvolt.wire import Answer, Wire, charger, client_of, ok, session
 
 HTML = "<!doctype html><html><body>Please sign in</body></html>"
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -68,6 +68,10 @@ async def test_an_answer_of_another_kind_is_a_malformed_answer(answer: Answer) -
         fetched = await client.fetch_chargers()
         with pytest.raises(MalformedAnswer):
             await client.fetch_charger("1")
+        with pytest.raises(MalformedAnswer):
+            await client.fetch_price("l1")
+        with pytest.raises(MalformedAnswer):
+            await client.fetch_report(NOW, NOW)
     assert isinstance(fetched.error, MalformedAnswer)
     assert "\n" not in str(fetched.error)
     assert (fetched.complete, fetched.rows) == (False, ())
@@ -128,6 +132,63 @@ async def test_deep_nesting_is_set_aside_or_malformed(depth: int) -> None:
     async with client_of(Wire(raw(b"[" * depth + b"]" * depth))) as client:
         fetched = await client.fetch_chargers()
     assert len(fetched.set_aside) == 1 or isinstance(fetched.error, MalformedAnswer)
+
+
+PRICE = {"locationId": "l1", "unit": "kWh", "default": 0.5, "blocks": [{"from": "07:00", "to": "24:00", "price": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"default": "cheap"}, "default"),
+        ({"default": True}, "default"),
+        ({"default": 1e300}, "default"),
+        ({"blocks": "none"}, "blocks"),
+        ({"blocks": ["07:00"]}, "no object"),
+        ({"blocks": [{"from": "25:00", "to": "26:00", "price": 1}]}, "from"),
+        ({"blocks": [{"from": "07:00", "to": None, "price": 1}]}, "to"),
+        ({"blocks": [{"from": "07:00", "to": "08:00"}]}, "price"),
+        ({"blockingFeeIntervalMinutes": [30]}, "blockingFeeIntervalMinutes"),
+        ({"updatedAt": "yesterday"}, "updatedAt"),
+    ],
+)
+async def test_prices_that_make_no_sense_are_malformed_and_say_where(changes: Any, field: str) -> None:
+    async with client_of(Wire(ok(PRICE | changes))) as client:
+        with pytest.raises(MalformedAnswer) as caught:
+            await client.fetch_price("l1")
+    assert field in str(caught.value)
+
+
+async def test_a_price_in_minor_units_is_read_and_sent_in_major_ones(tmp_path: Path) -> None:
+    contract = """[fields.pricing]
+default = { names = ["default"], unit = "minor" }
+[fields.price_block]
+price = { names = ["price"], unit = "minor" }
+"""
+    wire = Wire(ok(PRICE), ok({"success": True}))
+    async with client_of(wire, contract, tmp_path=tmp_path) as client:
+        shown = await client.fetch_price("l1")
+        await client.post_price("l1", default=0.29, blocks=shown.blocks)
+    assert (shown.default, shown.blocks[0].price) == (0.005, 0.01)
+    assert json.loads(wire.requests[1].content) == {
+        "default": 29.0,
+        "blocks": [{"from": "07:00", "to": "24:00", "price": 1.0}],
+    }
+
+
+@pytest.mark.parametrize("changes", [{"sessionCount": "many"}, {"revenueByCurrency": [1]}, {"utilisation": "NaN"}])
+async def test_a_report_that_makes_no_sense_is_malformed(changes: Any) -> None:
+    async with client_of(Wire(ok({"sessionCount": 1, "consumptionKwh": 2} | changes))) as client:
+        with pytest.raises(MalformedAnswer):
+            await client.fetch_report(NOW, NOW)
+
+
+async def test_an_export_sets_aside_what_it_cannot_read_and_keeps_the_rest() -> None:
+    rows = [session("s1"), 7, session("s2", startedAt="soon"), session("s3", energyKwh="1e999")]
+    async with client_of(Wire(ok({"id": "e1", "status": "Ready", "sessions": rows}))) as client:
+        export = await client.fetch_export("e1")
+    assert [row.id for row in export.sessions] == ["s1"]
+    assert [one.key for one in export.set_aside] == [None, "s2", "s3"]
 
 
 @pytest.mark.parametrize("total", [-1, "many", None, 2.5, [], True, 10**30])

@@ -1,0 +1,196 @@
+"""Turns single values of an answer into ours: texts, ids, numbers in our units, times in UTC, one of our words.
+
+A value that does not fit raises ValueError with the reason, or TypeError or OverflowError where it is of quite another
+kind; nothing is guessed. What a field is called, and in which unit it comes, is the contract's to say.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Convert = Callable[[Any], Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_REMEMBERED = 20_000
+_LONGEST_ID = 255  # an index of PostgreSQL takes about 2,700 bytes in all
+_LARGEST = 1e12  # sums over any number of rows stay finite
+# Outside of it lie units mistaken, "never" as the year 1, and dates that no local time can show.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def as_json(value: Any) -> str:
+    """Return the JSON of anything that came in an answer, however deep it is nested."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return json.dumps("nested too deeply to show")
+
+
+class _Remembered(dict[Any, Any]):
+    """A converter that remembers what it made of each text; bounded, because the texts come from outside."""
+
+    def __init__(self, convert: Convert) -> None:
+        super().__init__()
+        self._convert = convert
+
+    def __missing__(self, value: Any) -> Any:
+        made = self._convert(value)
+        if type(value) is str:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[value] = made
+        return made
+
+
+def to_text(value: Any) -> str | None:
+    if type(value) is str or value is None:
+        return value
+    if type(value) is int or type(value) is float:
+        return str(value)
+    raise ValueError(f"{as_json(value)} is no text")
+
+
+def to_text_or_parts(value: Any) -> str | None:
+    """Addresses and contacts come as one text or as an object or list of texts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return ", ".join(part for part in map(to_text, value) if part) or None
+    return to_text(value)
+
+
+def to_id_tag(value: Any) -> str | None:
+    """An id tag names a driver, so that no reason may show it."""
+    if value is None or type(value) in (str, int):
+        return None if value is None else str(value)
+    raise ValueError("is no text")
+
+
+def to_id(value: Any) -> str:
+    if type(value) is int:
+        value = str(value)
+    if type(value) is str and value:
+        if len(value) > _LONGEST_ID:
+            raise ValueError(f"{value[:20]!r}... is an id of {len(value)} characters, more than {_LONGEST_ID}")
+        return value
+    raise ValueError("is missing" if value is None or value == "" else f"{as_json(value)} is no id")
+
+
+def to_id_or_none(value: Any) -> str | None:
+    return None if value is None or value == "" else to_id(value)
+
+
+def to_bool(value: Any) -> bool | None:
+    if value is None or value is True or value is False:
+        return value
+    raise ValueError(f"{as_json(value)} is neither true nor false")
+
+
+def to_texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(type(text) is str for text in value):
+        raise ValueError(f"{as_json(value)} is no list of texts")
+    return tuple(value)
+
+
+def number_of(factor: float) -> Convert:
+    # Dividing by a whole number rounds rightly where multiplying by its inverse does not (0.01 is no exact float).
+    divisor = round(1 / factor) if factor < 1 else 1
+
+    def convert(value: Any) -> float | None:
+        if value is None:
+            return None
+        if type(value) is str:
+            value = float(value)
+        elif type(value) is not float and type(value) is not int:
+            raise ValueError(f"{as_json(value)} is no number")
+        number = value / divisor * (factor if divisor == 1 else 1)
+        if number - number != 0:
+            raise ValueError(f"{as_json(value)} is no finite number")
+        if not -_LARGEST <= number <= _LARGEST:
+            raise ValueError(f"{as_json(value)} is beyond any quantity")
+        return float(number)
+
+    def as_given(value: Any) -> float | None:
+        if type(value) is float and -_LARGEST <= value <= _LARGEST:
+            return value
+        return convert(value)
+
+    return as_given if factor == 1 else convert
+
+
+def time_of(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
+    if unit != "iso8601":
+        step = "seconds" if unit == "epoch_s" else "milliseconds"
+
+        def from_epoch(value: Any) -> datetime | None:
+            if value is None or value == "":
+                return None
+            if type(value) is str:
+                value = float(value)
+            if type(value) is not int and type(value) is not float:
+                raise ValueError(f"{as_json(value)} is no number of {step} since 1970")
+            return _believable(_EPOCH + timedelta(**{step: value}), value)
+
+        return from_epoch
+
+    def from_iso(value: Any) -> datetime | None:
+        if value is None or value == "":
+            return None
+        if type(value) is not str:
+            raise ValueError(f"{as_json(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
+        moment = datetime.fromisoformat(value)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)
+        return _believable(aware.astimezone(UTC), value)
+
+    return _Remembered(from_iso).__getitem__
+
+
+def _believable(moment: datetime, value: Any) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError(f"{as_json(value)} is the year {moment.year} (`unit` and `values` are for the contract file)")
+    return moment
+
+
+def _folded(word: str) -> str:
+    return "".join(c for c in word if c.isalnum()).lower()
+
+
+def one_of(statuses: tuple[str, ...], otherwise: Callable[[str], str | None]) -> Convert:
+    known = {_folded(status): status for status in statuses}
+
+    def convert(value: Any) -> str | None:
+        text = to_text(value)
+        return None if text is None else known.get(_folded(text), otherwise(text))
+
+    return _Remembered(convert).__getitem__
+
+
+def to_rows(value: Any) -> list[Any]:
+    """Rows inside a row are read after it, because each needs the id of the outer one."""
+    if value is None:
+        return []
+    if type(value) is not list:
+        raise ValueError(f"{as_json(value)} is no list")
+    return value
+
+
+def to_amounts(value: Any) -> dict[str, float]:
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise ValueError(f"{as_json(value)} is no table of amounts")
+    amounts = {str(key): number_of(1)(amount) for key, amount in value.items()}
+    return {key: amount for key, amount in amounts.items() if amount is not None}
+
+
+def to_time_of_day(value: Any) -> str:
+    text = to_text(value)
+    if text is None or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text[:5]) is None:
+        raise ValueError(f"{as_json(value)} is no time of day, such as 17:00")
+    return text[:5]

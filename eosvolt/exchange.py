@@ -1,0 +1,174 @@
+"""Makes HTTP calls to EOSVOLT: the token, our own pace, time-outs, faults as EosvoltError, and the care of retries.
+
+What may be repeated is the caller's to say: `read` repeats, `once` repeats only after a 401, when the call provably did
+not run. No redirect is followed; no answer is kept.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import stamina
+
+from eosvolt.answers import AnswerReader, http_date, needs_cleaning
+from eosvolt.contract import Contract
+from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
+from eosvolt.tokens import TokenSource
+
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to make: its name in errors, method, URL and JSON body."""
+
+    request: str
+    method: str
+    url: str
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A good answer: its JSON document, EOSVOLT's clock minus ours where it told its time, whether it was cleaned."""
+
+    document: Any
+    clock_skew: timedelta | None
+    cleaned: bool
+
+
+class Exchange:
+    """One shared HTTP client of one account, that makes at most `concurrency` calls at a time."""
+
+    def __init__(
+        self,
+        token: TokenSource,
+        contract: Contract,
+        answers: AnswerReader,
+        *,
+        transport: httpx.AsyncBaseTransport | None,
+        attempts: int,
+        concurrency: int,
+        timeout: float | httpx.Timeout,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._token = token
+        self._contract = contract
+        self._answers = answers
+        self._attempts = attempts
+        self._clock = clock
+        self._slots = asyncio.Semaphore(concurrency)
+        self._pause = 1 / contract.limits.calls_per_second if contract.limits.calls_per_second else 0.0
+        self._next_start = 0.0
+        self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
+        self._http = httpx.AsyncClient(
+            transport=transport, follow_redirects=False, headers={"accept": "application/json"}
+        )
+        self._generation = -1
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def read(self, call: Call, retries: list[str] | None = None) -> Answered:
+        """Make a call that may be repeated; notes in `retries` the kind of fault behind each repetition."""
+        noted = [] if retries is None else retries
+        # The first try stands outside stamina, whose set-up costs as much as a small call.
+        try:
+            return await self.once(call)
+        except EosvoltError as error:
+            if self._attempts <= 1 or self._retry_wait(error) is False:
+                raise
+            failed, first = error, True
+        async for attempt in stamina.retry_context(on=self._retry_wait, attempts=self._attempts, timeout=None):
+            with attempt:
+                if first:
+                    first = False
+                    raise failed
+                noted.append(failed.kind)
+                try:
+                    return await self.once(call)
+                except EosvoltError as error:
+                    failed = error
+                    raise
+        raise AssertionError("stamina raises the last error itself")
+
+    def _retry_wait(self, error: Exception) -> bool | float:
+        """Whether a failed read is tried again, and after how many seconds where EOSVOLT named them."""
+        if not isinstance(error, RateLimited | ServerFault | Unreachable | Timeout):
+            return False
+        if error.retry_after is None:
+            return True
+        return error.retry_after if error.retry_after <= self._contract.limits.longest_retry_wait_seconds else False
+
+    async def once(self, call: Call) -> Answered:
+        """Make a call that must not be repeated, except after a 401 with a token that was read anew."""
+        generation = self._token.generation
+        try:
+            return await self._exchange(call)
+        except Unauthorized:
+            # Of several calls refused together, the first one reads the token; the others find it newer than theirs.
+            if self._token.generation == generation and not self._token.read_again():
+                raise
+        return await self._exchange(call)
+
+    async def _exchange(self, call: Call) -> Answered:
+        async with self._slots:
+            if self._pause:
+                await self._keep_pace()
+            try:
+                async with asyncio.timeout(self._contract.limits.longest_answer_seconds):
+                    response, body = await self._transfer(call)
+            except _BEFORE_SENDING as error:
+                kind = Timeout if isinstance(error, httpx.TimeoutException) else Unreachable
+                raise kind(self._reason(error), request=call.request, did_not_run=True) from None
+            except (httpx.TimeoutException, TimeoutError) as error:
+                raise Timeout(self._reason(error), request=call.request) from None
+            except httpx.DecodingError as error:
+                raise MalformedAnswer(self._reason(error), request=call.request) from None
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+                raise Unreachable(self._reason(error), request=call.request) from None
+        now = self._clock()
+        date = http_date(response.headers.get("date", ""))
+        document = self._answers.document(response, body, call.request, now)
+        return Answered(document, None if date is None else date - now, needs_cleaning(body))
+
+    async def _transfer(self, call: Call) -> tuple[httpx.Response, bytes]:
+        if self._generation != self._token.generation:
+            self._generation = self._token.generation
+            self._http.headers["authorization"] = self._token.authorization()
+        request = httpx.Request(
+            call.method,
+            call.url,
+            headers=self._http.headers,
+            content=call.body,
+            extensions={"timeout": self._timeout},
+        )
+        if call.body is not None:
+            request.headers.update(_JSON)
+        response = await self._http.send(request, stream=True)
+        try:
+            most = self._contract.limits.most_answer_bytes
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > most:
+                    raise MalformedAnswer(f"more than {most} bytes came", request=call.request)
+                parts.append(part)
+        finally:
+            await response.aclose()
+        return response, b"".join(parts)
+
+    def _reason(self, error: Exception) -> str:
+        return self._token.redacted(str(error) or type(error).__name__)
+
+    async def _keep_pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._next_start)
+        self._next_start = start + self._pause
+        await asyncio.sleep(start - loop.time())
