@@ -33,7 +33,7 @@ from bot.speaking import speak
 from bot.ticker import Job, Ticker
 from eosvolt.client import EosvoltClient
 from notify.commands import recover_commands, wants_faster_polls
-from rules.document import Rule, load_rules
+from rules.document import Rule, RuleFiles, load_rule_files
 from rules.errors import RuleErrors
 from storage.engine import Database
 from storage.migrate import upgrade
@@ -74,11 +74,11 @@ class Service:
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def adopt_rules(self, rules: Sequence[Rule], now: datetime) -> None:
-        """Make these the rules in force, between two evaluations."""
+    async def adopt_rules(self, files: RuleFiles, now: datetime) -> None:
+        """Make these the rules in force, and how they speak, between two evaluations."""
         async with self.rules_lock:
-            await asyncio.to_thread(jobs.use_rules, self.jobs, rules, now)
-        log.info("rules in force", rules=len(rules))
+            await asyncio.to_thread(jobs.use_rules, self.jobs, files.rules, now, files.plan)
+        log.info("rules in force", rules=len(files.rules))
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.
@@ -92,7 +92,7 @@ class Service:
         if rules is None and not self.settings.chargehand_rules:
             log.warning("CHARGEHAND_RULES names no rules: commands work, nothing alerts and no digest comes")
         now = self.clock()
-        await self.adopt_rules(self.load_rules() if rules is None else rules, rules_since or now)
+        await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
         lost = await asyncio.to_thread(self._recover, now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
@@ -126,9 +126,9 @@ class Service:
         except (RuleErrors, OSError) as error:
             log.error("the rules are broken; those before stay in force", error=str(error))  # noqa: TRY400
 
-    def load_rules(self) -> list[Rule]:
-        """The rules of the files that the settings name; raises RuleErrors with all that is wrong."""
-        return load_rules([Path(name) for name in self.settings.chargehand_rules])
+    def load_rules(self) -> RuleFiles:
+        """What the files say that the settings name; raises RuleErrors with all that is wrong."""
+        return load_rule_files([Path(name) for name in self.settings.chargehand_rules])
 
     async def poll(self, now: datetime) -> None:
         """Poll; after a good poll evaluate at its `now`; then let what waits for readings look again."""

@@ -153,9 +153,14 @@ async def replay_recording(
 @rules_app.command("check")
 def rules_check(paths: RulePaths) -> None:
     """Say whether rule files are right; all that is wrong with them at once, with the column and the nearest word."""
-    loaded = _load_rules(paths)
-    noun = "rule is" if len(loaded) == 1 else "rules are"
-    typer.echo(f"{len(loaded)} {noun} right: {', '.join(rule.name for rule in loaded)}")
+    from rules.document import load_rule_files
+
+    files = load_rule_files(paths)
+    noun = "rule is" if len(files.rules) == 1 else "rules are"
+    routes, quiet = len(files.plan.routes), files.plan.quiet_hours is not None
+    more = [f"{routes} route{'' if routes == 1 else 's'}"] if routes else []
+    told = "".join(f"; {part}" for part in [*more, *(["quiet hours"] if quiet else [])])
+    typer.echo(f"{len(files.rules)} {noun} right: {', '.join(rule.name for rule in files.rules)}{told}")
 
 
 @rules_app.command("test")

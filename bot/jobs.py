@@ -21,6 +21,7 @@ from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
+from notify.manner import Manner
 from notify.storms import BUDGET
 from rules.compile import CompiledRule
 from rules.document import Rule
@@ -28,6 +29,7 @@ from rules.evaluate import evaluate_rule, rules_to_evaluate
 from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
 from rules.learning import BACKFILL
 from rules.lifecycle import Transition
+from rules.speech_plan import PLAIN, SpeechPlan
 from rules.store import RulesInForce, is_in_force, load_rules, sync_rules
 from storage.engine import Database
 from storage.health import (
@@ -116,21 +118,27 @@ class Jobs:
         fallback = (self.alert_channel,) if self.alert_channel else ()
         return {name: rule.notify or fallback for name, rule in self.rules.documents.items()}
 
+    def manner(self) -> Manner:
+        """How the rules in force speak."""
+        return Manner(self.rules.plan, self.rules.documents, self.default_zone)
+
 
 async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a function here and now, where nobody else waits for the event loop (replay, backtests)."""
     return function(*arguments)
 
 
-def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime) -> list[Transition]:
-    """Make these the rules in force; the alerts of a rule that is gone end, and their messages say so."""
+def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN) -> list[Transition]:
+    """Make these the rules in force, and how they speak; the alerts of a rule that is gone end, and their messages say
+    so.
+    """
     with jobs.database.write() as connection:
         before = {**load_rules(connection).documents}
-        transitions = sync_rules(connection, rules, now)
+        transitions = sync_rules(connection, rules, now, plan)
         jobs.rules = load_rules(connection)
         fallback = (jobs.alert_channel,) if jobs.alert_channel else ()
         channels = {name: rule.notify or fallback for name, rule in before.items()}
-        enqueue_alert_messages(connection, transitions, channels=channels, now=now)
+        enqueue_alert_messages(connection, transitions, channels=channels, now=now, manner=jobs.manner())
     return transitions
 
 
@@ -233,7 +241,7 @@ def _announce(jobs: Jobs, rule: CompiledEventRule, channels: Mapping[str, Sequen
         if not is_in_force(connection, rule.id, rule.version):  # somebody changed it a moment ago
             return []
         events = evaluate_events(connection, rule, now)
-        enqueue_event_messages(connection, events, channels=channels, now=now)
+        enqueue_event_messages(connection, events, channels=channels, now=now, manner=jobs.manner())
     return events
 
 
@@ -246,7 +254,12 @@ def _evaluate_one(
         evaluated = evaluate_rule(connection, rule, now)
         if evaluated.transitions:
             enqueue_alert_messages(
-                connection, evaluated.transitions, channels=channels, now=now, budget=jobs.card_budget
+                connection,
+                evaluated.transitions,
+                channels=channels,
+                now=now,
+                budget=jobs.card_budget,
+                manner=jobs.manner(),
             )
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)

@@ -17,6 +17,7 @@ from bot.speaking import speak_due
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
+from notify.manner import Manner
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX
 from notify.render import render_message
 from rules.backtest import Backtest, Said, backtest, check_history, period
@@ -100,7 +101,7 @@ class Rehearsal:
 
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
-        speak_due(connection, rules.documents, channels=self._channels(rules), now=now)
+        speak_due(connection, Manner(rules=rules.documents), channels=self._channels(rules), now=now)
 
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue the digests that are due, and correct those whose figures have changed."""

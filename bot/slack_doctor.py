@@ -18,7 +18,7 @@ from bot.doctor import Finding
 from bot.manifest import SCOPES
 from bot.permissions import SLACK_FAULTS
 from bot.settings import Settings, missing_setting
-from rules.document import load_rules
+from rules.document import load_rule_files
 from rules.errors import RuleErrors
 
 SKEW_TOLERATED = timedelta(minutes=2)
@@ -95,9 +95,9 @@ async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Findin
 
 
 def _channels(settings: Settings) -> Sequence[str]:
-    named = [
-        channel for rule in load_rules([Path(name) for name in settings.chargehand_rules]) for channel in rule.notify
-    ]
+    files = load_rule_files([Path(name) for name in settings.chargehand_rules])
+    of_rules = [channel for rule in files.rules for channel in rule.notify]
+    named = [*of_rules, *(channel for route in files.plan.routes for channel in route.notify)]
     fallback = [settings.chargehand_alert_channel] if settings.chargehand_alert_channel else []
     return [name for name in dict.fromkeys([*fallback, *named]) if not name.startswith("@")]
 

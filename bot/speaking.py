@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from bot.jobs import Jobs
 from notify.alerts import enqueue_unmuted, refresh_alert_cards
+from notify.manner import Manner
 from notify.reminders import enqueue_due_reminders
 from notify.storms import BUDGET
 from rules.acknowledgements import end_acknowledgements
-from rules.document import Rule
 from rules.silences import review_mutings
 from rules.snoozes import end_snoozes
 
@@ -21,12 +21,12 @@ from rules.snoozes import end_snoozes
 def speak(jobs: Jobs, now: datetime) -> int:
     """Let everything speak that is due at `now`; how many threads and cards have something new to show."""
     with jobs.database.write() as connection:
-        return speak_due(connection, jobs.rules.documents, channels=jobs.channels(), now=now, budget=jobs.card_budget)
+        return speak_due(connection, jobs.manner(), channels=jobs.channels(), now=now, budget=jobs.card_budget)
 
 
 def speak_due(
     connection: Connection,
-    rules: Mapping[str, Rule],
+    manner: Manner,
     *,
     channels: Mapping[str, Sequence[str]],
     now: datetime,
@@ -40,10 +40,10 @@ def speak_due(
     """
     woken = end_snoozes(connection, now)
     reviewed = review_mutings(connection, now)
-    lapsed = end_acknowledgements(connection, rules, now)
+    lapsed = end_acknowledgements(connection, manner.rules, now)
     changed = reviewed.incidents.union(i for i in (*woken.values(), *lapsed.values()) if i is not None)
     shown = refresh_alert_cards(connection, changed, now)
     again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
     again |= dict.fromkeys(lapsed, "lapsed")
-    enqueue_unmuted(connection, again, channels=channels, now=now, budget=budget)
-    return shown + enqueue_due_reminders(connection, rules, now)
+    enqueue_unmuted(connection, again, channels=channels, now=now, budget=budget, manner=manner)
+    return shown + enqueue_due_reminders(connection, manner.rules, now)

@@ -4,6 +4,7 @@ An edit of a card notifies nobody, so what matters is also said as a broadcast r
 `group_interval`. Nothing here decides what fires: it reads the alerts and incidents that the evaluation wrote.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from notify.manner import AS_THEY_SAY, Manner
 from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
 from notify.voices import (
@@ -62,6 +64,7 @@ def enqueue_alert_messages(
     group_wait: timedelta = GROUP_WAIT,
     group_interval: timedelta = GROUP_INTERVAL,
     budget: int = BUDGET,
+    manner: Manner = AS_THEY_SAY,
 ) -> None:
     """Enqueue what a firing or a resolve makes worth saying; `channels` gives the channels of each rule id.
 
@@ -79,7 +82,7 @@ def enqueue_alert_messages(
         voices = bump_voices(connection, chunk, now)
         # a channel that never heard of it is not told that it ended
         fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
-        made |= insert_cards(connection, fired, channels=channels, now=now, due_at=now + group_wait)
+        made |= insert_cards(connection, fired, channels=channels, now=now, due_at=now + group_wait, manner=manner)
         resolved = _resolved_among(connection, chunk)
         for voice in voices:
             saying = _merged([news[i] for i in voice.incident_ids], resolved)
@@ -104,6 +107,7 @@ def enqueue_unmuted(
     now: datetime,
     group_wait: timedelta = GROUP_WAIT,
     budget: int = BUDGET,
+    manner: Manner = AS_THEY_SAY,
 ) -> None:
     """Let alerts speak, after `group_wait`, that were quiet until now: each id with its reason, one of AGAIN.
 
@@ -123,7 +127,7 @@ def enqueue_unmuted(
         chunk = incident_ids[start : start + CHUNK]
         voices = bump_voices(connection, chunk, now)
         rules = {i: incidents[i].rule_id for i in chunk}
-        made |= insert_cards(connection, rules, channels=channels, now=now, due_at=now + group_wait)
+        made |= insert_cards(connection, rules, channels=channels, now=now, due_at=now + group_wait, manner=manner)
         for voice in voices:
             saying = _merged([incidents[i] for i in voice.incident_ids], set())
             if voice.somebody_saw:
@@ -214,8 +218,10 @@ def insert_cards(
     channels: Mapping[str, Sequence[str]],
     now: datetime,
     due_at: datetime,
+    manner: Manner = AS_THEY_SAY,
 ) -> set[str]:
     """Insert the cards that these incidents (id to rule id) do not have yet; the channels that got one."""
+    places = frozen_channels(connection, rules, channels, manner)
     items = [
         new_item(
             f"incident:{incident_id}:{channel}",
@@ -227,7 +233,7 @@ def insert_cards(
             incident_id=incident_id,
         )
         for incident_id, rule_id in rules.items()
-        for channel in dict.fromkeys(channels.get(rule_id, ()))
+        for channel in places[incident_id]
     ]
     known: set[str] = set()
     if items:
@@ -237,6 +243,34 @@ def insert_cards(
         insert_items(connection, new[start : start + CHUNK])
     note_spoken(connection, sorted({item["incident_id"] for item in new}), due_at)
     return {item["channel"] for item in new}
+
+
+def frozen_channels(
+    connection: Connection, rules: Mapping[int, str], channels: Mapping[str, Sequence[str]], manner: Manner
+) -> dict[int, Sequence[str]]:
+    """Where the cards of these incidents (id to rule id) stand: chosen when the first one is opened, and kept.
+
+    A route is asked for each alert that fires then; an incident of several places may have the channels of each.
+    """
+    incidents = connection.execute(sa.select(INCIDENTS).where(INCIDENTS.c.id.in_(rules))).all()
+    kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
+    usual = {i: tuple(dict.fromkeys(channels.get(rule_id, ()))) for i, rule_id in rules.items() if i not in kept}
+    chosen: dict[int, Sequence[str]] = dict(usual)
+    if manner.routes_something and usual:
+        severities = {row.id: row.severity for row in incidents}
+        routed: dict[int, list[str]] = {}
+        firing = (ALERTS.c.incident_id.in_(usual), ALERTS.c.state == State.FIRING.value)
+        for alert in connection.execute(sa.select(ALERTS).where(*firing).order_by(ALERTS.c.id)):
+            i = alert.incident_id
+            routed.setdefault(i, []).extend(
+                manner.channels(rules[i], usual[i], severities[i], alert.location_id, alert.labels)
+            )
+        chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
+    rows = [{"incident": i, "told": json.dumps(list(told))} for i, told in chosen.items() if told]
+    if rows:
+        statement = sa.update(INCIDENTS).where(INCIDENTS.c.id == sa.bindparam("incident"))
+        connection.execute(statement.values(channels=sa.bindparam("told")), rows)
+    return {**chosen, **kept}
 
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:

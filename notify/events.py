@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notify.contexts import NO_ERROR
+from notify.manner import AS_THEY_SAY, Manner
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
 from notify.storms import BUDGET
 from rules.events import Event
@@ -91,22 +92,36 @@ class EventsContext:
 
 
 def enqueue_event_messages(
-    connection: Connection, events: Sequence[Event], *, channels: Mapping[str, Sequence[str]], now: datetime
+    connection: Connection,
+    events: Sequence[Event],
+    *,
+    channels: Mapping[str, Sequence[str]],
+    now: datetime,
+    manner: Manner = AS_THEY_SAY,
 ) -> int:
     """Enqueue what a channel of their rule is told of events, once for all time; how many messages were new.
 
     A message each, up to the channel's budget; more of one rule at once are a list.
     """
-    of_rule: dict[str, list[Event]] = {}
+    told: dict[tuple[str, str], list[Event]] = {}
     for event in events:
-        of_rule.setdefault(event.rule_id, []).append(event)
+        for channel in _channels(event, channels.get(event.rule_id, ()), manner):
+            told.setdefault((event.rule_id, channel), []).append(event)
     items = [
         new_item(key, kind, channel, due_at=now + in_turn, now=now, rule_id=rule_id, facts=facts)
-        for rule_id, mine in of_rule.items()
-        for channel in dict.fromkeys(channels.get(rule_id, ()))
+        for (rule_id, channel), mine in told.items()
         for key, kind, facts, in_turn in _messages(rule_id, mine, channel)
     ]
     return sum(insert_items(connection, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
+
+
+def _channels(event: Event, usual: Sequence[str], manner: Manner) -> tuple[str, ...]:
+    if not manner.routes_something:
+        return tuple(dict.fromkeys(usual))
+    ids = {name: event.facts.get(f"{name}_id") for name in ("location", "charger", "connector")}
+    labels = {**event.facts["labels"], **ids}
+    routed = manner.channels(event.rule_id, usual, event.facts["severity"], ids["location"], labels)
+    return tuple(dict.fromkeys(routed))
 
 
 def _messages(rule_id: str, events: Sequence[Event], channel: str) -> Iterator[Message]:

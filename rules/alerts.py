@@ -22,6 +22,7 @@ TRANSITION: Table = TransitionRow.__table__  # type: ignore[attr-defined]
 
 STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
 SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
+THINGS = frozenset(name.removesuffix("_id") for name in SUBJECT_FIELDS)
 MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
 
 
@@ -140,7 +141,10 @@ class Ledger:
     def _join_incidents(self, severity: str, group_by: Sequence[str]) -> None:
         firing = [move.record for move in self._moves if move.to.state == State.FIRING]
         keys = {id(record): group_key(group_by, record.labels) for record in firing}
-        groups = {keys[id(record)]: record.subject_ids.get("location_id") if group_by else None for record in firing}
+        in_one_place = bool(THINGS.intersection(group_by))
+        groups = {
+            keys[id(record)]: record.subject_ids.get("location_id") if in_one_place else None for record in firing
+        }
         incidents = open_incidents(self._connection, self._rule_id, severity, groups, self.now)
         for record in firing:
             record.incident_id = incidents[keys[id(record)]]

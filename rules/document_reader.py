@@ -28,7 +28,7 @@ SEVERITIES = ("info", "warning", "critical")
 ON_GAP = ("keep", "pause", "reset")
 DIGESTS = ("sessions",)
 WINDOWS = ("yesterday",)
-GROUPS = ("location", "charger", "connector")
+GROUPS = ("location", "charger", "connector", "session")
 
 EVENTS = {
     "session.started": "session",
@@ -214,11 +214,13 @@ class DocumentReader:
         self.wrong(key, f'"{key}" must be a list of texts, as in {example}')
         return []
 
-    def groups(self, for_each: str | None) -> tuple[str, ...]:
+    def groups(self, for_each: str | None, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """What shares a card: things that every subject has above it or is, or labels of the rule's own."""
         if "group_by" not in self.values:
             return ("location",)
         groups = self._list("group_by", "[location]")
         possible = [group for group in GROUPS if for_each is None or group in REACHABLE[for_each]]
+        possible += [label for label in labels if label not in possible]
         for group in groups:
             if group not in possible:
                 message = f'cannot group by "{group[:60]}", but by {_listed(possible)}, or by [] for one group'

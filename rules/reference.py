@@ -57,7 +57,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
     "group_by": (
         "`[location]`",
-        "One card for each of these: `location` (the default), `charger`, `connector`; `[]` makes one card of all.",
+        "One card for each of these: `location` (the default), `charger`, `connector`, `session`, labels; `[]`: one card.",
     ),
     "repeat": (
         "a duration",
@@ -137,6 +137,27 @@ _DURATIONS = f"""\
 Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. Not available in this
 version yet: {", ".join(f"`{key}`" for key in KEYS_TO_COME)}."""
 
+_FILES = """\
+A rules file can also be a mapping with `rules:`, `routes:` and `quiet_hours:`. All files together have at most one
+`routes` and one `quiet_hours`; they count for every alert and event rule, those of other files and of Slack too.
+
+```yaml
+routes:
+  - {severity: critical, notify: ["#ev-critical"], continue: true}
+  - {location: "L12", notify: ["#ev-harbour"]}
+  - {labels: {team: north}, severity: [warning, critical], notify: ["#ev-north"]}
+quiet_hours: {from: "22:00", to: "07:00", timezone: location, days: [mon-fri], severities: [info, warning]}
+rules:
+  - {name: connector-faulted, for_each: connector, when: connector.status == "Faulted"}
+```
+
+**Routes** say where alerts speak whose rule has no `notify` of its own. `severity` and `location` (an id) take one text
+or a list, `labels` are compared with those of the rule and with `location`, `charger`, `connector` and `session`; all
+that is said must agree. The first route that takes an alert wins, and those after it are asked only if it says
+`continue: true`. Where none takes it, `CHARGEHAND_ALERT_CHANNEL` does. Where an incident's card stands is decided when
+it is opened, by the alerts that fire then: group by what you route by.
+"""
+
 _CONDITIONS = """\
 A condition is true, false or *unknown*: a missing value makes what it touches unknown, unless the rest decides alone
 (`false and unknown` is false, `true or unknown` is true). Texts stand in double or single quotes, and upper and lower
@@ -189,6 +210,8 @@ def render_rules_reference() -> str:
         "## Keys of a digest",
         _key_table(KEYS_OF["digest"]),
         _DURATIONS,
+        "## Routes and quiet hours",
+        _FILES.strip(),
         "## Conditions",
         _CONDITIONS,
         _table(("written", "means", "example"), OPERATORS),

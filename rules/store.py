@@ -19,6 +19,7 @@ from rules.evaluate import RULE, end_alerts
 from rules.events import CompiledEventRule, begin_events, compile_event_rule, forget_waiting
 from rules.inhibition import evaluation_order, store_inhibitions
 from rules.lifecycle import Transition
+from rules.speech_plan import PLAIN, SpeechPlan, load_plan, store_plan
 from storage.dialects import AnyRow
 from storage.polls import GAP
 from storage.tables import RuleVersion
@@ -35,10 +36,13 @@ class RulesInForce:
     digests: tuple[Rule, ...]
     documents: dict[str, Rule]
     events: tuple[CompiledEventRule, ...] = ()
+    plan: SpeechPlan = PLAIN
 
 
-def sync_rules(connection: Connection, rules: Sequence[Rule], now: datetime) -> list[Transition]:
-    """Make the stored rules those of the files; returns the transitions of alerts that ended with their rule.
+def sync_rules(
+    connection: Connection, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN
+) -> list[Transition]:
+    """Make the stored rules, and how they speak, those of the files; the transitions of alerts that ended with theirs.
 
     RuleErrors where a name is taken by a rule that was made in Slack: nothing is changed then.
     """
@@ -62,6 +66,7 @@ def sync_rules(connection: Connection, rules: Sequence[Rule], now: datetime) -> 
             transitions += end_alerts(connection, name, "rule removed", now)
             forget_waiting(connection, name)
     store_inhibitions(connection, stored_rules(connection).values())
+    store_plan(connection, plan)
     return transitions
 
 
@@ -87,7 +92,7 @@ def load_rules(connection: Connection) -> RulesInForce:
     alerts = [compile_rule(documents[name], versions[name]) for name in evaluation_order(documents, named)]
     digests = [rule for rule in documents.values() if rule.kind == "digest"]
     events = [compile_event_rule(rule, versions[name]) for name, rule in documents.items() if rule.kind == "event"]
-    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events))
+    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection))
 
 
 def stored_rules(connection: Connection) -> dict[str, Rule]:

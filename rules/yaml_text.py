@@ -5,6 +5,7 @@ floods of aliases are refused or stay text; nothing is constructed from a tag.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,21 +37,63 @@ class YamlItem:
     problems: tuple[YamlProblem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class YamlSection:
+    """What stands at one key of a file that is a mapping of sections: its line, and its items or its one value."""
+
+    line: int
+    items: tuple[YamlItem, ...]
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class YamlSections:
+    """A file that is a mapping of sections, by their names, and what is wrong with it as a whole."""
+
+    sections: dict[str, YamlSection]
+    problems: tuple[YamlProblem, ...] = ()
+
+
 def read_items(text: str) -> tuple[list[YamlItem], list[YamlProblem]]:
     """The items of a file that is one list or one mapping, and what is wrong with the text as a whole."""
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as wrong:
-        return [], [_syntax_problem(wrong)]
-    except YAMLError as wrong:
-        return [], [YamlProblem(_one_line(str(wrong)))]
-    except (RecursionError, ValueError):
-        return [], [YamlProblem("the file is not YAML, or is nested too deeply")]
+    root, problems = _composed(text)
     if root is None:
-        return [], []
-    nodes = list(root.value) if isinstance(root, SequenceNode) else [root]
-    budget = _Budget()
-    return [_item(node, budget) for node in nodes], []
+        return [], problems
+    return list(_section(root, _Budget()).items), problems
+
+
+def read_sections(text: str, names: Collection[str], unless: str) -> YamlSections | None:
+    """The sections of a file that is a mapping with one of these keys and without the key `unless`; None for others."""
+    root, problems = _composed(text)
+    if not isinstance(root, MappingNode):
+        return None
+    keys = {str(key.value) for key, _ in root.value}
+    if unless in keys or not keys & set(names):
+        return None
+    budget, sections = _Budget(), {}
+    for key, below in root.value:
+        if str(key.value) in sections:
+            problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
+        else:
+            sections[str(key.value)] = _section(below, budget, key.start_mark.line + 1)
+    return YamlSections(sections, tuple(problems))
+
+
+def _composed(text: str) -> tuple[Node | None, list[YamlProblem]]:
+    try:
+        return YAML(typ="safe", pure=True).compose(text), []
+    except MarkedYAMLError as wrong:
+        return None, [_syntax_problem(wrong)]
+    except YAMLError as wrong:
+        return None, [YamlProblem(_one_line(str(wrong)))]
+    except (RecursionError, ValueError):
+        return None, [YamlProblem("the file is not YAML, or is nested too deeply")]
+
+
+def _section(node: Node, budget: "_Budget", line: int | None = None) -> YamlSection:
+    is_list = isinstance(node, SequenceNode)
+    nodes = list(node.value) if is_list else [node]
+    return YamlSection(line or node.start_mark.line + 1, tuple(_item(below, budget) for below in nodes), is_list)
 
 
 class _Budget:

@@ -14,6 +14,7 @@ from notify.outbox import OUTBOX
 from notify.render import render_message
 from rules.document import rule_from_document
 from rules.lifecycle import Transition
+from rules.speech_plan import PLAIN, SpeechPlan
 from storage.engine import Database
 from tests.readings import poll
 
@@ -23,11 +24,11 @@ FRESH = ("locations", "chargers", "sessions")
 class Site:
     """Rules in force on a database, speaking in #alerts; nothing asks the API here."""
 
-    def __init__(self, database: Database, *documents: dict[str, Any], now: datetime) -> None:
+    def __init__(self, database: Database, *documents: dict[str, Any], now: datetime, plan: SpeechPlan = PLAIN) -> None:
         self.database = database
         self.work = jobs.Jobs(database, cast("EosvoltClient", None), alert_channel="#alerts", run=jobs.run_inline)
         rules = [rule_from_document(document, "test.yaml") for document in documents]
-        jobs.use_rules(self.work, rules, now)
+        jobs.use_rules(self.work, rules, now, plan)
 
     def tick(self, now: datetime, *readings: Any, resource: str = "chargers") -> list[Transition]:
         """One minute of the service: what was due is shown, then a poll is recorded and what follows is written."""
