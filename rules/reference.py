@@ -57,7 +57,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
     "group_by": (
         "`[location]`",
-        "One card for each of these: `location` (the default), `charger`, `connector`, `session`, labels; `[]`: one card.",
+        "One card each: `location` (the default), `charger`, `connector`, `session` or labels of its own; `[]`: one.",
     ),
     "repeat": (
         "a duration",
