@@ -17,7 +17,7 @@ KILLED = -signal.SIGKILL
 LONGEST_SECONDS = 60
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", "tests.delivery.service", "tests.delivery.lives", "tests.replay.service"])
+_CONTEXT.set_forkserver_preload(["pytest", "tests.delivery.service", "tests.replay.service", "tests.delivery.warm"])
 
 
 def kill_myself(*_: Any, **__: Any) -> None:
