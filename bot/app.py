@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import jobs
+from bot.automating import automate
 from bot.commanding import run_commands
 from bot.delivery import Delivery, deliver
 from bot.doors import TOKEN_ERRORS, HttpDoor, SocketDoor, refused_token
@@ -33,6 +34,7 @@ from bot.speaking import speak
 from bot.ticker import Job, Ticker
 from eosvolt.client import EosvoltClient
 from notify.commands import recover_commands, wants_faster_polls
+from rules.automations import Mode
 from rules.document import Rule, RuleFiles, load_rule_files
 from rules.errors import RuleErrors
 from storage.engine import Database
@@ -137,6 +139,7 @@ class Service:
             async with self.rules_lock:
                 transitions = await asyncio.to_thread(jobs.evaluate, self.jobs, now, fresh)
                 await asyncio.to_thread(speak, self.jobs, now)
+                await asyncio.to_thread(automate, self.jobs, now)
             if transitions:
                 log.info("alerts moved", transitions=len(transitions))
         self.ticker.wake("commands")
@@ -150,8 +153,10 @@ class Service:
                 self.ticker.wake("deliver")
 
     async def send_commands(self, now: datetime) -> None:
-        """Send the commands that are due, and judge those that were sent."""
-        if await run_commands(self.jobs, now):
+        """Let rules act, then send the commands that are due, and judge those that were sent."""
+        async with self.rules_lock:
+            acted = await asyncio.to_thread(automate, self.jobs, now)
+        if await run_commands(self.jobs, now) or acted:
             self.ticker.wake("deliver")
         if await asyncio.to_thread(self._wants_faster_polls, now):
             polled = await asyncio.to_thread(self._polled_at)
@@ -246,6 +251,8 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         settings.chargehand_timezone,
         settings.chargehand_alert_channel,
         settings.chargehand_card_budget,
+        automations=Mode(settings.chargehand_automations),
+        commands_per_day=settings.chargehand_commands_per_day,
     )
     desk = Desk(
         database=database,

@@ -19,10 +19,13 @@ from eosvolt.client import EosvoltClient
 from eosvolt.errors import Forbidden, NotFound, RateLimited
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
+from notify.automations import plan_tries, tell_recovered
+from notify.command_kinds import COMMANDS_PER_DAY
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
 from notify.storms import BUDGET
+from rules.automations import Mode
 from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, rules_to_evaluate
@@ -106,6 +109,8 @@ class Jobs:
     default_zone: str = "UTC"
     alert_channel: str | None = None
     card_budget: int = BUDGET
+    automations: Mode = Mode.DRY_RUN  # unless somebody has switched them
+    commands_per_day: int = COMMANDS_PER_DAY
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     polls: dict[str, PollState] | None = None  # as stored; None: read them anew
@@ -253,14 +258,11 @@ def _evaluate_one(
             return []
         evaluated = evaluate_rule(connection, rule, now)
         if evaluated.transitions:
-            enqueue_alert_messages(
-                connection,
-                evaluated.transitions,
-                channels=channels,
-                now=now,
-                budget=jobs.card_budget,
-                manner=jobs.manner(),
-            )
+            # what is tried first is planned first: it may hold the messages back
+            told = plan_tries(connection, jobs.rules.documents, evaluated.transitions, jobs.automations, now)
+            manner, budget = jobs.manner(), jobs.card_budget
+            enqueue_alert_messages(connection, told, channels=channels, now=now, budget=budget, manner=manner)
+            tell_recovered(connection, told, channels=channels, now=now, manner=manner)
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
     return evaluated.transitions

@@ -74,6 +74,10 @@ PURPOSES = {
     "CHARGEHAND_COMMANDS_PER_DAY": Purpose(
         "how many commands one charger takes in 24 hours (a stop is always possible)", "a number"
     ),
+    "CHARGEHAND_AUTOMATIONS": Purpose(
+        "whether the `actions` of rules are carried out, until somebody says `/charge automations`",
+        "dry-run (the default: they are only told), on, or off",
+    ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
     ),
@@ -117,6 +121,7 @@ class Settings(BaseSettings):
     chargehand_alert_channel: str | None = None
     chargehand_card_budget: int = Field(default=3, ge=1, le=50)
     chargehand_commands_per_day: int = Field(default=COMMANDS_PER_DAY, ge=1, le=10_000)
+    chargehand_automations: str = Field(default="dry-run", pattern="^(on|off|dry-run)$")
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None

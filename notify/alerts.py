@@ -259,7 +259,9 @@ def frozen_channels(
     if manner.routes_something and usual:
         severities = {row.id: row.severity for row in incidents}
         routed: dict[int, list[str]] = {}
-        firing = (ALERTS.c.incident_id.in_(usual), ALERTS.c.state == State.FIRING.value)
+        over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
+        which = sa.or_(ALERTS.c.state == State.FIRING.value, ALERTS.c.incident_id.in_(over))
+        firing = (ALERTS.c.incident_id.in_(usual), which)
         for alert in connection.execute(sa.select(ALERTS).where(*firing).order_by(ALERTS.c.id)):
             i = alert.incident_id
             routed.setdefault(i, []).extend(

@@ -114,7 +114,8 @@ def enqueue_command(
        first, for so long; `notify.approvals` goes on from there.
     Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
     either to enable or disable; ValueError where none is given. `ends` names the open sessions that whoever asks knows
-    will end. `user` is a Slack user id; a rule gives its name, and its id as `rule_id`.
+    will end. `user` is a Slack user id; a rule gives its name, and its id as `rule_id`. Without a `channel` there is no
+    card: the card of the rule's alert tells it.
     """
     target = session_id or connector_id or charger_id
     if target is None:
@@ -162,8 +163,11 @@ def enqueue_command(
         first = _by_nonce(connection, nonce)
         assert first is not None  # noqa: S101 - the conflict was with its nonce
         return first
-    card = new_item(_card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts={"command": command_id})
-    insert_items(connection, [card])
+    if channel:
+        told = {"command": command_id}
+        insert_items(
+            connection, [new_item(_card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts=told)]
+        )
     asked = "requested" if approve_within is None else "approval asked for"
     write_audit(connection, **about, outcome=asked, facts={**facts, "command": command_id})
     return Enqueued(command_id, True, state.value, user, now)

@@ -5,7 +5,7 @@ templates' work. Long lists are cut here, in the query, with the number left out
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
+from notify.tried import TriedOnes, tried
 from notify.voices import AGAIN, ALERTS, INCIDENTS
 from rules.lifecycle import State
 from rules.silences import quiet_until
@@ -125,6 +126,7 @@ class AlertCardContext:
     members: tuple[Member, ...]
     more: int
     quiet: tuple[Quiet, ...] = ()
+    tried: TriedOnes = field(default_factory=TriedOnes)
     lapsed_at: datetime | None = None
     lapsed_by: str | None = None
     snooze: Snooze | None = None
@@ -184,6 +186,7 @@ class AlertReplyContext:
     woken: int = 0
     lapsed: int = 0
     released: int = 0
+    unmended: int = 0
     repeated: bool = False
     mentions: tuple[Mention, ...] = ()
 
@@ -230,6 +233,7 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         lapsed_at=lapsed_at,
         lapsed_by=lapsed_by,
         snooze=snooze,
+        tried=tried(connection, incident_id),
     )
 
 

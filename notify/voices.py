@@ -24,7 +24,7 @@ GROUP_INTERVAL = timedelta(minutes=5)
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
-AGAIN = ("unmuted", "woken", "lapsed", "released")
+AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended")
 """Why an alert that still fires speaks again."""
 
 
@@ -58,6 +58,7 @@ class Saying:
     woken: list[int] = field(default_factory=list)  # its snooze is over
     lapsed: list[int] = field(default_factory=list)  # its acknowledgement ran out
     released: list[int] = field(default_factory=list)  # quiet hours are over
+    unmended: list[int] = field(default_factory=list)  # its rule's actions are over and did not help
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
 

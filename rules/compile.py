@@ -155,6 +155,35 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledCheck:
+    """One condition about one subject: `statement` answers its truth, and `resources` are what it is read from.
+
+    The statement takes `subject` and `now`, and `clocks` where it reads local time.
+    """
+
+    statement: sa.Select[Any]
+    resources: frozenset[str]
+    local_time: bool
+
+
+def compile_check(condition: Expression, for_each: str) -> CompiledCheck:
+    """Compile a condition to be asked of one subject of a rule, by the same functions as the rule itself."""
+    nodes = list(outside(condition))
+    aggregates = [node for node in nodes if isinstance(node, Aggregate)]
+    local_time = any(isinstance(node, LocalTime) for node in nodes)
+    things = {for_each, *(FIELDS[key].thing for key in fields_of(condition)), *map(start_of, aggregates)}
+    polled = things.union(*map(inner_things, aggregates))
+    table = TABLES[for_each]
+    truth = sa.type_coerce(compile_condition(condition, current), sa.Boolean())
+    answer = sa.select(truth.label("truth")).select_from(_with_things_above(for_each, table))
+    return CompiledCheck(
+        answer.where(table.c.id == sa.bindparam("subject")),
+        frozenset(RESOURCE_OF[thing] for thing in polled),
+        local_time,
+    )
+
+
 def _full_every(conditions: list[Expression], aggregates: list[Aggregate], *, by_clock: bool) -> timedelta | None:
     if by_clock and all(map(is_slow, conditions)):
         return SLOWLY_EVERY

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from rules.action_steps import ActionStep, actions_document
 from rules.document_reader import (
     ACK_FOR,
     DIGESTS,
@@ -19,6 +20,7 @@ from rules.document_reader import (
     SETTLE,
     SEVERITIES,
     WINDOWS,
+    ActionKeys,
     DocumentReader,
     EventKeys,
     Kind,
@@ -77,6 +79,9 @@ class Rule:
     on: str | None = None
     settle: timedelta = SETTLE
     max_age: timedelta = MAX_AGE
+    actions: tuple[ActionStep, ...] = ()
+    alert_at_once: bool = False  # it does not wait for what its actions do
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
     for_ = keep_firing_for = timedelta()
     on_gap, severity = "keep", "warning"
     group_by: tuple[str, ...] = ("location",)
-    speech, event = SpeechKeys(), EventKeys()
+    speech, event, acting = SpeechKeys(), EventKeys(), ActionKeys()
     if kind == "alert":
         for_each = reader.choice("for_each", THINGS)
         when, when_text = reader.condition("when", for_each)
@@ -198,6 +203,7 @@ def _rule(item: YamlItem, source: str) -> Rule:
         severity = reader.choice("severity", SEVERITIES) or "warning"
         group_by = reader.groups(for_each, labels)
         speech = reader.speech()
+        acting = reader.acting(for_each)
     elif kind == "event":
         event = reader.event()
         when, when_text = reader.condition("when", EVENTS.get(event.on or ""))
@@ -226,6 +232,9 @@ def _rule(item: YamlItem, source: str) -> Rule:
         "escalate": steps_document(speech.escalate) or None,
         "inhibits": list(speech.inhibits) or None,
         "safety": speech.safety or None,
+        "actions": actions_document(acting.actions) or None,
+        "alert": "at_once" if acting.alert_at_once else None,
+        "dry_run": acting.dry_run or None,
         "schedule": schedule,
         "timezone": timezone if timezone != "location" else None,
         "digest": digest,
@@ -263,6 +272,9 @@ def _rule(item: YamlItem, source: str) -> Rule:
         on=event.on,
         settle=event.settle,
         max_age=event.max_age,
+        actions=acting.actions,
+        alert_at_once=acting.alert_at_once,
+        dry_run=acting.dry_run,
     )
 
 

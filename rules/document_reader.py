@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
 
+from rules.action_steps import CHANNEL, ActionStep, read_actions
 from rules.errors import ConditionErrors, RuleError
 from rules.escalation import Step, read_steps
 from rules.expressions import Expression, duration_text
@@ -46,14 +47,25 @@ MAX_AGE = timedelta(hours=1)
 
 KEYS_OF_ALL = ("name", "description", "notify", "labels")
 SPEECH_KEYS = ("repeat", "ack_for", "escalate", "inhibits", "safety")
+ACTION_KEYS = ("actions", "alert", "dry_run")
+ALERT_WHEN = ("after_actions", "at_once")
+ALERT_KEYS = ("for_each", "when", "while", "for", "keep_firing_for", "on_gap", "severity", "group_by")
 KEYS_OF: dict[Kind, tuple[str, ...]] = {
-    "alert": ("for_each", "when", "while", "for", "keep_firing_for", "on_gap", "severity", "group_by", *SPEECH_KEYS),
+    "alert": (
+        "for_each",
+        "when",
+        "while",
+        "for",
+        "keep_firing_for",
+        "on_gap",
+        "severity",
+        "group_by",
+        *SPEECH_KEYS,
+        *ACTION_KEYS,
+    ),
     "digest": ("schedule", "timezone", "digest", "window"),
     "event": ("on", "when", "settle", "max_age", "severity"),
 }
-KEYS_TO_COME = ("actions", "approval")
-"""Keys of the rule form as planned, which this version refuses by name."""
-
 NEEDED: dict[Kind, tuple[str, ...]] = {
     "alert": ("name", "for_each", "when"),
     "digest": ("name", "schedule", "digest"),
@@ -71,7 +83,6 @@ LONGEST_DURATION = timedelta(days=400)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_CHANNEL = re.compile(r"#[^\s#@,.:A-Z]{1,80}|[CG][A-Z0-9]{2,20}")  # a Slack channel's name, or its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,15 @@ class SpeechKeys:
     escalate: tuple[Step, ...] = ()
     inhibits: tuple[str, ...] = ()
     safety: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionKeys:
+    """What a rule does about its alerts, and whether they speak before that."""
+
+    actions: tuple[ActionStep, ...] = ()
+    alert_at_once: bool = False
+    dry_run: bool = False
 
 
 class DocumentReader:
@@ -116,9 +136,7 @@ class DocumentReader:
         """Every key is known, belongs to the kind of rule, and none that it needs is missing."""
         known = tuple(dict.fromkeys((*KEYS_OF_ALL, *(key for keys in KEYS_OF.values() for key in keys))))
         for key in map(str, self.values):
-            if key in KEYS_TO_COME:
-                self.wrong(key, f'"{key}" is not available in this version yet')
-            elif key not in known:
+            if key not in known:
                 self.wrong(key, f'unknown key "{key[:60]}"', nearest(key, known))
             elif key not in KEYS_OF_ALL and key not in KEYS_OF[kind]:
                 self.wrong(key, f'"{key}" does not belong in a rule {_whose(kind, key)}')
@@ -248,13 +266,36 @@ class DocumentReader:
             self.wrong("safety", f'"safety" must be true or false, but this is {kind_of_value(safety)}')
         return SpeechKeys(repeat, ack_for, steps, tuple(dict.fromkeys(inhibits)), safety is True)
 
+    def acting(self, for_each: str | None) -> ActionKeys:
+        """The keys that say what is done about alerts."""
+        alert = self.choice("alert", ALERT_WHEN)
+        dry_run = self.values.get("dry_run", False)
+        if not isinstance(dry_run, bool):
+            self.wrong("dry_run", f'"dry_run" must be true or false, but this is {kind_of_value(dry_run)}')
+        if "actions" not in self.values:
+            for key in ("alert", "dry_run"):
+                if key in self.values:
+                    self.wrong(key, f'"{key}" has no meaning without "actions"')
+            return ActionKeys()
+        steps, problems = read_actions(self.values["actions"], for_each)
+        line = self.item.key_lines.get("actions")
+        for problem in problems:
+            if problem.column is None:
+                self.wrong("actions", problem.message, problem.suggestion)
+            else:
+                where = (line, problem.column, "verify", problem.condition)
+                self.errors.append(RuleError(self.source, self.rule, problem.message, *where))
+        if self.values.get("safety") is True:
+            self.wrong("actions", '"actions" have no place in a rule about safety: nothing may act on its alerts')
+        return ActionKeys(steps, alert == "at_once", dry_run is True)
+
     def channels(self) -> tuple[str, ...]:
         channels = self._list("notify", '["#ev-alerts"] (in quotes: # begins a comment)')
         for channel in channels:
-            if not _CHANNEL.fullmatch(channel):
+            if not CHANNEL.fullmatch(channel):
                 message = f'"{channel[:60]}" is no Slack channel, such as "#ev-alerts", and no channel id'
                 named = f"#{channel.lower()}"
-                self.wrong("notify", message, named if _CHANNEL.fullmatch(named) else None)
+                self.wrong("notify", message, named if CHANNEL.fullmatch(named) else None)
         return tuple(dict.fromkeys(channels))
 
     def labels(self) -> dict[str, str]:

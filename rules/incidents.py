@@ -18,9 +18,13 @@ INCIDENT: Table = Incident.__table__  # type: ignore[attr-defined]
 
 OUT_OF_QUIET_HOURS = sa.or_(ALERT.c.quiet_since.is_(None), ALERT.c.quiet_ended_at.is_not(None))
 AUDIBLE = sa.and_(
-    ALERT.c.silence_id.is_(None), ALERT.c.inhibited_by.is_(None), ALERT.c.snoozed_until.is_(None), OUT_OF_QUIET_HOURS
+    ALERT.c.silence_id.is_(None),
+    ALERT.c.inhibited_by.is_(None),
+    ALERT.c.snoozed_until.is_(None),
+    ALERT.c.acting_until.is_(None),
+    OUT_OF_QUIET_HOURS,
 )
-"""Nothing keeps the alert quiet: no silence, no other alert, no snooze, no quiet hours."""
+"""Nothing keeps the alert quiet: no silence, no other alert, no snooze, no actions at work, no quiet hours."""
 
 
 def group_key(group_by: Sequence[str], labels: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 
 from collections.abc import Iterable, Sequence
 
+from rules.action_steps import COOL_DOWN, LIMIT, LIMIT_TOTAL, MOST_STEPS, WITHIN
+from rules.automations import SAFETY_CODES
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.document_reader import (
     ACK_FOR,
@@ -13,7 +15,6 @@ from rules.document_reader import (
     EVENTS_TO_COME,
     KEYS_OF,
     KEYS_OF_ALL,
-    KEYS_TO_COME,
     LONGEST_DURATION,
     MAX_AGE,
     ON_GAP,
@@ -85,6 +86,15 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         f"What is older by then is not announced; `{duration_text(_MAX_AGE)}` by default.",
     ),
     "safety": ("`true` or `false`", "Whether nothing may inhibit it; `false` by default."),
+    "actions": (
+        "`[{reset: soft, limit: 2 per 24h, within: 5m}]`",
+        "What is tried when the alert fires, step by step until one helps; see below.",
+    ),
+    "alert": (
+        "`after_actions` or `at_once`",
+        "Whether its messages wait until the actions have helped or failed (the default), or do not.",
+    ),
+    "dry_run": ("`true` or `false`", "Whether its actions are only told, never done; `false` by default."),
     "schedule": ('`"0 8 * * *"`', "When the digest is sent: minute, hour, day, month, weekday, as in cron. Needed."),
     "timezone": (
         "`location` or `Europe/Copenhagen`",
@@ -133,9 +143,54 @@ charger, each with the things above it. A session has ended when EOSVOLT says si
 link that did not last `settle` is not announced, and an unknown one is no change. Not available in this version yet:
 {", ".join(f"`on: {event}`" for event in EVENTS_TO_COME)}."""
 
+_ACTIONS = f"""\
+A *step* of `actions` does one thing. The first one is due when the alert fires, the next one when the one before did
+not help; what a step did not do or did not mend is told on the alert's card, with the moment and the reason. At most
+{MOST_STEPS} steps. `chargehand` acts only where automations are on: `/charge automations`, or `CHARGEHAND_AUTOMATIONS`.
+
+Nothing is ever done about an alert whose charger says, or has said since the fault began, one of
+{", ".join(f"`{code}`" for code in SAFETY_CODES)}: these need a person. No reset and no unlock interrupts an open
+session. One charger is acted on by one rule at a time, and waits for what people asked of it. A step that waits is
+cancelled when the alert resolves, when its rule is changed or removed, and when automations are switched off.
+What was sent without a known outcome ends the steps: it is never repeated.
+
+With `alert: after_actions` the messages of an alert are held while its steps work, at most an hour: if one helps, one
+card says so when it is over. The alert itself is the same alert in either way."""
+
+_COOL_DOWN, _WITHIN = duration_text(COOL_DOWN.total_seconds()), duration_text(WITHIN.total_seconds())
+
+_STEP_KEYS = (
+    ("`reset`", "`soft`, `hard`", "Reset the whole charger."),
+    ("`unlock`", "`connector`", "Release the cable."),
+    ("`enable` `disable`", "`connector`, `charger`", "Put it in or out of service."),
+    ("`start` `stop`", "`session`", "Start a session on the connector; stop the one that the alert is about."),
+    (
+        "`limit`",
+        f"`{LIMIT}` (the default)",
+        "How often at most for one charger, counting all commands of the kind, those that people gave too.",
+    ),
+    ("`limit_total`", f"`{LIMIT_TOTAL}` (the default)", "How often at most for all chargers together."),
+    (
+        "`cool_down`",
+        "a duration",
+        f"How long ago the last such command to it must be, not of this alert; `{_COOL_DOWN}` by default.",
+    ),
+    ("`after`", "a duration", "How long to wait first, from the firing or the step before; not at all by default."),
+    ("`approval`", '`"#ev-ops"`', "The channel that is asked first, with buttons; nothing happens without a yes."),
+    (
+        "`verify`",
+        "a condition",
+        "When it is true, the step helped; without it, when `when` is false. Only polls after the answer count.",
+    ),
+    (
+        "`within`",
+        "a duration",
+        f"How long that may take; `{_WITHIN}` by default, longer while nothing can be seen.",
+    ),
+)
+
 _DURATIONS = f"""\
-Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days. Not available in this
-version yet: {", ".join(f"`{key}`" for key in KEYS_TO_COME)}."""
+Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days."""
 
 _FILES = """\
 A rules file can also be a mapping with `rules:`, `routes:` and `quiet_hours:`. All files together have at most one
@@ -204,6 +259,9 @@ def render_rules_reference() -> str:
         _key_table(KEYS_OF_ALL),
         "## Keys of an alert",
         _key_table(KEYS_OF["alert"]),
+        "## Actions",
+        _ACTIONS,
+        _table(("key of a step", "value", "meaning"), _STEP_KEYS),
         "## Keys of an event",
         _key_table(KEYS_OF["event"]),
         _EVENTS,

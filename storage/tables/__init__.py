@@ -18,6 +18,7 @@ from storage.tables.alerts import (
     SpeechPlan,
     TransitionRow,
 )
+from storage.tables.automations import AutomationSwitch, AutomationTry
 from storage.tables.columns import JSON_COLUMN, Json
 from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
 from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem
@@ -28,6 +29,8 @@ __all__ = [
     "Alert",
     "ApiState",
     "AuditEntry",
+    "AutomationSwitch",
+    "AutomationTry",
     "Charger",
     "ChargingSession",
     "Command",

@@ -96,6 +96,13 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("quiet_since IS NOT NULL"),
             postgresql_where=text("quiet_since IS NOT NULL"),
         ),
+        # what its actions keep quiet
+        Index(
+            "alert_acting",
+            "acting_until",
+            sqlite_where=text("acting_until IS NOT NULL"),
+            postgresql_where=text("acting_until IS NOT NULL"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     rule_id: str
@@ -126,6 +133,7 @@ class Alert(SQLModel, table=True):
     switched_on: int | None = None  # the version of the rule at whose first match it was already so
     silence_id: int | None = None  # the silence that keeps it quiet while it fires
     inhibited_by: int | None = None  # the id of the alert that keeps it quiet while both fire
+    acting_until: datetime | None = None  # its rule's actions keep it quiet until they end, at the latest until then
     heard_at: datetime | None = None  # when it ceased to be kept quiet, if it was: escalation counts from there
 
 

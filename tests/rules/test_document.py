@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.document import Rule, load_rules, rule_from_document
-from rules.document_reader import KEYS_TO_COME
 from rules.errors import RuleErrors
 from rules.escalation import Step
 from rules.expressions import Compare, FieldRef, Literal
@@ -473,11 +472,6 @@ RELATED = """
 - {{name: aa-fast, for_each: charger, when: not charger.online, inhibits: {first}}}
 - {{name: bb-slew, for_each: charger, when: not charger.online, inhibits: {second}}}
 """
-
-
-@pytest.mark.parametrize("key", KEYS_TO_COME)
-def test_a_key_to_come_is_refused_by_name(key: str) -> None:
-    assert error_of({key: "x"}) == f'slack: rule "faulted": "{key}" is not available in this version yet'
 
 
 @pytest.mark.parametrize(

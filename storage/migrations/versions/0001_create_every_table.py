@@ -43,10 +43,18 @@ def upgrade() -> None:
         sa.Column("switched_on", sa.Integer(), nullable=True),
         sa.Column("silence_id", sa.Integer(), nullable=True),
         sa.Column("inhibited_by", sa.Integer(), nullable=True),
+        sa.Column("acting_until", UTCDateTime(), nullable=True),
         sa.Column("heard_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(
+            "alert_acting",
+            ["acting_until"],
+            unique=False,
+            sqlite_where=sa.text("acting_until IS NOT NULL"),
+            postgresql_where=sa.text("acting_until IS NOT NULL"),
+        )
         batch_op.create_index(
             "alert_due",
             ["due_at"],
@@ -99,6 +107,48 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("audit_entry", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audit_entry_at"), ["at"], unique=False)
+
+    op.create_table(
+        "automation_switch",
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("mode", AutoString(), nullable=False),
+        sa.Column("set_by", AutoString(), nullable=False),
+        sa.Column("set_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "automation_try",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("rule_id", AutoString(), nullable=False),
+        sa.Column("rule_version", sa.Integer(), nullable=False),
+        sa.Column("incident_id", sa.Integer(), nullable=True),
+        sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("charger_id", AutoString(), nullable=True),
+        sa.Column("connector_id", AutoString(), nullable=True),
+        sa.Column("session_id", AutoString(), nullable=True),
+        sa.Column("state", AutoString(), nullable=False),
+        sa.Column("planned_at", UTCDateTime(), nullable=False),
+        sa.Column("due_at", UTCDateTime(), nullable=True),
+        sa.Column("command_id", AutoString(), nullable=True),
+        sa.Column("acted_at", UTCDateTime(), nullable=True),
+        sa.Column("verify_until", UTCDateTime(), nullable=True),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("reason", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("alert_id", "step"),
+    )
+    with op.batch_alter_table("automation_try", schema=None) as batch_op:
+        batch_op.create_index("automation_try_of_kind", ["kind", "state", "ended_at"], unique=False)
+        batch_op.create_index(
+            "automation_try_open",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_automation_try_incident_id"), ["incident_id"], unique=False)
 
     op.create_table(
         "charger",

@@ -1,0 +1,226 @@
+"""What is known about a step of a rule's actions when it is decided or looked at, read from the database.
+
+It only reads. Limits count the rows that everybody's commands make, so that rules and people share them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Row
+
+from notify.command_checks import check_command
+from notify.command_kinds import CHARGING, COMMANDS, COMMANDS_PER_DAY, CommandCheck, CommandState, Reason
+from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS
+from notify.manner import AS_THEY_SAY, Manner
+from notify.storms import BUDGET
+from notify.tried import TRIES
+from rules.action_steps import ActionStep
+from rules.automations import Mode, Sight, Situation, TryState
+from rules.compile import compile_check
+from rules.document import Rule
+from rules.expressions import Not
+from rules.lifecycle import State
+from rules.windows import local_clocks
+from storage.polls import PollState, poll_states
+from storage.record import INTERVAL
+
+NEVER_SENT = (CommandState.EXPIRED.value, CommandState.CANCELLED.value)
+"""How a command ends that certainly never left: limits do not count it."""
+
+BUSY = (TryState.AWAITING_APPROVAL.value, TryState.SENT.value)
+STALE_INTERVALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Automating:
+    """What deciding needs from outside: the mode that the setting says, the polls' interval, where rules speak."""
+
+    default: Mode
+    interval: timedelta
+    channels: Mapping[str, Sequence[str]]
+    budget: int = BUDGET
+    per_day: int = COMMANDS_PER_DAY
+    manner: Manner = AS_THEY_SAY
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try with its alert, the rule's version that said it, and its step."""
+
+    row: Row[Any]
+    alert: Row[Any]
+    rule: Rule
+    step: ActionStep
+    in_force: bool
+
+    @property
+    def target(self) -> Mapping[str, str | None]:
+        """What is acted on, as `enqueue_command` takes it; its value is None where the alert names none."""
+        return {f"{self.step.target}_id": getattr(self.row, f"{self.step.target}_id")}
+
+
+def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> Situation:
+    """What is known about a step that has sent nothing yet."""
+    row, alert, step = attempt.row, attempt.alert, attempt.step
+    polls = poll_states(connection)
+    check = _check(connection, attempt, work.per_day, now)
+    dry = attempt.rule.dry_run or mode is Mode.DRY_RUN
+    return Situation(
+        mode=mode,
+        firing=alert.state == State.FIRING,
+        in_force=attempt.in_force,
+        due_at=row.due_at,
+        fresh=_is_fresh(polls.get("chargers"), work.interval, now),
+        done=_count(connection, step.kind, now - step.limit.window, row.charger_id, dry=dry),
+        done_total=_count(connection, step.kind, now - step.limit_total.window, None, dry=dry),
+        last_at=_last_at(connection, attempt, dry=dry),
+        codes=error_codes(connection, alert),
+        in_the_way=_in_the_way(connection, attempt, check, now),
+        against=_against(connection, attempt, check),
+    )
+
+
+def error_codes(connection: Connection, alert: Row[Any]) -> list[str]:
+    """Every error code of the alert's charger (of all its connectors) now and since the fault began."""
+    mine = sa.or_(CONNECTORS.c.charger_id == alert.charger_id, CONNECTORS.c.id == alert.connector_id)
+    here = sa.select(CONNECTORS.c.id).where(mine)
+    now = sa.select(CONNECTORS.c.error_code.label("code")).where(mine, CONNECTORS.c.error_code.is_not(None))
+    kept = sa.select(INTERVAL.c.value.label("code")).where(
+        INTERVAL.c.thing == "connector",
+        INTERVAL.c.field == "error_code",
+        INTERVAL.c.thing_id.in_(here),
+        sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > alert.active_at),
+        INTERVAL.c.value.is_not(None),
+    )
+    found = list(connection.execute(sa.union(now, kept)).scalars())
+    evidence = (alert.evidence or {}).get("error_code")
+    return [*found, str(evidence)] if evidence else found
+
+
+def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: datetime) -> Sight:
+    """What the polls since the answer say about a step that was sent."""
+    if command.answered_at is None:
+        return Sight(None)
+    rule, alert = attempt.rule, attempt.alert
+    assert rule.when is not None  # noqa: S101 - an alert rule has one
+    assert rule.for_each is not None  # noqa: S101
+    check = compile_check(attempt.step.verify or Not(rule.when), rule.for_each)
+    polls = poll_states(connection)
+    # a location's own facts are read too rarely to be waited for
+    read = {"chargers", *check.resources} - {"locations"}
+    seen = [_seen_at(polls.get(resource), command.answered_at) for resource in sorted(read)]
+    known = [moment for moment in seen if moment is not None]
+    parameters: dict[str, Any] = {"subject": alert.subject, "now": now}
+    if check.local_time:
+        zones = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
+        parameters["clocks"] = local_clocks([zone for zone in zones if zone], now)
+    truth = connection.execute(check.statement, parameters).scalar()
+    blind = _blind(connection, attempt, truth)
+    unknown = command.state == CommandState.UNKNOWN
+    return Sight(command.answered_at, min(known) if len(known) == len(seen) else None, truth, blind, unknown)
+
+
+def _blind(connection: Connection, attempt: Attempt, truth: bool | None) -> str | None:
+    statement = sa.select(CHARGERS.c.online, CHARGERS.c.gone_at).where(CHARGERS.c.id == attempt.row.charger_id)
+    charger = connection.execute(statement).first()
+    if charger is None or charger.gone_at is not None:
+        return "EOSVOLT no longer reports the charger"
+    if charger.online is not True:
+        return "the charger is offline" if charger.online is False else "whether the charger is online is not known"
+    return "what should be verified is not known" if truth is None else None
+
+
+def _seen_at(poll: PollState | None, answered_at: datetime) -> datetime | None:
+    if poll is None or poll.good_at is None or poll.good_at <= answered_at:
+        return None
+    return poll.good_at
+
+
+def _is_fresh(poll: PollState | None, interval: timedelta, now: datetime) -> bool:
+    if poll is None or poll.good_at is None or poll.failures:
+        return False
+    return now - poll.good_at <= STALE_INTERVALS * interval
+
+
+def _counted(kind: str, since: datetime, charger_id: str | None) -> list[ColumnElement[bool]]:
+    of_charger = [] if charger_id is None else [COMMANDS.c.charger_id == charger_id]
+    return [COMMANDS.c.kind == kind, COMMANDS.c.requested_at > since, COMMANDS.c.state.not_in(NEVER_SENT), *of_charger]
+
+
+def _told(kind: str, since: datetime, charger_id: str | None) -> list[ColumnElement[bool]]:
+    of_charger = [] if charger_id is None else [TRIES.c.charger_id == charger_id]
+    return [TRIES.c.kind == kind, TRIES.c.state == TryState.WOULD_HAVE.value, TRIES.c.ended_at > since, *of_charger]
+
+
+def _count(connection: Connection, kind: str, since: datetime, charger_id: str | None, *, dry: bool) -> int:
+    """The commands of a kind since a moment; a dry run counts what it would have sent as if it had been."""
+    count = sa.select(sa.func.count())
+    found = int(connection.execute(count.select_from(COMMANDS).where(*_counted(kind, since, charger_id))).scalar_one())
+    if dry:
+        told = count.select_from(TRIES).where(*_told(kind, since, charger_id))
+        found += int(connection.execute(told).scalar_one())
+    return found
+
+
+def _last_at(connection: Connection, attempt: Attempt, *, dry: bool) -> datetime | None:
+    row, since = attempt.row, datetime.min.replace(tzinfo=attempt.row.planned_at.tzinfo)
+    own = sa.select(TRIES.c.command_id).where(TRIES.c.alert_id == row.alert_id, TRIES.c.command_id.is_not(None))
+    last = sa.select(sa.func.max(COMMANDS.c.requested_at)).where(
+        *_counted(row.kind, since, row.charger_id or ""), COMMANDS.c.id.not_in(own)
+    )
+    moments = [connection.execute(last).scalar()]
+    if dry:
+        told = sa.select(sa.func.max(TRIES.c.ended_at)).where(
+            *_told(row.kind, since, row.charger_id or ""), TRIES.c.alert_id != row.alert_id
+        )
+        moments.append(connection.execute(told).scalar())
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _check(connection: Connection, attempt: Attempt, per_day: int, now: datetime) -> CommandCheck | None:
+    target = next(iter(attempt.target.values()))
+    if target is None:
+        return None
+    whole = attempt.step.target == "charger"
+    return check_command(connection, attempt.step.kind, target, now, whole_charger=whole, per_day=per_day)
+
+
+def _in_the_way(connection: Connection, attempt: Attempt, check: CommandCheck | None, now: datetime) -> str | None:
+    """What a step waits for: people who want quiet here, another rule's step, a command that is under way."""
+    row, alert = attempt.row, attempt.alert
+    if any(getattr(alert, name) is not None for name in ("silence_id", "inhibited_by", "snoozed_until")):
+        return "the alert is kept quiet"
+    other = sa.select(TRIES.c.rule_id).where(
+        TRIES.c.charger_id == row.charger_id, TRIES.c.state.in_(BUSY), TRIES.c.id != row.id
+    )
+    rule = connection.execute(other.limit(1)).scalar()
+    if rule is not None:
+        return f"rule {rule} is at work on the charger"
+    asked = sa.select(COMMANDS.c.id).where(
+        COMMANDS.c.charger_id == row.charger_id,
+        COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value,
+        COMMANDS.c.expires_at > now,
+    )
+    if connection.execute(asked.limit(1)).first() is not None:
+        return "a command to the charger waits for approval"
+    under_way = [r.text for r in check.refusals if r.reason is Reason.UNDER_WAY] if check is not None else []
+    return under_way[0] if under_way else None
+
+
+def _against(connection: Connection, attempt: Attempt, check: CommandCheck | None) -> str | None:
+    if check is None:
+        return f"which {attempt.step.target} it is about is not known"
+    told = [refusal.text for refusal in check.refusals if refusal.reason is not Reason.UNDER_WAY]
+    if attempt.step.kind in {"reset_soft", "reset_hard"} and not told:
+        # an account may hide its sessions; a connector that charges tells all the same
+        charging = sa.select(CONNECTORS.c.id).where(
+            CONNECTORS.c.charger_id == attempt.row.charger_id,
+            CONNECTORS.c.gone_at.is_(None),
+            CONNECTORS.c.status.in_(CHARGING),
+        )
+        busy = connection.execute(charging.order_by(CONNECTORS.c.id).limit(1)).scalar()
+        told = [f"connector {busy} is charging, and this would end it"] if busy is not None else []
+    return "; ".join(told) or None

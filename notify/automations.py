@@ -1,0 +1,392 @@
+"""What rules do about their alerts: each step planned with the firing, decided once, and followed until it is known.
+
+A step makes at most one command, through the same rows as people's commands, and never calls anything itself. Every
+function works inside the caller's transaction, so that a stop between two of them loses and repeats nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Row
+from sqlmodel import SQLModel
+
+from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
+from notify.approvals import AWAITING
+from notify.automation_facts import Attempt, Automating, sight_of, situation_of
+from notify.command_kinds import COMMANDS, CommandState, Reason
+from notify.commands import APPROVE_WITHIN, cancel_command, enqueue_command, write_audit
+from notify.contexts import LOCATIONS
+from notify.manner import AS_THEY_SAY, Manner
+from notify.tried import TRIES
+from notify.voices import ALERTS, GROUP_WAIT, INCIDENTS
+from rules.automations import (
+    LOOK_AGAIN,
+    QUIET_AT_MOST,
+    STAYS_MENDED,
+    UNSENT_TRIES,
+    Decision,
+    Mode,
+    TryState,
+    decide,
+    relapsed,
+    stopped,
+    verify,
+)
+from rules.document import Rule, rule_from_document
+from rules.lifecycle import State, Transition
+from storage.dialects import insert
+from storage.tables import AutomationSwitch, RuleVersion
+from storage.tables import Rule as RuleRow
+
+SWITCH = SQLModel.metadata.tables[AutomationSwitch.__tablename__]
+RULES = SQLModel.metadata.tables[RuleRow.__tablename__]
+VERSIONS = SQLModel.metadata.tables[RuleVersion.__tablename__]
+
+ALL = "all"
+UNSENT = (*AWAITING, CommandState.REQUESTED)
+ONLY_TOLD = "automations only tell what they would do"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """How automations stand: `set_by` is the Slack user who said so, None where the setting holds."""
+
+    mode: Mode
+    set_by: str | None = None
+    set_at: datetime | None = None
+
+
+def read_switch(connection: Connection, default: Mode) -> Switch:
+    """How automations stand now; `default` is what the setting says."""
+    row = connection.execute(sa.select(SWITCH).where(SWITCH.c.name == ALL)).first()
+    if row is None or not row.mode:
+        return Switch(default)
+    return Switch(Mode(row.mode), row.set_by, row.set_at)
+
+
+def set_switch(connection: Connection, mode: Mode, user: str, now: datetime) -> int:
+    """Switch automations for all rules, with an audit entry; how many actions that waited were cancelled by it.
+
+    Off cancels every step that has sent nothing yet; dry-run those whose command was made and not sent.
+    """
+    _lock_switch(connection)
+    set_ = {"mode": mode.value, "set_by": user, "set_at": now}
+    connection.execute(sa.update(SWITCH).where(SWITCH.c.name == ALL).values(**set_))
+    cancelled = 0
+    if mode is Mode.OFF:
+        cancelled = cancel_tries(connection, sa.true(), "automations were switched off", now)
+    elif mode is Mode.DRY_RUN:
+        made = TRIES.c.command_id.is_not(None)
+        cancelled = cancel_tries(connection, made, ONLY_TOLD, now)
+    facts = {"mode": mode.value, "cancelled": cancelled}
+    write_audit(connection, at=now, user=user, action="automations", subject=ALL, outcome=mode.value, facts=facts)
+    return cancelled
+
+
+def plan_tries(
+    connection: Connection,
+    rules: Mapping[str, Rule],
+    transitions: Sequence[Transition],
+    default: Mode,
+    now: datetime,
+) -> list[Transition]:
+    """Write down the first step for each alert that fires, cancel what waited for those that ended.
+
+    The transitions come back; those whose messages wait for the actions are muted. Call it in the transaction that
+    made them, before their messages are enqueued.
+    """
+    ended = [t.alert_id for t in transitions if t.from_state == State.FIRING and t.to_state != State.FIRING]
+    if ended:
+        cancel_tries(connection, TRIES.c.alert_id.in_(ended), "the alert is over", now)
+    fired = [t for t in transitions if t.to_state == State.FIRING and t.rule_id in rules and rules[t.rule_id].actions]
+    if not fired:
+        return list(transitions)
+    mode = read_switch(connection, default).mode
+    held: set[int] = set()
+    for transition in fired:
+        alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == transition.alert_id)).one()
+        rule = rules[transition.rule_id]
+        if not _insert_try(connection, alert, rule, now, number=0, version=alert.rule_version):
+            continue
+        if mode is Mode.ON and not rule.dry_run and not rule.alert_at_once and not transition.muted:
+            held.add(transition.alert_id)
+    if held:
+        quiet = {"acting_until": now + QUIET_AT_MOST}
+        connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(held)).values(**quiet))
+    return [replace(t, muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
+
+
+def tell_recovered(
+    connection: Connection,
+    transitions: Iterable[Transition],
+    *,
+    channels: Mapping[str, Sequence[str]],
+    now: datetime,
+    manner: Manner = AS_THEY_SAY,
+) -> None:
+    """Let one card tell of an incident that nobody heard of because its actions mended it; after quiet hours."""
+    over = {t.incident_id for t in transitions if t.reason == "recovered" and t.incident_id is not None}
+    if not over:
+        return
+    sent = (COMMANDS.c.id == TRIES.c.command_id, COMMANDS.c.sending_at.is_not(None))
+    acted = sa.exists().where(TRIES.c.incident_id == INCIDENTS.c.id, *sent)
+    told = sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, ALERTS.c.acting_until.is_not(None))
+    statement = (
+        sa.select(INCIDENTS.c.id, INCIDENTS.c.rule_id, INCIDENTS.c.severity, LOCATIONS.c.timezone)
+        .select_from(INCIDENTS.outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id))
+        .where(INCIDENTS.c.id.in_(over), INCIDENTS.c.resolved_at.is_not(None), acted, told)
+    )
+    for row in connection.execute(statement).all():
+        quiet_until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
+        due_at = max(now + GROUP_WAIT, quiet_until or now)
+        insert_cards(connection, {row.id: row.rule_id}, channels=channels, now=now, due_at=due_at, manner=manner)
+
+
+def cancel_tries(connection: Connection, which: ColumnElement[bool], reason: str, now: datetime) -> int:
+    """Cancel those of these steps that have sent nothing, with their commands; how many there were.
+
+    A step whose command has left stays as it is: what came of it is still looked at.
+    """
+    unsent = sa.or_(
+        TRIES.c.state.in_([state.value for state in UNSENT_TRIES]),
+        sa.and_(TRIES.c.state == TryState.SENT.value, _command_is_unsent()),
+    )
+    found = connection.execute(sa.select(TRIES).where(TRIES.c.due_at.is_not(None), unsent, which)).all()
+    cancelled = 0
+    for row in found:
+        if row.command_id is not None and not _cancel_command(connection, row.command_id, reason, now):
+            continue
+        cancelled += _end(connection, row, TryState.CANCELLED, reason, now)
+    return cancelled
+
+
+def due_tries(connection: Connection, now: datetime) -> list[int]:
+    """The ids of the steps that are to be decided or looked at now, the oldest first."""
+    due = sa.select(TRIES.c.id).where(TRIES.c.due_at <= now)
+    return list(connection.execute(due.order_by(TRIES.c.planned_at, TRIES.c.id)).scalars())
+
+
+def advance_try(connection: Connection, try_id: int, work: Automating, now: datetime) -> bool:
+    """Decide a step that waits, or look at what came of one that was sent; False where nothing moved.
+
+    The switch's row is held meanwhile, so that limits hold over all chargers and nothing is sent after "off".
+    """
+    _lock_switch(connection)
+    row = connection.execute(sa.select(TRIES).where(TRIES.c.id == try_id, TRIES.c.due_at.is_not(None))).first()
+    if row is None:
+        return False
+    attempt = _attempt(connection, row)
+    if attempt is None:
+        return _end(connection, row, TryState.CANCELLED, "the rule is gone", now)
+    mode = read_switch(connection, work.default).mode
+    if row.state == TryState.WAITING:
+        return _decide(connection, attempt, mode, work, now)
+    if row.state == TryState.HELPED:
+        return _watch(connection, attempt, now)
+    return _follow(connection, attempt, mode, work, now)
+
+
+def has_held_alerts(connection: Connection) -> bool:
+    """Whether any alert is kept quiet by its actions."""
+    held = sa.select(ALERTS.c.id).where(ALERTS.c.acting_until.is_not(None), ALERTS.c.state == State.FIRING.value)
+    return connection.execute(held.limit(1)).first() is not None
+
+
+def release_alerts(connection: Connection, work: Automating, now: datetime) -> int:
+    """Let alerts speak that still fire when their actions have ended, or have taken too long; how many there were."""
+    at_work = sa.exists().where(TRIES.c.alert_id == ALERTS.c.id, TRIES.c.due_at.is_not(None))
+    released = connection.execute(
+        sa.update(ALERTS)
+        .where(
+            ALERTS.c.acting_until.is_not(None),
+            ALERTS.c.state == State.FIRING.value,
+            sa.or_(ALERTS.c.acting_until <= now, ~at_work),
+        )
+        .values(acting_until=None, heard_at=now)
+        .returning(ALERTS.c.id)
+    ).scalars()
+    ids = list(released)
+    if ids:
+        again = dict.fromkeys(ids, "unmended")
+        enqueue_unmuted(connection, again, channels=work.channels, now=now, budget=work.budget, manner=work.manner)
+    return len(ids)
+
+
+def _decide(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> bool:
+    row, step = attempt.row, attempt.step
+    facts = situation_of(connection, attempt, mode, work, now)
+    decision = decide(step, facts, now, dry_run=attempt.rule.dry_run)
+    if decision is None:
+        return False
+    if decision.state not in {TryState.SENT, TryState.AWAITING_APPROVAL}:
+        return _conclude(connection, attempt, decision, now)
+    enqueued = enqueue_command(
+        connection,
+        kind=step.kind,
+        nonce=f"automation:{row.alert_id}:{row.step}",
+        user=f"rule {row.rule_id}",
+        channel=step.approval or "",
+        now=now,
+        rule_id=row.rule_id,
+        approve_within=APPROVE_WITHIN if step.approval else None,
+        charger_id=attempt.target.get("charger_id"),
+        connector_id=attempt.target.get("connector_id"),
+        session_id=attempt.target.get("session_id"),
+        per_day=work.per_day,
+    )
+    if enqueued.command_id is None:
+        if any(refusal.reason is Reason.UNDER_WAY for refusal in enqueued.refusals):
+            return False
+        because = "; ".join(refusal.text for refusal in enqueued.refusals)
+        return _conclude(connection, attempt, Decision(TryState.REFUSED, because), now)
+    values = {"state": decision.state.value, "command_id": enqueued.command_id, "acted_at": now, "due_at": now}
+    return _update(connection, row, values, now)
+
+
+def _follow(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> bool:
+    """Look at the command of a step: whether it may still go, whether it went, and whether it helped."""
+    row = attempt.row
+    command = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.id == row.command_id)).one()
+    if command.state in UNSENT:
+        against = _still_against(connection, attempt, mode, work, now)
+        cancelled = against is not None and cancel_command(connection, command, against.reason, now)
+        return against is not None and cancelled and _conclude(connection, attempt, against, now)
+    over = _never_left(command)
+    if over is not None:
+        return _conclude(connection, attempt, over, now)
+    if row.state == TryState.AWAITING_APPROVAL:
+        return _update(connection, row, {"state": TryState.SENT.value}, now)
+    return _judge(connection, attempt, command, now)
+
+
+def _still_against(
+    connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime
+) -> Decision | None:
+    """What speaks against a command that was made and not sent."""
+    against = stopped(situation_of(connection, attempt, mode, work, now))
+    if against is None and mode is Mode.DRY_RUN:
+        return Decision(TryState.CANCELLED, ONLY_TOLD, ends_ladder=True)
+    return against
+
+
+def _judge(connection: Connection, attempt: Attempt, command: Row[Any], now: datetime) -> bool:
+    """Look whether a command that was sent helped."""
+    row = attempt.row
+    sight = sight_of(connection, attempt, command, now)
+    seen = verify(attempt.step, sight, row.verify_until, now)
+    if seen.state is TryState.HELPED:
+        firing = attempt.alert.state == State.FIRING
+        values = {"state": TryState.HELPED.value, "ended_at": now, "due_at": now + STAYS_MENDED if firing else None}
+        return _update(connection, row, values, now)
+    if seen.state is not None:
+        return _conclude(connection, attempt, Decision(seen.state, seen.reason, ends_ladder=sight.unknown), now)
+    if seen.until != row.verify_until:
+        connection.execute(sa.update(TRIES).where(TRIES.c.id == row.id).values(verify_until=seen.until))
+    return False
+
+
+def _never_left(command: Row[Any]) -> Decision | None:
+    """What a command that EOSVOLT never took means for its step."""
+    if command.state == CommandState.EXPIRED:
+        return Decision(TryState.REFUSED, command.outcome or "it could not be sent in time", ends_ladder=True)
+    if command.state == CommandState.CANCELLED:
+        asked = command.decided_by is not None and command.outcome == "refused"
+        because = "approval was refused" if asked else command.outcome or "it was cancelled"
+        return Decision(TryState.REFUSED, because, ends_ladder=True)
+    if command.state == CommandState.FAILED:
+        return Decision(TryState.REFUSED, f"EOSVOLT did not do it: {command.outcome}")
+    return None
+
+
+def _watch(connection: Connection, attempt: Attempt, now: datetime) -> bool:
+    """See whether an alert ends that a step was seen to help; one that goes on has its next step."""
+    row, alert = attempt.row, attempt.alert
+    firing = alert.state == State.FIRING
+    still_true = alert.false_since is None and alert.held_since is None
+    if relapsed(row.ended_at, firing=firing, still_true=still_true, now=now):
+        return _conclude(connection, attempt, Decision(TryState.DID_NOT_HELP, "it helped for a moment only"), now)
+    due_at = now + LOOK_AGAIN if firing else None
+    connection.execute(sa.update(TRIES).where(TRIES.c.id == row.id).values(due_at=due_at))
+    return not firing
+
+
+def _conclude(connection: Connection, attempt: Attempt, decision: Decision, now: datetime) -> bool:
+    """End a step; where it did not mend the alert and nothing else forbids it, the next one has its turn."""
+    row, alert = attempt.row, attempt.alert
+    if not _end(connection, row, decision.state, decision.reason, now):
+        return False
+    failed = decision.state in {TryState.DID_NOT_HELP, TryState.REFUSED}
+    if failed and not decision.ends_ladder and alert.state == State.FIRING and attempt.in_force:
+        _insert_try(connection, alert, attempt.rule, now, number=row.step + 1, version=row.rule_version)
+    return True
+
+
+def _insert_try(
+    connection: Connection, alert: Row[Any], rule: Rule, now: datetime, *, number: int, version: int
+) -> bool:
+    """Write a step down as waiting; False where there is no such step, or it is written already."""
+    if number >= len(rule.actions):
+        return False
+    step = rule.actions[number]
+    values = {
+        "alert_id": alert.id,
+        "step": number,
+        "rule_id": alert.rule_id,
+        "rule_version": version,
+        "incident_id": alert.incident_id,
+        "kind": step.kind,
+        "charger_id": alert.charger_id,
+        "connector_id": alert.connector_id,
+        "session_id": alert.session_id,
+        "state": TryState.WAITING.value,
+        "planned_at": now,
+        "due_at": now + step.after,
+        "reason": "",
+    }
+    statement = insert(connection, TRIES).values(**values).on_conflict_do_nothing().returning(TRIES.c.id)
+    return connection.execute(statement).first() is not None
+
+
+def _attempt(connection: Connection, row: Row[Any]) -> Attempt | None:
+    alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == row.alert_id)).one()
+    said = connection.execute(
+        sa.select(VERSIONS.c.document).where(VERSIONS.c.rule_id == row.rule_id, VERSIONS.c.version == row.rule_version)
+    ).scalar()
+    rule = rule_from_document(said, row.rule_id) if said is not None else None
+    if rule is None or row.step >= len(rule.actions):
+        return None
+    now = connection.execute(sa.select(RULES).where(RULES.c.id == row.rule_id)).first()
+    in_force = now is not None and now.enabled and now.removed_at is None and now.version == row.rule_version
+    return Attempt(row, alert, rule, rule.actions[row.step], in_force)
+
+
+def _lock_switch(connection: Connection) -> None:
+    values = {"name": ALL, "mode": "", "set_by": ""}
+    connection.execute(insert(connection, SWITCH).values(**values).on_conflict_do_nothing())
+    connection.execute(sa.select(SWITCH.c.name).where(SWITCH.c.name == ALL).with_for_update()).all()
+
+
+def _command_is_unsent() -> ColumnElement[bool]:
+    states = [state.value for state in UNSENT]
+    return sa.exists().where(COMMANDS.c.id == TRIES.c.command_id, COMMANDS.c.state.in_(states))
+
+
+def _cancel_command(connection: Connection, command_id: str, reason: str, now: datetime) -> bool:
+    command = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.id == command_id)).one()
+    return cancel_command(connection, command, reason, now)
+
+
+def _end(connection: Connection, row: Row[Any], state: TryState, reason: str, now: datetime) -> bool:
+    return _update(connection, row, {"state": state.value, "reason": reason, "ended_at": now, "due_at": None}, now)
+
+
+def _update(connection: Connection, row: Row[Any], values: dict[str, Any], now: datetime) -> bool:
+    """Give a step these values where it is still as it was read, and show it on the alert's card."""
+    as_read = (TRIES.c.id == row.id, TRIES.c.state == row.state, TRIES.c.due_at.is_not(None))
+    moved = connection.execute(sa.update(TRIES).where(*as_read).values(**values)).rowcount == 1
+    if moved and row.incident_id is not None:
+        refresh_alert_cards(connection, {row.incident_id}, now)
+    return moved

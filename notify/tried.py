@@ -1,0 +1,85 @@
+"""What the rule of an incident tried by itself, for its card: which step, when, and what came of it.
+
+It holds facts; words and escapes are the template's work. A reason is plain text in which others may have spoken.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlmodel import SQLModel
+
+from notify.command_kinds import COMMANDS, NOUNS
+from storage.tables import AutomationTry
+
+TRIES = SQLModel.metadata.tables[AutomationTry.__tablename__]
+
+SHOWN_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One step: `what` is its noun ("soft reset"), `state` one of TryState, `at` when it was sent or decided.
+
+    `decided_by` is the Slack user who approved or refused it, where that was asked for.
+    """
+
+    what: str
+    thing_id: str
+    state: str
+    at: datetime
+    ended_at: datetime | None
+    reason: str
+    decided_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TriedOnes:
+    """The newest steps of an incident, the oldest of them first, and how many more there were."""
+
+    shown: tuple[Tried, ...] = ()
+    more: int = 0
+
+    @property
+    def helped(self) -> Tried | None:
+        """The last one that was seen to help."""
+        return next((one for one in reversed(self.shown) if one.state == "helped"), None)
+
+    @property
+    def failed(self) -> Tried | None:
+        """The last one that did not help."""
+        return next((one for one in reversed(self.shown) if one.state == "did_not_help"), None)
+
+
+def tried(connection: Connection, incident_id: int) -> TriedOnes:
+    """What was tried for the alerts of an incident."""
+    mine = TRIES.c.incident_id == incident_id
+    total = connection.execute(sa.select(sa.func.count()).select_from(TRIES).where(mine)).scalar_one()
+    if not total:
+        return TriedOnes()
+    rows = connection.execute(
+        sa.select(TRIES, COMMANDS.c.decided_by)
+        .select_from(TRIES.outerjoin(COMMANDS, COMMANDS.c.id == TRIES.c.command_id))
+        .where(mine)
+        .order_by(TRIES.c.planned_at.desc(), TRIES.c.id.desc())
+        .limit(SHOWN_TRIES)
+    ).all()
+    shown = tuple(
+        Tried(
+            what=NOUNS.get(row.kind, row.kind),
+            thing_id=_thing(row.kind, row),
+            state=row.state,
+            at=row.acted_at or row.ended_at or row.planned_at,
+            ended_at=row.ended_at,
+            reason=row.reason,
+            decided_by=row.decided_by,
+        )
+        for row in reversed(rows)
+    )
+    return TriedOnes(shown, total - len(shown))
+
+
+def _thing(kind: str, row: sa.Row[tuple[object, ...]]) -> str:
+    whole = row.charger_id if kind.startswith("reset") else None
+    return str(whole or row.connector_id or row.session_id or row.charger_id or "")
