@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from bot.jobs import Jobs
 from notify.alerts import enqueue_unmuted, refresh_alert_cards
 from notify.manner import Manner
+from notify.night import enqueue_night_summaries, release_held
 from notify.reminders import enqueue_due_reminders
 from notify.storms import BUDGET
 from rules.acknowledgements import end_acknowledgements
@@ -34,16 +35,21 @@ def speak_due(
 ) -> int:
     """As `speak`, in the caller's transaction.
 
-    1. Bring up to date what keeps alerts quiet, snoozes first: a snoozed source inhibits nothing. The cards say so.
-    2. What is no longer quiet and still fires speaks after group_wait.
+    1. Bring up to date what keeps alerts quiet; snoozes and quiet hours first, because a source that is itself quiet
+       inhibits nothing. The cards say so.
+    2. What is no longer quiet and still fires speaks after group_wait; what came and went in quiet hours gets a line.
     3. What nobody acknowledged is said again, or to more people.
     """
     woken = end_snoozes(connection, now)
+    released = release_held(connection, manner, now)
     reviewed = review_mutings(connection, now)
     lapsed = end_acknowledgements(connection, manner.rules, now)
-    changed = reviewed.incidents.union(i for i in (*woken.values(), *lapsed.values()) if i is not None)
+    changed = reviewed.incidents.union(
+        i for i in (*woken.values(), *lapsed.values(), *released.firing.values()) if i is not None
+    )
     shown = refresh_alert_cards(connection, changed, now)
     again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
-    again |= dict.fromkeys(lapsed, "lapsed")
+    again |= dict.fromkeys(lapsed, "lapsed") | dict.fromkeys(released.firing, "released")
+    shown += enqueue_night_summaries(connection, released.ended, channels=channels, manner=manner, now=now)
     enqueue_unmuted(connection, again, channels=channels, now=now, budget=budget, manner=manner)
-    return shown + enqueue_due_reminders(connection, manner.rules, now)
+    return shown + enqueue_due_reminders(connection, manner.rules, now, manner)

@@ -8,11 +8,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from notify.manner import AS_THEY_SAY, Manner
+from notify.night import hold_back, quiet_until
 from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
 from notify.voices import (
@@ -72,8 +74,13 @@ def enqueue_alert_messages(
     2. Where something fired and a channel has no card yet, one is due after `group_wait`; more than `budget` new ones
        in a channel become a roll-up. An alert that is kept quiet makes no card.
     3. Where a card is already shown (or on its way), new members and the full resolve are also said in its thread.
+
+    In quiet hours 2 and 3 wait for the morning.
     """
     news = _news_by_incident(transitions)
+    held = hold_back(connection, [i for told in news.values() for i in told.saying.fired], manner, now)
+    for told in news.values():
+        told.saying.fired = [i for i in told.saying.fired if i not in held]
     incident_ids = sorted(news)
     made: set[str] = set()
     for start in range(0, len(incident_ids), CHUNK):
@@ -89,7 +96,9 @@ def enqueue_alert_messages(
             if voice.is_roll_up and saying.full_resolve:
                 saying.full_resolve = is_over(connection, voice.row.id)
             if voice.somebody_saw and (saying.fired or saying.full_resolve):
-                say_in_thread(connection, voice, saying, now=now, group_interval=group_interval)
+                until = quiet_until(connection, voice.incident_ids, manner, now) if not saying.fired else None
+                saying.held_since = now.isoformat() if until else None
+                say_in_thread(connection, voice, saying, now=now, not_before=until, group_interval=group_interval)
     roll_up(connection, made, now, now + group_wait, budget)
 
 
@@ -111,16 +120,19 @@ def enqueue_unmuted(
 ) -> None:
     """Let alerts speak, after `group_wait`, that were quiet until now: each id with its reason, one of AGAIN.
 
-    What does not fire any more, is acknowledged or kept quiet by something else stays quiet.
+    What does not fire any more, is acknowledged or kept quiet by something else (quiet hours too) stays quiet.
     """
     incidents: dict[int, News] = {}
     ids = sorted(alerts)
+    rows: list[Row[Any]] = []
     for start in range(0, len(ids), CHUNK):
         mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.state == State.FIRING.value, AUDIBLE)
-        for row in connection.execute(sa.select(ALERTS).where(*mine, ALERTS.c.acknowledged_at.is_(None))):
-            if row.incident_id is not None:
-                told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
-                getattr(told.saying, alerts[row.id]).append(row.id)
+        rows += connection.execute(sa.select(ALERTS).where(*mine, ALERTS.c.acknowledged_at.is_(None))).all()
+    held = hold_back(connection, [row.id for row in rows], manner, now)
+    for row in rows:
+        if row.incident_id is not None and row.id not in held:
+            told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
+            getattr(told.saying, alerts[row.id]).append(row.id)
     made: set[str] = set()
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):

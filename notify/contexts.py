@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from notify.tried import TriedOnes, tried
 from notify.voices import AGAIN, ALERTS, INCIDENTS
+from rules.incidents import OUT_OF_QUIET_HOURS
 from rules.lifecycle import State
 from rules.silences import quiet_until
 from storage.tables import Charger, ChargingSession, Connector, Location, Rule, Silence
@@ -130,6 +131,8 @@ class AlertCardContext:
     lapsed_at: datetime | None = None
     lapsed_by: str | None = None
     snooze: Snooze | None = None
+    held_since: datetime | None = None  # quiet hours keep, or kept, members back
+    held_to: datetime | None = None
 
     @property
     def snoozable(self) -> bool:
@@ -233,6 +236,8 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         lapsed_at=lapsed_at,
         lapsed_by=lapsed_by,
         snooze=snooze,
+        held_since=counts.held_since,
+        held_to=counts.held_to if not counts.held else None,
         tried=tried(connection, incident_id),
     )
 
@@ -332,6 +337,9 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
             sa.func.min(ALERTS.c.fired_at).label("fired_at"),
             sa.func.max(acknowledged).label("acknowledged_at"),
             newest.label("acknowledged_by"),
+            sa.func.min(ALERTS.c.quiet_since).label("held_since"),
+            sa.func.max(ALERTS.c.quiet_ended_at).label("held_to"),
+            sa.func.count().filter(firing, sa.not_(OUT_OF_QUIET_HOURS)).label("held"),
         ).where(ALERTS.c.incident_id == incident_id)
     ).one()
 

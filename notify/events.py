@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.contexts import NO_ERROR
@@ -17,6 +18,7 @@ from notify.manner import AS_THEY_SAY, Manner
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
 from notify.storms import BUDGET
 from rules.events import Event
+from storage.record import LOCATION
 
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
@@ -101,18 +103,40 @@ def enqueue_event_messages(
 ) -> int:
     """Enqueue what a channel of their rule is told of events, once for all time; how many messages were new.
 
-    A message each, up to the channel's budget; more of one rule at once are a list.
+    A message each, up to the channel's budget; more of one rule at once are a list. In quiet hours it waits.
     """
-    told: dict[tuple[str, str], list[Event]] = {}
+    told: dict[tuple[str, str, datetime | None], list[Event]] = {}
+    held = _held(connection, events, manner, now)
     for event in events:
         for channel in _channels(event, channels.get(event.rule_id, ()), manner):
-            told.setdefault((event.rule_id, channel), []).append(event)
+            told.setdefault((event.rule_id, channel, held.get(event.natural_key)), []).append(event)
     items = [
-        new_item(key, kind, channel, due_at=now + in_turn, now=now, rule_id=rule_id, facts=facts)
-        for (rule_id, channel), mine in told.items()
+        new_item(
+            key,
+            kind,
+            channel,
+            due_at=(until or now) + in_turn,
+            now=now,
+            rule_id=rule_id,
+            facts={**facts, "held_since": now.isoformat()} if until else facts,
+        )
+        for (rule_id, channel, until), mine in told.items()
         for key, kind, facts, in_turn in _messages(rule_id, mine, channel)
     ]
     return sum(insert_items(connection, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
+
+
+def _held(connection: Connection, events: Sequence[Event], manner: Manner, now: datetime) -> dict[str, datetime | None]:
+    """Until when quiet hours hold each of these events back, by its natural key."""
+    if manner.plan.quiet_hours is None:
+        return {}
+    zones = {row.id: row.timezone for row in connection.execute(sa.select(LOCATION.c.id, LOCATION.c.timezone))}
+    return {
+        event.natural_key: manner.quiet_until(
+            event.rule_id, event.facts["severity"], zones.get(event.facts.get("location_id")), now
+        )
+        for event in events
+    }
 
 
 def _channels(event: Event, usual: Sequence[str], manner: Manner) -> tuple[str, ...]:

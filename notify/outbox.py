@@ -27,6 +27,7 @@ COMMAND_CARD = "command_card"
 DIGEST = "digest"
 EVENT = "event"
 EVENTS = "events"
+QUIET_SUMMARY = "quiet_summary"
 NOTICE = "notice"
 
 RATE_LIMITED = "ratelimited"

@@ -10,23 +10,33 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
 
+from notify.manner import AS_THEY_SAY, Manner
 from notify.voices import ALERTS, CHUNK, INCIDENTS, Saying, Voice, bump_voices, say_in_thread
 from rules.document import Rule
 from rules.incidents import AUDIBLE
 from rules.lifecycle import State
+from storage.tables import Location
+
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+GROUPED = ("id", "rule_id", "spoke_at", "opened_at", "escalated", "severity")
 
 
-def enqueue_due_reminders(connection: Connection, rules: Mapping[str, Rule], now: datetime) -> int:
+def enqueue_due_reminders(
+    connection: Connection, rules: Mapping[str, Rule], now: datetime, manner: Manner = AS_THEY_SAY
+) -> int:
     """Say again what is due at `now` by `repeat`, and mention whom `escalate` names; how many threads speak.
 
     `rules` are the rules in force by name. Each step of an escalation is said once an incident; a repeat is due
-    `repeat` after the incident was last said. What came due while nobody looked is said once.
+    `repeat` after the incident was last said. What came due while nobody looked, or in quiet hours, is said once.
     """
     names = [name for name, rule in rules.items() if rule.repeat or rule.escalate]
     due: dict[int, Saying] = {}
     for start in range(0, len(names), CHUNK):
         for row in connection.execute(_waiting(names[start : start + CHUNK])):
+            if manner.quiet_until(row.rule_id, row.severity, row.timezone, now) is not None:
+                continue
             saying = _due(connection, row, rules[row.rule_id], now)
             if saying is not None:
                 due[row.id] = saying
@@ -57,9 +67,12 @@ def _waiting(names: Sequence[str]) -> sa.Select[Any]:
             INCIDENTS.c.spoke_at,
             INCIDENTS.c.opened_at,
             INCIDENTS.c.escalated,
+            INCIDENTS.c.severity,
+            LOCATIONS.c.timezone,
             sa.func.min(sa.func.coalesce(ALERTS.c.heard_at, ALERTS.c.fired_at)).label("heard_at"),
         )
         .join(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
         .where(
             INCIDENTS.c.rule_id.in_(names),
             INCIDENTS.c.resolved_at.is_(None),
@@ -67,7 +80,7 @@ def _waiting(names: Sequence[str]) -> sa.Select[Any]:
             ALERTS.c.acknowledged_at.is_(None),
             AUDIBLE,
         )
-        .group_by(*(INCIDENTS.c[name] for name in ("id", "rule_id", "spoke_at", "opened_at", "escalated")))
+        .group_by(*(INCIDENTS.c[name] for name in GROUPED), LOCATIONS.c.timezone)
     )
 
 

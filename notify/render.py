@@ -18,7 +18,19 @@ from notify.command_kinds import CommandState
 from notify.events import event_context, events_context
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
-from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, DIGEST, EVENT, EVENTS, NOTICE, OUTBOX, ROLL_UP
+from notify.night import night_context
+from notify.outbox import (
+    ALERT_CARD,
+    ALERT_REPLY,
+    COMMAND_CARD,
+    DIGEST,
+    EVENT,
+    EVENTS,
+    NOTICE,
+    OUTBOX,
+    QUIET_SUMMARY,
+    ROLL_UP,
+)
 from notify.words import FILTERS, code, slack_unescape
 from rules.snoozes import CHOICES
 
@@ -135,6 +147,10 @@ def _events(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
     return _built("events.mrkdwn.j2", item, many=events_context(item.facts))
 
 
+def _night(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("quiet_summary.mrkdwn.j2", item, night=night_context(item.facts))
+
+
 def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
@@ -147,13 +163,16 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, li
     DIGEST: _digest,
     EVENT: _event,
     EVENTS: _events,
+    QUIET_SUMMARY: _night,
     NOTICE: _notice,
 }
 
 
 def _built(template: str, item: Row[Any], **values: Any) -> tuple[str, list[Block]]:
     """The fallback text and the blocks of a template: title and note are plain text, body and context mrkdwn."""
-    delivery = {"moved_from": None, "moved_because": None, "may_repeat": False, **item.facts}
+    held = item.facts.get("held_since")
+    facts = {**item.facts, "held_since": datetime.fromisoformat(held) if held else None}
+    delivery = {"moved_from": None, "moved_because": None, "may_repeat": False, **facts}
     words = render_words(template, delivery=delivery, **values)
     built: list[Block] = []
     if words.get("title"):

@@ -61,6 +61,7 @@ class Saying:
     unmended: list[int] = field(default_factory=list)  # its rule's actions are over and did not help
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
+    held_since: str | None = None  # ISO 8601: quiet hours keep it back from then on
 
     def facts(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
         """The facts of a reply, added to those of one that nobody has seen yet."""
@@ -74,6 +75,7 @@ class Saying:
         again = {reason: [*told.get(reason, ()), *getattr(self, reason)] for reason in AGAIN}
         mentions = list(dict.fromkeys([*told.get("mentions", ()), *self.mentions]))
         optional = {**again, "mentions": mentions, "repeated": told.get("repeated", False) or self.repeated}
+        optional["held_since"] = told.get("held_since") or self.held_since
         return facts | {key: value for key, value in optional.items() if value}
 
 
@@ -140,9 +142,12 @@ def say_in_thread(
     card = voice.row
     last = _LAST_REPLY.first(connection, {"card": card.id})
     if last is not None and last.shown_version == 0 and last.claimed_by is None and not last.uncertain:
-        facts = saying.facts(last.facts)
-        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **one_version_on(now)))
-        note_spoken(connection, voice.incident_ids, last.due_at)
+        facts, newer = saying.facts(last.facts), one_version_on(now)
+        due_at = last.due_at
+        if last.facts.get("held_since") and saying.held_since is None:  # what may speak waits for no morning
+            due_at = newer["due_at"] = min(last.due_at, max(now, not_before or now))
+        connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **newer))
+        note_spoken(connection, voice.incident_ids, due_at)
         return
     earliest = max(now, not_before or now)
     due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + group_interval)

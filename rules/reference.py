@@ -211,6 +211,14 @@ or a list, `labels` are compared with those of the rule and with `location`, `ch
 that is said must agree. The first route that takes an alert wins, and those after it are asked only if it says
 `continue: true`. Where none takes it, `CHARGEHAND_ALERT_CHANNEL` does. Where an incident's card stands is decided when
 it is opened, by the alerts that fire then: group by what you route by.
+
+**Quiet hours** hold alerts and events of the `severities` (`info` and `warning` by default) back until they are over;
+what is critical, and what a rule of `safety` says, always speaks. `timezone` is `location` (the default: each
+location's own night) or an IANA name, `days` are those on which a night begins. An alert that fires in them gets its
+card in the morning, which says from when it was held; of a card that stands already only the edits go on, and news,
+repeats, escalations and the resolve are said in the morning. What came and went unheard gets one line in a summary, so
+that a charger that fails every night is noticed, and nobody is woken for it. Alerts themselves move as ever: quiet
+hours change no transition. Digests come when their schedule says.
 """
 
 _CONDITIONS = """\

@@ -93,8 +93,8 @@ class Alert(SQLModel, table=True):
         Index(
             "alert_quiet",
             "quiet_since",
-            sqlite_where=text("quiet_since IS NOT NULL"),
-            postgresql_where=text("quiet_since IS NOT NULL"),
+            sqlite_where=text("quiet_since IS NOT NULL AND quiet_ended_at IS NULL"),
+            postgresql_where=text("quiet_since IS NOT NULL AND quiet_ended_at IS NULL"),
         ),
         # what its actions keep quiet
         Index(

@@ -73,8 +73,8 @@ def upgrade() -> None:
             "alert_quiet",
             ["quiet_since"],
             unique=False,
-            sqlite_where=sa.text("quiet_since IS NOT NULL"),
-            postgresql_where=sa.text("quiet_since IS NOT NULL"),
+            sqlite_where=sa.text("quiet_since IS NOT NULL AND quiet_ended_at IS NULL"),
+            postgresql_where=sa.text("quiet_since IS NOT NULL AND quiet_ended_at IS NULL"),
         )
         batch_op.create_index(
             "alert_snoozed",

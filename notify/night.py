@@ -1,0 +1,202 @@
+"""What quiet hours hold back: marked when it would speak, released in the morning, with a line for what came and went.
+
+It moves no alert: an alert that is held advances like any other, and only its messages wait.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from notify.manner import Manner
+from notify.outbox import ALERT_CARD, OUTBOX, QUIET_SUMMARY, insert_items, new_item
+from notify.voices import ALERTS, CHUNK, GROUP_WAIT, INCIDENTS
+from rules.lifecycle import State
+from storage.tables import Location, TransitionRow
+
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+TRANSITIONS = SQLModel.metadata.tables[TransitionRow.__tablename__]
+
+LINES = 20
+"""How many incidents a summary names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The alerts that quiet hours hold no longer: the incident of each that fires, by id, and of what has ended."""
+
+    firing: dict[int, int | None] = field(default_factory=dict)
+    ended: tuple[Row[Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NightLine:
+    """One incident that came and went in quiet hours. `location` is None where it spans several."""
+
+    rule: str
+    severity: str
+    location: str | None
+    alerts: int
+    since: datetime
+    lasted: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NightContext:
+    """What the summary of quiet hours says."""
+
+    since: datetime
+    alerts: int
+    lines: tuple[NightLine, ...]
+    more: int
+
+
+def hold_back(connection: Connection, alert_ids: Collection[int], manner: Manner, now: datetime) -> set[int]:
+    """Hold those of these alerts that quiet hours keep back at `now`; which these are. Their transitions say so."""
+    if manner.plan.quiet_hours is None or not alert_ids:
+        return set()
+    held: dict[int, datetime] = {}
+    for ids in _chunks(alert_ids):
+        for row in connection.execute(_WITH_PLACE.where(ALERTS.c.id.in_(ids))):
+            until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
+            if until is not None:
+                held[row.id] = until
+    for ids in _chunks(held):
+        waits = sa.and_(ALERTS.c.quiet_since.is_not(None), ALERTS.c.quiet_ended_at.is_(None))
+        connection.execute(
+            sa.update(ALERTS)
+            .where(ALERTS.c.id.in_(ids))
+            .values(quiet_since=sa.case((waits, ALERTS.c.quiet_since), else_=now), quiet_ended_at=None)
+        )
+        told = (TRANSITIONS.c.alert_id.in_(ids), TRANSITIONS.c.at == now, TRANSITIONS.c.to_state == State.FIRING.value)
+        for row in connection.execute(sa.select(TRANSITIONS).where(*told)).all():
+            trace = {**row.trace, "muted_by": {"quiet_hours": held[row.alert_id].isoformat()}}
+            connection.execute(sa.update(TRANSITIONS).where(TRANSITIONS.c.id == row.id).values(trace=trace))
+    return set(held)
+
+
+def quiet_until(connection: Connection, incident_ids: Sequence[int], manner: Manner, now: datetime) -> datetime | None:
+    """Until when quiet hours keep all of these incidents back; None where one of them may speak now."""
+    if manner.plan.quiet_hours is None:
+        return None
+    rows = connection.execute(
+        sa.select(INCIDENTS.c.rule_id, INCIDENTS.c.severity, LOCATIONS.c.timezone)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
+        .where(INCIDENTS.c.id.in_(incident_ids))
+    )
+    ends = [manner.quiet_until(row.rule_id, row.severity, row.timezone, now) for row in rows]
+    return None if None in ends else max((end for end in ends if end is not None), default=None)
+
+
+def release_held(connection: Connection, manner: Manner, now: datetime) -> Released:
+    """Release what quiet hours hold no longer, because they are over or were taken away."""
+    waiting = (ALERTS.c.quiet_since.is_not(None), ALERTS.c.quiet_ended_at.is_(None))
+    rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERTS.c.id)).all()
+    free = [row for row in rows if manner.quiet_until(row.rule_id, row.severity, row.timezone, now) is None]
+    for ids in _chunks([row.id for row in free]):
+        connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(ids)).values(quiet_ended_at=now, heard_at=now))
+    firing = {row.id: row.incident_id for row in free if row.state == State.FIRING.value}
+    heard_of_nothing = (row for row in free if row.id not in firing and row.silence_id is None)
+    return Released(firing, tuple(row for row in heard_of_nothing if row.inhibited_by is None))
+
+
+def enqueue_night_summaries(
+    connection: Connection,
+    ended: Sequence[Row[Any]],
+    *,
+    channels: Mapping[str, Sequence[str]],
+    manner: Manner,
+    now: datetime,
+) -> int:
+    """Tell, once a channel, which incidents came and went unheard in quiet hours; how many messages that makes.
+
+    What has a card, or still fires, is told there.
+    """
+    by_incident: dict[int, list[Row[Any]]] = {}
+    for row in ended:
+        by_incident.setdefault(row.incident_id, []).append(row)
+    unheard = _unheard(connection, by_incident)
+    told: dict[str, list[list[Row[Any]]]] = {}
+    for incident_id in sorted(unheard):
+        rows = by_incident[incident_id]
+        usual = channels.get(rows[0].rule_id, ())
+        routed = [manner.channels(r.rule_id, usual, r.severity, r.location_id, r.labels) for r in rows]
+        for channel in dict.fromkeys(name for names in routed for name in names):
+            told.setdefault(channel, []).append(rows)
+    items = [
+        new_item(f"night:{channel}:{now.isoformat()}", QUIET_SUMMARY, channel, due_at=due_at, now=now, facts=facts)
+        for channel, incidents in told.items()
+        for due_at, facts in [(now + GROUP_WAIT, _facts(incidents))]
+    ]
+    return insert_items(connection, items)
+
+
+def night_context(facts: Mapping[str, Any]) -> NightContext:
+    """What a summary says, from its facts; a missing fact is a KeyError."""
+    lines = tuple(
+        NightLine(
+            line["rule"],
+            line["severity"],
+            line["location"],
+            line["alerts"],
+            datetime.fromisoformat(line["since"]),
+            timedelta(seconds=line["lasted_s"]),
+        )
+        for line in facts["lines"]
+    )
+    return NightContext(datetime.fromisoformat(facts["since"]), facts["alerts"], lines, facts["more"])
+
+
+_WITH_PLACE: sa.Select[Any] = (
+    sa.select(
+        *(ALERTS.c[name] for name in ("id", "rule_id", "state", "incident_id", "location_id", "labels")),
+        *(ALERTS.c[name] for name in ("silence_id", "inhibited_by", "quiet_since", "active_at", "resolved_at")),
+        INCIDENTS.c.severity,
+        INCIDENTS.c.location_id.label("incident_location_id"),
+        LOCATIONS.c.timezone,
+        LOCATIONS.c.name.label("location_name"),
+    )
+    .join(INCIDENTS, INCIDENTS.c.id == ALERTS.c.incident_id)
+    .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
+)
+
+
+def _unheard(connection: Connection, incident_ids: Collection[int]) -> set[int]:
+    """Those that are over and of which no card was ever opened."""
+    unheard: set[int] = set()
+    for ids in _chunks(incident_ids):
+        card = sa.exists().where(OUTBOX.c.incident_id == INCIDENTS.c.id, OUTBOX.c.kind == ALERT_CARD)
+        over = (INCIDENTS.c.id.in_(ids), INCIDENTS.c.resolved_at.is_not(None), ~card)
+        unheard |= set(connection.execute(sa.select(INCIDENTS.c.id).where(*over)).scalars())
+    return unheard
+
+
+def _facts(incidents: Sequence[Sequence[Row[Any]]]) -> dict[str, Any]:
+    """The facts of one summary: the first incidents by when they began, and the number of the others."""
+    in_order = sorted(incidents, key=lambda rows: min(row.active_at for row in rows))
+    lines = [
+        {
+            "rule": rows[0].rule_id,
+            "severity": rows[0].severity,
+            "location": (rows[0].location_name or rows[0].location_id) if rows[0].incident_location_id else None,
+            "alerts": len(rows),
+            "since": min(row.active_at for row in rows).isoformat(),
+            "lasted_s": (max(row.resolved_at for row in rows) - min(row.active_at for row in rows)).total_seconds(),
+        }
+        for rows in in_order[:LINES]
+    ]
+    return {
+        "since": min(row.quiet_since for rows in incidents for row in rows).isoformat(),
+        "alerts": sum(map(len, incidents)),
+        "lines": lines,
+        "more": len(incidents) - len(lines),
+    }
+
+
+def _chunks(ids: Collection[int]) -> list[list[int]]:
+    ordered = sorted(ids)
+    return [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
