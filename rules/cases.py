@@ -237,7 +237,7 @@ class _Reader:
             return timedelta()
 
     def moment(self, key: str, value: Any, where: str) -> datetime:
-        """A time (ISO 8601, UTC unless it says) or the time since the case's start (`35m`)."""
+        """A time (ISO 8601, UTC unless it says) or the time since the case's start (`35m`, or `-3h` before it)."""
         if isinstance(value, datetime):
             return value
         text = str(value)
@@ -251,6 +251,8 @@ class _Reader:
         if key == "start":
             self.wrong(key, f'{where}: "{text[:60]}" is no time such as 2026-03-02T10:00:00Z')
             return START
+        if re.match(r"-\d", text):
+            return self.start - self.span(key, text[1:], where)
         return self.start + self.span(key, value, where)
 
     def things(self, kind: str) -> dict[str, Subject]:

@@ -132,21 +132,30 @@ def compile_since(expression: Expression, truth: bool) -> ColumnElement[Any]:
     """The moment since when `expression` has been `truth`, where it is so now: never null, at the latest `now`.
 
     `and` is true since its latest side became true, `or` since the earliest true side did; a leaf since its truth
-    last changed in the kept history, else since a field that it reads last changed.
+    last changed in the kept history, else since a field that it reads last changed. A side that only describes things
+    (`charger.labels contains "test"`) does not date an `and`.
     """
     match expression:
         case Not(operand):
             return compile_since(operand, not truth)
         case And(operands) | Or(operands):
-            moments = [compile_since(operand, truth) for operand in operands]
             if isinstance(expression, And) is truth:  # every side had to turn
-                return latest(moments)
+                dating = [operand for operand in operands if not _describes(operand)] or operands
+                return latest([compile_since(operand, truth) for operand in dating])
+            moments = [compile_since(operand, truth) for operand in operands]
             sides = [_is(compile_condition(operand, current), truth) for operand in operands]
             return earliest(
                 [sa.case((side, moment), else_=_NEVER) for side, moment in zip(sides, moments, strict=True)]
             )
         case _:
             return _leaf_since(expression, truth)
+
+
+def _describes(expression: Expression) -> bool:
+    """Whether a condition only says what things are, such as their labels, and nothing of how they stand."""
+    keys = fields_of(expression)
+    worked_out = any(isinstance(node, Aggregate | Windowed | Since | LocalTime) for node in outside(expression))
+    return bool(keys) and not worked_out and all(FIELDS[key].describes for key in keys)
 
 
 def _is(condition: ColumnElement[Any], truth: bool) -> ColumnElement[Any]:

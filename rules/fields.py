@@ -103,6 +103,8 @@ class FieldSpec:
 
     `interval` is the `field` of table Interval under which the history is kept, or None where there is none.
     `sql` takes the columns of the thing's table (or alias) and `now`, a datetime expression or bind parameter.
+    `describes`: it says what a thing is, not how it stands, and nothing tells when that changed; so beside a state it
+    does not date a condition.
     """
 
     key: str
@@ -115,6 +117,7 @@ class FieldSpec:
     changed_at: str
     interval: str | None
     reads_clock: bool
+    describes: bool = False
 
 
 def _column(name: str) -> Sql:
@@ -156,9 +159,18 @@ def _spec(
     reads_clock: bool = False,
 ) -> FieldSpec:
     sql = _column(column) if isinstance(column, str) else column
-    return FieldSpec(
-        key, key.split(".", maxsplit=1)[0], type_, unit, values, english, sql, changed_at, interval, reads_clock
-    )
+    thing = key.split(".", maxsplit=1)[0]
+    described = key in _DESCRIPTIONS
+    return FieldSpec(key, thing, type_, unit, values, english, sql, changed_at, interval, reads_clock, described)
+
+
+_DESCRIPTIONS = frozenset(
+    {
+        *("connector.id", "connector.max_power", "connector.type", "charger.heartbeat_interval"),
+        *(f"charger.{name}" for name in ("id", "name", "vendor", "model", "firmware", "serial", "labels")),
+    }
+)
+"""Their things' rows change with every status and heartbeat; a location's row changes when the location does."""
 
 
 _SPECS = (

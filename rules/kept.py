@@ -4,6 +4,7 @@ Fields are kept as intervals, sessions as rows with samples of their energy, hol
 are not kept, and count as good. A field whose history is not kept has none here, and nothing makes one up.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,10 +37,20 @@ OF_SESSIONS = frozenset(
 )
 """Fields of a session that its row, its times and its samples tell for any moment of it."""
 
+AS_NOW = {
+    **{f"charger.{name}": ("charger", name) for name in ("name", "vendor", "model", "serial", "labels")},
+    "connector.type": ("connector", "type"),
+    "connector.max_power": ("connector", "max_power_kw"),
+}
+"""What describes a charger or a connector, with its column: no history is kept of it, and it is taken as it is now."""
+
+_OF_LOCATIONS = frozenset(key for key, spec in FIELDS.items() if spec.thing == "location")
+
 
 def has_history(key: str) -> bool:
-    """Whether the value that a field of the catalogue had at any moment is known."""
-    return key in NEVER_CHANGE or key in OF_SESSIONS or FIELDS[key].interval is not None
+    """Whether the value that a field of the catalogue had at any moment is known, or taken to be what it is now."""
+    described = key in NEVER_CHANGE or key in AS_NOW or key in _OF_LOCATIONS
+    return described or key in OF_SESSIONS or FIELDS[key].interval is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,15 @@ class Kept:
     past: list[dict[str, Any]] = field(default_factory=list)
     began: dict[str, datetime] = field(default_factory=dict)
     locations_seen: dict[str, datetime] = field(default_factory=dict)
+
+    def description(self, key: str, thing: str, thing_id: str) -> Any:
+        """A field of AS_NOW, of a connector or charger or of the charger above it; a list as JSON."""
+        of, column = AS_NOW[key]
+        row = {"connector": self.connectors, "charger": self.chargers}[thing].get(thing_id)
+        if row is not None and (thing, of) == ("connector", "charger"):
+            row = self.chargers.get(row.charger_id)
+        value = None if row is None else getattr(row, column)
+        return json.dumps(value) if isinstance(value, list) else value
 
 
 def read_kept(
@@ -235,12 +255,16 @@ class Fleet:
             id=charger_id,
             location_id=row.location_id,
             name=row.name,
+            vendor=row.vendor,
+            model=row.model,
+            serial=row.serial,
             online={"true": True, "false": False}.get(online or ""),
             labels=tuple(row.labels or ()),
             connectors=tuple(self._connector(name, charger_id) for name in connectors),
         )
 
     def _connector(self, connector_id: str, charger_id: str) -> ConnectorReading:
+        row = self.kept.connectors[connector_id]
         status = self.values.get(("connector", connector_id, "status"))
         return ConnectorReading(
             id=connector_id,
@@ -249,6 +273,8 @@ class Fleet:
             status_raw=status,
             status_changed_at=self.dated.get(("connector", connector_id, "status")),
             error_code=self.values.get(("connector", connector_id, "error_code")),
+            type=row.type,
+            max_power_kw=row.max_power_kw,
         )
 
     def session(self, session_id: str, now: datetime) -> SessionReading:

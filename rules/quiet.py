@@ -32,7 +32,7 @@ from rules.expressions import (
     walk,
 )
 from rules.fields import FIELDS, FieldSpec, Type
-from rules.kept import Change, Kept
+from rules.kept import AS_NOW, Change, Kept
 
 FALSE, QUIET, LOUD = "false", "quiet", "loud"
 Poll = Callable[[datetime], datetime]
@@ -54,7 +54,7 @@ class Quiet:
     """The spells of each subject of a rule whose condition reads kept fields alone, poll by poll."""
 
     def __init__(self, connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> None:
-        self.for_each, self.poll = rule.for_each, poll
+        self.for_each, self.poll = rule.for_each or "", poll
         self.of_charger: dict[str, list[str]] = defaultdict(list)
         for row in kept.connectors.values():
             self.of_charger[row.charger_id].append(row.id)
@@ -85,13 +85,16 @@ class Quiet:
     def _timelines(self, kept: Kept, poll: Poll) -> dict[str, list[tuple[datetime, datetime, bool | None]]]:
         """By subject (poll, since, truth): what the condition says after each poll that saw a change of its fields."""
         specs = {(FIELDS[key].thing, FIELDS[key].interval): FIELDS[key] for key in self.keys}
-        values: dict[str, dict[str, Any]] = defaultdict(dict)
+        described = [key for key in self.keys if key in AS_NOW]
+        values: dict[str, dict[str, Any]] = {}
         told: dict[str, list[tuple[datetime, datetime, bool | None]]] = defaultdict(list)
         for change in (*kept.before, *kept.changes):
             spec = specs.get((change.thing, change.field))
             if spec is None:
                 continue
             for subject in self._subjects(change):
+                if subject not in values:
+                    values[subject] = {key: kept.description(key, self.for_each, subject) for key in described}
                 values[subject][spec.key] = _stored(spec, change.value)
                 seen, truth = poll(change.at), self.truths.of(values[subject])
                 timeline = told[subject]
@@ -153,7 +156,7 @@ def _leaves(expression: Expression) -> list[Expression]:
 
 
 def merge_alike(connection: Connection, rule: Rule, kept: Kept) -> bool:
-    """Whether the rule reads present values of kept fields alone.
+    """Whether the rule reads present values of kept fields alone, and what describes the things that have them.
 
     Leaves out the changes between values that no clause of the rule tells apart, as Available and Charging here.
 
@@ -184,7 +187,7 @@ def merge_alike(connection: Connection, rule: Rule, kept: Kept) -> bool:
             news.append(item)
         last[key3] = kind
     kept.changes = news
-    return all(FIELDS[key].interval is not None for key in keys)
+    return all(FIELDS[key].interval is not None or key in AS_NOW for key in keys)
 
 
 def _classes(

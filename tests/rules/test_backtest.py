@@ -211,6 +211,28 @@ def test_windows_and_related_things_are_replayed_with_what_lies_before_the_begin
     assert [(one.subject, one.resolved_at) for one in later.firings] == [("c1", live[3])]
 
 
+def test_what_describes_a_charger_is_taken_as_it_is_now(sqlite: Database) -> None:
+    labelled = {
+        **QUICK,
+        "when": 'connector.status == "Faulted" and not (charger.labels contains "test") and location.name == "Harbour"',
+    }
+    engine = Engine(sqlite, labelled, now=T0)
+    now = T0
+    poll(sqlite, T0, location("l1", name="Harbour"), resource="locations")
+    while now <= at("10:40"):
+        status = "Faulted" if (now - T0) // MINUTE in {*range(5, 15), *range(25, 27)} else "Available"
+        plugs = [(connector(f"{id_}.1", status, charger=id_), id_) for id_ in ("ch1", "ch2")]
+        labels = {"ch1": ("south",), "ch2": ("test",)}
+        engine.tick(now, *(charger(plug, charger_id=id_, labels=labels[id_]) for plug, id_ in plugs))
+        now += MINUTE
+    told = fired(engine.transitions, "faulted")
+    assert [one[0] for one in told] == ["ch1.1"]
+    for document in (labelled, {**labelled, "when": labelled["when"].split(" and location")[0]}):
+        quick, slow = tried(sqlite, document), tried(sqlite, document, every_poll=True)
+        assert found(quick) == found(slow) == told
+        assert quick.evaluated < slow.evaluated // 2
+
+
 def test_events_are_found_in_the_past_as_they_were_announced(sqlite: Database) -> None:
     documents: list[dict[str, Any]] = [
         {"name": "empty", "on": "session.ended", "when": "session.energy < 0.1 kWh"},

@@ -43,8 +43,19 @@ def error_of(changes: dict[str, Any], base: dict[str, Any] = ALERT) -> str:
     return str(error)
 
 
-def test_the_library_s_faulted_rule_is_the_design_s() -> None:
-    (rule,) = load_rules([LIBRARY / "connector-faulted.yaml"])
+def test_a_rule_file_reads_as_the_rule_that_it_says(tmp_path: Path) -> None:
+    text = """\
+name: connector-faulted
+description: A connector has been out of order for half an hour
+for_each: connector
+when: connector.status == "Faulted"
+while: charger.online
+for: 30m
+keep_firing_for: 5m
+severity: critical
+"""
+    path = write(tmp_path, text)
+    (rule,) = load_rules([path])
     assert rule == Rule(
         name="connector-faulted",
         description="A connector has been out of order for half an hour",
@@ -66,7 +77,7 @@ def test_the_library_s_faulted_rule_is_the_design_s() -> None:
         digest=None,
         window=None,
         document=rule.document,
-        source=str(LIBRARY / "connector-faulted.yaml"),
+        source=str(path),
     )
 
 

@@ -40,6 +40,18 @@ def test_a_spell_of_exactly_thirty_minutes_does_not_fire(database: Database) -> 
     assert engine.tick(at("10:30"), back) == ["c1 pending>inactive since 10:00"]
 
 
+def test_what_only_describes_a_charger_does_not_date_an_alert(database: Database) -> None:
+    in_service = 'not (charger.labels contains "test") and charger.name != "Spare"'
+    engine = Engine(database, {**FAULTED, "when": f'connector.status == "Faulted" and {in_service}'}, now=T0)
+    long_ago = connector(status="Faulted", status_changed_at=at("09:50"))
+    # the charger's row changes with every heartbeat, and is seen for the first time here
+    assert engine.tick(T0, charger(long_ago, last_heartbeat=T0)) == ["c1 inactive>pending since 09:50"]
+    tested = charger(long_ago, labels=("test",), last_heartbeat=T0)
+    assert engine.tick(at("10:05"), tested) == ["c1 pending>inactive since 09:50"]
+    again = engine.tick(at("10:10"), charger(long_ago, last_heartbeat=at("10:10")))
+    assert again == ["c1 inactive>pending since 09:50"]
+
+
 def test_a_restart_does_not_restart_for(database: Database) -> None:
     engine = Engine(database, FAULTED, now=T0)
     engine.tick(at("10:00"), faulted(status_changed_at=at("09:50")))
