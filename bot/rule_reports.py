@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from notify.command_kinds import NOUNS
 from rules.backtest import LONGEST_SHOWN, Backtest
 from rules.explain import Clause, Explanation, Learning, Observed
 from rules.expressions import Literal, duration_text, to_text
@@ -48,6 +49,10 @@ def render_backtest(told: Backtest) -> str:
         f"  messages: {told.cards + told.replies} ({told.cards} cards, {told.replies} replies in their threads), "
         f"{told.at_night} of them between 22 and 7 o'clock"
     )
+    if told.acting is not None:
+        what = NOUNS.get(told.acting.kind, told.acting.kind)
+        stopped = f" (limits and the cool-down stopped {told.acting.stopped})" if told.acting.stopped else ""
+        lines.append(f"  actions: would have tried a {what} {told.acting.acted} times at most{stopped}")
     if told.firings:
         lines.append(f"  the {'longest' if len(told.longest) == 1 else f'{len(told.longest)} longest'}:")
     for one in told.longest:

@@ -4,7 +4,7 @@ Nothing here reads a database or a clock, and nothing sends anything. What is re
 card of the alert. Codes that mean danger are never acted on, whatever a rule says.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -115,6 +115,38 @@ def stopped(facts: Situation) -> Decision | None:
     if facts.mode is Mode.OFF:
         return Decision(TryState.REFUSED, "automations are switched off", ends_ladder=True)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How often a step would have acted, and how often a limit or the cool-down would have stopped it."""
+
+    kind: str
+    acted: int
+    stopped: int
+
+
+def rehearse(step: ActionStep, firings: Iterable[tuple[datetime, str]]) -> Rehearsed:
+    """What a first step would have done at these firings (when, on which charger), by the very decision that acts."""
+    acted: list[tuple[datetime, str]] = []
+    stopped_ones = 0
+    for at, charger in sorted(firings):
+        here = [moment for moment, other in acted if other == charger]
+        facts = Situation(
+            mode=Mode.ON,
+            firing=True,
+            in_force=True,
+            due_at=at,
+            done=sum(moment > at - step.limit.window for moment in here),
+            done_total=sum(moment > at - step.limit_total.window for moment, _ in acted),
+            last_at=max(here, default=None),
+        )
+        decision = decide(step, facts, at)
+        if decision is not None and decision.state is TryState.REFUSED:
+            stopped_ones += 1
+        else:
+            acted.append((at, charger))
+    return Rehearsed(step.kind, len(acted), stopped_ones)
 
 
 def first_safety_code(codes: Collection[str]) -> str | None:

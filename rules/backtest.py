@@ -15,6 +15,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from rules.automations import Rehearsed, rehearse
 from rules.compile import compile_rule
 from rules.document import Rule
 from rules.document_reader import EVENTS
@@ -77,7 +78,8 @@ class Backtest:
     `events` are those that an event rule would have announced; it has no firings, as an alert rule has no events.
     `already` counts the alerts that fired at once, because their condition was old at `since`; `only_pending` those
     that never fired. `cards` and `replies` are messages, `at_night` those of both between 22 and 7. `polls` is how
-    many there were, `evaluated` how many of them had to be looked at.
+    many there were, `evaluated` how many of them had to be looked at. `acting` is what the first of its actions would
+    have done at most: whether it would have helped is not known, and codes of danger are not looked at.
     """
 
     rule: str
@@ -93,6 +95,7 @@ class Backtest:
     evaluated: int
     events: tuple[Event, ...] = ()
     is_of_events: bool = False
+    acting: Rehearsed | None = None
 
     @property
     def longest(self) -> tuple[Firing, ...]:
@@ -159,7 +162,17 @@ def backtest(
         evaluated=evaluated,
         events=tuple(item for item in told if isinstance(item, Event)),
         is_of_events=rule.kind == "event",
+        acting=_rehearsed(rule, firings, kept, grid.first),
     )
+
+
+def _rehearsed(rule: Rule, firings: Sequence[Firing], kept: Kept, begun: datetime) -> Rehearsed | None:
+    if not rule.actions:
+        return None
+    things = {"connector": kept.connectors, "session": kept.sessions}.get(rule.for_each or "", {})
+    chargers = {subject: str(row.charger_id) for subject, row in things.items()}
+    fired = [(one.fired_at, chargers.get(one.subject, one.subject)) for one in firings if one.fired_at != begun]
+    return rehearse(rule.actions[0], fired)
 
 
 def _nodes(rule: Rule) -> list[Expression]:
