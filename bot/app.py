@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import jobs
 from bot.automating import automate
 from bot.commanding import run_commands
+from bot.commands.answer import Office
 from bot.delivery import Delivery, deliver
 from bot.doors import TOKEN_ERRORS, HttpDoor, SocketDoor, refused_token
 from bot.jobs import Jobs, PollPlan
@@ -112,6 +113,9 @@ class Service:
         for door in (self.socket, self.http):
             if door is not None:
                 await door.close()
+        for task in tuple(self.desk.office.work):
+            task.cancel()
+        await asyncio.gather(*self.desk.office.work, return_exceptions=True)
         await self.ticker.stop()
         await self.client.aclose()
         self.database.close()
@@ -201,6 +205,12 @@ class Service:
         well = self.ticker.is_alive and slack
         return well, {"status": "well" if well else "not well", "slack": slack, "polls": polls}
 
+    async def slack_link(self) -> str:
+        """How the connection to Slack stands, in words."""
+        if self.socket is None:
+            return "HTTP mode: Slack calls Chargehand"
+        return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
+
     def _polls(self) -> dict[str, str | None]:
         with self.database.read() as connection:
             states = poll_states(connection)
@@ -262,6 +272,13 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         interval=settings.poll_interval,
         zone=settings.chargehand_timezone,
         commands_per_day=settings.chargehand_commands_per_day,
+        office=Office(
+            database=database,
+            client=client,
+            slack=slack,
+            slack_link=lambda: service.slack_link(),  # noqa: PLW0108 - there is no service yet
+            price_approval=settings.chargehand_price_approval_channel,
+        ),
         wake_commands=lambda: service.ticker.wake("commands"),
         wake_deliveries=lambda: service.ticker.wake("deliver"),
     )

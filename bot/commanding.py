@@ -5,7 +5,7 @@ come from whatever the polls recorded.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,14 @@ from sqlalchemy import Row
 from bot.faults import CrashAt, never_crash
 from bot.jobs import Jobs
 from eosvolt.client import EosvoltClient
-from eosvolt.errors import EosvoltError
+from eosvolt.errors import Conflict, EosvoltError, Forbidden
+from eosvolt.models import PricingReading
 from notify import commands
 from notify.commands import CommandKind, CommandState
+from notify.price_commands import judge_price_change, put_off, waiting_price_changes
+from notify.prices import agrees, as_details, as_words
 from storage.engine import Database
+from storage.health import record_switched_off, record_switched_on
 
 log = structlog.get_logger()
 
@@ -39,7 +43,36 @@ async def run_commands(jobs: Jobs, now: datetime, *, crash_at: CrashAt = never_c
     while (command := await jobs.run(_claim, jobs.database, now)) is not None:
         await _carry_out(jobs, command, now, crash_at)
         moved += 1
-    return moved
+    return moved + await _read_back(jobs, now)
+
+
+async def _read_back(jobs: Jobs, now: datetime) -> int:
+    """Read the prices of each change that was sent, because no poll tells of them; how many changes ended by it."""
+    ended = 0
+    for command in await jobs.run(_sent_prices, jobs.database, now):
+        told, error = None, None
+        try:
+            told = await jobs.client.fetch_price(command.location_id)
+        except EosvoltError as failed:
+            error = failed
+        ended += await jobs.run(_mark_prices, jobs.database, command, now, told, error)
+    return ended
+
+
+def _sent_prices(database: Database, now: datetime) -> Sequence[Row[Any]]:
+    with database.read() as connection:
+        return waiting_price_changes(connection, now)
+
+
+def _mark_prices(
+    database: Database, command: Row[Any], now: datetime, told: PricingReading | None, error: EosvoltError | None
+) -> bool:
+    verdict = judge_price_change(command, now, told=told, error=error)
+    with database.write() as connection:
+        if verdict is None:
+            put_off(connection, command, now)
+            return False
+        return commands.end_command(connection, command, *verdict, now)
 
 
 async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> None:
@@ -86,6 +119,19 @@ async def _availability(client: EosvoltClient, command: Row[Any]) -> Told:
     return {"answer": (await client.post_availability(command.charger_id, operative, command.connector_id)).status}
 
 
+async def _price(client: EosvoltClient, command: Row[Any]) -> Told:
+    """Change prices, unless they are no longer those that the preview showed."""
+    try:
+        shown = await client.fetch_price(command.location_id)
+    except EosvoltError as error:
+        error.did_not_run = not error.refused  # nothing was sent as yet
+        raise
+    if not agrees(as_details(shown), command.details["before"]):
+        raise Conflict(code="prices_changed")
+    await client.post_price(command.location_id, **as_words(command.details["changes"]))
+    return {}
+
+
 CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
     CommandKind.START_SESSION.value: _start,
     CommandKind.STOP_SESSION.value: _stop,
@@ -94,8 +140,21 @@ CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
     CommandKind.UNLOCK.value: _unlock,
     CommandKind.ENABLE.value: _availability,
     CommandKind.DISABLE.value: _availability,
+    CommandKind.CHANGE_PRICE.value: _price,
 }
 """The one call of each kind; what it gives back goes to `notify.commands.mark_command_answer`."""
+
+ROUTES: Mapping[str, str] = {
+    CommandKind.START_SESSION.value: "session_start",
+    CommandKind.STOP_SESSION.value: "session_stop",
+    CommandKind.RESET_SOFT.value: "charger_reset",
+    CommandKind.RESET_HARD.value: "charger_reset",
+    CommandKind.UNLOCK.value: "charger_unlock",
+    CommandKind.ENABLE.value: "charger_availability",
+    CommandKind.DISABLE.value: "charger_availability",
+    CommandKind.CHANGE_PRICE.value: "pricing_change",
+}
+"""The contract's name of what each kind needs: a 403 switches it off for a while."""
 
 
 def _look(database: Database, now: datetime) -> int:
@@ -113,4 +172,8 @@ def _mark(
     database: Database, command: Row[Any], now: datetime, told: Told, error: EosvoltError | None
 ) -> CommandState | None:
     with database.write() as connection:
+        if isinstance(error, Forbidden):
+            record_switched_off(connection, ROUTES[command.kind], error.kind, now)
+        elif error is None:
+            record_switched_on(connection, ROUTES[command.kind])
         return commands.mark_command_answer(connection, command, now, **told, error=error)

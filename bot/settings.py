@@ -78,6 +78,9 @@ PURPOSES = {
         "whether the `actions` of rules are carried out, until somebody says `/charge automations`",
         "dry-run (the default: they are only told), on, or off",
     ),
+    "CHARGEHAND_PRICE_APPROVAL_CHANNEL": Purpose(
+        "where a second admin approves each change of prices; without it nobody has to", "a channel, such as #ev-prices"
+    ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
     ),
@@ -122,6 +125,7 @@ class Settings(BaseSettings):
     chargehand_card_budget: int = Field(default=3, ge=1, le=50)
     chargehand_commands_per_day: int = Field(default=COMMANDS_PER_DAY, ge=1, le=10_000)
     chargehand_automations: str = Field(default="dry-run", pattern="^(on|off|dry-run)$")
+    chargehand_price_approval_channel: str | None = None
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None

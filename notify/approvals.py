@@ -13,8 +13,7 @@ from sqlalchemy import Connection, Row
 
 from notify.command_checks import check_command
 from notify.command_kinds import COMMANDS, COMMANDS_PER_DAY, CommandState, Refusal
-from notify.commands import EXPIRES_AFTER, cancel_command, move_command, show_command, write_audit
-from notify.contexts import CHARGERS
+from notify.commands import EXPIRES_AFTER, cancel_command, lock_thing, move_command, show_command, write_audit
 
 AWAITING = (CommandState.AWAITING_APPROVAL,)
 
@@ -83,7 +82,7 @@ def _waiting(connection: Connection, command_id: str) -> Row[Any] | Decision:
     command = connection.execute(statement).first()
     if command is None:
         return Decision("unknown")
-    connection.execute(sa.select(CHARGERS.c.id).where(CHARGERS.c.id == command.charger_id).with_for_update()).all()
+    lock_thing(connection, command.charger_id, command.location_id)
     command = connection.execute(statement.with_for_update()).one()
     if command.state == CommandState.AWAITING_APPROVAL:
         return command
@@ -91,7 +90,7 @@ def _waiting(connection: Connection, command_id: str) -> Row[Any] | Decision:
 
 
 def _speaks_against(connection: Connection, command: Row[Any], now: datetime, per_day: int) -> tuple[Refusal, ...]:
-    target = command.session_id or command.connector_id or command.charger_id
+    target = command.session_id or command.connector_id or command.charger_id or command.location_id
     check = check_command(
         connection,
         command.kind,

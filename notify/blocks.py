@@ -79,9 +79,9 @@ def _compact(value: Mapping[str, int | str]) -> str:
     return json.dumps(dict(value), separators=(",", ":"))
 
 
-def approval_buttons(command_id: str, version: int) -> Block:
+def approval_buttons(command_id: str, kind: str, version: int) -> Block:
     """The Approve and Refuse buttons of a command's card; each carries the command, which decides only once."""
-    value = json.dumps({"command": command_id, "version": version}, separators=(",", ":"))
+    value = json.dumps({"command": command_id, "kind": kind, "version": version}, separators=(",", ":"))
     labels = (("Approve", ActionId.APPROVE_COMMAND, "primary"), ("Refuse", ActionId.REFUSE_COMMAND, "danger"))
     buttons = [
         ButtonElement(text=PlainTextObject(text=label, emoji=False), action_id=action.value, value=value, style=style)

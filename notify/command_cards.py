@@ -13,23 +13,27 @@ from sqlalchemy import Connection
 
 from notify.command_kinds import COMMANDS, NOUNS
 from notify.contexts import CHARGERS, LOCATIONS, SESSIONS
+from notify.prices import PriceLine, lines_of
 
 
 @dataclass(frozen=True, slots=True)
 class CommandCardContext:
-    """What the card of one command shows; `kind` is one of NOUNS, `state` one of CommandState.
+    """What the card of one command shows; `asked_as` is its kind, `kind` the noun of it, `state` one of CommandState.
 
     `since` is when the charger began to do what was asked; `energy_kwh` is what a stopped session delivered. `ends`
-    are the open sessions that it ends; `decided_by` approved or refused it, where that was asked for.
+    are the open sessions that it ends; `decided_by` approved or refused it, where that was asked for. `prices` are the
+    lines of a price change, in `currency` per `unit`.
     """
 
     id: str
+    asked_as: str
     kind: str
     state: str
     connector_id: str | None
     session_id: str | None
     charger_id: str | None
     charger_name: str | None
+    location_id: str | None
     location_name: str | None
     requested_by: str
     requested_at: datetime
@@ -42,6 +46,9 @@ class CommandCardContext:
     decided_by: str | None
     decided_at: datetime | None
     ends: tuple[str, ...]
+    prices: tuple[PriceLine, ...] = ()
+    currency: str = ""
+    unit: str = ""
 
 
 def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCardContext:
@@ -68,12 +75,14 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
     kind = NOUNS.get(row.kind, row.kind)
     return CommandCardContext(
         id=row.id,
+        asked_as=row.kind,
         kind=kind,
         state=row.state,
         connector_id=row.connector_id,
         session_id=row.session_id,
         charger_id=row.charger_id,
         charger_name=row.charger_name or row.charger_id,
+        location_id=row.location_id,
         location_name=row.location_name or row.location_id,
         requested_by=row.requested_by,
         requested_at=row.requested_at,
@@ -86,4 +95,7 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         ends=tuple(row.details.get("ends", ())),
+        prices=lines_of(row.details["before"], row.details["changes"]) if "changes" in row.details else (),
+        currency=row.details.get("currency") or "",
+        unit=row.details.get("unit") or "",
     )

@@ -25,6 +25,7 @@ from notify.command_rows import (
     under_way,
 )
 from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS, SESSIONS
+from notify.price_commands import check_price_change
 from notify.words import one_line
 
 
@@ -41,11 +42,14 @@ def check_command(
 ) -> CommandCheck:
     """What a command would do at `now`, and what speaks against it; ValueError for a kind that there is not.
 
-    `target` is a connector id, for a stop also a session id, for a reset a charger id, to enable or disable either
-    (`whole_charger` where only a charger is meant). `ends` names the open sessions that whoever asks knows will end;
-    `per_day` is how many commands a charger takes in 24 hours; `own` is the command's id where it is already written.
+    `target` is a connector id, for a stop also a session id, for a reset a charger id, for prices a location id, to
+    enable or disable a connector or charger id (`whole_charger` where only a charger is meant). `ends` names the open
+    sessions that whoever asks knows will end; `per_day` is how many commands a charger takes in 24 hours; `own` is the
+    command's id where it is already written.
     """
     wanted, target = CommandKind(kind), one_line(target)
+    if wanted is CommandKind.CHANGE_PRICE:
+        return check_price_change(connection, target, now, own)
     if wanted in charger_checks.KINDS:
         return charger_checks.check(
             connection, wanted, target, now, ends=ends, whole_charger=whole_charger, per_day=per_day, own=own

@@ -32,6 +32,7 @@ class CommandKind(StrEnum):
     UNLOCK = "unlock"
     ENABLE = "enable"
     DISABLE = "disable"
+    CHANGE_PRICE = "change_price"
 
 
 RESETS = (CommandKind.RESET_SOFT, CommandKind.RESET_HARD)
@@ -44,6 +45,7 @@ NOUNS: Mapping[str, str] = {
     CommandKind.UNLOCK.value: "unlocking",
     CommandKind.ENABLE.value: "enabling",
     CommandKind.DISABLE.value: "disabling",
+    CommandKind.CHANGE_PRICE.value: "price change",
 }
 """Each kind as a thing that is asked for, accepted or refused."""
 

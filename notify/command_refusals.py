@@ -7,6 +7,7 @@ CODES = {
     "charger_offline": "the charger is offline: ask again when it is back, or have its network looked at",
     "connector_gone": "the connector is no longer there",
     "session_not_active": "the session has already ended",
+    "prices_changed": "the prices are no longer those that were shown: look at them, then ask again",
     "Rejected": "the charger refused: look at it first, then ask again",
     "UnlockFailed": "the charger could not release the cable: have somebody look at it there",
     "NotSupported": "this charger cannot do that",

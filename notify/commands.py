@@ -4,7 +4,7 @@ A command is one row, one card and one audit entry, written together. Nothing he
 command is ever put back to be sent once its call may have run.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from notify.command_kinds import (
 )
 from notify.command_refusals import refusal_in_words
 from notify.command_verdicts import extended, judge, sight_of
-from notify.contexts import CHARGERS
+from notify.contexts import CHARGERS, LOCATIONS
 from notify.outbox import COMMAND_CARD, OUTBOX, insert_items, new_item, one_version_on
 from storage.dialects import insert
 from storage.polls import poll_states
@@ -101,6 +101,8 @@ def enqueue_command(
     connector_id: str | None = None,
     session_id: str | None = None,
     charger_id: str | None = None,
+    location_id: str | None = None,
+    details: Mapping[str, Any] | None = None,
     ends: Collection[str] = (),
     rule_id: str | None = None,
     approve_within: timedelta | None = None,
@@ -113,27 +115,31 @@ def enqueue_command(
     3. The command is due at once, and expires after EXPIRES_AFTER. With `approve_within` its card asks for approval
        first, for so long; `notify.approvals` goes on from there.
     Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
-    either to enable or disable; ValueError where none is given. `ends` names the open sessions that whoever asks knows
-    will end. `user` is a Slack user id; a rule gives its name, and its id as `rule_id`. Without a `channel` there is no
-    card: the card of the rule's alert tells it.
+    either to enable or disable, `location_id` and `details` (notify.prices) for prices; ValueError where none is given.
+    `ends` names the open sessions that whoever asks knows will end. `user` is a Slack user id; a rule gives its name,
+    and its id as `rule_id`. Without a `channel` there is no card: the card of the rule's alert tells it.
     """
-    target = session_id or connector_id or charger_id
+    target = session_id or connector_id or charger_id or location_id
     if target is None:
-        raise ValueError(f"{kind}: a connector, a session or a charger is needed")
+        raise ValueError(f"{kind}: a connector, a session, a charger or a location is needed")
     if (known := _by_nonce(connection, nonce)) is not None:
         return known
     whole_charger = session_id is None and connector_id is None
     how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day}
     check = check_command(connection, kind, target, now, **how)
-    if check.charger_id is not None:
+    if check.charger_id is not None or check.location_id is not None:
         # one at a time a charger: PostgreSQL would let two transactions both find it free
-        charger = sa.select(CHARGERS.c.id).where(CHARGERS.c.id == check.charger_id).with_for_update()
-        connection.execute(charger).all()
+        lock_thing(connection, check.charger_id, check.location_id)
         if (known := _by_nonce(connection, nonce)) is not None:
             return known
         check = check_command(connection, kind, target, now, **how)
     about = {"at": now, "user": user, "action": check.kind, "subject": target}
-    facts = {"connector": check.connector_id, "session": check.session_id, "charger": check.charger_id}
+    facts = {
+        "connector": check.connector_id,
+        "session": check.session_id,
+        "charger": check.charger_id,
+        **(details or {}),
+    }
     refusals = check.refusals or _awaiting(connection, check, approve_within, now)
     if refusals:
         because = "; ".join(refusal.text for refusal in refusals)
@@ -156,7 +162,7 @@ def enqueue_command(
         "due_at": now,
         "expires_at": now + (approve_within or EXPIRES_AFTER),
         "rule_id": rule_id,
-        "details": {"ends": sorted(check.ends_sessions)} if check.ends_sessions else {},
+        "details": {**(details or {}), **({"ends": sorted(check.ends_sessions)} if check.ends_sessions else {})},
     }
     statement = insert(connection, COMMANDS).values(**values).on_conflict_do_nothing().returning(COMMANDS.c.id)
     if connection.execute(statement).first() is None:
@@ -179,7 +185,10 @@ def _awaiting(
     """The same request that waits for approval already, in the way of asking for it again."""
     if approve_within is None:
         return ()
-    same = [COMMANDS.c[name].is_not_distinct_from(getattr(check, name)) for name in ("charger_id", "connector_id")]
+    same = [
+        COMMANDS.c[name].is_not_distinct_from(getattr(check, name))
+        for name in ("charger_id", "connector_id", "location_id")
+    ]
     waiting = (COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value, COMMANDS.c.expires_at > now)
     first = connection.execute(
         sa.select(COMMANDS.c.requested_by).where(COMMANDS.c.kind == check.kind, *same, *waiting).limit(1)
@@ -282,7 +291,12 @@ def verify_commands(connection: Connection, now: datetime) -> int:
     waiting = (CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
     commands = connection.execute(
         sa.select(COMMANDS)
-        .where(COMMANDS.c.state.in_(waiting), COMMANDS.c.due_at <= now, COMMANDS.c.ended_at.is_(None))
+        .where(
+            COMMANDS.c.state.in_(waiting),
+            COMMANDS.c.due_at <= now,
+            COMMANDS.c.ended_at.is_(None),
+            COMMANDS.c.kind != CommandKind.CHANGE_PRICE.value,  # no poll tells of prices: they are read back
+        )
         .order_by(COMMANDS.c.requested_at)
     ).all()
     polls = poll_states(connection) if commands else {}
@@ -367,7 +381,8 @@ def wants_faster_polls(connection: Connection, now: datetime) -> bool:
     """Whether the outcome of a command waits for the next polls, and is still expected soon."""
     watched = (CommandState.SENDING.value, CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
     soon = sa.or_(COMMANDS.c.verify_until.is_(None), COMMANDS.c.verify_until > now - timedelta(minutes=1))
-    waits = sa.select(COMMANDS.c.id).where(COMMANDS.c.state.in_(watched), COMMANDS.c.ended_at.is_(None), soon)
+    polled = COMMANDS.c.kind != CommandKind.CHANGE_PRICE.value
+    waits = sa.select(COMMANDS.c.id).where(COMMANDS.c.state.in_(watched), COMMANDS.c.ended_at.is_(None), polled, soon)
     return connection.execute(waits.limit(1)).first() is not None
 
 
@@ -389,6 +404,12 @@ def _put_back(connection: Connection, command: Row[Any], error: EosvoltError, no
         return None
     show_command(connection, command.id, now)
     return CommandState.REQUESTED
+
+
+def lock_thing(connection: Connection, charger_id: str | None, location_id: str | None) -> None:
+    """Let nobody else write a command for a charger, or where it has none for a location, in this transaction."""
+    table, thing_id = (CHARGERS, charger_id) if charger_id is not None else (LOCATIONS, location_id)
+    connection.execute(sa.select(table.c.id).where(table.c.id == thing_id).with_for_update()).all()
 
 
 def move_command(

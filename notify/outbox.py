@@ -6,6 +6,7 @@ Nothing here posts, renders or reads a clock; every function works inside the ca
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -266,6 +267,31 @@ def one_version_on(now: datetime | ColumnElement[Any]) -> dict[str, Any]:
         else_=now,
     )
     return {"version": OUTBOX.c.version + 1, "due_at": due_at}
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be said: how many messages are due, since when the first was, and how many nobody will get."""
+
+    due: int
+    oldest: datetime | None
+    failing: int
+    abandoned: int
+
+
+def backlog(connection: Connection, now: datetime) -> Backlog:
+    """What is due at `now` and not said yet; `failing` of them were tried before."""
+    waits = sa.and_(OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(None), OUTBOX.c.due_at <= now)
+    mine = sa.and_(waits, OUTBOX.c.rolled_into.is_(None))
+    row = connection.execute(
+        sa.select(
+            sa.func.count().filter(mine).label("due"),
+            sa.func.min(OUTBOX.c.due_at).filter(mine).label("oldest"),
+            sa.func.count().filter(mine, OUTBOX.c.error.is_not(None)).label("failing"),
+            sa.func.count().filter(OUTBOX.c.abandoned_at.is_not(None)).label("abandoned"),
+        )
+    ).one()
+    return Backlog(row.due, row.oldest, row.failing, row.abandoned)
 
 
 _NOWHERE: dict[str, Any] = {

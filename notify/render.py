@@ -131,7 +131,7 @@ def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tup
     card = command_cards.command_card(connection, item.facts)
     text, built = _built("command_card.mrkdwn.j2", item, card=card)
     if card.state == CommandState.AWAITING_APPROVAL:
-        built.append(blocks.approval_buttons(card.id, item.version))
+        built.append(blocks.approval_buttons(card.id, card.asked_as, item.version))
     return text, built
 
 

@@ -19,6 +19,11 @@ COUNT: Table = PollCount.__table__  # type: ignore[attr-defined]
 API: Table = ApiState.__table__  # type: ignore[attr-defined]
 
 GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
+SWITCHED_OFF = "switched_off"
+LACKING = ("forbidden", "not_found")
+"""The kinds of fault by which the API says that an account has no such resource or action."""
+
+ASK_AGAIN_AFTER = timedelta(hours=1)
 WHOLE_API = "api"
 """The resource under which is counted what concerns no single one."""
 
@@ -82,6 +87,15 @@ class SetAsideHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """A resource or action that the account does not have: the contract's name, the kind of fault, when last seen."""
+
+    name: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PollHealth:
     """Everything that is known of the polling; `paused_until` lies in the future or is None.
 
@@ -96,6 +110,7 @@ class PollHealth:
     slowed_at: datetime | None
     paused_until: datetime | None
     clock_skew: timedelta | None
+    switched_off: tuple[SwitchedOff, ...] = ()
 
 
 def poll_health(connection: Connection, now: datetime) -> PollHealth:
@@ -114,6 +129,33 @@ def poll_health(connection: Connection, now: datetime) -> PollHealth:
         slowed_at=pace.slowed_at,
         paused_until=pace.not_before if pace.not_before is not None and pace.not_before > now else None,
         clock_skew=pace.clock_skew,
+        switched_off=switched_off(connection, now),
+    )
+
+
+def record_switched_off(connection: Connection, name: str, reason: str, now: datetime) -> None:
+    """Note that the API says the account lacks a route of the contract; `reason` is one of LACKING."""
+    record_counts(connection, [Counted(name, SWITCHED_OFF, reason)], now)
+
+
+def record_switched_on(connection: Connection, name: str) -> None:
+    """Note that the account has a route after all."""
+    connection.execute(sa.delete(COUNT).where(COUNT.c.resource == name, COUNT.c.kind == SWITCHED_OFF))
+
+
+def switched_off(connection: Connection, now: datetime) -> tuple[SwitchedOff, ...]:
+    """What the account lacks: polled resources as of their last poll, actions for ASK_AGAIN_AFTER since they failed."""
+    failing = {name: state.attempted_at for name, state in poll_states(connection).items() if state.failures}
+    kinds = sa.or_(COUNT.c.kind == SWITCHED_OFF, sa.and_(COUNT.c.kind == FAILED, COUNT.c.reason.in_(LACKING)))
+    rows = connection.execute(sa.select(COUNT).where(kinds).order_by(COUNT.c.resource)).all()
+    return tuple(
+        SwitchedOff(row.resource, row.reason, row.last_at)
+        for row in rows
+        if (
+            now - row.last_at < ASK_AGAIN_AFTER
+            if row.kind == SWITCHED_OFF
+            else failing.get(row.resource) == row.last_at
+        )
     )
 
 

@@ -5,7 +5,8 @@ carries all it needs, so that it works after a restart, and a nonce, so that it 
 """
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,7 @@ VERBS = {
     CommandKind.UNLOCK.value: "unlock",
     CommandKind.ENABLE.value: "enable",
     CommandKind.DISABLE.value: "disable",
+    CommandKind.CHANGE_PRICE.value: "price",
 }
 """The word that each kind is asked for with."""
 
@@ -37,7 +39,7 @@ class Intent:
     """What a Confirm button stands for, as its value carries it.
 
     `thing` says what `target` is the id of: connector, session or charger. `ends` are the open sessions of which the
-    preview said that they end.
+    preview said that they end, `details` the change of prices.
     """
 
     kind: str
@@ -46,11 +48,17 @@ class Intent:
     nonce: str
     channel: str
     ends: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def typed(self) -> str:
         """The words that ask for the same again."""
         return typed(self.kind, self.target)
+
+
+def role_for(kind: str) -> Role:
+    """The role that a command needs, of who asks and of who approves."""
+    return Role.ADMIN if kind == CommandKind.CHANGE_PRICE else Role.OPERATOR
 
 
 def typed(kind: str, target: str) -> str:
@@ -82,6 +90,7 @@ def not_possible(check: CommandCheck) -> Answer:
         mend = "What you can do:"
         examples = [f"/charge {instead} {check.connector_id}"] if instead and check.connector_id else []
         examples += [f"/charge charger {check.charger_id}"] if check.charger_id else []
+        examples += [f"/charge price {check.target}"] if check.kind == CommandKind.CHANGE_PRICE else []
     return refused(
         f"It is not possible to {verb} here now",
         reasons=[refusal.text for refusal in check.refusals],
@@ -155,6 +164,7 @@ WORDS = (
         "start a session, after a preview and a confirmation",
         "start {available}",
         answer_start,
+        route="session_start",
         needs=Role.OPERATOR,
         acts=True,
     ),
@@ -164,6 +174,7 @@ WORDS = (
         "stop a session, after a preview and a confirmation",
         "stop {open}",
         answer_stop,
+        route="session_stop",
         needs=Role.OPERATOR,
         acts=True,
     ),

@@ -4,22 +4,26 @@ An answer is a text with blocks, made by a plain function of a read transaction 
 it. Words are the templates' work, structure is built here.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
 from bot.permissions import Role
+from eosvolt.client import EosvoltClient
 from notify import blocks
 from notify.actions import ActionId
 from notify.command_kinds import COMMANDS_PER_DAY
 from notify.message import Block
 from notify.render import render_words
 from notify.words import short, slack_unescape
+from storage.engine import Database
 from storage.queries import Kind, data_age, nearest_ids
 from storage.rows import Page
 
@@ -53,17 +57,51 @@ class Answer:
     blocks: list[Block]
 
 
+@dataclass(slots=True)
+class Office:
+    """Where an answer that must ask outside turns to. Nothing here is used while a transaction is open.
+
+    `slack_link` says how the connection to Slack stands; `price_approval` is the channel in which changes of prices are
+    approved, where they must be. `work` are tasks that go on after their answer.
+    """
+
+    database: Database
+    client: EosvoltClient
+    slack: AsyncWebClient
+    slack_link: Callable[[], Awaitable[str]]
+    price_approval: str | None = None
+    work: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An answer that must first ask EOSVOLT or Slack; `route` is the contract's name of what it asks, if of EOSVOLT.
+
+    `of_thing`: it asks about one thing, so that a 404 says nothing about the account.
+    """
+
+    route: str
+    run: Callable[[Office], Awaitable[Answer]]
+    of_thing: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of /charge: how it is written, what it does, an example with `{connector}` and such to fill in."""
+    """One word of /charge: how it is written, what it does, an example with `{connector}` and such to fill in.
+
+    `route` is the contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data
+    answers before the first poll.
+    """
 
     word: str
     usage: str
     does: str
     example: str
-    answer: Callable[[Connection, Asked], Answer]
+    answer: Callable[[Connection, Asked], Answer | Errand]
     needs: Role = Role.VIEWER
     acts: bool = False
+    route: str | None = None
+    needs_data: bool = True
 
 
 def button(label: str, action_id: ActionId, value: Any, *, style: str | None = None, number: int = 0) -> ButtonElement:
@@ -111,6 +149,17 @@ def refused(
     """
     sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
     return told("answer_refused", plain=sentences, problem=problem, about=about, mend=mend, examples=examples)
+
+
+def not_in_plan(what: str, reason: str) -> Answer:
+    """EOSVOLT says that the account has no such thing."""
+    said = {"forbidden": "that the key has no right to it (403)", "not_found": "that there is no such call (404)"}
+    return refused(
+        f"`{what}` is not in this account's EOSVOLT plan",
+        reasons=[f"EOSVOLT said {said.get(reason, 'so')}"],
+        mend="It is tried again within an hour. `chargehand doctor` says how to mend it. What there is:",
+        examples=["/charge help"],
+    )
 
 
 def unknown_id(connection: Connection, kind: Kind, wrong: str, word: str) -> Answer:

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from bot.commands import acts, charger_acts, chargers, help, locations, sessions, status  # noqa: A004 - it is what people type
-from bot.commands.answer import Answer, Asked, Word, refused
+from bot.commands import acts, charger_acts, chargers, health, help, locations, prices, reports, sessions, status  # noqa: A004 - it is what people type
+from bot.commands.answer import Answer, Asked, Errand, Word, not_in_plan, refused
 from bot.permissions import Role, Standing
 from notify.words import slack_unescape
+from storage.health import switched_off
 from storage.polls import poll_states
 
 
@@ -21,13 +22,16 @@ def answer_help(connection: Connection, asked: Asked) -> Answer:
 
 
 WORDS: tuple[Word, ...] = (
-    Word("help", "help", "this", "help", answer_help),
+    Word("help", "help", "this", "help", answer_help, needs_data=False),
     *status.WORDS,
     *locations.WORDS,
     *chargers.WORDS,
     *sessions.WORDS,
     *acts.WORDS,
     *charger_acts.WORDS,
+    *prices.WORDS,
+    *reports.WORDS,
+    *health.WORDS,
 )
 BY_NAME = {word.word: word for word in WORDS}
 
@@ -42,14 +46,17 @@ def find_word(words: tuple[str, ...]) -> Word | None:
     return BY_NAME.get(words[0].lower()) if words else BY_NAME["help"]
 
 
-def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
     """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
     word = find_word(words)
     if word is None:
         return _wrong_word(connection, words)
     if not standing.may(word.needs):
         return not_allowed(standing, word.needs, word.word)
-    if word.word != "help":
+    off = {one.name: one for one in switched_off(connection, asked.now)}
+    if word.route in off:
+        return not_in_plan(word.word, off[word.route].reason)
+    if word.needs_data:
         state = poll_states(connection).get("chargers")
         if state is None or state.good_at is None:
             return _nothing_known(state.error if state is not None else None)

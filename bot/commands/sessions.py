@@ -87,6 +87,7 @@ WORDS = (
         "charging sessions, the newest first",
         "sessions active",
         answer_sessions,
+        route="sessions",
     ),
-    Word("session", "session ID", "one charging session", "session {session}", answer_session),
+    Word("session", "session ID", "one charging session", "session {session}", answer_session, route="sessions"),
 )

@@ -20,7 +20,7 @@ from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
 from notify.approvals import Decision, approve_command, refuse_command
-from notify.commands import Enqueued, enqueue_command
+from notify.commands import APPROVE_WITHIN, CommandKind, Enqueued, enqueue_command
 from storage.tables import AuditEntry
 
 log = structlog.get_logger()
@@ -108,11 +108,14 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
     What to tell them, and whether that is final, so that it takes the place of the preview.
     """
     words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
-    intent = acts.Intent(**words, ends=tuple(map(str, value["ends"])))
+    intent = acts.Intent(**words, ends=tuple(map(str, value["ends"])), details=value["details"])
     standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
-    if not standing.may(ACTS):
-        return registry.not_allowed(standing, ACTS, acts.VERBS[intent.kind]), False
+    needed = acts.role_for(intent.kind)
+    if not standing.may(needed):
+        return registry.not_allowed(standing, needed, acts.VERBS[intent.kind]), False
     now = desk.clock()
+    asks = desk.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
+    approval = APPROVE_WITHIN if asks else None
     target: Json = {f"{intent.thing}_id": intent.target}
 
     def write(connection: Connection) -> Enqueued:
@@ -125,6 +128,8 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
             now=now,
             ends=intent.ends,
             per_day=desk.commands_per_day,
+            details=intent.details,
+            approve_within=approval,
             **target,
         )
 
@@ -140,8 +145,9 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
 async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answer:
     """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
     standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
-    if not standing.may(ACTS):
-        return registry.not_allowed(standing, ACTS, "Approve" if approves else "Refuse")
+    needed = acts.role_for(str(value["kind"]))
+    if not standing.may(needed):
+        return registry.not_allowed(standing, needed, "Approve" if approves else "Refuse")
     now, command_id = desk.clock(), str(value["command"])
 
     def write(connection: Connection) -> Decision:

@@ -17,10 +17,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
 from bot.commands import registry
-from bot.commands.answer import Answer, Asked
+from bot.commands.answer import Answer, Asked, Errand, Office, not_in_plan, refused
 from bot.permissions import SLACK_FAULTS, Permissions, Standing
+from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from notify.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
+from storage.health import record_switched_off
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class Desk:
     clock: Callable[[], datetime]
     interval: timedelta
     zone: str
+    office: Office
     wake_commands: Callable[[], None]
     wake_deliveries: Callable[[], None]
     commands_per_day: int = COMMANDS_PER_DAY
@@ -75,9 +78,26 @@ class Desk:
             card_channel=card_channel,
             commands_per_day=self.commands_per_day,
         )
-        return await asyncio.to_thread(self._read, words, asked, standing)
+        answer = await asyncio.to_thread(self._read, words, asked, standing)
+        return await self._run(answer, words) if isinstance(answer, Errand) else answer
 
-    def _read(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+    async def _run(self, errand: Errand, words: tuple[str, ...]) -> Answer:
+        """Ask outside; where EOSVOLT says that the account lacks it, note that and say so."""
+        try:
+            return await errand.run(self.office)
+        except EosvoltError as error:
+            if isinstance(error, Forbidden) or (isinstance(error, NotFound) and not errand.of_thing):
+                await asyncio.to_thread(self._switch_off, errand.route, error)
+                return not_in_plan(words[0], error.kind)
+            log.warning("an answer could not be fetched", route=errand.route, error=str(error))
+            again = f"/charge {' '.join(words)}"
+            return refused("EOSVOLT could not be asked", reasons=[str(error)], mend="Try again:", examples=[again])
+
+    def _switch_off(self, route: str, error: EosvoltError) -> None:
+        with self.database.write() as connection:
+            record_switched_off(connection, route, error.kind, self.clock())
+
+    def _read(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
         with self.database.read() as connection:
             return registry.answer(connection, words, asked, standing)
 

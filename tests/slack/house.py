@@ -61,6 +61,7 @@ class House:
     http: bool = False
     interval: float = 1
     service: Service | None = None
+    changes: dict[str, Any] = field(default_factory=dict)  # to the settings
 
     @property
     def running(self) -> Service:
@@ -85,7 +86,7 @@ class House:
             "chargehand_admins": (),
             "chargehand_alert_channel": "#ev-alerts",
         }
-        return Settings(_env_file=None, **(values | changes))  # type: ignore[call-arg]  # mypy does not see the name
+        return Settings(_env_file=None, **(values | self.changes | changes))  # type: ignore[call-arg]  # mypy does not see the name
 
     async def start(self, *rules: dict[str, Any], polled: bool = True) -> Service:
         """Start the service; with `polled` EOSVOLT was read once before."""

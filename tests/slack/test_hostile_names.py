@@ -38,6 +38,7 @@ def make_hostile(house: House) -> None:
     for number, row in enumerate(world.locations):
         name = HOSTILE[number % len(HOSTILE)]
         world.locations.change(row, now, {"name": name, "address": name, "supportContact": name})
+        world.set_price(row.id, now, currency=name or None, unit=name or None, default=0.5)
     for number, row in enumerate(world.chargers):
         name = HOSTILE[number % len(HOSTILE)]
         world.chargers.change(row, now, {"name": name, "vendor": name, "model": name, "firmware": name, "serial": name})
@@ -55,12 +56,19 @@ async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
     await house.card_of_an_alert()
     said = ["", "status", "locations", "chargers", "chargers faulted", "chargers offline", "sessions", "sessions today"]
     said += [f"location {row.id}" for row in world.locations]
+    said += ["health", "report", "report month"]
+    for row in world.locations:
+        said += [f"price {row.id}", f"price {row.id} set default 9", f"report week {row.id}"]
+    for row in list(world.chargers)[:9]:
+        said += [f"reset {row.id}", f"reset {row.id} hard", f"disable {row.id}", f"enable {row.id}"]
+    said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("unlock", "disable")]
     said += [f"charger {row.id}" for row in world.chargers]
     said += [f"session {row.id}" for row in list(world.sessions)[-18:]]
     said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("start", "stop")]
     for text in HOSTILE:
         said += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
         said += [f"{word} {text}" for word in ("location", "charger", "session", "start", "stop")]
+        said += [f"{word} {text}" for word in ("reset", "unlock", "enable", "disable", "price", "report")]
     for text in said:
         answer = await house.ask(text)
         assert not [word for word in LOUD if word in str(answer.blocks) + answer.text and word in answer.text], text

@@ -1,0 +1,123 @@
+"""Prices as people change them: one change at a time, how it reads before and after, and whether it came about.
+
+Money is per kWh or per minute, VAT included, in the location's currency. It asks nobody and writes nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eosvolt.models import PriceBlock, PricingReading
+
+UNITS = ("kWh", "minute")
+SAME = 1e-6
+INTERVALS = (5, 15, 30, 60)
+"""The blocking-fee intervals that EOSVOLT knows, in minutes."""
+
+MOST_MONEY = 1_000_000.0
+BLOCKING = ("blocking_fee", "blocking_fee_interval_minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One part of prices: what it is, what it was and what it becomes (None: there is none)."""
+
+    what: str
+    before: str | None
+    after: str | None
+
+
+def as_details(pricing: PricingReading) -> dict[str, Any]:
+    """The changeable parts of prices as JSON keeps them."""
+    return {
+        "default": pricing.default,
+        "blocks": [[block.begins, block.ends, block.price] for block in pricing.blocks],
+        "blocking_fee": pricing.blocking_fee,
+        "blocking_fee_interval_minutes": pricing.blocking_fee_interval_minutes,
+    }
+
+
+def measure_of(pricing: PricingReading) -> dict[str, str]:
+    """The currency and the unit of prices, each empty where it is none that there is."""
+    currency = pricing.currency or ""
+    return {
+        "currency": currency if re.fullmatch(r"[A-Z]{3}", currency) else "",
+        "unit": pricing.unit if pricing.unit in UNITS else "",
+    }
+
+
+def as_words(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes as `EosvoltClient.post_price` takes them."""
+    words = dict(changes)
+    if "blocks" in words:
+        words["blocks"] = [PriceBlock(*block) for block in words["blocks"]]
+    return words
+
+
+def with_block(blocks: Sequence[Sequence[Any]], begins: str, ends: str, price: float | None) -> list[list[Any]]:
+    """The blocks with the price of one time of day set, or taken away (None); raises ValueError, in words.
+
+    A block of the same times is replaced; one that overlaps another is refused, because which price holds then is a
+    question that nobody answered.
+    """
+    if begins >= ends:
+        raise ValueError(
+            f"{begins}-{ends} ends before it begins; a block over midnight is two, up to 24:00 and from 00:00"
+        )
+    others = [list(block) for block in blocks if (block[0], block[1]) != (begins, ends)]
+    if price is None:
+        if len(others) == len(blocks):
+            raise ValueError(f"there is no block from {begins} to {ends}")
+        return others
+    for block in others:
+        if block[0] < ends and begins < block[1]:
+            raise ValueError(f"it overlaps the block from {block[0]} to {block[1]}: remove that one first")
+    return sorted([*others, [begins, ends, price]])
+
+
+def lines_of(before: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[PriceLine, ...]:
+    """What changes, part by part; parts that stay are left out."""
+    after = {**before, **changes}
+    lines = []
+    if not _same(before["default"], after["default"]):
+        lines.append(PriceLine("default price", _amount(before["default"]), _amount(after["default"])))
+    was, becomes = ({(b[0], b[1]): b[2] for b in part["blocks"]} for part in (before, after))
+    for times in sorted(was.keys() | becomes.keys()):
+        if not _same(was.get(times), becomes.get(times)):
+            what = f"from {times[0]} to {times[1]}"
+            lines.append(PriceLine(what, _amount(was.get(times)), _amount(becomes.get(times))))
+    if any(not _same(before[name], after[name]) for name in BLOCKING):
+        lines.append(PriceLine("blocking fee", _fee(before), _fee(after)))
+    return tuple(lines)
+
+
+def agrees(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether the parts of prices that `wanted` names are so in `told`."""
+    for name, value in wanted.items():
+        if name != "blocks":
+            if not _same(told[name], value):
+                return False
+        elif len(told[name]) != len(value) or not all(
+            (a[0], a[1]) == (b[0], b[1]) and _same(a[2], b[2])
+            for a, b in zip(sorted(told[name]), sorted(value), strict=True)
+        ):
+            return False
+    return True
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) < SAME)
+
+
+def _amount(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value:,.2f}" if abs(round(value, 2) - value) < SAME else f"{value:,.4f}".rstrip("0")
+
+
+def _fee(prices: Mapping[str, Any]) -> str | None:
+    fee, minutes = (prices[name] for name in BLOCKING)
+    if fee is None or fee == 0:
+        return None
+    return f"{_amount(fee)} for each {minutes:g} min after the first" if minutes else _amount(fee)
