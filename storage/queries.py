@@ -217,6 +217,17 @@ def is_available() -> ColumnElement[bool]:
     return sa.and_(CONNECTOR.c.status == "Available", CONNECTOR.c.charger_id.in_(online))
 
 
+def is_out_of_service() -> ColumnElement[bool]:
+    """The condition of a connector that was taken out of service, on a charger that is online."""
+    online = sa.select(CHARGER.c.id).where(CHARGER.c.online)
+    return sa.and_(CONNECTOR.c.status == "Unavailable", CONNECTOR.c.charger_id.in_(online))
+
+
+def is_online() -> ColumnElement[bool]:
+    """The condition of a charger that is online."""
+    return CHARGER.c.online.is_(True)
+
+
 def is_open() -> ColumnElement[bool]:
     """The condition of a session that goes on."""
     return SESSION.c.ended_at.is_(None)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Word, told
 from bot.permissions import MEANS, Role
-from storage.queries import first_id, is_available, is_open
+from storage.queries import first_id, is_available, is_online, is_open, is_out_of_service
 
 
 def answer_help(connection: Connection, asked: Asked, words: Sequence[Word]) -> Answer:
@@ -31,6 +31,8 @@ def known_ids(connection: Connection) -> dict[str, str | None]:
         "charger": first_id(connection, "charger"),
         "session": first_id(connection, "session"),
         "available": first_id(connection, "connector", is_available()),
+        "out_of_service": first_id(connection, "connector", is_out_of_service()),
+        "online": first_id(connection, "charger", is_online()),
         "open": first_id(connection, "session", is_open()),
     }
 
