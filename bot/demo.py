@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot import jobs
 from bot.app import Service, build, utc_now
 from bot.logs import configure_logs
 from bot.settings import Settings
@@ -26,12 +27,14 @@ from sandbox.fleet import FleetSource
 from sandbox.server import PortInUseError, drive, listen, serving
 from sandbox.slack import SlackServer, SlackWorkspace, posting
 from sandbox.slack.state import SLACKBOT
+from storage.migrate import upgrade
 
 HOST = "127.0.0.1"
 LIBRARY = Path(__file__).resolve().parent.parent / "rules" / "library"
 TOKEN = "sandbox-token"  # noqa: S105 - a stand-in's token is no secret
 POLL_SECONDS = 10
 FLEET_LEAD = timedelta(hours=6)
+RULES_LEAD = timedelta(hours=1)
 FAULTS = (
     (timedelta(minutes=47), "GroundFailure"),
     (timedelta(minutes=36), "ConnectorLockFailure"),
@@ -102,8 +105,6 @@ async def running_demo(
     listen(HOST, port).close()  # a port in use is said before anything is started
     now = clock()
     fleet = FleetSource(chargers, seed, now - FLEET_LEAD)  # so that sessions are going on already
-    fleet.advance_to(now)
-    faulted, free = break_connectors(fleet, now)
     workspace = SlackWorkspace()
     api = create_api(fleet, clock=clock, token=TOKEN)
     async with contextlib.AsyncExitStack() as stack:
@@ -114,6 +115,9 @@ async def running_demo(
         prepare_logs(settings)
         service = build(settings, clock=clock, host=HOST)
         stack.push_async_callback(service.stop)
+        await watch_before(service, fleet, now)
+        fleet.advance_to(now)
+        faulted, free = break_connectors(fleet, now)
         driving = asyncio.create_task(drive(fleet, clock))
         stack.push_async_callback(_end, driving)
         demo = Demo(server.url, eosvolt, service, workspace, fleet, faulted, free)
@@ -169,6 +173,20 @@ def demo_rules(now: datetime) -> list[Rule]:
         rule_from_document({**rule.document, **changes.get(rule.name, {})}, "the demo")
         for rule in load_rules([LIBRARY])
     ]
+
+
+async def watch_before(service: Service, fleet: FleetSource, now: datetime) -> None:
+    """Let the alert rules have been in force for a while, by one poll of then.
+
+    What has broken since is news with a card each; what rules find when they are switched on is one summary.
+    """
+    then = now - RULES_LEAD
+    fleet.advance_to(then)
+    await asyncio.to_thread(upgrade, service.database)
+    rules = [rule for rule in demo_rules(now) if rule.kind == "alert"]
+    await asyncio.to_thread(jobs.use_rules, service.jobs, rules, then)
+    fresh = await jobs.poll(service.jobs, then)
+    await asyncio.to_thread(jobs.evaluate, service.jobs, then, fresh)
 
 
 def break_connectors(fleet: FleetSource, now: datetime) -> tuple[str, str]:

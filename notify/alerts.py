@@ -17,6 +17,7 @@ from notify.manner import AS_THEY_SAY, Manner
 from notify.night import hold_back, quiet_until
 from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
+from notify.switched_on import already_so, gather_switched_on
 from notify.voices import (
     AGAIN,
     ALERTS,
@@ -95,10 +96,16 @@ def enqueue_alert_messages(
             saying = _merged([news[i] for i in voice.incident_ids], resolved)
             if voice.is_roll_up and saying.full_resolve:
                 saying.full_resolve = is_over(connection, voice.row.id)
+            if "switched_on" in voice.row.facts:  # its summary counts them already
+                known = already_so(connection, saying.fired)
+                saying.fired = [i for i in saying.fired if i not in known]
             if voice.somebody_saw and (saying.fired or saying.full_resolve):
                 until = quiet_until(connection, voice.incident_ids, manner, now) if not saying.fired else None
                 saying.held_since = now.isoformat() if until else None
                 say_in_thread(connection, voice, saying, now=now, not_before=until, group_interval=group_interval)
+    if made:
+        opened = [i for i in incident_ids if news[i].saying.fired]
+        gather_switched_on(connection, opened, now, now + group_wait, budget)
     roll_up(connection, made, now, now + group_wait, budget)
 
 
@@ -144,6 +151,8 @@ def enqueue_unmuted(
             saying = _merged([incidents[i] for i in voice.incident_ids], set())
             if voice.somebody_saw:
                 say_in_thread(connection, voice, saying, now=now, not_before=now + group_wait)
+    if made:
+        gather_switched_on(connection, incident_ids, now, now + group_wait, budget)
     roll_up(connection, made, now, now + group_wait, budget)
 
 

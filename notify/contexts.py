@@ -133,6 +133,7 @@ class AlertCardContext:
     snooze: Snooze | None = None
     held_since: datetime | None = None  # quiet hours keep, or kept, members back
     held_to: datetime | None = None
+    already: int = 0  # members that were so when the rule was switched on, where those were several
 
     @property
     def snoozable(self) -> bool:
@@ -237,6 +238,7 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
         lapsed_by=lapsed_by,
         snooze=snooze,
         held_since=counts.held_since,
+        already=counts.already,
         held_to=counts.held_to if not counts.held else None,
         tried=tried(connection, incident_id),
     )
@@ -337,6 +339,7 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
             sa.func.min(ALERTS.c.fired_at).label("fired_at"),
             sa.func.max(acknowledged).label("acknowledged_at"),
             newest.label("acknowledged_by"),
+            sa.func.count(ALERTS.c.switched_on).label("already"),
             sa.func.min(ALERTS.c.quiet_since).label("held_since"),
             sa.func.max(ALERTS.c.quiet_ended_at).label("held_to"),
             sa.func.count().filter(firing, sa.not_(OUT_OF_QUIET_HOURS)).label("held"),

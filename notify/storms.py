@@ -43,6 +43,14 @@ class StormPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchedOn:
+    """How many things were already so when a rule was switched on; `thing` says what they are."""
+
+    count: int
+    thing: str
+
+
+@dataclass(frozen=True, slots=True)
 class StormContext:
     """What one page of a roll-up says; the figures are those of the whole storm."""
 
@@ -63,6 +71,7 @@ class StormContext:
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     snooze: Snooze | None = None
+    switched_on: SwitchedOn | None = None
 
     @property
     def snoozable(self) -> bool:
@@ -89,7 +98,7 @@ def roll_up(connection: Connection, channels: Collection[str], now: datetime, du
             head = item["id"]
         # said by the roll-up: never due itself
         _ROLL_IN.run(connection, {**made, "head": head})
-        _make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
+        make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
 
 
 _FRESH = (
@@ -154,6 +163,7 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
         acknowledged_by=connection.execute(by).scalar() if figures.acknowledged_at is not None else None,
         acknowledged_at=figures.acknowledged_at,
         snooze=standing_snooze(connection, in_storm),
+        switched_on=SwitchedOn(**row.facts["switched_on"]) if "switched_on" in row.facts else None,
     )
 
 
@@ -167,7 +177,7 @@ def _incidents_of(head: str) -> sa.Select[Any]:
     return sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == head, OUTBOX.c.kind == ALERT_CARD)
 
 
-def _make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
+def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
     """Give a roll-up as many messages as its places need, and tell each how many there are."""
     now, places = head.created_at, len(_places(connection, head.id))
     pages = min(max(budget, 1), -(-places // PLACES_A_PAGE)) or 1
@@ -179,7 +189,8 @@ def _make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
             due_at=head.due_at + timedelta(milliseconds=page),  # in their order
             now=now,
             rolled_into=head.id,
-            facts={"page": page, "pages": pages},
+            rule_id=head.rule_id,
+            facts={**head.facts, "page": page, "pages": pages},
         )
         for page in range(2, pages + 1)
     ]

@@ -28,7 +28,12 @@ MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "end
 
 _INSERT = Prepared(
     sa.insert(ALERT)
-    .values({name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", *SUBJECT_FIELDS, *MUTABLE_FIELDS)})
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("rule_id", "subject", "labels", "switched_on", *SUBJECT_FIELDS, *MUTABLE_FIELDS)
+        }
+    )
     .returning(ALERT.c.id)
 )
 _INSERT_TRANSITION = Prepared(
@@ -56,6 +61,7 @@ class AlertRecord:
     trace: dict[str, Any] = field(default_factory=dict)  # of the transition that is being written
     incident_id: int | None = None
     ended_because: str | None = None
+    switched_on: datetime | None = None  # written when the alert is opened, and never again
     id: int | None = None
 
     def mutable_values(self) -> dict[str, Any]:
@@ -157,6 +163,7 @@ class Ledger:
                 "rule_id": self._rule_id,
                 "subject": record.subject,
                 "labels": record.labels,
+                "switched_on": record.switched_on,
                 **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
                 **record.mutable_values(),
             }

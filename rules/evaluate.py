@@ -68,6 +68,8 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
         if gaps and candidate.alert:
             _move(ledger, compiled, candidate, after_gap(candidate.alert.state, _length(gaps), compiled.timing, now))
         _move(ledger, compiled, candidate, _next(candidate, compiled, now))
+    if position.evaluated_seq == 0:
+        _note_switch_on(candidates.values(), now)
     transitions = ledger.write(compiled.severity, compiled.group_by)
     values = {
         "evaluated_seq": seq,
@@ -77,6 +79,17 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
     if any(getattr(position, name) != value for name, value in values.items()):
         _STORE_POSITION.run(connection, {"rule": compiled.id, **values})
     return Evaluated(transitions, frozenset(ledger.held_incidents))
+
+
+def _note_switch_on(candidates: Iterable[Candidate], now: datetime) -> None:
+    """Note at the alerts that begin with their rule's first match that they were already so, where they are several.
+
+    It changes what is said about them, and no transition.
+    """
+    begun = [c.alert for c in candidates if c.alert is not None and c.alert.id is None and c.ended is None]
+    if len(begun) > 1:
+        for record in begun:
+            record.switched_on = now
 
 
 def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> datetime | None:

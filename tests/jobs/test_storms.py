@@ -65,6 +65,7 @@ def test_as_many_cards_as_the_budget_are_cards(database: Database) -> None:
 def test_rules_of_one_evaluation_share_the_budget(database: Database) -> None:
     both = [OFFLINE | {"name": name} for name in ("a", "b")]
     site = Site(database, *both, now=T0)
+    site.tick(T0, *chargers(2, 2, online=True))
     site.tick(at("10:01"), *chargers(2, 2, online=False))
     site.tick(at("10:02"))
     (row,) = site.messages()

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("snoozed_by", AutoString(), nullable=True),
         sa.Column("quiet_since", UTCDateTime(), nullable=True),
         sa.Column("quiet_ended_at", UTCDateTime(), nullable=True),
-        sa.Column("switched_on", sa.Integer(), nullable=True),
+        sa.Column("switched_on", UTCDateTime(), nullable=True),
         sa.Column("silence_id", sa.Integer(), nullable=True),
         sa.Column("inhibited_by", sa.Integer(), nullable=True),
         sa.Column("acting_until", UTCDateTime(), nullable=True),

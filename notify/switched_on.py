@@ -1,0 +1,111 @@
+"""One summary for what was already so when a rule was switched on: a roll-up of its incidents, not a card each.
+
+What joins later speaks as anything new does. A rule's one and only group keeps its own card, which says the same.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
+from notify.storms import make_pages
+from notify.voices import ALERTS, CHUNK
+from rules.lifecycle import OPEN_STATES, State
+
+THINGS = ("session", "connector", "charger", "location")
+
+
+@dataclass(frozen=True, slots=True)
+class _SwitchOn:
+    """The moment of a rule's first match, and the incidents of what was already so then."""
+
+    rule_id: str
+    at: datetime
+    incident_ids: tuple[int, ...]
+
+
+def already_so(connection: Connection, alert_ids: Collection[int]) -> set[int]:
+    """Those of these alerts that were so already when their rule was switched on."""
+    found: set[int] = set()
+    ids = sorted(alert_ids)
+    for start in range(0, len(ids), CHUNK):
+        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.switched_on.is_not(None))
+        found |= set(connection.execute(sa.select(ALERTS.c.id).where(*mine)).scalars())
+    return found
+
+
+def gather_switched_on(
+    connection: Connection, incident_ids: Collection[int], now: datetime, due_at: datetime, budget: int
+) -> None:
+    """Let the summary of a switch-on say the cards that were made at `now` for these incidents; one a channel."""
+    for told in _switch_ons(connection, incident_ids):
+        fresh = sa.and_(
+            OUTBOX.c.kind == ALERT_CARD,
+            OUTBOX.c.incident_id.in_(told.incident_ids[:CHUNK]),
+            OUTBOX.c.created_at == now,
+            OUTBOX.c.shown_version == 0,
+            OUTBOX.c.rolled_into.is_(None),
+        )
+        channels = connection.execute(sa.select(OUTBOX.c.channel).where(fresh).distinct()).scalars().all()
+        for channel in sorted(channels):
+            key = f"switched_on:{told.rule_id}:{told.at.isoformat()}:{channel}:1"
+            head = _head(connection, key)
+            if head is None:
+                if _is_alone(connection, told):
+                    continue
+                facts = {"page": 1, "pages": 1, "switched_on": _facts(connection, told)}
+                item = new_item(key, ROLL_UP, channel, due_at=due_at, now=now, facts=facts, rule_id=told.rule_id)
+                insert_items(connection, [item])
+                head = _head(connection, key)
+            assert head is not None  # noqa: S101 - just inserted
+            here = sa.and_(fresh, OUTBOX.c.channel == channel)
+            connection.execute(
+                sa.update(OUTBOX).where(here).values(rolled_into=head.id, shown_version=OUTBOX.c.version)
+            )
+            make_pages(connection, head, budget)
+
+
+def _switch_ons(connection: Connection, incident_ids: Collection[int]) -> list[_SwitchOn]:
+    """The incidents of which all that fires was already so, by rule and moment; at most CHUNK in each."""
+    found: dict[tuple[str, datetime], list[int]] = {}
+    ids = sorted(incident_ids)
+    for start in range(0, len(ids), CHUNK):
+        new = sa.func.count().filter(ALERTS.c.state == State.FIRING.value, ALERTS.c.switched_on.is_(None))
+        rows = connection.execute(
+            sa.select(ALERTS.c.incident_id, ALERTS.c.rule_id, sa.func.max(ALERTS.c.switched_on).label("at"))
+            .where(ALERTS.c.incident_id.in_(ids[start : start + CHUNK]))
+            .group_by(ALERTS.c.incident_id, ALERTS.c.rule_id)
+            .having(new == 0, sa.func.max(ALERTS.c.switched_on).is_not(None))
+        )
+        for row in rows:
+            found.setdefault((row.rule_id, row.at), []).append(row.incident_id)
+    return [
+        _SwitchOn(rule_id, at, tuple(mine[start : start + CHUNK]))
+        for (rule_id, at), mine in found.items()
+        for start in range(0, len(mine), CHUNK)
+    ]
+
+
+def _is_alone(connection: Connection, told: _SwitchOn) -> bool:
+    """Whether all that was already so, and is, belongs to one incident."""
+    elsewhere = sa.or_(ALERTS.c.incident_id.is_(None), ALERTS.c.incident_id != told.incident_ids[0])
+    others = (*_of(told), ALERTS.c.state.in_([state.value for state in OPEN_STATES]), elsewhere)
+    return connection.execute(sa.select(ALERTS.c.id).where(*others).limit(1)).first() is None
+
+
+def _facts(connection: Connection, told: _SwitchOn) -> dict[str, object]:
+    count = connection.execute(sa.select(sa.func.count()).select_from(ALERTS).where(*_of(told))).scalar_one()
+    one = connection.execute(sa.select(ALERTS).where(*_of(told)).limit(1)).one()
+    thing = next((name for name in THINGS if getattr(one, f"{name}_id") is not None), "network")
+    return {"count": count, "thing": thing}
+
+
+def _of(told: _SwitchOn) -> tuple[sa.ColumnElement[bool], ...]:
+    return ALERTS.c.rule_id == told.rule_id, ALERTS.c.switched_on == told.at
+
+
+def _head(connection: Connection, key: str) -> Row[tuple[object, ...]] | None:
+    return connection.execute(sa.select(OUTBOX).where(OUTBOX.c.natural_key == key)).first()
