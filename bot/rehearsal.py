@@ -15,11 +15,14 @@ from sqlalchemy import Connection, Row
 
 from bot.speaking import speak_due
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
+from notify.automation_facts import Automating
+from notify.automations import advance_try, due_tries, plan_tries
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX
 from notify.render import render_message
+from rules.automations import Mode
 from rules.backtest import Backtest, Said, backtest, check_history, period
 from rules.cases import find_case_files
 from rules.differences import Digest, Message
@@ -89,7 +92,8 @@ class Rehearsal:
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Enqueue what one evaluation makes worth saying."""
         if evaluated.transitions:
-            enqueue_alert_messages(connection, evaluated.transitions, channels=self._channels(rules), now=now)
+            told = plan_tries(connection, rules.documents, evaluated.transitions, Mode.DRY_RUN, now)
+            enqueue_alert_messages(connection, told, channels=self._channels(rules), now=now)
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
 
@@ -98,6 +102,12 @@ class Rehearsal:
     ) -> None:
         """Enqueue the messages of the events that are announced."""
         enqueue_event_messages(connection, events, channels=self._channels(rules), now=now)
+
+    def act(self, connection: Connection, rules: RulesInForce, interval: timedelta, now: datetime) -> None:
+        """Decide what rules would try by themselves, and do none of it: the cards say what it would have been."""
+        work = Automating(default=Mode.DRY_RUN, interval=interval, channels=self._channels(rules))
+        for try_id in due_tries(connection, now):
+            advance_try(connection, try_id, work, now)
 
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""

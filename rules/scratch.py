@@ -24,6 +24,8 @@ from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll
 from storage.prepared import Prepared
 from storage.record import Observation, record_readings
 
+ONE_MINUTE = timedelta(minutes=1)
+
 
 class Speaker(Protocol):
     """What makes messages out of what rules do; each method works in the transaction it is given."""
@@ -38,6 +40,9 @@ class Speaker(Protocol):
         self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
     ) -> None:
         """Enqueue the messages of the events that are announced."""
+
+    def act(self, connection: Connection, rules: RulesInForce, interval: timedelta, now: datetime) -> None:
+        """Advance what rules try by themselves; polls lie `interval` apart."""
 
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
@@ -59,6 +64,9 @@ class Silent:
         self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
     ) -> None:
         """Nothing is said."""
+
+    def act(self, connection: Connection, rules: RulesInForce, interval: timedelta, now: datetime) -> None:
+        """Nothing is tried."""
 
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Nothing is said."""
@@ -108,6 +116,10 @@ class Scratch:
             self.speaker.deliver(connection, now)
             self._record_all(connection, answers, now)
             told = self._evaluate(connection, now)
+            if any(rule.actions for rule in self.rules.documents.values()):
+                self.speaker.act(
+                    connection, self.rules, max((one.interval for one in answers), default=ONE_MINUTE), now
+                )
             if any(rule.repeat or rule.escalate or rule.inhibits for rule in self.rules.documents.values()):
                 self.speaker.remind(connection, self.rules, now)
             if self.rules.digests:
