@@ -222,7 +222,7 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
     with jobs.database.read() as connection:
         due: list[CompiledRule | CompiledEventRule] = [
             *rules_to_evaluate(connection, alerts, now),
-            *event_rules_to_evaluate(connection, events, now),
+            *(event_rules_to_evaluate(connection, events, now) if events else ()),
         ]
     channels = jobs.channels() if due else {}
     told: list[Transition | Event] = []

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -20,6 +21,27 @@ from eosvolt.tokens import TokenSource
 
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json"}
+_parsed = lru_cache(maxsize=256)(httpx.URL)  # most polls ask the same again
+
+
+class _NoCookies(httpx.Cookies):
+    """Keeps nothing: whoever calls is told by the token alone, and looking for cookies is a quarter of a small call."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them where they are."""
+
+
+class _WithoutCookies(httpx.AsyncClient):
+    """httpx's client, which neither keeps nor sends cookies."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, ever."""
+        return _NoCookies()
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        """Keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +87,7 @@ class Exchange:
         self._pause = 1 / contract.limits.calls_per_second if contract.limits.calls_per_second else 0.0
         self._next_start = 0.0
         self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
-        self._http = httpx.AsyncClient(
+        self._http = _WithoutCookies(
             transport=transport, follow_redirects=False, headers={"accept": "application/json"}
         )
         self._generation = -1
@@ -143,7 +165,7 @@ class Exchange:
             self._http.headers["authorization"] = self._token.authorization()
         request = httpx.Request(
             call.method,
-            call.url,
+            _parsed(call.url),
             headers=self._http.headers,
             content=call.body,
             extensions={"timeout": self._timeout},

@@ -1,7 +1,8 @@
 """The few words that SQLite and PostgreSQL spell differently."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Table
@@ -36,33 +37,35 @@ class Bulk:
         self._sql = str(compiled)
         self._named: bool = compiled.positiontup is None
         order: list[str] = list(compiled.binds) if self._named else compiled.positiontup
-        self._slots = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in order
-        ]
+        self._names = order
+        self._values_of: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*order)  # there are several
+        converts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in order]
+        self._converted = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run the statement for each row, in one call of the driver's `executemany`."""
-        moments: dict[datetime, Any] = {}  # most moments of a poll are the same few
-        values = [self._convert(row, moments) for row in rows]
+        known: dict[Any, Any] = {}  # most moments of a poll are the same few
+        values = [self._convert(row, known) for row in rows]
         if self._named:
-            names = [name for name, _ in self._slots]
-            execute_many(connection, self._sql, [dict(zip(names, one, strict=True)) for one in values])
+            execute_many(connection, self._sql, [dict(zip(self._names, one, strict=True)) for one in values])
         else:
             execute_many(connection, self._sql, values)
 
-    def _convert(self, row: Mapping[str, Any], moments: dict[datetime, Any]) -> tuple[Any, ...]:
-        converted = []
-        for name, convert in self._slots:
-            value = row[name]
-            if convert is not None:
-                if isinstance(value, datetime):
-                    if value not in moments:
-                        moments[value] = convert(value)
-                    value = moments[value]
-                elif value is not None:
-                    value = convert(value)
-            converted.append(value)
-        return tuple(converted)
+    def _convert(self, row: Mapping[str, Any], known: dict[Any, Any]) -> list[Any]:
+        values = list(self._values_of(row))
+        for place, convert in self._converted:
+            value = values[place]
+            if value is None:
+                continue
+            # moments, and lists and objects of which most are empty: each is converted once
+            key = value if isinstance(value, datetime) else (place, type(value)) if not value else None
+            if key is None:
+                values[place] = convert(value)
+            elif key in known:
+                values[place] = known[key]
+            else:
+                values[place] = known[key] = convert(value)
+        return values
 
 
 class greatest(GenericFunction[Any]):  # noqa: N801 - the SQL function's name

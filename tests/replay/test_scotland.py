@@ -25,7 +25,7 @@ def digests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     data = shared_folder("data/chargeplace_scotland")
     out = tmp_path_factory.mktemp("scotland") / "out.jsonl"
     rules = ROOT / "rules/library/daily-sessions.yaml"
-    command = [sys.executable, "-m", "bot.cli", "replay", "--interval", "1800"]
+    command = [sys.executable, "-m", "bot.cli", "replay", "--interval", "3600"]
     command += ["--data", str(data), "--rules", str(rules), "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
