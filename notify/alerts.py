@@ -273,7 +273,7 @@ def frozen_channels(
 
     A route is asked for each alert that fires then; an incident of several places may have the channels of each.
     """
-    incidents = connection.execute(sa.select(INCIDENTS).where(INCIDENTS.c.id.in_(rules))).all()
+    incidents = _THESE_INCIDENTS.all(connection, {"incidents": list(rules)})
     kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
     usual = {i: tuple(dict.fromkeys(channels.get(rule_id, ()))) for i, rule_id in rules.items() if i not in kept}
     chosen: dict[int, Sequence[str]] = dict(usual)
@@ -290,9 +290,7 @@ def frozen_channels(
             )
         chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
     rows = [{"incident": i, "told": json.dumps(list(told))} for i, told in chosen.items() if told]
-    if rows:
-        statement = sa.update(INCIDENTS).where(INCIDENTS.c.id == sa.bindparam("incident"))
-        connection.execute(statement.values(channels=sa.bindparam("told")), rows)
+    _KEEP_CHANNELS.run_many(connection, rows)
     return {**chosen, **kept}
 
 
@@ -302,6 +300,10 @@ def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[
 
 
 _INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
+_THESE_INCIDENTS = Prepared(sa.select(INCIDENTS).where(INCIDENTS.c.id.in_(_INCIDENTS)))
+_KEEP_CHANNELS = Prepared(
+    sa.update(INCIDENTS).where(INCIDENTS.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
+)
 _KNOWN_CARDS = Prepared(
     sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
 )
