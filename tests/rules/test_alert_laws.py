@@ -1,6 +1,9 @@
-"""Laws of alert life, for any sequence of polls, gaps, restarts, lost evaluations and edits of the rule."""
+"""Laws of alert life, for any sequence of polls, gaps, restarts, lost evaluations and edits of the rule, however quiet
+people and quiet hours keep it.
+"""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,8 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
+from bot.speaking import speak_due
+from notify.manner import Manner
 from rules.alerts import TRANSITION
+from rules.document import rule_from_document
 from rules.incidents import ALERT, INCIDENT
+from rules.maintenance import WeeklyWindow
+from rules.quiet_hours import QuietHours
+from rules.silences import create_silence
+from rules.snoozes import snooze
+from rules.speech_plan import SpeechPlan
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll
@@ -69,11 +80,47 @@ def play(database: Database, story: list[tuple[Any, ...]], on_gap: str, *, resta
         elif kind == "remove":
             engine.use(now=now)
             engine.use(rule, now=now)
-        elif restarts:
+        elif kind == "restart" and restarts:
             heard(engine.transitions)
             engine = Engine(database, rule, now=now)
+        elif kind == "hush":
+            hush(database, details[0], now + details[1] * MINUTE, now)
         heard(engine.transitions)
     return told
+
+
+def hush(database: Database, how: str, until: datetime, now: datetime) -> None:
+    """Keep every alert that fires quiet, in one of the ways there are."""
+    firing = ALERT.c.state == "firing"
+    with database.write() as connection:
+        if how == "silence":
+            create_silence(connection, author="U1", reason="r", now=now, until=until, location_id="l1")
+        elif how == "snooze":
+            snooze(connection, firing, until, "U1")
+        elif how == "quiet hours":
+            connection.execute(sa.update(ALERT).where(firing).values(quiet_since=now, quiet_ended_at=None))
+        elif how == "acknowledge":
+            connection.execute(sa.update(ALERT).where(firing).values(acknowledged_at=now, acknowledged_by="U1"))
+        elif how == "review":
+            rule = rule_from_document(FAULTED | {"ack_for": "5m"}, "test.yaml")
+            plan = SpeechPlan(quiet_hours=QuietHours(WeeklyWindow((0,), "10:05", "10:15")))
+            speak_due(connection, Manner(plan, {rule.name: rule}), channels={rule.name: ["#alerts"]}, now=now)
+
+
+hushes = st.tuples(
+    st.just("hush"),
+    st.sampled_from(["silence", "snooze", "quiet hours", "acknowledge", "review", "review"]),
+    st.integers(1, 10),
+)
+
+
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(story=st.lists(st.one_of(steps, hushes), max_size=14), on_gap=st.sampled_from(["keep", "pause", "reset"]))
+def test_nothing_that_keeps_messages_back_moves_an_alert(
+    sqlite: Database, story: list[tuple[Any, ...]], on_gap: str
+) -> None:
+    hushed = play(sqlite, story, on_gap, restarts=True)
+    assert hushed == play(sqlite, [step for step in story if step[0] != "hush"], on_gap, restarts=False)
 
 
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
