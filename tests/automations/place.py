@@ -5,7 +5,7 @@ A soft reset of the living fleet mends in six of ten cases; here a test says aft
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from bot.automating import automate
 from bot.commanding import run_commands
 from bot.faults import CrashAt, never_crash
-from bot.jobs import Jobs, evaluate, poll, run_inline, use_rules
+from bot.jobs import Jobs, PollPlan, evaluate, poll, run_inline, use_rules
 from bot.speaking import speak
 from notify.automations import set_switch
 from notify.commands import COMMANDS, recover_commands
@@ -39,7 +39,7 @@ RULE: dict[str, Any] = {
     "notify": ["#ev-alerts"],
     "actions": [{"reset": "soft", "within": "3m", "cool_down": "1m"}],
 }
-SECONDS = 20.0
+SECONDS = 30.0
 
 
 class Died(BaseException):
@@ -55,6 +55,7 @@ class Place(Site):
     def begin(self, *rules: dict[str, Any], mode: Mode = Mode.ON) -> None:
         self.jobs.automations = mode
         self.jobs.run = run_inline
+        self.jobs.plan = PollPlan(interval=timedelta(seconds=SECONDS))
         self.jobs.alert_channel = "#ev-alerts"
         for other in [name for name in self.api.source.world.connectors if name.startswith(f"{CHARGER}.")]:
             if other != CONNECTOR:
@@ -82,9 +83,8 @@ class Place(Site):
             evaluate(self.jobs, now, fresh)
             die("evaluated")
             speak(self.jobs, now)
-            automate(self.jobs, now)
-            die("decided")
         automate(self.jobs, now)
+        die("decided")
         await run_commands(self.jobs, now, crash_at=die)
         die("commanded")
         self.react()

@@ -77,7 +77,7 @@ EPISODE = st.tuples(
 
 @given(story=st.lists(EPISODE, min_size=4, max_size=7), limit=st.integers(1, 2), total=st.integers(1, 2))
 @settings(
-    max_examples=examples(18),
+    max_examples=examples(15),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 async def test_no_story_makes_more_commands_than_the_limit(
