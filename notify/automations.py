@@ -109,6 +109,8 @@ def plan_tries(
     for transition in fired:
         alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == transition.alert_id)).one()
         rule = rules[transition.rule_id]
+        if alert.switched_on is not None:  # many things were already so: whoever switched the rule on looks at them
+            continue
         if not _insert_try(connection, alert, rule, now, number=0, version=alert.rule_version):
             continue
         if mode is Mode.ON and not rule.dry_run and not rule.alert_at_once and not transition.muted:

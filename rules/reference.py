@@ -152,7 +152,8 @@ Nothing is ever done about an alert whose charger says, or has said since the fa
 {", ".join(f"`{code}`" for code in SAFETY_CODES)}: these need a person. No reset and no unlock interrupts an open
 session. One charger is acted on by one rule at a time, and waits for what people asked of it. A step that waits is
 cancelled when the alert resolves, when its rule is changed or removed, and when automations are switched off.
-What was sent without a known outcome ends the steps: it is never repeated.
+What was sent without a known outcome ends the steps: it is never repeated. Several things that were already so when
+their rule was switched on are told, and left to people.
 
 With `alert: after_actions` the messages of an alert are held while its steps work, at most an hour: if one helps, one
 card says so when it is over. The alert itself is the same alert in either way."""

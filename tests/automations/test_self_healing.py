@@ -347,6 +347,17 @@ async def test_a_silenced_alert_is_left_alone_until_it_is_heard(place: Place) ->
     assert (place.posts, place.tries()) == ([], [(0, "waiting", "")])
 
 
+async def test_what_was_broken_when_the_rule_was_switched_on_is_left_to_people(sqlite: Database) -> None:
+    async with place_on(sqlite, {**RULE, "name": "unrelated", "when": 'connector.id == "none"'}) as place:
+        place.fault()
+        place.force({"status": "Faulted", "errorCode": "InternalError"}, "101.1.1")
+        await place.minutes(1)
+        place.begin({**RULE, "when": 'connector.status == "Faulted"'})
+        await place.minutes(7)
+        assert place.alerts() == ["firing", "firing"]
+        assert (place.posts, place.tries()) == ([], [])
+
+
 async def test_while_nothing_is_known_nothing_is_done(place: Place) -> None:
     place.fault()
     await place.minutes(4.6)
