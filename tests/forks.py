@@ -8,16 +8,27 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from bot import cli
 
 KILLED = -signal.SIGKILL
 LONGEST_SECONDS = 60
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", "tests.delivery.service", "tests.replay.service", "tests.delivery.warm"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *("pytest", "tests.delivery.service", "tests.replay.service", "tests.delivery.warm"),
+        *("bot.cli", "bot.app", "bot.doctor", "bot.replay", "bot.rehearsal", "storage.migrate", "sandbox.recordings"),
+    ]
+)
 
 
 def kill_myself(*_: Any, **__: Any) -> None:
@@ -61,6 +72,35 @@ def run_and_wait(target: Callable[..., None], *told: Any) -> int:
     process.close()
     assert code is not None, f"it still runs after {LONGEST_SECONDS} seconds"
     return code
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run of the command line left."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command_line(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Done:
+    """Run `chargehand` in a folder with only this environment, as a process of its own without a terminal."""
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        code = run_and_wait(_command_line, list(arguments), cwd, dict(environment), out, err)
+        return Done(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+def _command_line(arguments: list[str], cwd: Path, environment: dict[str, str], out: Path, err: Path) -> None:
+    for path, number in ((Path(os.devnull), 0), (out, 1), (err, 2)):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["chargehand", *arguments]
+    cli.main()
 
 
 def _started(target: Callable[..., None], *told: Any) -> ForkServerProcess:

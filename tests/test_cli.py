@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from sandbox.api import create_api
 from sandbox.clock import SpeedClock
 from sandbox.fleet import FleetSource
 from sandbox.server import serving
+from tests.forks import Done, command_line
 from tests.replay.recorded import COLUMNS, status, until, write_timeline
 
 ROOT = Path(__file__).parents[1]
@@ -38,27 +38,15 @@ LONGEST_MESSAGE = 8
 """Lines on stderr: enough for three settings, a condition with its caret, or the frame around a wrong option."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a run of the command line left."""
-
-    code: int
-    out: str
-    err: str
-
-
 def chargehand(*arguments: object, cwd: Path, **environment: str) -> Done:
     """Run the command line in a folder, with only this environment; no secret and no traceback may show."""
     clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-    command = [sys.executable, "-m", "bot.cli", *map(str, arguments)]
-    run = subprocess.run(
-        command, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False, timeout=180
-    )
-    told = run.stdout + run.stderr
+    done = command_line([*map(str, arguments)], cwd, clean | environment)
+    told = done.out + done.err
     assert "Traceback" not in told, told
     for secret in (TOKEN, PASSWORD):
         assert secret not in told
-    return Done(run.returncode, run.stdout, run.stderr)
+    return done
 
 
 def refused(*arguments: object, cwd: Path, **environment: str) -> str:
@@ -111,6 +99,15 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     for name in ("run", "demo", "replay", "sandbox", "doctor", "rules", "db"):
         assert f" {name} " in done.out
+
+
+def test_started_from_nothing_it_imports_all_that_a_command_needs(tmp_path: Path) -> None:
+    """The other tests fork a process that has imported everything; this one and the long replays do not."""
+    command = [sys.executable, "-m", "bot.cli", "rules", "check", str(LIBRARY)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "connector-faulted" in done.stdout
 
 
 def test_a_good_rule_file_is_told_to_be_right(tmp_path: Path) -> None:
