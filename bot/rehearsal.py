@@ -20,7 +20,7 @@ from notify.automations import advance_try, due_tries, plan_tries
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
-from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX
+from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX, ROLL_UP
 from notify.render import render_message
 from rules.automations import Mode
 from rules.backtest import Backtest, Said, backtest, check_history, period
@@ -38,7 +38,7 @@ from storage.record import LOCATION
 
 CHANNEL = "#alerts"
 NIGHT_FROM, NIGHT_TO = 22, 7  # o'clock
-KINDS = {ALERT_CARD: "card", ALERT_REPLY: "reply", DIGEST: "digest", EVENT: "event"}
+KINDS = {ALERT_CARD: "card", ROLL_UP: "card", ALERT_REPLY: "reply", DIGEST: "digest", EVENT: "event"}
 _TS = "1700000000.000100"  # where a message stands does not matter here, but that it stands does
 
 _DUE = sa.and_(
