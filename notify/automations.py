@@ -22,6 +22,7 @@ from notify.contexts import LOCATIONS
 from notify.manner import AS_THEY_SAY, Manner
 from notify.tried import TRIES
 from notify.voices import ALERTS, GROUP_WAIT, INCIDENTS
+from rules.alerts import TRANSITION
 from rules.automations import (
     LOOK_AGAIN,
     QUIET_AT_MOST,
@@ -118,6 +119,7 @@ def plan_tries(
     if held:
         quiet = {"acting_until": now + QUIET_AT_MOST}
         connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(held)).values(**quiet))
+        _note_held(connection, held, now)
     return [replace(t, muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
 
 
@@ -350,6 +352,15 @@ def _insert_try(
     }
     statement = insert(connection, TRIES).values(**values).on_conflict_do_nothing().returning(TRIES.c.id)
     return connection.execute(statement).first() is not None
+
+
+def _note_held(connection: Connection, alert_ids: Iterable[int], now: datetime) -> None:
+    """Note at the firings of these alerts that their own rule's actions keep them quiet."""
+    mine = (TRANSITION.c.alert_id.in_(alert_ids), TRANSITION.c.at == now, TRANSITION.c.to_state == State.FIRING.value)
+    for row in connection.execute(sa.select(TRANSITION).where(*mine)).all():
+        muted_by = {"rule": row.rule_id, "subject": row.subject, "actions": True}
+        trace = {**row.trace, "muted_by": muted_by}
+        connection.execute(sa.update(TRANSITION).where(TRANSITION.c.id == row.id).values(trace=trace))
 
 
 def _attempt(connection: Connection, row: Row[Any]) -> Attempt | None:

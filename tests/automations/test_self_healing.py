@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from notify.approvals import approve_command, refuse_command
+from rules.alerts import TRANSITION
 from rules.automations import Mode
 from rules.silences import create_silence
 from storage.engine import Database
@@ -51,6 +53,21 @@ async def test_a_reset_that_does_not_help_is_told_with_its_moment_and_nothing_is
     assert place.tries() == [(0, "did_not_help", "looked at for 3m")]
     await place.minutes(10)
     assert place.posts == [RESET]
+
+
+async def test_it_works_on_both_databases(database: Database) -> None:
+    steps = [{"reset": "soft", "within": "1m", "approval": "#ev-ops"}, {"reset": "hard", "within": "1m"}]
+    async with place_on(database, {**RULE, "for": "1m", "actions": steps}) as place:
+        place.ends = None
+        place.fault()
+        await place.minutes(2)
+        place.write(approve_command, place.commands()[0].id, "U0OLE00001", place.clock.now)
+        await place.minutes(9)
+        assert [(state, len(place.posts)) for _, state, _ in place.tries()] == [("did_not_help", 2)] * 2
+        assert len(place.cards()) == 1
+        assert place.switch(Mode.OFF) == 0
+        (fired,) = place.rows(sa.select(TRANSITION).where(TRANSITION.c.to_state == "firing"))
+        assert fired.trace["muted_by"] == {"rule": "self-healing", "subject": CONNECTOR, "actions": True}
 
 
 async def test_the_limit_stops_the_third_try(place: Place) -> None:
