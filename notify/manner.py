@@ -35,10 +35,14 @@ class Manner:
         return self.plan.channels(severity, location_id, labels) or tuple(usual)
 
     def quiet_until(self, rule_id: str, severity: str, zone: str | None, now: datetime) -> datetime | None:
-        """Until when (UTC) quiet hours hold this back, or None; a rule of safety is never held."""
+        """Until when (UTC) quiet hours hold this back, or None; a rule of safety is never held.
+
+        What the rule says now of its severity counts before `severity`: made critical in the night, it speaks.
+        """
         rule = self.rules.get(rule_id)
         if self.plan.quiet_hours is None or (rule is not None and rule.safety):
             return None
+        severity = rule.severity if rule is not None else severity
         return self.plan.quiet_hours.until(severity, zone, self.default_zone, now)
 
 

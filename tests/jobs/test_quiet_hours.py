@@ -196,6 +196,27 @@ def test_without_quiet_hours_any_more_what_was_held_speaks(database: Database) -
     assert made.told() == ["alert_card a-faulted"]
 
 
+def test_a_rule_that_is_made_critical_in_the_night_speaks(database: Database) -> None:
+    made = site(database)
+    made.tick(at("23:00"), faulted("c1"))
+    jobs.use_rules(made.work, [rule_from_document(FAULTED | {"severity": "critical"}, "t")], at("23:10"), PLAN)
+    made.tick(at("23:10"))
+    made.tick(at("23:11"))
+    assert made.told() == ["alert_card a-faulted"]
+
+
+def test_a_rule_switched_on_in_the_night_has_its_one_summary_in_the_morning(database: Database) -> None:
+    made = site(database, CRITICAL)
+    made.tick(at("22:30"), faulted("c1", "c2"), faulted("c5", place="l2"))
+    jobs.use_rules(made.work, [rule_from_document(FAULTED, "t")], at("23:00"), PLAN)
+    made.tick(at("23:00"))
+    made.tick(at("23:01"))
+    assert "roll_up a-faulted" not in made.told()
+    morning(made)
+    assert made.told().count("roll_up a-faulted") == 1
+    assert "alert_card a-faulted" not in made.told()
+
+
 def test_a_summary_goes_where_its_alerts_are_routed(database: Database) -> None:
     plan = SpeechPlan((Route(("#harbour",), locations=("l2",)),), NIGHT)
     made = site(database, plan=plan)
