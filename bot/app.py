@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,11 @@ class Service:
         async with self.rules_lock:
             await asyncio.to_thread(jobs.use_rules, self.jobs, files.rules, now, files.plan)
         log.info("rules in force", rules=len(files.rules))
+
+    async def adopt_stored_rules(self) -> None:
+        """Take up what was changed in Slack, between two evaluations."""
+        async with self.rules_lock:
+            await asyncio.to_thread(jobs.take_up_rules, self.jobs)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.
@@ -281,6 +287,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         ),
         wake_commands=lambda: service.ticker.wake("commands"),
         wake_deliveries=lambda: service.ticker.wake("deliver"),
+        wake_reminders=lambda: service.ticker.wake("reminders"),
+        adopt_rules=lambda: service.adopt_stored_rules(),  # noqa: PLW0108 - the service is made below
+        tell_of_rule=partial(jobs.tell_of_rule, work),
     )
     register(app, desk)
     service = Service(

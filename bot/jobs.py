@@ -147,6 +147,12 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
     return transitions
 
 
+def take_up_rules(jobs: Jobs) -> None:
+    """Read the rules in force again, because somebody changed one in Slack."""
+    with jobs.database.read() as connection:
+        jobs.rules = load_rules(connection)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What one resource answered to one poll."""
@@ -258,14 +264,35 @@ def _evaluate_one(
             return []
         evaluated = evaluate_rule(connection, rule, now)
         if evaluated.transitions:
-            # what is tried first is planned first: it may hold the messages back
-            told = plan_tries(connection, jobs.rules.documents, evaluated.transitions, jobs.automations, now)
-            manner, budget = jobs.manner(), jobs.card_budget
-            enqueue_alert_messages(connection, told, channels=channels, now=now, budget=budget, manner=manner)
-            tell_recovered(connection, told, channels=channels, now=now, manner=manner)
+            _tell(connection, jobs, evaluated.transitions, channels, jobs.manner(), jobs.card_budget, now)
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
     return evaluated.transitions
+
+
+def tell_of_rule(
+    jobs: Jobs, connection: Connection, rule: Rule, transitions: Sequence[Transition], now: datetime
+) -> None:
+    """Tell, in the caller's transaction, what a change of a rule moved."""
+    fallback = (jobs.alert_channel,) if jobs.alert_channel else ()
+    manner = Manner(jobs.rules.plan, {**jobs.rules.documents, rule.name: rule}, jobs.default_zone)
+    channels = {rule.name: rule.notify or fallback}
+    _tell(connection, jobs, transitions, channels, manner, jobs.card_budget, now)
+
+
+def _tell(  # noqa: PLR0917 - what a message depends on
+    connection: Connection,
+    jobs: Jobs,
+    transitions: Sequence[Transition],
+    channels: Mapping[str, Sequence[str]],
+    manner: Manner,
+    budget: int,
+    now: datetime,
+) -> None:
+    # what is tried first is planned first: it may hold the messages back
+    told = plan_tries(connection, manner.rules, transitions, jobs.automations, now)
+    enqueue_alert_messages(connection, told, channels=channels, now=now, budget=budget, manner=manner)
+    tell_recovered(connection, told, channels=channels, now=now, manner=manner)
 
 
 def enqueue_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:

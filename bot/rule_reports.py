@@ -1,7 +1,7 @@
 """What rule tests, explanations and backtests came to, as plain text for a terminal. It judges nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,7 +87,7 @@ def render_explanation(told: Explanation) -> str:
     """The explanation as plain text for a terminal."""
     rule = told.rule
     lines = [f"{rule.name} on {told.subject}, {_moment(told.now)}", f"  {_standing(told)}"]
-    lines += [f"  {note}" for note in told.notes]
+    lines += [f"  {note}" for note in [*told.notes, *_quiet_notes(told)]]
     lines += ["", "when:", *_clause_lines(told.when, "  ")]
     if told.while_ is not None:
         lines += ["while:", *_clause_lines(told.while_, "  ")]
@@ -102,11 +102,32 @@ def render_explanation(told: Explanation) -> str:
         lines.append(f"  {item.resource}: {good}{'' if item.fresh else f'; NOT FRESH ({item.error})'}")
     lines.append("past:" if told.past else "past: nothing moved yet")
     for moved in told.past:
-        lines.append(f"  {_moment(moved.at)}  {moved.from_state} > {moved.to_state} ({moved.reason})")
+        muted = f", {_muted_text(moved.muted_by)}" if moved.muted_by else ""
+        lines.append(f"  {_moment(moved.at)}  {moved.from_state} > {moved.to_state} ({moved.reason}){muted}")
         values = moved.trace.get("values") or {}
         if values:
             lines.append("    " + ", ".join(f"{key} = {_plain(value)}" for key, value in values.items()))
     return "\n".join(lines)
+
+
+def _quiet_notes(told: Explanation) -> list[str]:
+    notes = []
+    if told.muted is not None and told.muted.silence_id is not None:
+        until = f" until {_moment(told.muted.until)}" if told.muted.until is not None else ""
+        notes.append(f"Silenced by {told.muted.author}{until}: {told.muted.reason}")
+    elif told.muted is not None:
+        notes.append(f"Kept quiet by {told.muted.rule_id} on {told.muted.subject}.")
+    if told.card is not None and told.card.total > 1:
+        notes.append(f"Its card tells of {told.card.total} alerts, {told.card.firing} of them firing.")
+    if told.card is not None and told.card.inhibits:
+        notes.append(f"It keeps {told.card.inhibits} other alerts quiet.")
+    return notes
+
+
+def _muted_text(muted_by: Mapping[str, Any]) -> str:
+    if "silence" in muted_by:
+        return f"silenced by {muted_by['by']}: {muted_by['reason']}"
+    return f"kept quiet by {muted_by['rule']} on {muted_by['subject']}"
 
 
 def _standing(told: Explanation) -> str:
@@ -137,14 +158,14 @@ _TRUTHS = {True: "true", False: "false", None: "unknown"}
 def _clause_lines(clause: Clause, indent: str) -> list[str]:
     since = f" since {_moment(clause.since)}" if clause.since else ""
     lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
-    lines += [f"{indent}        {item.text} is {_value_text(item)}" for item in clause.observed]
-    lines += [f"{indent}        {item.text} is learning: {_progress(item)}" for item in clause.learning]
+    lines += [f"{indent}        {item.text} is {value_text(item)}" for item in clause.observed]
+    lines += [f"{indent}        {item.text} is learning: {progress(item)}" for item in clause.learning]
     for below in clause.clauses:
         lines += _clause_lines(below, indent + "  ")
     return lines
 
 
-def _progress(item: Learning) -> str:
+def progress(item: Learning) -> str:
     """How much is known of what is needed: `3h of 24h seen`."""
     if isinstance(item.seen, timedelta):
         needed = _span(item.needed) if isinstance(item.needed, timedelta) else "all"
@@ -153,7 +174,7 @@ def _progress(item: Learning) -> str:
     return f"{sessions} seen{'' if item.needed is not None else ', and none that ends the streak'}"
 
 
-def _value_text(item: Observed) -> str:
+def value_text(item: Observed) -> str:
     """A stored value in the words of the condition language."""
     if item.value is None:
         return "unknown"

@@ -13,6 +13,7 @@ class ActionId(StrEnum):
     APPROVE_COMMAND = "approve_command"
     REFUSE_COMMAND = "refuse_command"
     CANCEL_COMMAND = "cancel_command"
+    CONFIRM_RULE = "confirm_rule"
     PREVIOUS_PAGE = "previous_page"
     NEXT_PAGE = "next_page"
     RUN_WORDS = "run_words"

@@ -179,6 +179,13 @@ def acknowledge_roll_up(connection: Connection, roll_up_id: str, user: str, now:
     return Acknowledgement("already resolved" if known is not None else "unknown incident")
 
 
+def acknowledge_alerts(
+    connection: Connection, conditions: Sequence[sa.ColumnElement[bool]], user: str, now: datetime
+) -> Acknowledgement:
+    """Acknowledge the firing alerts that meet these conditions; "already resolved" where none fires."""
+    return _acknowledge(connection, sa.and_(sa.true(), *conditions), user, now) or Acknowledgement("already resolved")
+
+
 def _acknowledge(
     connection: Connection, which: sa.ColumnElement[bool], user: str, now: datetime
 ) -> Acknowledgement | None:

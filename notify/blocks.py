@@ -22,6 +22,11 @@ from slack_sdk.models.blocks import (
 from notify.actions import ActionId
 from notify.limits import SECTION_TEXT
 from notify.message import Block
+from notify.words import code_line
+
+PREFORMATTED_TEXT = SECTION_TEXT - 10
+PREFORMATTED_PIECES = 3
+"""Of 2,990 characters each: less than the 13,200 that all blocks may have."""
 
 
 def header(text: str) -> Block:
@@ -35,6 +40,26 @@ def sections(mrkdwn: str) -> list[Block]:
     return [
         SectionBlock(text=MarkdownTextObject(text=piece), block_id=f"body_{number}").to_dict()
         for number, piece in enumerate(pieces)
+    ]
+
+
+def preformatted(text: str) -> list[Block]:
+    """A text from outside in code blocks that nothing inside can end, line by line; what is too long is left out."""
+    pieces: list[list[str]] = [[]]
+    room = PREFORMATTED_TEXT
+    for line in text.rstrip().splitlines() if text.strip() else ():
+        clean = code_line(line)
+        if len(clean) + 1 > room:
+            pieces.append([])
+            room = PREFORMATTED_TEXT
+        pieces[-1].append(clean)
+        room -= len(clean) + 1
+    shown = [piece for piece in pieces if piece]
+    if len(shown) > PREFORMATTED_PIECES:
+        shown = [*shown[:PREFORMATTED_PIECES], ["…"]]
+    return [
+        SectionBlock(text=MarkdownTextObject(text="```\n" + "\n".join(piece) + "\n```"), block_id=f"code_{n}").to_dict()
+        for n, piece in enumerate(shown)
     ]
 
 

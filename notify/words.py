@@ -13,6 +13,7 @@ from markupsafe import Markup
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 MINOR_DIGITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 SIGNS = {"critical": "\N{LARGE RED CIRCLE}", "warning": "\N{LARGE ORANGE CIRCLE}", "info": "\N{LARGE BLUE CIRCLE}"}
+LONGEST_LINE = 500  # of a code block: five times as long once escaped
 RESOLVED_SIGN = "\N{WHITE HEAVY CHECK MARK}"
 ENDED_SIGN = "\N{MEDIUM WHITE CIRCLE}"
 
@@ -50,6 +51,14 @@ def code(text: object, limit: int = 40) -> Markup:
     """The text as a code span that nothing inside can end: the one place for untrusted values in mrkdwn."""
     inside = short(str(text).replace("`", "'"), limit) or "?"
     return Markup(f"`{slack_escape(inside)}`")  # noqa: S704 - escaped above
+
+
+def code_line(text: str) -> str:
+    """One line of a code block: escaped, its backticks turned so that the block goes on, its columns kept."""
+    expanded = text.expandtabs(4).replace("`", "'")
+    clean = "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else " " for c in expanded)
+    kept = clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return slack_escape(kept)
 
 
 def when(at: datetime) -> Markup:

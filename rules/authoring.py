@@ -38,7 +38,11 @@ class Act(StrEnum):
 
 
 class RuleRefused(Exception):  # noqa: N818 - read as what happened
-    """A rule cannot be made or changed so; the message says why and what to do."""
+    """A rule cannot be made or changed so; the message says why and what to do. `who` is a Slack user it is about."""
+
+    def __init__(self, message: str, who: str | None = None) -> None:
+        super().__init__(message)
+        self.who = who
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +167,11 @@ def _check_version(connection: Connection, row: AnyRow | None, base_version: int
         return
     mine = (RULE_VERSION.c.rule_id == row.id, RULE_VERSION.c.version == version)
     last = connection.execute(sa.select(RULE_VERSION).where(*mine)).first()
-    who = f" by <@{last.author}>" if last is not None and row.source == FROM_SLACK else ""
     act = last.act if last is not None else Act.CHANGE
     raise RuleRefused(
-        f'Rule "{row.id}" was {act}{who} meanwhile: it is at version {version}, and you were shown {base_version}. '
-        "Look at it again, and repeat your change if you still want it."
+        f'Rule "{row.id}" was {act} meanwhile: it is at version {version}, and you were shown {base_version}. '
+        "Look at it again, and repeat your change if you still want it.",
+        last.author if last is not None and row.source == FROM_SLACK else None,
     )
 
 

@@ -65,9 +65,10 @@ def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime)
         _forget_before_gap(connection, compiled, candidates)
     ledger = Ledger(connection, compiled.id, now)
     for candidate in candidates.values():
+        version = candidate.alert.rule_version if candidate.alert else compiled.version  # a gap's move renews it
         if gaps and candidate.alert:
             _move(ledger, compiled, candidate, after_gap(candidate.alert.state, _length(gaps), compiled.timing, now))
-        _move(ledger, compiled, candidate, _next(candidate, compiled, now))
+        _move(ledger, compiled, candidate, _next(candidate, compiled, version, now))
     if position.evaluated_seq == 0:
         _note_switch_on(candidates.values(), now)
     transitions = ledger.write(compiled.severity, compiled.group_by)
@@ -266,12 +267,12 @@ def _forget_before_gap(connection: Connection, compiled: CompiledRule, candidate
             candidate.match = replace(candidate.match, since=gap_end)
 
 
-def _next(candidate: Candidate, compiled: CompiledRule, now: datetime) -> AlertState | None:
+def _next(candidate: Candidate, compiled: CompiledRule, version: int, now: datetime) -> AlertState | None:
     alert, match = candidate.alert, candidate.match
     if alert is None:
         return next_state(None, match, compiled.timing, now)
     state = alert.state
-    if alert.rule_version < compiled.version and not match.held and not match.gone:
+    if version < compiled.version and not match.held and not match.gone:
         if match.truth is False:
             return end(state, now, "rule changed")
         if match.truth:

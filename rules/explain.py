@@ -38,6 +38,7 @@ from rules.incidents import ALERT
 from rules.learning import Learner, covered_since
 from rules.lifecycle import OPEN_STATES, State
 from rules.relations import seen_members, seen_of_aggregate, stopped
+from rules.standing import Card, Muted, find_card, find_muting
 from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import poll_states
@@ -127,6 +128,11 @@ class Moved:
     reason: str
     trace: dict[str, Any]
 
+    @property
+    def muted_by(self) -> dict[str, Any] | None:
+        """What kept it quiet: `silence`, `by` and `reason`, or `rule` and `subject`."""
+        return self.trace.get("muted_by") or None
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -147,6 +153,8 @@ class Explanation:
     assuming: str
     notes: tuple[str, ...]
     past: tuple[Moved, ...]
+    muted: Muted | None = None
+    card: Card | None = None
 
     @property
     def held(self) -> bool:
@@ -168,11 +176,15 @@ def explain(connection: Connection, rule_id: str, subject: str, now: datetime) -
     when = _clause(rule.when, answers, now)
     while_ = _clause(rule.while_, answers, now) if rule.while_ is not None else None
     freshness = _freshness(connection, compile_rule(rule, row.version).resources)
-    alert = _alert(connection, rule_id, subject)
+    alert_row = _alert_row(connection, rule_id, subject)
+    alert = _alert(alert_row)
     notes = _notes(row, answers.row, freshness)
     earliest, assuming = _earliest(rule, alert, when, while_, now)
     past = _past(connection, rule_id, subject)
-    return Explanation(rule, subject, now, when, while_, freshness, alert, earliest, assuming, notes, past)
+    muted, card = find_muting(connection, alert_row, now), find_card(connection, alert_row)
+    return Explanation(
+        rule, subject, now, when, while_, freshness, alert, earliest, assuming, notes, past, muted=muted, card=card
+    )
 
 
 @dataclass(slots=True)
@@ -335,9 +347,12 @@ _ALERT_FIELDS = tuple(AlertNow.__dataclass_fields__)
 _OPEN_FIRST = sa.case((ALERT.c.state.in_(OPEN_STATES), 0), else_=1)
 
 
-def _alert(connection: Connection, rule_id: str, subject: str) -> AlertNow | None:
+def _alert_row(connection: Connection, rule_id: str, subject: str) -> AnyRow | None:
     of_subject = sa.select(ALERT).where(ALERT.c.rule_id == rule_id, ALERT.c.subject == subject)
-    row = connection.execute(of_subject.order_by(_OPEN_FIRST, ALERT.c.id.desc()).limit(1)).first()
+    return connection.execute(of_subject.order_by(_OPEN_FIRST, ALERT.c.id.desc()).limit(1)).first()
+
+
+def _alert(row: AnyRow | None) -> AlertNow | None:
     if row is None:
         return None
     values = {name: getattr(row, name) for name in _ALERT_FIELDS}

@@ -106,6 +106,14 @@ def active_silences(connection: Connection, now: datetime) -> Sequence[Row[Any]]
     return _ACTIVE.all(connection, {"now": now})
 
 
+def newest_silence(connection: Connection) -> int | None:
+    """The id of the silence made last of those that nobody has ended."""
+    found: int | None = connection.execute(
+        sa.select(sa.func.max(SILENCE.c.id)).where(SILENCE.c.ended_at.is_(None))
+    ).scalar()
+    return found
+
+
 def muting(connection: Connection, rule_id: str, alert_ids: Collection[int], now: datetime) -> dict[int, Muting]:
     """What keeps these alerts of one rule quiet at `now`, by alert id; those that may speak are not in it."""
     silences = [silence for silence in active_silences(connection, now) if silence.rule_id in {None, rule_id}]

@@ -5,8 +5,9 @@ floods of aliases are refused or stay text; nothing is constructed from a tag.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -94,6 +95,16 @@ def _section(node: Node, budget: "_Budget", line: int | None = None) -> YamlSect
     is_list = isinstance(node, SequenceNode)
     nodes = list(node.value) if is_list else [node]
     return YamlSection(line or node.start_mark.line + 1, tuple(_item(below, budget) for below in nodes), is_list)
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """A stored document as people write it; `read_items` reads it back as it was."""
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = StringIO()
+    yaml.dump(dict(document), stream)
+    return stream.getvalue()
 
 
 class _Budget:

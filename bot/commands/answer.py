@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
@@ -35,7 +36,8 @@ LONGEST_QUESTION = 200  # so that it fits into a button's value
 class Asked:
     """One question: the words after the command's own, who asks, and what the answer depends on.
 
-    `card_channel` is where a command's card would stand; only words that act are told it.
+    `text` is what those words were, with its lines. `card_channel` is where a command's card would stand; only words
+    that act are told it.
     """
 
     words: tuple[str, ...]
@@ -47,14 +49,24 @@ class Asked:
     offset: int = 0
     card_channel: str = ""
     commands_per_day: int = COMMANDS_PER_DAY
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said: `text` for notifications, `blocks` for eyes."""
+    """What is said: `text` for notifications, `blocks` for eyes. `later`, run in a thread, says the rest."""
 
     text: str
     blocks: list[Block]
+    later: "Callable[[Database], Answer] | None" = None
+
+
+class Mode(Enum):
+    """What a word does to the database: it reads, tries something out and drafts it, or writes down what it does."""
+
+    READS = auto()
+    REHEARSES = auto()
+    WRITES = auto()
 
 
 @dataclass(slots=True)
@@ -87,10 +99,11 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of /charge: how it is written, what it does, an example with `{connector}` and such to fill in.
+    """One word of /charge, or two: how it is written, what it does, an example with `{connector}` and such to fill in.
 
-    `route` is the contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data
-    answers before the first poll.
+    `acts` words are told where a card would stand, and their previews are shown to the person alone. `route` is the
+    contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data answers before the
+    first poll.
     """
 
     word: str
@@ -102,6 +115,7 @@ class Word:
     acts: bool = False
     route: str | None = None
     needs_data: bool = True
+    mode: Mode = Mode.READS
 
 
 def button(label: str, action_id: ActionId, value: Any, *, style: str | None = None, number: int = 0) -> ButtonElement:
@@ -119,10 +133,19 @@ def words_button(label: str, words: str, number: int = 0) -> ButtonElement:
     return button(label, ActionId.RUN_WORDS, {"words": words}, number=number)
 
 
-def told(template: str, *, buttons: Sequence[ButtonElement] = (), plain: Sequence[str] = (), **values: Any) -> Answer:
+def told(
+    template: str,
+    *,
+    buttons: Sequence[ButtonElement] = (),
+    plain: Sequence[str] = (),
+    preformatted: str = "",
+    later: Callable[[Database], Answer] | None = None,
+    **values: Any,
+) -> Answer:
     """An answer in the words of templates/`template`.mrkdwn.j2, its buttons in a row below.
 
     `plain` are sentences with names in them, as given: shown between `body` and `after` where nothing is parsed.
+    `preformatted` is a text with its lines, shown there too, in a code block.
     """
     words = render_words(f"{template}.mrkdwn.j2", **values)
     built: list[Block] = []
@@ -132,23 +155,38 @@ def told(template: str, *, buttons: Sequence[ButtonElement] = (), plain: Sequenc
     if plain:
         text = "\n".join(short(line, 400) for line in plain[:6])
         built.append(SectionBlock(text=PlainTextObject(text=text, emoji=False), block_id="plain").to_dict())
+    built += blocks.preformatted(preformatted)
     if words.get("after"):
         built += [{**block, "block_id": f"after_{n}"} for n, block in enumerate(blocks.sections(words["after"]))]
     if buttons:
         built.append(ActionsBlock(elements=list(buttons), block_id="actions").to_dict())
     built += blocks.context((), words.get("context", ""))
-    return Answer(" ".join(words["fallback"].split()), built)
+    return Answer(" ".join(words["fallback"].split()), built, later)
 
 
 def refused(
-    problem: str, *, mend: str, about: str = "", reasons: Sequence[str] = (), examples: Sequence[str] = ()
+    problem: str,
+    *,
+    mend: str,
+    about: str = "",
+    reasons: Sequence[str] = (),
+    examples: Sequence[str] = (),
+    preformatted: str = "",
 ) -> Answer:
     """What is wrong (`about` is the value that was, `reasons` say why), what to do next, and examples to paste.
 
     `problem` and `mend` are ours and mrkdwn; everything else is text from outside, as given.
     """
     sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
-    return told("answer_refused", plain=sentences, problem=problem, about=about, mend=mend, examples=examples)
+    return told(
+        "answer_refused",
+        plain=sentences,
+        preformatted=preformatted,
+        problem=problem,
+        about=about,
+        mend=mend,
+        examples=examples,
+    )
 
 
 def not_in_plan(what: str, reason: str) -> Answer:

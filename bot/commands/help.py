@@ -7,6 +7,9 @@ from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Word, told
 from bot.permissions import MEANS, Role
+from rules.shelf import list_rules
+from rules.silences import newest_silence
+from storage.alert_queries import AlertFilter, list_alerts
 from storage.queries import first_id, is_available, is_online, is_open, is_out_of_service
 
 
@@ -26,6 +29,9 @@ def answer_help(connection: Connection, asked: Asked, words: Sequence[Word]) -> 
 
 def known_ids(connection: Connection) -> dict[str, str | None]:
     """Ids that are known now, by what examples call them."""
+    rules = list_rules(connection)
+    alert = next(iter(list_alerts(connection, AlertFilter(), 0, 1).rows), None)
+    silence = newest_silence(connection)
     return {
         "location": first_id(connection, "location"),
         "charger": first_id(connection, "charger"),
@@ -34,6 +40,12 @@ def known_ids(connection: Connection) -> dict[str, str | None]:
         "out_of_service": first_id(connection, "connector", is_out_of_service()),
         "online": first_id(connection, "charger", is_online()),
         "open": first_id(connection, "session", is_open()),
+        "rule": next((line.name for line in rules), None),
+        "alert_rule": next((line.name for line in rules if line.kind == "alert"), None),
+        "open_alert": f"{alert.subject} {alert.rule_id}" if alert is not None else None,
+        "firing_rule": next((line.name for line in rules if line.firing), None),
+        "silence": str(silence) if silence is not None else None,
+        "made_rule": next((line.name for line in rules if line.file is None), None),
     }
 
 

@@ -1,6 +1,7 @@
 """Every word of /charge in one list: help, the nearest right word and the rights are all read from it.
 
-`answer` is the one door for typed words, mentions and buttons; it checks the role, and runs inside a read transaction.
+`answer` is the one door for typed words, mentions and buttons; it checks the role, and runs inside a transaction that
+reads, or writes where the word's mode says so.
 """
 
 from dataclasses import replace
@@ -8,8 +9,23 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from bot.commands import acts, charger_acts, chargers, health, help, locations, prices, reports, sessions, status  # noqa: A004 - it is what people type
-from bot.commands.answer import Answer, Asked, Errand, Word, not_in_plan, refused
+from bot.commands import (
+    acts,
+    alerts,
+    charger_acts,
+    chargers,
+    health,
+    help,  # noqa: A004 - it is what people type
+    locations,
+    prices,
+    reports,
+    rules,
+    sessions,
+    silences,
+    status,
+    why,
+)
+from bot.commands.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.permissions import Role, Standing
 from notify.words import slack_unescape
 from storage.health import switched_off
@@ -32,6 +48,10 @@ WORDS: tuple[Word, ...] = (
     *prices.WORDS,
     *reports.WORDS,
     *health.WORDS,
+    *alerts.WORDS,
+    *rules.WORDS,
+    *why.WORDS,
+    *silences.WORDS,
 )
 BY_NAME = {word.word: word for word in WORDS}
 
@@ -42,8 +62,24 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def find_word(words: tuple[str, ...]) -> Word | None:
-    """The entry that the first word names; no word at all asks for help."""
-    return BY_NAME.get(words[0].lower()) if words else BY_NAME["help"]
+    """The entry that the first two words name, or the first; no word at all asks for help."""
+    if not words:
+        return BY_NAME["help"]
+    both = " ".join(words[:2]).lower()
+    return BY_NAME.get(both) or BY_NAME.get(words[0].lower())
+
+
+def writes(text: str) -> bool:
+    """Whether the words of a text write down what they do, so that they are acknowledged after it."""
+    word = find_word(split(text))
+    return word is not None and word.mode is Mode.WRITES
+
+
+def rest_of(text: str, word: Word | None) -> str:
+    """What follows an entry's own words in a text as Slack sends it: its lines are kept, its escapes undone."""
+    own = len(word.word.split()) if word is not None else 0
+    parts = slack_unescape(text).split(maxsplit=own)
+    return parts[own].rstrip() if len(parts) > own else ""
 
 
 def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
@@ -60,7 +96,7 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
         state = poll_states(connection).get("chargers")
         if state is None or state.good_at is None:
             return _nothing_known(state.error if state is not None else None)
-    return word.answer(connection, replace(asked, words=words[1:]))
+    return word.answer(connection, replace(asked, words=words[len(word.word.split()) :]))
 
 
 def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:

@@ -9,7 +9,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp, AsyncRespond
 
 from bot.commands.answer import told
-from bot.listeners import actions, commands, events, snoozing
+from bot.listeners import actions, commands, events, rules, snoozing
 from bot.listeners.desk import Desk, whisper
 
 log = structlog.get_logger()
@@ -28,3 +28,4 @@ def register(app: AsyncApp, desk: Desk) -> None:
     actions.register(app, desk)
     snoozing.register(app, desk)
     events.register(app, desk)
+    rules.register(app, desk)

@@ -9,21 +9,18 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from sqlalchemy import Connection
 
 from bot.commands import acts, registry
 from bot.commands.answer import Answer, refused, told
-from bot.listeners.desk import Desk, TooLateError, whisper
+from bot.listeners.desk import Desk, TooLateError, too_late, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
 from notify.approvals import Decision, approve_command, refuse_command
 from notify.commands import APPROVE_WITHIN, CommandKind, Enqueued, enqueue_command
 from storage.tables import AuditEntry
-
-log = structlog.get_logger()
 
 Json = dict[str, Any]
 
@@ -68,9 +65,17 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     @app.action(re.compile(rf"^{ActionId.RUN_WORDS}(_\d+)?$"))
     async def on_words(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        await ack()
-        answer = await desk.answer(_value(action)["words"], user=body["user"]["id"], channel=_channel(body))
+        words = _value(action)["words"]
+        writes = registry.writes(words)
+        if not writes:
+            await ack()
+        answer = await desk.answer(words, user=body["user"]["id"], channel=_channel(body))
+        if writes:
+            await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
+        later = await desk.finish(answer)
+        if later is not None:
+            await whisper(respond, later, replace_original=False, **_thread(body))
 
 
 async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
@@ -97,7 +102,7 @@ async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
     try:
         done = await desk.write(write)
     except TooLateError:
-        return _too_late("Nothing was acknowledged")
+        return too_late("Nothing was acknowledged")
     desk.wake_deliveries()
     return told("answer_acknowledged", done=done, user=user)
 
@@ -136,7 +141,7 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
     try:
         enqueued = await desk.write(write)
     except TooLateError:
-        return _too_late("Nothing was sent"), False
+        return too_late("Nothing was sent"), False
     desk.wake_commands()
     desk.wake_deliveries()
     return acts.requested(enqueued, intent, user), True
@@ -158,7 +163,7 @@ async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answe
     try:
         decision = await desk.write(write)
     except TooLateError:
-        return _too_late("Nothing was decided")
+        return too_late("Nothing was decided")
     desk.wake_commands()
     desk.wake_deliveries()
     if decision.outcome == "changed":
@@ -170,11 +175,6 @@ async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answe
             examples=["/charge status"],
         )
     return told("answer_decided", decision=decision, user=user)
-
-
-def _too_late(what: str) -> Answer:
-    log.error("an intent could not be written in time")
-    return refused(f"{what}: the database was too busy to write it down", mend="Please click again.")
 
 
 def _value(action: Json) -> Json:

@@ -1,9 +1,10 @@
-"""The slash command: acknowledged first, then answered to the person alone. Its words only read or preview."""
+"""The slash command: answered to the person alone. What reads acknowledges first; what acts is written down first."""
 
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
+from bot.commands import registry
 from bot.listeners.desk import Desk, whisper
 
 COMMAND = "/charge"
@@ -14,6 +15,14 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     @app.command(COMMAND)
     async def on_charge(ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
-        await ack()
-        answer = await desk.answer(command.get("text") or "", user=command["user_id"], channel=command["channel_id"])
+        text = command.get("text") or ""
+        acts = registry.writes(text)
+        if not acts:
+            await ack()
+        answer = await desk.answer(text, user=command["user_id"], channel=command["channel_id"])
+        if acts:
+            await ack()
         await whisper(respond, answer)
+        later = await desk.finish(answer)
+        if later is not None:
+            await whisper(respond, later)

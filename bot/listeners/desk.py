@@ -6,7 +6,7 @@ It answers words and writes intents within their time; it decides nothing about 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -17,8 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
 from bot.commands import registry
-from bot.commands.answer import Answer, Asked, Errand, Office, not_in_plan, refused
-from bot.permissions import SLACK_FAULTS, Permissions, Standing
+from bot.commands.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
+from bot.permissions import CLICK_LOOKUP_SECONDS, LOOKUP_SECONDS, SLACK_FAULTS, Permissions, Standing
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from notify.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
@@ -39,7 +39,11 @@ class TooLateError(Exception):
 
 @dataclass(slots=True)
 class Desk:
-    """Shared by all listeners. `clock` is read once for each click, command or event."""
+    """Shared by all listeners. `clock` is read once for each click, command or event.
+
+    `adopt_rules` makes the stored rules those that are evaluated; `wake_reminders` lets what is newly quiet or loud say
+    so; `tell_of_rule` enqueues what a change of a rule moved.
+    """
 
     database: Database
     slack: AsyncWebClient
@@ -51,7 +55,11 @@ class Desk:
     wake_commands: Callable[[], None]
     wake_deliveries: Callable[[], None]
     commands_per_day: int = COMMANDS_PER_DAY
+    wake_reminders: Callable[[], None] = lambda: None
+    adopt_rules: Callable[[], Awaitable[None]] | None = None
+    tell_of_rule: Callable[..., None] | None = None
     write_seconds: float = WRITE_SECONDS
+    _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time
     _events: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
 
     def is_new_event(self, event_id: str) -> bool:
@@ -62,10 +70,12 @@ class Desk:
         return True
 
     async def answer(self, text: str, *, user: str, channel: str, offset: int = 0) -> Answer:
-        """The answer to words as Slack sent them, for this person."""
+        """The answer to words as Slack sent them, for this person. What the words do is done once it is there."""
         words = registry.split(text)
         word = registry.find_word(words)
-        standing = await self.permissions.standing_of(user)
+        mode = word.mode if word is not None else Mode.READS
+        seconds = CLICK_LOOKUP_SECONDS if mode is Mode.WRITES else LOOKUP_SECONDS
+        standing = await self.permissions.standing_of(user, seconds)
         card_channel = await self.card_channel(channel, user) if word is not None and word.acts else ""
         asked = Asked(
             words=(),
@@ -77,9 +87,26 @@ class Desk:
             offset=offset,
             card_channel=card_channel,
             commands_per_day=self.commands_per_day,
+            text=registry.rest_of(text, word),
         )
-        answer = await asyncio.to_thread(self._read, words, asked, standing)
+        if mode is not Mode.WRITES:
+            look = self._read if mode is Mode.READS else self._rehearse
+            answer = await asyncio.to_thread(look, words, asked, standing)
+            return await self._run(answer, words) if isinstance(answer, Errand) else answer
+        try:
+            answer = await self.write(lambda connection: registry.answer(connection, words, asked, standing))
+        except TooLateError:
+            return too_late("Nothing was done")
+        self.wake_reminders()
+        self.wake_deliveries()
         return await self._run(answer, words) if isinstance(answer, Errand) else answer
+
+    async def finish(self, answer: Answer) -> Answer | None:
+        """What an answer says later, once it is known."""
+        if answer.later is None:
+            return None
+        async with self._later:
+            return await asyncio.to_thread(answer.later, self.database)
 
     async def _run(self, errand: Errand, words: tuple[str, ...]) -> Answer:
         """Ask outside; where EOSVOLT says that the account lacks it, note that and say so."""
@@ -99,6 +126,10 @@ class Desk:
 
     def _read(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
         with self.database.read() as connection:
+            return registry.answer(connection, words, asked, standing)
+
+    def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+        with self.database.write() as connection:
             return registry.answer(connection, words, asked, standing)
 
     async def card_channel(self, channel: str, user: str) -> str:
@@ -132,6 +163,12 @@ class Desk:
     def _check(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise TooLateError
+
+
+def too_late(what: str) -> Answer:
+    """An intent could not be written in time, so nothing was done."""
+    log.error("an intent could not be written in time")
+    return refused(f"{what}: the database was too busy to write it down", mend="Please try again.")
 
 
 async def whisper(respond: AsyncRespond, answer: Answer, **how: Any) -> None:

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from sqlalchemy import Connection
 
 from bot.commands import registry
-from bot.commands.answer import Answer, told
+from bot.commands.answer import Answer, Mode, told
 from bot.listeners.desk import Desk
 from storage.queries import data_age, fleet_counts, open_alerts
 
@@ -32,11 +32,14 @@ def register(app: AsyncApp, desk: Desk) -> None:
         word = registry.find_word(registry.split(text))
         answer = await desk.answer(text, user=event["user"], channel=event["channel"])
         place: Json = {"channel": event["channel"], "thread_ts": event.get("thread_ts") or event["ts"]}
-        content: Json = {"text": answer.text, "blocks": answer.blocks}
-        if word is not None and word.acts:
-            await desk.slack.chat_postEphemeral(user=event["user"], **place, **content)
-        else:
-            await desk.slack.chat_postMessage(**place, **content, unfurl_links=False, unfurl_media=False)
+        said: Answer | None = answer
+        while said is not None:
+            content: Json = {"text": said.text, "blocks": said.blocks}
+            if word is not None and (word.acts or word.mode is Mode.REHEARSES):
+                await desk.slack.chat_postEphemeral(user=event["user"], **place, **content)
+            else:
+                await desk.slack.chat_postMessage(**place, **content, unfurl_links=False, unfurl_media=False)
+            said = await desk.finish(said)
 
     @app.event("app_home_opened")
     async def on_home(event: Json) -> None:

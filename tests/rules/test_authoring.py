@@ -115,6 +115,15 @@ def test_a_change_keeps_what_is_still_true_ends_the_rest_and_opens_what_is_new(d
     assert [(row.state, row.active_at) for row in rows] == [("firing", T0)]
 
 
+def test_a_change_ends_what_is_false_as_rule_changed_though_a_gap_is_applied_with_it(database: Database) -> None:
+    engine = Engine(database, now=T0)
+    create(database, made(**{"for": "0m"}))
+    engine.tick(at("10:00"), fleet("Faulted"))
+    poll(database, at("10:30"), fleet("Faulted"))
+    done = change(database, made(when='connector.status == "Unavailable"'), 1, at("10:30"))
+    assert done.ended == {"rule changed": 1}
+
+
 def test_a_change_of_what_it_is_about_ends_every_alert(database: Database) -> None:
     engine = Engine(database, now=T0)
     create(database, made(**{"for": "0m"}))
@@ -172,10 +181,9 @@ def counted(outcome: Outcome) -> tuple[Any, ...]:
 def test_of_two_who_change_the_same_version_the_second_is_told(database: Database) -> None:
     create(database, made())
     change(database, made(severity="critical"), 1, at("10:01"))
-    with pytest.raises(
-        RuleRefused, match=r"was changed by <@U0OLE> meanwhile: it is at version 2, and you were shown 1"
-    ):
+    with pytest.raises(RuleRefused, match="changed meanwhile: it is at version 2, and you were shown 1") as refused:
         change(database, made(severity="info"), 1, at("10:02"))
+    assert refused.value.who == OLE
     with database.write() as connection, pytest.raises(RuleRefused, match="you were shown 1"):
         delete_rule(connection, "hot", ANNA, at("10:02"), base_version=1)
 
