@@ -128,7 +128,7 @@ class Desk:
         with self.database.read() as connection:
             return registry.answer(connection, words, asked, standing)
 
-    def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer:
+    def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
         with self.database.write() as connection:
             return registry.answer(connection, words, asked, standing)
 
