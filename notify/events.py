@@ -143,7 +143,8 @@ def _channels(event: Event, usual: Sequence[str], manner: Manner) -> tuple[str, 
     if not manner.routes_something:
         return tuple(dict.fromkeys(usual))
     ids = {name: event.facts.get(f"{name}_id") for name in ("location", "charger", "connector")}
-    labels = {**event.facts["labels"], **ids}
+    session = event.subject if event.event.startswith("session.") else None
+    labels = {**event.facts["labels"], **ids, "session": session}
     routed = manner.channels(event.rule_id, usual, event.facts["severity"], ids["location"], labels)
     return tuple(dict.fromkeys(routed))
 

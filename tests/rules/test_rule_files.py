@@ -9,6 +9,7 @@ from rules.document import FILE_KEYS, RuleFiles, load_rule_files, load_rules
 from rules.errors import RuleErrors
 from rules.maintenance import WeeklyWindow
 from rules.quiet_hours import QuietHours
+from rules.reference import render_rules_reference
 from rules.routes import Route
 from rules.speech_plan import PLAIN, load_plan, store_plan
 from storage.engine import Database
@@ -227,3 +228,9 @@ def test_quiet_hours_by_location_are_right_at_both_changes_of_the_clocks(
     assert quiet is not None
     end = quiet.until("warning", zone, "Europe/Copenhagen", datetime.fromisoformat(now))
     assert end == (datetime.fromisoformat(until) if until else None)
+
+
+def test_the_reference_s_example_is_right(tmp_path: Path) -> None:
+    text = render_rules_reference().split("```yaml\n")[1].split("```")[0]
+    files = load_rule_files([write(tmp_path, text)])
+    assert (len(files.rules), len(files.plan.routes), files.plan.quiet_hours is not None) == (1, 3, True)
