@@ -28,7 +28,7 @@ from notify.storms import BUDGET
 from rules.automations import Mode
 from rules.compile import CompiledRule
 from rules.document import Rule
-from rules.evaluate import evaluate_rule, rules_to_evaluate
+from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
 from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
 from rules.learning import BACKFILL
 from rules.lifecycle import Transition
@@ -259,10 +259,12 @@ def _announce(jobs: Jobs, rule: CompiledEventRule, channels: Mapping[str, Sequen
 def _evaluate_one(
     jobs: Jobs, rule: CompiledRule, channels: Mapping[str, Sequence[str]], now: datetime
 ) -> list[Transition]:
+    with jobs.database.read() as connection:
+        ahead = look_ahead(connection, rule, now)
     with jobs.database.write() as connection:
         if not is_in_force(connection, rule.id, rule.version):
             return []
-        evaluated = evaluate_rule(connection, rule, now)
+        evaluated = evaluate_rule(connection, rule, now, ahead)
         if evaluated.transitions:
             _tell(connection, jobs, evaluated.transitions, channels, jobs.manner(), jobs.card_budget, now)
         if evaluated.held_incidents:

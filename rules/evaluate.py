@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
-from rules.alerts import AlertRecord, Ledger, record_of
+from rules.alerts import TRANSITION, AlertRecord, Ledger, record_of
 from rules.compile import CompiledRule
 from rules.incidents import ALERT
 from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
@@ -53,13 +53,39 @@ class Evaluated:
     held_incidents: frozenset[int]
 
 
-def evaluate_rule(connection: Connection, compiled: CompiledRule, now: datetime) -> Evaluated:
-    """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap)."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a rule's query answered, and `upon` what: while that stands, the answer holds."""
+
+    upon: AnyRow
+    rows: Sequence[AnyRow]
+    wakes: Sequence[AnyRow]
+
+
+def look_ahead(connection: Connection, compiled: CompiledRule, now: datetime) -> Look | None:
+    """Match a rule that is to be matched over every subject, before the transaction that writes what comes of it.
+
+    Over a large fleet and a long window that takes seconds, in which others want to write. None where the rule is to
+    be matched over what changed alone, which is quick.
+    """
+    position = _RULE_POSITION.first(connection, {"rule": compiled.id})
+    if position is None or not _is_full(compiled, position, now):
+        return None
+    return _look(connection, compiled, position, now)
+
+
+def evaluate_rule(
+    connection: Connection, compiled: CompiledRule, now: datetime, ahead: Look | None = None
+) -> Evaluated:
+    """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap).
+
+    `ahead` is what `look_ahead` found at this `now`; where anything has changed since, the rule is matched again.
+    """
     position = _RULE_POSITION.first(connection, {"rule": compiled.id})
     seq = position.changed_seq or 0
     resources = sorted(compiled.resources)
     gaps = _NEW_GAPS.all(connection, {"resources": resources, "seen": position.evaluated_gap})
-    candidates = _matched(connection, compiled, position, seq, now)
+    candidates = _matched(connection, compiled, position, now, ahead)
     _add_waiting(connection, compiled, candidates, now, every=bool(gaps))
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, candidates)
@@ -138,10 +164,12 @@ def _begun(compiled: CompiledRule, candidate: Candidate, state: AlertState) -> A
 
 _OPEN = (State.PENDING, State.FIRING)
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery().label("changed_seq")
+# whatever moves an alert writes a transition: what was read before the last one no longer holds
+_LAST_TRANSITION = sa.select(sa.func.max(TRANSITION.c.id)).scalar_subquery().label("last_transition")
 _RULE_POSITION = Prepared(
-    sa.select(RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at, _SEQ).where(
-        RULE.c.id == sa.bindparam("rule")
-    )
+    sa.select(
+        RULE.c.version, RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at, _SEQ, _LAST_TRANSITION
+    ).where(RULE.c.id == sa.bindparam("rule"))
 )
 _RESOURCES: sa.BindParameter[str] = sa.bindparam("resources", expanding=True)
 _NEW_GAPS = Prepared(
@@ -199,23 +227,32 @@ def _length(gaps: Sequence[AnyRow]) -> timedelta:
     return total
 
 
-def _matched(
-    connection: Connection, compiled: CompiledRule, position: AnyRow, seq: int, now: datetime
-) -> dict[str, Candidate]:
+def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime) -> Look:
+    """Ask the rule's query, and when time alone may next move each subject that was looked at."""
     full = _is_full(compiled, position, now)
-    if not full and position.evaluated_seq >= seq and not compiled.wakes:
-        return {}
-    statement = compiled.full if full else compiled.changed
     parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
     if compiled.local_time:
         parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now)
+    rows = (compiled.full if full else compiled.changed).all(connection, parameters)
+    wakes = compiled.wakes_full if full else compiled.wakes_changed
+    return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))
+
+
+def _matched(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, ahead: Look | None
+) -> dict[str, Candidate]:
+    full = _is_full(compiled, position, now)
+    if not full and position.evaluated_seq >= (position.changed_seq or 0) and not compiled.wakes:
+        return {}
+    holds = ahead is not None and ahead.upon == position
+    look = ahead if ahead is not None and holds else _look(connection, compiled, position, now)
     candidates = {}
-    for row in statement.all(connection, parameters):
+    for row in look.rows:
         held = compiled.has_while and row.while_truth is not True
         match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
         alert = record_of(row, "alert_") if row.alert_id is not None else None
         candidates[row.subject] = Candidate(match, alert, row)
-    _store_wakes(connection, compiled, parameters, full=full)
+    _store_wakes(connection, compiled, look, now, full=full)
     return candidates
 
 
@@ -224,15 +261,14 @@ _FORGET_WAKES = Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == sa.bindparam("r
 _INSERT_WAKES = Prepared(sa.insert(WAKE).values({column.name: sa.bindparam(column.name) for column in WAKE.c}))
 
 
-def _store_wakes(connection: Connection, compiled: CompiledRule, parameters: dict[str, object], *, full: bool) -> None:
+def _store_wakes(connection: Connection, compiled: CompiledRule, look: Look, now: datetime, *, full: bool) -> None:
     """Write down when time alone may next move each subject that was looked at; after a look at all, for all."""
-    if compiled.wakes_full is None or compiled.wakes_changed is None:
-        if full:
-            _FORGET_WAKES.run(connection, {"rule": compiled.id})
-        return
-    rows = (compiled.wakes_full if full else compiled.wakes_changed).all(connection, parameters)
-    (_FORGET_WAKES if full else compiled.forgotten_wakes).run(connection, parameters)
-    coming = [row for row in rows if row.wake_at is not None]
+    if full:
+        _FORGET_WAKES.run(connection, {"rule": compiled.id})
+    elif compiled.wakes:
+        seen = {"rule": compiled.id, "now": now, "seen": look.upon.evaluated_seq}
+        compiled.forgotten_wakes.run(connection, seen)
+    coming = [row for row in look.wakes if row.wake_at is not None]
     values = [{"rule_id": compiled.id, "subject": row.subject, "wake_at": row.wake_at} for row in coming]
     _INSERT_WAKES.run_many(connection, values)
 

@@ -13,7 +13,7 @@ from eosvolt.tokens import TokenSource
 from rules.alerts import TRANSITION
 from rules.compile import CompiledRule
 from rules.document import rule_from_document
-from rules.evaluate import evaluate_rule
+from rules.evaluate import Look, evaluate_rule
 from rules.incidents import ALERT
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
@@ -94,10 +94,10 @@ async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, m
     jobs.use_rules(world.jobs, rules, T0)
     fresh = await world.poll(T0)
 
-    def break_one(connection: sa.Connection, rule: CompiledRule, now: datetime) -> object:
+    def break_one(connection: sa.Connection, rule: CompiledRule, now: datetime, ahead: Look | None) -> object:
         if rule.id == "b":
             raise RuntimeError("disk on fire")
-        return evaluate_rule(connection, rule, now)
+        return evaluate_rule(connection, rule, now, ahead)
 
     monkeypatch.setattr(jobs, "evaluate_rule", break_one)
     with pytest.raises(ExceptionGroup) as failure:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.document import rule_from_document
-from rules.evaluate import evaluate_rule, rules_to_evaluate
+from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
 from rules.lifecycle import Transition
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
@@ -41,8 +41,10 @@ class Engine:
             due = rules_to_evaluate(connection, rules, now)
         moved: list[Transition] = []
         for compiled in due:
+            with self.database.read() as connection:
+                ahead = look_ahead(connection, compiled, now)
             with self.database.write() as connection:
-                moved += evaluate_rule(connection, compiled, now).transitions
+                moved += evaluate_rule(connection, compiled, now, ahead).transitions
         self.transitions += moved
         return told(moved)
 
