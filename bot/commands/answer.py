@@ -74,7 +74,8 @@ class Office:
     """Where an answer that must ask outside turns to. Nothing here is used while a transaction is open.
 
     `slack_link` says how the connection to Slack stands; `price_approval` is the channel in which changes of prices are
-    approved, where they must be. `work` are tasks that go on after their answer.
+    approved, where they must be. `work` are tasks that go on after their answer, and
+    `wait` waits for so many seconds.
     """
 
     database: Database
@@ -83,6 +84,7 @@ class Office:
     slack_link: Callable[[], Awaitable[str]]
     price_approval: str | None = None
     work: set[asyncio.Task[None]] = field(default_factory=set)
+    wait: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bot.commands import (
     alerts,
     charger_acts,
     chargers,
+    exports,
     health,
     help,  # noqa: A004 - it is what people type
     locations,
@@ -47,6 +48,7 @@ WORDS: tuple[Word, ...] = (
     *charger_acts.WORDS,
     *prices.WORDS,
     *reports.WORDS,
+    *exports.WORDS,
     *health.WORDS,
     *alerts.WORDS,
     *rules.WORDS,

@@ -68,7 +68,18 @@ async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
     for text in HOSTILE:
         said += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
         said += [f"{word} {text}" for word in ("location", "charger", "session", "start", "stop")]
-        said += [f"{word} {text}" for word in ("reset", "unlock", "enable", "disable", "price", "report")]
+        said += [
+            f"{word} {text}"
+            for word in (
+                "reset",
+                "unlock",
+                "enable",
+                "disable",
+                "price",
+                "report",
+                "export sessions 2026-01-01 2026-01-02",
+            )
+        ]
     for text in said:
         answer = await house.ask(text)
         assert not [word for word in LOUD if word in str(answer.blocks) + answer.text and word in answer.text], text

@@ -1,0 +1,45 @@
+"""Sends a file to one person by Slack's two-step upload: ask for an address, send the bytes, say where to show it.
+
+Nothing is tried twice: a second upload would be a second file. Slack: docs.slack.dev/messaging/working-with-files.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+UPLOAD_SECONDS = 300
+PIECE_BYTES = 256 * 1024
+
+
+class UploadRefused(Exception):  # noqa: N818 - read as a sentence
+    """Slack did not take the bytes of a file; the text says what it answered."""
+
+
+async def upload_to_person(
+    slack: AsyncWebClient, user: str, file: BinaryIO, *, name: str, title: str, comment: str
+) -> None:
+    """Show a file to a person, in their messages with the bot, with a comment (mrkdwn).
+
+    `file` is at any place; all of it is sent. Raises UploadRefused, SlackClientError or aiohttp.ClientError.
+    """
+    length = file.seek(0, 2)
+    file.seek(0)
+    channel = (await slack.conversations_open(users=user))["channel"]["id"]
+    place = await slack.files_getUploadURLExternal(filename=name, length=length)
+    timeout, headers = aiohttp.ClientTimeout(total=UPLOAD_SECONDS), {"content-length": str(length)}
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as http,
+        http.post(place["upload_url"], data=_pieces(file), headers=headers) as answer,
+    ):
+        if answer.status != 200:
+            raise UploadRefused(f"Slack answered the upload with HTTP {answer.status}")
+    files = [{"id": place["file_id"], "title": title}]
+    await slack.files_completeUploadExternal(files=files, channel_id=channel, initial_comment=comment)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+        yield piece
