@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
+from notify.members import ENDINGS, Member, by_firing, read_members
 from notify.tried import TriedOnes, tried
 from notify.voices import AGAIN, ALERTS, INCIDENTS
 from rules.incidents import OUT_OF_QUIET_HOURS
@@ -27,45 +28,7 @@ RULES = SQLModel.metadata.tables[Rule.__tablename__]
 SILENCES = SQLModel.metadata.tables[Silence.__tablename__]
 SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
 
-SHOWN_MEMBERS = 10
 SHOWN_QUIET = 3
-NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
-
-ENDINGS = {
-    "recovered": "Recovered",
-    "removed": "No longer reported by EOSVOLT; whether it recovered is not known",
-    "rule changed": "The rule was changed",
-    "rule removed": "The rule was switched off or deleted",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Why an alert stands still: since when nothing new is known, and the last status that was."""
-
-    offline: bool
-    since: datetime
-    last_status: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One alert of an incident. `thing` says what the id is of; `ending` is told only once the alert ended."""
-
-    alert_id: int
-    thing: str  # connector | charger | session | location | network
-    thing_id: str
-    name: str | None  # the charger's, or the location's own
-    location_name: str | None
-    status: str | None
-    error_code: str | None
-    vendor_error_code: str | None
-    active_at: datetime
-    fired_at: datetime | None
-    resolved_at: datetime | None
-    duration: timedelta
-    held: Held | None
-    ending: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +169,8 @@ def alert_card(connection: Connection, incident_id: int, now: datetime) -> Alert
     rule = connection.execute(sa.select(RULES.c.document).where(RULES.c.id == incident.rule_id)).first()
     document: Mapping[str, Any] = rule.document if rule is not None else {}
     place = connection.execute(sa.select(LOCATIONS).where(LOCATIONS.c.id == incident.location_id)).first()
-    members = _members(connection, ALERTS.c.incident_id == incident_id, now)
-    coded = next((m for m in _by_firing(connection, incident_id, now, members) if m.error_code), None)
+    members = read_members(connection, ALERTS.c.incident_id == incident_id, now)
+    coded = next((m for m in by_firing(connection, incident_id, now, members) if m.error_code), None)
     ended_as, ending = _ending(connection, incident_id) if incident.resolved_at is not None else (None, None)
     active_at = counts.active_at or incident.opened_at
     return AlertCardContext(
@@ -248,7 +211,7 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
     """What a reply in the thread of an incident's card says; `facts` are those of its outbox item."""
     fired: Sequence[int] = facts["fired"]
     chunk = fired[:500]  # only ten are named; the number told is that of all
-    members = _members(connection, ALERTS.c.id.in_(chunk), now) if chunk else ()
+    members = read_members(connection, ALERTS.c.id.in_(chunk), now) if chunk else ()
     return AlertReplyContext(
         card=alert_card(connection, incident_id, now),
         full_resolve=facts["full_resolve"],
@@ -393,95 +356,3 @@ def _ending(connection: Connection, incident_id: int) -> tuple[str | None, str |
     if len(told) == 1:
         return told[0], ENDINGS.get(told[0], told[0])
     return ("mixed", "; ".join(ENDINGS.get(reason, reason) for reason in told)) if told else (None, None)
-
-
-def _members(
-    connection: Connection, which: sa.ColumnElement[bool], now: datetime, limit: int = SHOWN_MEMBERS
-) -> tuple[Member, ...]:
-    """The first members: what still fires before what ended, the unacknowledged first, then the oldest."""
-    order = (
-        sa.case((ALERTS.c.state == State.FIRING.value, 0), else_=1),
-        sa.case((ALERTS.c.acknowledged_at.is_(None), 0), else_=1),
-        ALERTS.c.active_at,
-        ALERTS.c.subject,
-        ALERTS.c.id,
-    )
-    return _read_members(connection, which, order, limit, now)
-
-
-def _by_firing(
-    connection: Connection, incident_id: int, now: datetime, shown: tuple[Member, ...]
-) -> tuple[Member, ...]:
-    # the first code of the incident may belong to a member that the card does not list
-    first = _read_members(
-        connection, ALERTS.c.incident_id == incident_id, (ALERTS.c.fired_at, ALERTS.c.id), SHOWN_MEMBERS, now
-    )
-    return (*first, *shown)
-
-
-def _read_members(
-    connection: Connection, which: sa.ColumnElement[bool], order: Sequence[Any], limit: int, now: datetime
-) -> tuple[Member, ...]:
-    charger_id = sa.func.coalesce(ALERTS.c.charger_id, CONNECTORS.c.charger_id)
-    rows = connection.execute(
-        sa.select(
-            ALERTS,
-            CONNECTORS.c.status,
-            CONNECTORS.c.status_raw,
-            CHARGERS.c.name.label("charger_name"),
-            CHARGERS.c.online,
-            CHARGERS.c.online_changed_at,
-            LOCATIONS.c.name.label("location_name"),
-        )
-        .select_from(ALERTS)
-        .outerjoin(CONNECTORS, CONNECTORS.c.id == ALERTS.c.connector_id)
-        .outerjoin(CHARGERS, CHARGERS.c.id == charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
-        .where(which)
-        .order_by(*order)
-        .limit(limit)
-    )
-    return tuple(_member(row, now) for row in rows)
-
-
-def _member(row: Row[Any], now: datetime) -> Member:
-    thing = next(
-        (kind for kind in ("session", "connector", "charger", "location") if getattr(row, f"{kind}_id") is not None),
-        "network",
-    )
-    thing_id = getattr(row, f"{thing}_id") if thing != "network" else row.subject
-    evidence: Mapping[str, Any] = row.evidence or {}
-    location_name = row.location_name or evidence.get("location_name")
-    name = location_name if thing == "location" else row.charger_name or evidence.get("charger_name")
-    open_ = row.state == State.FIRING
-    status = _status(row)
-    held = None
-    if open_ and row.held_since is not None:
-        offline = row.online is False
-        held = Held(offline, row.online_changed_at if offline else row.held_since, status or evidence.get("status"))
-    return Member(
-        alert_id=row.id,
-        thing=thing,
-        thing_id=thing_id,
-        name=name or None,
-        location_name=location_name or row.location_id,
-        status=status,
-        error_code=_code(evidence.get("error_code")),
-        vendor_error_code=_code(evidence.get("vendor_error_code")),
-        active_at=row.active_at,
-        fired_at=row.fired_at,
-        resolved_at=row.resolved_at,
-        duration=(row.resolved_at or now) - row.active_at,
-        held=held,
-        ending=None if open_ else ENDINGS.get(row.ended_because, row.ended_because),
-    )
-
-
-def _status(row: Row[Any]) -> str | None:
-    if row.status is not None:
-        return str(row.status)
-    return f"unknown ({row.status_raw})" if row.status_raw else None
-
-
-def _code(value: Any) -> str | None:
-    return None if value is None or value in ("", NO_ERROR) else str(value)

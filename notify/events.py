@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.contexts import NO_ERROR
 from notify.manner import AS_THEY_SAY, Manner
+from notify.members import NO_ERROR
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
 from notify.storms import BUDGET
 from rules.events import Event

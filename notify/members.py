@@ -1,0 +1,148 @@
+"""The alerts of an incident as a card lists them: what each is about, since when, and how it ended or why it is held.
+
+It reads and orders rows; which of them are told, and in what words, is decided elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+from sqlmodel import SQLModel
+
+from notify.voices import ALERTS
+from rules.lifecycle import State
+from storage.tables import Charger, Connector, Location
+
+CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
+CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+
+SHOWN_MEMBERS = 10
+NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
+
+ENDINGS = {
+    "recovered": "Recovered",
+    "removed": "No longer reported by EOSVOLT; whether it recovered is not known",
+    "rule changed": "The rule was changed",
+    "rule removed": "The rule was switched off or deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why an alert stands still: since when nothing new is known, and the last status that was."""
+
+    offline: bool
+    since: datetime
+    last_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One alert of an incident. `thing` says what the id is of; `ending` is told only once the alert ended."""
+
+    alert_id: int
+    thing: str  # connector | charger | session | location | network
+    thing_id: str
+    name: str | None  # the charger's, or the location's own
+    location_name: str | None
+    status: str | None
+    error_code: str | None
+    vendor_error_code: str | None
+    active_at: datetime
+    fired_at: datetime | None
+    resolved_at: datetime | None
+    duration: timedelta
+    held: Held | None
+    ending: str | None
+
+
+def read_members(
+    connection: Connection, which: sa.ColumnElement[bool], now: datetime, limit: int = SHOWN_MEMBERS
+) -> tuple[Member, ...]:
+    """The first members: what still fires before what ended, the unacknowledged first, then the oldest."""
+    order = (
+        sa.case((ALERTS.c.state == State.FIRING.value, 0), else_=1),
+        sa.case((ALERTS.c.acknowledged_at.is_(None), 0), else_=1),
+        ALERTS.c.active_at,
+        ALERTS.c.subject,
+        ALERTS.c.id,
+    )
+    return _read(connection, which, order, limit, now)
+
+
+def by_firing(connection: Connection, incident_id: int, now: datetime, shown: tuple[Member, ...]) -> tuple[Member, ...]:
+    # the first code of the incident may belong to a member that the card does not list
+    first = _read(connection, ALERTS.c.incident_id == incident_id, (ALERTS.c.fired_at, ALERTS.c.id), SHOWN_MEMBERS, now)
+    return (*first, *shown)
+
+
+def _read(
+    connection: Connection, which: sa.ColumnElement[bool], order: Sequence[Any], limit: int, now: datetime
+) -> tuple[Member, ...]:
+    charger_id = sa.func.coalesce(ALERTS.c.charger_id, CONNECTORS.c.charger_id)
+    rows = connection.execute(
+        sa.select(
+            ALERTS,
+            CONNECTORS.c.status,
+            CONNECTORS.c.status_raw,
+            CHARGERS.c.name.label("charger_name"),
+            CHARGERS.c.online,
+            CHARGERS.c.online_changed_at,
+            LOCATIONS.c.name.label("location_name"),
+        )
+        .select_from(ALERTS)
+        .outerjoin(CONNECTORS, CONNECTORS.c.id == ALERTS.c.connector_id)
+        .outerjoin(CHARGERS, CHARGERS.c.id == charger_id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
+        .where(which)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return tuple(_member(row, now) for row in rows)
+
+
+def _member(row: Row[Any], now: datetime) -> Member:
+    thing = next(
+        (kind for kind in ("session", "connector", "charger", "location") if getattr(row, f"{kind}_id") is not None),
+        "network",
+    )
+    thing_id = getattr(row, f"{thing}_id") if thing != "network" else row.subject
+    evidence: Mapping[str, Any] = row.evidence or {}
+    location_name = row.location_name or evidence.get("location_name")
+    name = location_name if thing == "location" else row.charger_name or evidence.get("charger_name")
+    open_ = row.state == State.FIRING
+    status = _status(row)
+    held = None
+    if open_ and row.held_since is not None:
+        offline = row.online is False
+        held = Held(offline, row.online_changed_at if offline else row.held_since, status or evidence.get("status"))
+    return Member(
+        alert_id=row.id,
+        thing=thing,
+        thing_id=thing_id,
+        name=name or None,
+        location_name=location_name or row.location_id,
+        status=status,
+        error_code=_code(evidence.get("error_code")),
+        vendor_error_code=_code(evidence.get("vendor_error_code")),
+        active_at=row.active_at,
+        fired_at=row.fired_at,
+        resolved_at=row.resolved_at,
+        duration=(row.resolved_at or now) - row.active_at,
+        held=held,
+        ending=None if open_ else ENDINGS.get(row.ended_because, row.ended_because),
+    )
+
+
+def _status(row: Row[Any]) -> str | None:
+    if row.status is not None:
+        return str(row.status)
+    return f"unknown ({row.status_raw})" if row.status_raw else None
+
+
+def _code(value: Any) -> str | None:
+    return None if value is None or value in ("", NO_ERROR) else str(value)
