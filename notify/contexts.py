@@ -114,6 +114,7 @@ class DigestFigures:
     revenue: Mapping[str, float]
     zero_energy: int
     locations: int
+    utilisation: float | None = None  # a ratio; None in facts of an older version, and without connectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,36 @@ class TopConnector:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetFigures:
+    """How a fleet stood on one local day; `uptime` is a ratio, None where nothing was observed."""
+
+    uptime: float | None
+    open_alerts: int
+    silences: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorstConnector:
+    """A connector that was down long, or on which sessions came to nothing."""
+
+    connector_id: str
+    charger_name: str | None
+    location_name: str | None
+    down: timedelta
+    failed: int
+    zero_energy: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetContext:
+    """What a digest says of the connectors, alerts and silences."""
+
+    today: FleetFigures
+    before: FleetFigures
+    worst: tuple[WorstConnector, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DigestContext:
     """What a session digest says. `zone` None: each session by its own location's day. `before`: a week earlier."""
 
@@ -138,6 +169,7 @@ class DigestContext:
     complete: bool
     complete_to: datetime | None
     late: bool
+    fleet: FleetContext | None = None  # None in facts of an older version
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +273,26 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         complete=facts["complete"],
         complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
         late=facts["late"],
+        fleet=_fleet(facts["fleet"]) if facts.get("fleet") is not None else None,
     )
+
+
+def _fleet(facts: Mapping[str, Any]) -> FleetContext:
+    today, before = (
+        FleetFigures(**{name: told[name] for name in ("uptime", "open_alerts", "silences")})
+        for told in (facts, facts["before"])
+    )
+    named = ("connector_id", "charger_name", "location_name", "failed", "zero_energy")
+    worst = tuple(
+        WorstConnector(down=timedelta(seconds=one["down_s"]), **{name: one[name] for name in named})
+        for one in facts["worst"]
+    )
+    return FleetContext(today, before, worst)
 
 
 def _figures(facts: Mapping[str, Any]) -> DigestFigures:
     numbers = {key: facts[key] for key in ("sessions", "energy_kwh", "revenue", "zero_energy", "locations")}
-    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers)
+    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers, utilisation=facts.get("utilisation"))
 
 
 def _card_state(incident: Row[Any], counts: Row[Any], snooze: Snooze | None) -> str:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 from sqlmodel import SQLModel
 
+from notify.fleet_day import standing, uptime, uptime_and_worst, utilisation
 from notify.outbox import DIGEST, enqueue_message
 from rules import schedules
 from rules.schedules import SLOTS, Slot, day_bounds, slots_due
@@ -114,6 +115,8 @@ def enqueue_due_digests(
                 continue
             facts = _slot_facts(connection, rule, slot, now, default_zone)
             facts["late"] = slot.late
+            day, only = _day_of(rule, slot)
+            facts["fleet"] = fleet_digest(connection, only, day, slot.at, default_zone=default_zone)
             if not schedules.claim_slot(connection, rule.name, slot, facts, now):
                 continue
             if _has_nothing_to_say(connection, rule, zone, facts, default_zone):
@@ -141,7 +144,8 @@ def refresh_digests(
         if rule is None:
             continue
         facts = _slot_facts(connection, rule, row, now, default_zone)
-        facts["late"] = row.facts["late"]
+        # how the fleet stood is as it was said; only what sessions tell comes late
+        facts |= {name: row.facts[name] for name in ("late", "fleet") if name in row.facts}
         if _figures_of(facts) == _figures_of(row.facts):
             continue
         connection.execute(
@@ -186,9 +190,28 @@ def _figures_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _slot_facts(
     connection: Connection, rule: DigestRule, slot: Slot | Row[Any], now: datetime, default_zone: str
 ) -> dict[str, Any]:
-    day = slot.window_from.astimezone(ZoneInfo(slot.zone)).date()
-    only = slot.zone if rule.timezone == EACH_LOCATION else None
+    day, only = _day_of(rule, slot)
     return session_digest(connection, only, day, now, default_zone=default_zone)
+
+
+def _day_of(rule: DigestRule, slot: Slot | Row[Any]) -> tuple[date, str | None]:
+    """The local day that a slot is about, and the one zone that it is about, if it is."""
+    day = slot.window_from.astimezone(ZoneInfo(slot.zone)).date()
+    return day, slot.zone if rule.timezone == EACH_LOCATION else None
+
+
+def fleet_digest(
+    connection: Connection, zone: str | None, day: date, at: datetime, *, default_zone: str
+) -> dict[str, Any]:
+    """How the connectors stood on a local day, and which alerts and silences there are at `at`, as JSON-able facts.
+
+    `before` holds the same a week earlier; its uptime is None where nothing was observed then.
+    """
+    zones = _by_zone(_location_zones(connection, default_zone), zone, default_zone)
+    up, worst = uptime_and_worst(connection, zones, day)
+    week = timedelta(days=7)
+    before = {"uptime": uptime(connection, zones, day - week), **standing(connection, zones, at - week)}
+    return {"uptime": up, "worst": worst, **standing(connection, zones, at), "before": before}
 
 
 def _made_at(connection: Connection, rules: Sequence[DigestRule]) -> dict[str, datetime]:
@@ -291,6 +314,7 @@ def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], d
         "revenue": {row.currency: round(row.amount, DIGITS) for row in revenue},
         "zero_energy": totals.zero_energy,
         "locations": totals.locations,
+        "utilisation": utilisation(connection, zones, day),
     }
 
 

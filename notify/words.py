@@ -90,6 +90,16 @@ def energy(kwh: float) -> str:
     return f"{kwh:,.{1 if abs(kwh) >= 10 else 2}f} kWh"
 
 
+def percent(ratio: float) -> str:
+    """A ratio as per cent with one digit; not quite all does not read as all, nor next to nothing as nothing."""
+    shown = f"{100 * ratio:.1f}"
+    if shown == "100.0" and ratio < 1:
+        return "over 99.9 %"
+    if shown == "0.0" and ratio > 0:
+        return "under 0.1 %"
+    return f"{shown} %"
+
+
 def money(amount: float, currency: str) -> Markup:
     """An amount with its ISO 4217 currency, in that currency's digits; any other text stands as code."""
     iso = re.fullmatch(r"[A-Z]{3}", currency) is not None
@@ -143,6 +153,7 @@ FILTERS = {
     "day": day,
     "duration": duration,
     "energy": energy,
+    "percent": percent,
     "money": money,
     "change": change,
     "user": user,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
@@ -13,7 +14,10 @@ from notify.outbox import OUTBOX
 from storage import tables
 from storage.engine import Database
 from tests.notify.records import (
+    insert,
+    insert_alert,
     insert_connector,
+    insert_incident,
     insert_location,
     insert_poll,
     insert_rule,
@@ -22,7 +26,7 @@ from tests.notify.records import (
 )
 
 DAY = date(2026, 3, 2)
-MINUTE = timedelta(minutes=1)
+MINUTE, ONE_DAY = timedelta(minutes=1), timedelta(days=1)
 EIGHT = datetime(2026, 3, 3, 7, tzinfo=UTC)  # 08:00 in Copenhagen on the day after
 MADE = EIGHT - timedelta(days=30)
 CHANNELS = {"daily": ["C1", "C2"]}
@@ -272,3 +276,62 @@ def test_two_processes_that_find_one_slot_due_at_once_enqueue_it_once(database: 
 
 def test_alert_rules_make_no_digest(database: Database) -> None:
     assert enqueue(prepared(database), EIGHT, [Daily(schedule=None, digest=None)]) == []
+
+
+NOON = utc("2026-03-01T12:00")
+
+
+def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(database: Database) -> None:
+    """On 2 March in Copenhagen c1 was out of order from 10:00, and its charger offline until noon, UTC."""
+    early = {"first_seen_at": NOON}
+    with prepared(database).write() as connection:
+        insert_connector(connection, "c2", **early)
+        insert_connector(connection, "c3", first_seen_at=EIGHT, location_id="l1")  # on the next day
+        insert_location(connection, "ny", timezone="America/New_York")
+        insert_connector(connection, "elsewhere", location_id="ny", **early)
+        for model in (tables.Connector, tables.Charger):
+            connection.execute(sa.update(table(model)).where(table(model).c.id.in_(["c1", "ch-c1"])).values(**early))
+        for thing, field, value, begin, end in (
+            ("c1", "status", "Available", "2026-02-20T00:00", "2026-03-02T10:00"),
+            ("c1", "status", "Faulted", "2026-03-02T10:00", "2026-03-02T11:00"),
+            ("c1", "status", "Available", "2026-03-02T11:00", None),
+            ("ch-c1", "online", "false", "2026-03-02T10:30", "2026-03-02T12:00"),
+            ("c2", "status", None, "2026-03-02T13:00", "2026-03-02T16:00"),
+            ("elsewhere", "status", "Faulted", "2026-03-01T00:00", None),
+        ):
+            kind = "charger" if field == "online" else "connector"
+            to = utc(end) if end else None
+            values = {"thing": kind, "thing_id": thing, "field": field, "value": value}
+            insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=to)
+        # not seen from 11:30 on: half an hour of the outage does not count
+        gap = {"resource": "chargers", "valid_from": utc("2026-03-02T11:30"), "valid_to": utc("2026-03-02T12:30")}
+        insert(connection, tables.PollGap, **gap, changed_seq=1)
+        insert_session(connection, "s1", utc("2026-03-02T09:00"), started_at=utc("2026-03-02T08:00"), energy_kwh=5)
+        insert_session(connection, "s2", utc("2026-03-02T23:30"), started_at=utc("2026-03-02T22:00"), connector_id="c2")
+        empty = {"connector_id": "c2", "energy_kwh": 0.0}
+        insert_session(connection, "s3", utc("2026-03-02T07:00"), started_at=utc("2026-03-02T07:00"), **empty)
+        insert_rule(connection)
+        for number, (fired_at, resolved_at) in enumerate(
+            ((EIGHT - MINUTE, None), (EIGHT - 8 * ONE_DAY, EIGHT - 6 * ONE_DAY), (EIGHT + MINUTE, None)), 1
+        ):
+            insert_incident(connection, number, group_key=str(number), resolved_at=resolved_at)
+            states = {
+                "fired_at": fired_at,
+                "resolved_at": resolved_at,
+                "state": "resolved" if resolved_at else "firing",
+            }
+            insert_alert(connection, number, incident_id=number, subject=f"c{number}", **states)
+        asked = {"author": "U1", "reason": "works", "created_at": EIGHT - ONE_DAY, "until": EIGHT + ONE_DAY}
+        insert(connection, tables.Silence, **asked)
+    zones = {one.facts["zone"]: one for one in enqueue(database, EIGHT, [Daily(timezone="location")])}
+    said = zones["Europe/Copenhagen"]
+    facts, fleet = said.facts, said.facts["fleet"]
+    assert facts["utilisation"] == pytest.approx(2 / 48)  # an hour of c1, an hour of c2 before midnight
+    # of 2 x 24 hours one each was not seen; c1 was down from 10:00 to 11:30, of c2 three hours are not known
+    assert fleet["uptime"] == pytest.approx((23 - 1.5 + 23 - 3) / (23 + 23 - 3))
+    assert [(one["connector_id"], one["down_s"], one["zero_energy"]) for one in fleet["worst"]] == [
+        ("c1", 5400, 0),
+        ("c2", 0, 1),
+    ]
+    assert (fleet["open_alerts"], fleet["silences"]) == (1, 1)
+    assert fleet["before"] == {"uptime": None, "open_alerts": 1, "silences": 0}

@@ -45,6 +45,11 @@ def test_each_file_begins_with_a_word_to_operators_and_has_its_tests() -> None:
     assert sum(len(load_cases(path)) for path in LIBRARY.glob("*.test.yaml")) >= 45
 
 
+def test_the_page_about_the_library_tells_every_file() -> None:
+    page = (LIBRARY.parents[1] / "docs/recipes.md").read_text()
+    assert [name for name in FILES if f"[{name}](../rules/library/{name}.yaml)" not in page] == []
+
+
 def test_test_chargers_and_decommissioned_ones_are_left_out_of_every_alert() -> None:
     for rule in load_rules([LIBRARY]):
         if rule.kind == "alert":
