@@ -113,7 +113,7 @@ def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
     with database.write() as connection:
         insert_poll(connection, T0)
         facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
-        before = {"uptime": None, "open_alerts": 4, "silences": 0}
+        before = {"uptime": 0.99, "open_alerts": 4, "silences": 0}
         place: dict[str, Any] = {"connector_id": "c1", "charger_name": "<!here>", "location_name": None}
         worst = {**place, "down_s": 5400.0, "failed": 0, "zero_energy": 2}
         facts |= {"utilisation": 0.123, "fleet": {"uptime": 0.9999, "open_alerts": 1, "silences": 2}}
@@ -122,7 +122,7 @@ def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
         message = render(connection, "digest")
     text = json.dumps(message.blocks, ensure_ascii=False)
     for words in (
-        "*Utilisation:* 12.3 %\\n*Uptime:* over 99.9 %\\n*Open alerts:* 1 (4 the week before)",
+        "*Utilisation:* 12.3 %\\n*Uptime:* over 99.9 % (99.0 % the week before)\\n*Open alerts:* 1 (4 the week before)",
         "*Active silences:* 2 (0 the week before)",
         "*Worst connectors*\\n1. `c1` `&lt;!here&gt;` · down 1 h 30 min · 2 without energy",
     ):

@@ -326,9 +326,9 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
     zones = {one.facts["zone"]: one for one in enqueue(database, EIGHT, [Daily(timezone="location")])}
     said = zones["Europe/Copenhagen"]
     facts, fleet = said.facts, said.facts["fleet"]
-    assert facts["utilisation"] == pytest.approx(2 / 48)  # an hour of c1, an hour of c2 before midnight
+    assert facts["utilisation"] == pytest.approx(2 / 48, abs=1e-6)  # an hour of c1, an hour of c2 before midnight
     # of 2 x 24 hours one each was not seen; c1 was down from 10:00 to 11:30, of c2 three hours are not known
-    assert fleet["uptime"] == pytest.approx((23 - 1.5 + 23 - 3) / (23 + 23 - 3))
+    assert fleet["uptime"] == pytest.approx((23 - 1.5 + 23 - 3) / (23 + 23 - 3), abs=1e-6)
     assert [(one["connector_id"], one["down_s"], one["zero_energy"]) for one in fleet["worst"]] == [
         ("c1", 5400, 0),
         ("c2", 0, 1),
