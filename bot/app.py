@@ -278,6 +278,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         interval=settings.poll_interval,
         zone=settings.chargehand_timezone,
         commands_per_day=settings.chargehand_commands_per_day,
+        automations=settings.chargehand_automations,
         office=Office(
             database=database,
             client=client,

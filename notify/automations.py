@@ -5,7 +5,7 @@ function works inside the caller's transaction, so that a stop between two of th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
 from notify.approvals import AWAITING
 from notify.automation_facts import Attempt, Automating, sight_of, situation_of
+from notify.automation_switch import ALL, RULES, SWITCH, lock_switch, read_switch
 from notify.command_kinds import COMMANDS, CommandState, Reason
 from notify.commands import APPROVE_WITHIN, cancel_command, enqueue_command, write_audit
 from notify.contexts import LOCATIONS
@@ -39,33 +40,12 @@ from rules.automations import (
 from rules.document import Rule, rule_from_document
 from rules.lifecycle import State, Transition
 from storage.dialects import insert
-from storage.tables import AutomationSwitch, RuleVersion
-from storage.tables import Rule as RuleRow
+from storage.tables import RuleVersion
 
-SWITCH = SQLModel.metadata.tables[AutomationSwitch.__tablename__]
-RULES = SQLModel.metadata.tables[RuleRow.__tablename__]
 VERSIONS = SQLModel.metadata.tables[RuleVersion.__tablename__]
 
-ALL = "all"
 UNSENT = (*AWAITING, CommandState.REQUESTED)
 ONLY_TOLD = "automations only tell what they would do"
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """How automations stand: `set_by` is the Slack user who said so, None where the setting holds."""
-
-    mode: Mode
-    set_by: str | None = None
-    set_at: datetime | None = None
-
-
-def read_switch(connection: Connection, default: Mode) -> Switch:
-    """How automations stand now; `default` is what the setting says."""
-    row = connection.execute(sa.select(SWITCH).where(SWITCH.c.name == ALL)).first()
-    if row is None or not row.mode:
-        return Switch(default)
-    return Switch(Mode(row.mode), row.set_by, row.set_at)
 
 
 def set_switch(connection: Connection, mode: Mode, user: str, now: datetime) -> int:
@@ -73,7 +53,7 @@ def set_switch(connection: Connection, mode: Mode, user: str, now: datetime) -> 
 
     Off cancels every step that has sent nothing yet; dry-run those whose command was made and not sent.
     """
-    _lock_switch(connection)
+    lock_switch(connection)
     set_ = {"mode": mode.value, "set_by": user, "set_at": now}
     connection.execute(sa.update(SWITCH).where(SWITCH.c.name == ALL).values(**set_))
     cancelled = 0
@@ -178,7 +158,7 @@ def advance_try(connection: Connection, try_id: int, work: Automating, now: date
 
     The switch's row is held meanwhile, so that limits hold over all chargers and nothing is sent after "off".
     """
-    _lock_switch(connection)
+    lock_switch(connection)
     row = connection.execute(sa.select(TRIES).where(TRIES.c.id == try_id, TRIES.c.due_at.is_not(None))).first()
     if row is None:
         return False
@@ -374,12 +354,6 @@ def _attempt(connection: Connection, row: Row[Any]) -> Attempt | None:
     now = connection.execute(sa.select(RULES).where(RULES.c.id == row.rule_id)).first()
     in_force = now is not None and now.enabled and now.removed_at is None and now.version == row.rule_version
     return Attempt(row, alert, rule, rule.actions[row.step], in_force)
-
-
-def _lock_switch(connection: Connection) -> None:
-    values = {"name": ALL, "mode": "", "set_by": ""}
-    connection.execute(insert(connection, SWITCH).values(**values).on_conflict_do_nothing())
-    connection.execute(sa.select(SWITCH.c.name).where(SWITCH.c.name == ALL).with_for_update()).all()
 
 
 def _command_is_unsent() -> ColumnElement[bool]:

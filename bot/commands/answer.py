@@ -49,6 +49,7 @@ class Asked:
     offset: int = 0
     card_channel: str = ""
     commands_per_day: int = COMMANDS_PER_DAY
+    automations: str = "dry-run"  # as the setting says
     text: str = ""
 
 

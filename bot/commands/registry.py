@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from bot.commands import (
     acts,
     alerts,
+    automations,
     charger_acts,
     chargers,
     exports,
@@ -46,6 +47,7 @@ WORDS: tuple[Word, ...] = (
     *sessions.WORDS,
     *acts.WORDS,
     *charger_acts.WORDS,
+    *automations.WORDS,
     *prices.WORDS,
     *reports.WORDS,
     *exports.WORDS,

@@ -55,6 +55,7 @@ class Desk:
     wake_commands: Callable[[], None]
     wake_deliveries: Callable[[], None]
     commands_per_day: int = COMMANDS_PER_DAY
+    automations: str = "dry-run"
     wake_reminders: Callable[[], None] = lambda: None
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
@@ -87,6 +88,7 @@ class Desk:
             offset=offset,
             card_channel=card_channel,
             commands_per_day=self.commands_per_day,
+            automations=self.automations,
             text=registry.rest_of(text, word),
         )
         if mode is not Mode.WRITES:

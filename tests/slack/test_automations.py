@@ -3,8 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from notify.automations import set_switch
-from rules.automations import Mode
+import sqlalchemy as sa
+
+from notify.commands import AUDIT
+from sandbox.slack import Message
 from tests.slack.house import House
 
 HEALING = {
@@ -26,16 +28,49 @@ def quiet_charger(house: House) -> tuple[str, str]:
     raise AssertionError("no charger is quiet")
 
 
-async def test_a_rule_asks_resets_and_tells(closed_house: House) -> None:
-    house = closed_house
-    await house.start(HEALING)
-    with house.running.database.write() as connection:
-        set_switch(connection, Mode.ON, "U0ADA00001", house.clock())
+async def asked_for(house: House) -> Message:
+    """The rule's request for approval in #ev-ops, once a connector has broken."""
     charger, connector = quiet_charger(house)
     house.fleet.force_connector(connector, {"status": "Faulted", "errorCode": "InternalError"}, house.clock())
     house.running.ticker.wake("poll")
     asked = house.workspace.channel("#ev-ops").messages
-    request = await house.wait_for(lambda: next((m for m in asked if f"charger `{charger}`" in m.plain()), None))
+    found: Message = await house.wait_for(lambda: next((m for m in asked if f"charger `{charger}`" in m.plain()), None))
+    return found
+
+
+async def test_automations_begin_as_a_dry_run_and_only_an_admin_switches_them(closed_house: House) -> None:
+    house = closed_house
+    await house.start(HEALING)
+    said = (await house.ask("automations", "vera")).plain()
+    assert "Automations are *dry-run*, as CHARGEHAND_AUTOMATIONS says" in said
+    assert "`self-healing`: soft reset" in said
+    assert "Nothing waits." in said
+    assert "needs the role admin" in (await house.ask("automations on", "ole")).plain()
+    assert "Automations are *on*" in (await house.ask("automations on", "ada")).plain()
+    assert "Automations are *on*, as <@U0ADA00001> said" in (await house.ask("automations", "vera")).plain()
+
+
+async def test_off_cancels_what_waits_and_says_how_many(closed_house: House) -> None:
+    house = closed_house
+    await house.start(HEALING)
+    await house.ask("automations on", "ada")
+    request = await asked_for(house)
+    assert "1 for approval" in (await house.ask("automations", "ole")).plain()
+    answer = (await house.ask("automations off", "ada")).plain()
+    assert "Automations are *off*. 1 action that waited was cancelled." in answer
+    await house.wait_for(lambda: "Not sent: cancelled" in request.plain())
+    with house.running.database.read() as connection:
+        rows = connection.execute(sa.select(AUDIT.c.user, AUDIT.c.outcome).where(AUDIT.c.action == "automations"))
+        assert [tuple(row) for row in rows] == [("U0ADA00001", "on"), ("U0ADA00001", "off")]
+    assert house.api.commands == []
+
+
+async def test_a_rule_asks_resets_and_tells(closed_house: House) -> None:
+    house = closed_house
+    await house.start(HEALING)
+    await house.ask("automations on", "ada")
+    charger, connector = quiet_charger(house)
+    request = await asked_for(house)
     assert "asked for by the rule `self-healing`" in request.plain()
     await house.click("ole", request, "approve_command")
     await house.wait_for(lambda: [c for c in house.api.commands if c.path == f"/v1/chargers/{charger}/reset"])

@@ -50,6 +50,8 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         **{f"rules {verb} hot": "There is no rule" for verb in ("show", "on", "off", "delete", "history", "backtest")},
         "rules edit hot for: 2m": "There is no rule",
         "export sessions 2026-01-01 2026-01-02": "are being exported",
+        "automations": "Automations are *dry-run*",
+        **{f"automations {mode}": f"Automations are *{mode}*" for mode in ("on", "dry-run", "off")},
     }
     assert {find_word(tuple(text.split())) for text in said} == set(WORDS)
     for text, expected in said.items():
