@@ -425,7 +425,10 @@ def test_faster_polls_are_wanted_only_while_an_outcome_is_awaited(fleet: Databas
 
 
 def test_a_command_without_a_target_or_of_no_known_kind_is_a_mistake_of_ours(fleet: Database) -> None:
-    with pytest.raises(ValueError, match="a connector, a session or a charger is needed"), fleet.write() as connection:
+    with (
+        pytest.raises(ValueError, match="a connector, a session, a charger or a location is needed"),
+        fleet.write() as connection,
+    ):
         enqueue_command(connection, kind=START, nonce="n", user="U", channel="C", now=T0)
     with pytest.raises(ValueError, match="fly"):
         ask(fleet, "fly", connector_id="c1")
