@@ -27,7 +27,7 @@ RESOURCE_WORDS = "charger, session or location"
 class RouteCheck:
     """What a route answered: `verdict` is found, forbidden, differs, no answer or not tried.
 
-    `told` says what was seen, `lines` are for the override file.
+    `told` says what was seen, `lines` are for the override file. `lacking`: the account has no such route, or no right.
     """
 
     name: str
@@ -35,6 +35,7 @@ class RouteCheck:
     verdict: str
     told: str
     lines: tuple[str, ...] = ()
+    lacking: bool = False
 
 
 async def check_contract(client: EosvoltClient, contract: Contract, now: datetime) -> list[RouteCheck]:
@@ -100,12 +101,12 @@ def _check(route: Route, verdict: str, told: str, differences: tuple[Difference,
 def _check_of_error(route: Route, error: EosvoltError, thing_id: str | None) -> RouteCheck:
     call = f"{route.method} {route.path}"
     if isinstance(error, Forbidden | Unauthorized):
-        return RouteCheck(route.name, call, "forbidden", str(error))
+        return RouteCheck(route.name, call, "forbidden", str(error), lacking=isinstance(error, Forbidden))
     if isinstance(error, NotFound):
         if thing_id is not None and error.code not in (None, "not_found"):
             return RouteCheck(route.name, call, "found", f"{error.status} {error.code}: this one has none")
         line = f"routes.{route.name}.call = {json.dumps(call)}"
-        return RouteCheck(route.name, call, "differs", f"{error.status}: there is no such route", (line,))
+        return RouteCheck(route.name, call, "differs", f"{error.status}: there is no such route", (line,), lacking=True)
     if isinstance(error, InvalidRequest):
         lines = tuple(f"routes.{route.name}.params.{word} = {json.dumps(name)}" for word, name in route.params.items())
         return RouteCheck(route.name, call, "differs", str(error), lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.contract_check import LISTS, RouteCheck, check_contract
+from bot.contract_check import RouteCheck, check_contract
 from bot.settings import Settings, SettingsError, missing_setting
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import ContractError
@@ -22,6 +22,8 @@ from storage.engine import Database
 from storage.migrate import current_revision, latest_revision
 
 SKEW_TOLERATED = timedelta(seconds=30)
+ESSENTIAL = frozenset({"locations", "chargers"})
+"""The routes without which there is nothing to watch; any other that an account lacks is done without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +109,19 @@ async def _examine_eosvolt(settings: Settings) -> list[Finding]:
 
 
 def _route_finding(check: RouteCheck) -> Finding:
-    """A route that differs fails; one that is forbidden fails only where the service cannot do without."""
-    told = f"{check.verdict}: {check.told}"
-    if check.verdict == "forbidden":
-        mend = "Ask EOSVOLT for this scope, or give the key the right to it in the admin portal."
-        return Finding(check.call, check.name in LISTS, told, mend)
+    """A route that differs fails. One that the account lacks is switched off, and fails only where it is essential."""
     mend = "Compare with the account's own reference, then put into the override file (CHARGEHAND_CONTRACT):\n"
     told_lines = "\n".join(f"  {line}" for line in check.lines)
     mends = mend + told_lines if check.lines else "Correct the contract in an override file (CHARGEHAND_CONTRACT)."
+    if check.verdict == "forbidden":
+        mends = "Ask EOSVOLT for this scope, or give the key the right to it in the admin portal."
+    if check.lacking and check.name not in ESSENTIAL:
+        where = f"; if it is elsewhere, put into CHARGEHAND_CONTRACT: {check.lines[0]}" if check.lines else ""
+        return Finding(check.call, False, f"switched off: {check.told.rstrip('.')}{where}", skipped=True)
     if check.verdict == "no answer":
         mends = "Try again; if it lasts, ask EOSVOLT support."
-    return Finding(check.call, check.verdict in ("differs", "no answer"), told, mends, check.verdict == "not tried")
+    failed = check.verdict in {"forbidden", "differs", "no answer"}
+    return Finding(check.call, failed, f"{check.verdict}: {check.told}", mends, check.verdict == "not tried")
 
 
 def _clock_finding(skew: timedelta) -> Finding:
