@@ -13,12 +13,12 @@ SCOPES = {
     "channels:read": "to find channels by name, and see whether it is a member",
     "chat:write": "to post and edit cards and digests",
     "commands": "for /charge",
-    "files:write": "to show charts",
+    "files:write": "to send exports and show charts",
     "groups:history": "as channels:history, for private channels",
     "groups:read": "as channels:read, for private channels",
     "im:history": "as channels:history, for direct messages",
     "im:read": "as channels:read, for direct messages",
-    "im:write": "to show a command's card to the person who asked, where it is in no channel",
+    "im:write": "to show a command's card, or send an export, to the person who asked",
     "reactions:write": "to mark messages",
     "usergroups:read": "for roles given to user groups",
     "users:read": "to see who is a workspace admin",
@@ -53,7 +53,7 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
             "slash_commands": [
                 {
                     "command": command,
-                    "description": "Look at chargers, locations and sessions; start, stop and reset",
+                    "description": "Look at chargers and sessions; start, stop, reset; prices, reports, exports",
                     "usage_hint": "help | status | charger ID | start CONNECTOR | reset CHARGER",
                     "should_escape": False,
                     **url,
