@@ -127,6 +127,10 @@ def _quiet_notes(told: Explanation) -> list[str]:
 def _muted_text(muted_by: Mapping[str, Any]) -> str:
     if "silence" in muted_by:
         return f"silenced by {muted_by['by']}: {muted_by['reason']}"
+    if "quiet_hours" in muted_by:
+        return f"held in quiet hours until {muted_by['quiet_hours']}"
+    if "actions" in muted_by:
+        return "held until its rule's actions were over"
     return f"kept quiet by {muted_by['rule']} on {muted_by['subject']}"
 
 
