@@ -19,6 +19,7 @@ from eosvolt.mapping import RowMapper
 
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
 SINGLES = {"location": "locations", "charger": "chargers", "session": "sessions", "pricing": "locations"}
+FIGURES = {"pricing": "pricing", "report_summary": "report"}
 NOT_TRIED = {"export": "only an ordered export has an id"}
 RESOURCE_WORDS = "charger, session or location"
 
@@ -67,7 +68,7 @@ async def _check_other(
         thing_id = ids.get(SINGLES.get(route.name, ""))
         if thing_id is None:
             return _check(route, "not tried", NOT_TRIED.get(route.name, "no id is known to ask for"))
-    resource = route.name if route.name in LISTS.values() else None
+    resource = route.name if route.name in LISTS.values() else FIGURES.get(route.name)
     return (await _ask(client, contract, route, thing_id, words=words, resource=resource))[0]
 
 

@@ -152,6 +152,7 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
         chargehand_admins=(),
         chargehand_operators=("@oncall",),
         chargehand_alert_channel="#ev-alerts",
+        chargehand_price_approval_channel=None,
         chargehand_card_budget=20,  # its connectors are out of order from the start: cards show more than a roll-up
         chargehand_contract=None,
         chargehand_plain_id_tags=False,
