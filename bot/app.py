@@ -6,6 +6,7 @@ other module decides what the process consists of.
 
 import asyncio
 import contextlib
+import re
 import signal
 import uuid
 from collections.abc import Callable, Sequence
@@ -34,8 +35,10 @@ from bot.permissions import SLACK_FAULTS, Permissions
 from bot.settings import Settings
 from bot.speaking import speak
 from bot.ticker import Job, Ticker
+from bot.watchdog import Watchdog
 from eosvolt.client import EosvoltClient
 from notify.commands import recover_commands, wants_faster_polls
+from notify.troubles import open_troubles
 from rules.automations import Mode
 from rules.document import Rule, RuleFiles, load_rule_files
 from rules.errors import RuleErrors
@@ -51,6 +54,8 @@ DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
+WATCH_EVERY = timedelta(seconds=30)
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
 
@@ -75,6 +80,7 @@ class Service:
     http: HttpDoor | None
     ticker: Ticker
     desk: Desk
+    watchdog: Watchdog
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -189,6 +195,12 @@ class Service:
         """Send what is due."""
         await deliver(self.delivery, now)
 
+    async def watch(self, now: datetime) -> None:
+        """Look whether the service itself is well, and tell what is not."""
+        told = await self.watchdog.watch(now)
+        if told.raised or told.ended:
+            self.ticker.wake("deliver")
+
     def table(self) -> list[Job]:
         """The one table of jobs: what runs how often; each may also be woken."""
         return [
@@ -198,6 +210,7 @@ class Service:
             Job("digests", self.say_digests, DIGESTS_EVERY),
             Job("corrections", self.correct_digests, CORRECTIONS_EVERY),
             Job("commands", self.send_commands, COMMANDS_EVERY),
+            Job("watchdog", self.watch, WATCH_EVERY),
             Job("reload", self.reload_rules),
         ]
 
@@ -207,15 +220,28 @@ class Service:
             polls = await asyncio.to_thread(self._polls)
         except Exception as error:
             return False, {"status": "the database cannot be read", "error": type(error).__name__}
-        slack = await self.socket.is_alive() if self.socket is not None else True
-        well = self.ticker.is_alive and slack
-        return well, {"status": "well" if well else "not well", "slack": slack, "polls": polls}
+        slack = await self.slack_alive()
+        unwritable = self.watchdog.unwritable_since
+        well = self.ticker.is_alive and slack and unwritable is None
+        facts: dict[str, Any] = {"status": "well" if well else "not well", "slack": slack, "polls": polls}
+        facts["troubles"] = await asyncio.to_thread(self._troubles)
+        if unwritable is not None:
+            facts["database"] = f"cannot be written since {unwritable.isoformat()}"
+        return well, facts
+
+    async def slack_alive(self) -> bool:
+        """Whether Slack can reach us in Socket Mode; in HTTP mode only deliveries tell."""
+        return await self.socket.is_alive() if self.socket is not None else True
 
     async def slack_link(self) -> str:
         """How the connection to Slack stands, in words."""
         if self.socket is None:
             return "HTTP mode: Slack calls Chargehand"
         return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
+
+    def _troubles(self) -> list[str]:
+        with self.database.read() as connection:
+            return [row.key for row in open_troubles(connection)]
 
     def _polls(self) -> dict[str, str | None]:
         with self.database.read() as connection:
@@ -306,6 +332,13 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         http=None,
         ticker=Ticker((), clock),
         desk=desk,
+        watchdog=Watchdog(
+            work,
+            clock(),
+            lambda: service.ticker.states,
+            lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
+            [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
+        ),
     )
     service.ticker = Ticker(service.table(), clock)
     if settings.port is not None:

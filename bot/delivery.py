@@ -35,6 +35,7 @@ from bot.slack_groups import GroupIds
 from notify import outbox
 from notify.blocks import sections
 from notify.message import SlackMessage
+from notify.refusals import tell_author
 from notify.render import render_or_fallback
 from notify.words import code
 from storage.engine import Database
@@ -274,6 +275,7 @@ def _mark_fault(delivery: Delivery, item: Row[Any], rendered: Rendered | None, f
                 _forget_place(connection, item, rendered, fault, now)
             case _:
                 moved_to = outbox.mark_failed_permanently(connection, item, fault.error, now, delivery.fallback_channel)
+                tell_author(connection, item, fault.error, now)
                 say = log.error if moved_to is None else log.warning
                 say("channel refused a message", item=item.id, channel=item.channel, error=fault.error, to=moved_to)
 

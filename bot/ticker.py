@@ -6,7 +6,7 @@ tick; ticks that came while it ran are one.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -28,12 +28,22 @@ class Job:
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """How a job last ran: when it last came to a good end, and the error since, if any."""
+
+    every: timedelta | None
+    good_at: datetime | None = None
+    error: str | None = None
+
+
 class Ticker:
     """The jobs at work. `clock` is read once for each run of a job."""
 
     def __init__(self, jobs: Sequence[Job], clock: Callable[[], datetime]) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._clock = clock
+        self.states = {job.name: JobState(job.every) for job in jobs}
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -92,5 +102,7 @@ class Ticker:
             job.awake.clear()
             try:
                 await job.run(self._clock())
-            except Exception:
+                self.states[job.name] = JobState(job.every, good_at=self._clock())
+            except Exception as error:
+                self.states[job.name] = replace(self.states[job.name], error=type(error).__name__)
                 log.exception("a job failed; it runs again at its next tick", job=job.name)

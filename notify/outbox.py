@@ -30,6 +30,7 @@ EVENT = "event"
 EVENTS = "events"
 QUIET_SUMMARY = "quiet_summary"
 NOTICE = "notice"
+TROUBLE = "trouble"
 
 RATE_LIMITED = "ratelimited"
 """Slack's error name for a 429: while one message of a channel waits for it, the whole channel waits."""

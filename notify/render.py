@@ -30,7 +30,9 @@ from notify.outbox import (
     OUTBOX,
     QUIET_SUMMARY,
     ROLL_UP,
+    TROUBLE,
 )
+from notify.troubles import trouble_context
 from notify.words import FILTERS, code, slack_unescape
 from rules.snoozes import CHOICES
 
@@ -155,6 +157,10 @@ def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
 
+def _trouble(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("trouble.mrkdwn.j2", item, trouble=trouble_context(item.facts))
+
+
 RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, list[Block]]]] = {
     ALERT_CARD: _alert_card,
     ALERT_REPLY: _alert_reply,
@@ -165,6 +171,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, li
     EVENTS: _events,
     QUIET_SUMMARY: _night,
     NOTICE: _notice,
+    TROUBLE: _trouble,
 }
 
 

@@ -23,6 +23,7 @@ from storage.tables.columns import JSON_COLUMN, Json
 from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
 from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
+from storage.tables.watch import Trouble
 
 __all__ = [
     "JSON_COLUMN",
@@ -56,4 +57,5 @@ __all__ = [
     "Silence",
     "SpeechPlan",
     "TransitionRow",
+    "Trouble",
 ]

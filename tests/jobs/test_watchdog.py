@@ -1,0 +1,186 @@
+"""The watch over the service itself: what is found wrong, told once an occurrence, and edited when it is over."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from bot.jobs import Jobs, PollPlan
+from bot.ticker import JobState
+from bot.watchdog import Sight, Watchdog, find_troubles
+from eosvolt.client import EosvoltClient
+from notify.outbox import ALERT_CARD, NOTICE, OUTBOX, new_item
+from notify.refusals import tell_author
+from notify.render import render_message
+from notify.troubles import TROUBLES, Finding, note_findings, open_troubles
+from rules.authoring import create_rule
+from rules.document import rule_from_document
+from rules.store import FROM_SLACK
+from storage.engine import Database
+from storage.health import FAILED, Counted, Pace, record_counts
+from storage.polls import PollState, after_bad_poll, poll_states, store_poll_states
+from tests.readings import MINUTE, T0, charger, poll
+from tests.rules.engine import FAULTED
+
+HOUR = timedelta(hours=1)
+WELL = Sight(
+    now=T0,
+    began_at=T0 - HOUR,
+    polls={"chargers": PollState("chargers", T0, T0, None, None, 0, None)},
+    intervals={"chargers": MINUTE},
+    absent=frozenset(),
+    unauthorized=frozenset(),
+    pace=Pace(),
+    slack_alive=True,
+    jobs={"deliver": JobState(timedelta(seconds=1), T0)},
+    free_bytes=10**12,
+)
+OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it timed out")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, []),
+        ({"polls": OLD}, ["polls:chargers"]),
+        ({"polls": OLD, "began_at": T0 - MINUTE}, []),  # the service was down: the first polls are to come
+        ({"polls": OLD, "intervals": {"chargers": 10 * MINUTE}}, []),
+        ({"polls": OLD, "unauthorized": frozenset({"chargers"})}, ["token"]),
+        ({"pace": Pace(4, T0 - HOUR)}, ["rate_limit"]),
+        ({"slack_alive": False, "unsent": (3, T0 - HOUR, None)}, ["slack"]),
+        ({"slack_error": "token_revoked"}, ["slack"]),
+        ({"jobs": {"deliver": JobState(timedelta(seconds=1), T0 - 6 * MINUTE, "OSError")}}, ["job:deliver"]),
+        ({"jobs": {"reload": JobState(None)}}, []),
+        ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
+        ({"refused": {"#gone": (T0, "channel_not_found")}}, ["refused:#gone"]),
+        ({"free_bytes": 1_000_000}, ["disk"]),
+    ],
+)
+def test_each_watch_finds_what_it_is_for_and_nothing_when_all_is_well(changes: dict[str, Any], keys: list[str]) -> None:
+    assert [finding.key for finding in find_troubles(replace(WELL, **changes))] == keys
+
+
+def note(database: Database, now: datetime, *findings: Finding, channel: str | None = "#alerts") -> Any:
+    with database.write() as connection:
+        return note_findings(connection, findings, now, channel=channel, people=["U1ADMIN", "U2ADMIN"])
+
+
+def messages(database: Database) -> list[Any]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(OUTBOX).order_by(OUTBOX.c.natural_key)).all())
+
+
+def words(database: Database, row: Any) -> str:
+    with database.read() as connection:
+        message = render_message(connection, row, T0)
+    return f"{message.text}\n{message.blocks}"
+
+
+def test_a_trouble_is_told_once_and_edited_when_it_is_over(database: Database) -> None:
+    stale = Finding("polls:chargers", timedelta(), T0 - 6 * MINUTE, facts={"error": "it timed out"})
+    assert note(database, T0, stale).raised == ("polls:chargers",)
+    assert note(database, T0 + MINUTE, stale).raised == ()
+    (row,) = messages(database)
+    assert "EOSVOLT's chargers cannot be read" in words(database, row)
+    assert "it timed out" in words(database, row)
+    assert note(database, T0 + 6 * MINUTE).ended == ("polls:chargers",)
+    (row,) = messages(database)
+    assert (row.channel, row.version) == ("#alerts", 2)
+    assert "EOSVOLT's chargers are read again, after 12 min" in words(database, row)
+    note(database, T0 + 7 * MINUTE, stale)
+    assert len(messages(database)) == 2  # another occurrence is another message
+
+
+def test_what_is_over_before_it_lasted_is_never_told(sqlite: Database) -> None:
+    slack = Finding("slack", MINUTE)
+    note(sqlite, T0, slack)
+    note(sqlite, T0 + MINUTE / 2)
+    note(sqlite, T0 + MINUTE, slack)
+    assert messages(sqlite) == []
+    assert note(sqlite, T0 + 2 * MINUTE, slack).raised == ("slack",)
+    with sqlite.read() as connection:
+        assert [row.since for row in open_troubles(connection)] == [T0 + MINUTE]
+        assert connection.execute(sa.select(sa.func.count()).select_from(TROUBLES)).scalar() == 1
+
+
+@pytest.mark.parametrize("channel", [None, "#gone"])
+def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: str | None) -> None:
+    refused = Finding("refused:#gone", timedelta(), not_to="#gone", facts={"error": "channel_not_found"})
+    note(sqlite, T0, refused, channel=channel)
+    assert [row.channel for row in messages(sqlite)] == ["U1ADMIN", "U2ADMIN"]
+    note(sqlite, T0 + MINUTE, channel=channel)
+    assert [row.version for row in messages(sqlite)] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "what", ["polls:x", "token", "rate_limit", "slack", "job:x", "backlog", "refused:#x", "disk", "database"]
+)
+def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:
+    facts = {"error": "<!channel> `x`", "slowness": 4, "count": 3, "free_mb": 5, "resources": []}
+    for now, findings in ((T0, [Finding(what, timedelta(), facts=facts)]), (T0 + MINUTE, [])):
+        note(sqlite, now, *findings)
+        (row,) = messages(sqlite)
+        assert "<!channel>" not in words(sqlite, row)
+    assert "Good again" in words(sqlite, row)
+
+
+def watchdog(database: Database, **states: JobState) -> Watchdog:
+    work = Jobs(database, cast("EosvoltClient", None), PollPlan(), alert_channel="#alerts")
+
+    async def alive() -> bool:
+        return True
+
+    return Watchdog(work, T0 - HOUR, lambda: states, alive)
+
+
+async def test_a_token_that_stays_refused_is_told_and_a_good_poll_ends_it(database: Database) -> None:
+    dog = watchdog(database)
+    poll(database, T0, charger())
+    for minute in (1, 2, 4):
+        now = T0 + minute * MINUTE
+        with database.write() as connection:
+            state = poll_states(connection)["chargers"]
+            store_poll_states(connection, [after_bad_poll("chargers", now, "401", state=state)])
+            record_counts(connection, [Counted("chargers", FAILED, "unauthorized")], now)
+        with capture_logs():
+            await dog.watch(now)
+    (row,) = messages(database)
+    assert "EOSVOLT refuses the API token" in words(database, row)
+    poll(database, T0 + 5 * MINUTE, charger())
+    with capture_logs():
+        assert (await dog.watch(T0 + 5 * MINUTE)).ended == ("token",)
+
+
+async def test_a_database_that_cannot_be_written_is_logged_and_told_once_it_can(sqlite: Database) -> None:
+    dog = watchdog(sqlite)
+    with sqlite.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE poll_count RENAME TO away")
+    with capture_logs() as logs:
+        for minute in (0, 1, 2):
+            await dog.watch(T0 + minute * MINUTE)
+    assert [entry["event"] for entry in logs] == ["the database cannot be written"]
+    assert dog.unwritable_since == T0
+    with sqlite.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO poll_count")
+    with capture_logs():
+        await dog.watch(T0 + 3 * MINUTE)
+    assert dog.unwritable_since is None
+    (row,) = messages(sqlite)
+    assert "The database can be written again, after 3 min" in words(sqlite, row)
+
+
+def test_who_made_a_rule_is_told_once_that_its_channel_refuses(database: Database) -> None:
+    rule = rule_from_document(FAULTED | {"notify": ["#gone"]}, FROM_SLACK)
+    with database.write() as connection:
+        create_rule(connection, rule, "U0ANNA", T0)
+        item = new_item("k", ALERT_CARD, "#gone", due_at=T0, now=T0, rule_id="faulted")
+        connection.execute(sa.insert(OUTBOX).values(**item))
+        row = connection.execute(sa.select(OUTBOX)).one()
+        assert tell_author(connection, row, "not_in_channel", T0)
+        assert not tell_author(connection, row, "not_in_channel", T0 + MINUTE)
+    notices = [row for row in messages(database) if row.kind == NOTICE]
+    assert [row.channel for row in notices] == ["U0ANNA"]
+    assert "Slack refuses that: not_in_channel" in words(database, notices[0])
