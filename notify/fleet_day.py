@@ -24,6 +24,7 @@ from storage.tables import Silence
 SILENCE: sa.Table = Silence.__table__  # type: ignore[attr-defined]
 WORST = 5
 DIGITS = 6
+LONGEST_SESSION = timedelta(days=2)
 DOWN = {"status": ("Faulted", "Unavailable"), "online": ("false",)}
 Zones = Mapping[str, ColumnElement[bool]]
 """Each time zone with the condition of a location's being in it."""
@@ -34,7 +35,8 @@ Span = tuple[datetime, datetime]
 def utilisation(connection: Connection, zones: Zones, day: date) -> float | None:
     """The share of the connectors' time on a local day in which a session was open; None where there were none.
 
-    A connector that was there at the first poll counts as having been there before, as its sessions do.
+    A connector that was there at the first poll counts as having been there before, as its sessions do. A session that
+    goes on beyond the day and began more than two days before it is none that uses anything.
     """
     in_use = possible = 0.0
     for zone, in_zone in zones.items():
@@ -49,13 +51,16 @@ def utilisation(connection: Connection, zones: Zones, day: date) -> float | None
         ended = least(
             sa.func.coalesce(SESSION.c.ended_at, sa.literal(end, type_=moment)), sa.literal(end, type_=moment)
         )
-        of_day = (
-            sa.or_(SESSION.c.ended_at > start, SESSION.c.ended_at.is_(None)),
-            SESSION.c.started_at < end,
-            SESSION.c.status.is_distinct_from("Pending"),
-        )
         lasted = sa.select(sa.func.sum(seconds_between(began, ended))).select_from(_with_location(SESSION))
-        in_use += connection.execute(lasted.where(in_zone, *of_day)).scalar() or 0.0
+        lasted = lasted.where(in_zone, SESSION.c.status.is_distinct_from("Pending"))
+        on_the_day = (SESSION.c.ended_at > start, SESSION.c.ended_at <= end)
+        beyond_it = (
+            sa.or_(SESSION.c.ended_at > end, SESSION.c.ended_at.is_(None)),
+            SESSION.c.started_at > start - LONGEST_SESSION,
+            SESSION.c.started_at < end,
+        )
+        for which in (on_the_day, beyond_it):  # each has an index
+            in_use += connection.execute(lasted.where(*which)).scalar() or 0.0
     return round(min(1.0, in_use / possible), DIGITS) if possible else None
 
 
@@ -157,28 +162,31 @@ def _not_up(
 ) -> dict[str, list[tuple[datetime, datetime, bool]]]:
     """By connector (or charger, of the link): from when to when it was down, or (False) nothing was known."""
     thing = CONNECTOR if field == "status" else CHARGER
-    of_thing = (INTERVAL.c.thing == thing.name, INTERVAL.c.thing_id == thing.c.id, INTERVAL.c.field == field)
+    not_up = sa.or_(INTERVAL.c.value.is_(None), INTERVAL.c.value.in_(DOWN[field]))
+    columns = [INTERVAL.c[name] for name in ("thing_id", "value", "valid_from", "valid_to")]
+    here = sa.select(thing.c.id).select_from(_with_location(thing)).where(in_zone)
+    of_field = (INTERVAL.c.thing == thing.name, INTERVAL.c.field == field)
+    of_day = (INTERVAL.c.thing_id.in_(here), INTERVAL.c.valid_from > start, INTERVAL.c.valid_from < end)
     earlier = INTERVAL.alias()
-    # the history before the last change ahead of the day is not read
-    first = (
-        sa.select(sa.func.max(earlier.c.valid_from))
+    # of the history before the day only the last row of each thing is read
+    last = (
+        sa.select(earlier.c.id)
         .where(earlier.c.thing == thing.name, earlier.c.thing_id == thing.c.id, earlier.c.field == field)
         .where(earlier.c.valid_from <= start)
+        .order_by(earlier.c.valid_from.desc(), earlier.c.id.desc())
+        .limit(1)
         .correlate(thing)
         .scalar_subquery()
     )
-    began = sa.func.coalesce(first, sa.literal(start, type_=INTERVAL.c.valid_from.type))
-    source = _with_location(thing).join(INTERVAL, sa.and_(*of_thing, INTERVAL.c.valid_from >= began))
-    statement = sa.select(INTERVAL.c.thing_id, INTERVAL.c.value, INTERVAL.c.valid_from, INTERVAL.c.valid_to)
-    statement = statement.select_from(source).where(
-        in_zone,
-        INTERVAL.c.valid_from < end,
-        sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > start),
-        sa.or_(INTERVAL.c.value.is_(None), INTERVAL.c.value.in_(DOWN[field])),
-    )
+    before = here.with_only_columns(last.label("interval_id")).subquery()
+    standing_then = sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > start)
     found: dict[str, list[tuple[datetime, datetime, bool]]] = defaultdict(list)
-    for row in connection.execute(statement):
-        found[row.thing_id].append((row.valid_from, row.valid_to or end, row.value is not None))
+    for statement in (
+        sa.select(*columns).where(*of_field, *of_day, not_up),
+        sa.select(*columns).join(before, before.c.interval_id == INTERVAL.c.id).where(standing_then, not_up),
+    ):
+        for row in connection.execute(statement):
+            found[row.thing_id].append((row.valid_from, row.valid_to or end, row.value is not None))
     return found
 
 
