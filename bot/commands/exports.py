@@ -1,7 +1,7 @@
 """`/charge export sessions FROM TO [LOCATION]`: a CSV file of sessions, sent to the person who asked.
 
 The answer comes at once and the file when it is ready. A file that was being made when the service stopped is not made
-later: it can be asked for again, and nothing was lost.
+later: whoever asked is told so, and asks again.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ log = structlog.get_logger()
 MOST_DAYS = 400
 MOST_BYTES = 200_000_000
 IN_MEMORY_BYTES = 2_000_000
+FAREWELL_SECONDS = 3
 EXAMPLE = "/charge export sessions 2026-01-01 2026-03-31"
 
 
@@ -84,6 +85,10 @@ def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
     return Errand("export_sessions", lambda office: begin(office, order))
 
 
+class CutOff(Exception):  # noqa: N818 - read as a sentence
+    """The service stops."""
+
+
 async def begin(office: Office, order: ExportOrder) -> Answer:
     """Start making the file, one at a time for each person."""
     name = f"export:{order.user}"
@@ -104,6 +109,12 @@ async def make(office: Office, order: ExportOrder) -> None:
         log.warning("an export failed", user=order.user, error=str(error))
         await _tell_failure(office, order, error)
         return
+    except asyncio.CancelledError:
+        log.warning("an export was cut off by the stop", user=order.user)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await _tell_failure(office, order, CutOff("Chargehand was stopped while it was being made"))
+        raise
     except Exception:
         log.exception("an export broke", user=order.user)
         await _tell_failure(office, order, None)

@@ -78,3 +78,13 @@ async def test_a_failure_is_told_to_the_person_with_what_to_do(house: House) -> 
         "is not in this account's EOSVOLT plan"
         in (await house.ask("export sessions 2026-03-01..2026-03-02", "ole")).plain()
     )
+
+
+async def test_whoever_waits_for_a_file_is_told_when_the_service_stops(house: House) -> None:
+    house.running.desk.office.wait = lambda _: asyncio.Event().wait()
+    await house.ask("export sessions 2026-03-01 2026-03-02", "ole")
+    assert "is still being made" in (await house.ask("export sessions 2026-03-01 2026-03-02", "ole")).plain()
+    await house.stop()
+    told = (await message_to(house, "U0OLE00002")).plain()
+    assert "Chargehand was stopped while it was being made" in told
+    assert "/charge export sessions 2026-03-01 2026-03-02" in told
