@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row
 
 from notify.command_checks import check_command
 from notify.command_kinds import COMMANDS, COMMANDS_PER_DAY, CommandState, Refusal
-from notify.commands import EXPIRES_AFTER, cancel_command, lock_thing, move_command, show_command, write_audit
+from notify.command_requests import EXPIRES_AFTER, lock_thing, write_audit
+from notify.commands import cancel_command, move_command, show_command
 
 AWAITING = (CommandState.AWAITING_APPROVAL,)
 

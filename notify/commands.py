@@ -1,25 +1,20 @@
-"""Commands that people ask for: checked, written down once, and followed until their outcome is known.
+"""Commands that were asked for: claimed before they are sent, and followed until their outcome is known.
 
-A command is one row, one card and one audit entry, written together. Nothing here calls EOSVOLT or reads a clock; no
+How one is asked for is in `notify.command_requests`. Nothing here calls EOSVOLT or reads a clock; no
 command is ever put back to be sent once its call may have run.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from eosvolt.errors import EosvoltError
 from notify.command_checks import check_command
 from notify.command_kinds import (
     COMMANDS,
     COMMANDS_PER_DAY,
-    NOUNS,
     CommandCheck,
     CommandKind,
     CommandState,
@@ -27,15 +22,14 @@ from notify.command_kinds import (
     Refusal,
 )
 from notify.command_refusals import refusal_in_words
+from notify.command_requests import AUDIT, EXPIRES_AFTER, Enqueued, card_key, enqueue_command, write_audit
 from notify.command_verdicts import extended, judge, sight_of
-from notify.contexts import CHARGERS, LOCATIONS
-from notify.outbox import COMMAND_CARD, OUTBOX, insert_items, new_item, one_version_on
-from storage.dialects import insert
+from notify.outbox import OUTBOX, one_version_on
 from storage.polls import poll_states
-from storage.tables import AuditEntry
 
 __all__ = [
     "APPROVE_WITHIN",
+    "AUDIT",
     "COMMANDS",
     "COMMANDS_PER_DAY",
     "EXPIRES_AFTER",
@@ -57,12 +51,8 @@ __all__ = [
     "show_command",
     "verify_commands",
     "wants_faster_polls",
+    "write_audit",
 ]
-
-AUDIT = SQLModel.metadata.tables[AuditEntry.__tablename__]
-
-EXPIRES_AFTER = timedelta(minutes=5)
-"""A request that was not sent by then is not sent any more."""
 
 APPROVE_WITHIN = timedelta(minutes=30)
 """A request that nobody approved by then is not sent any more."""
@@ -71,132 +61,6 @@ VERIFY_WITHIN = timedelta(minutes=5)
 """How long after the answer the charger may take to do what was asked: also a driver who has yet to plug in."""
 
 SEND_AGAIN_AFTER = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """What became of a request: its command, new or already known by its nonce, or why it was refused.
-
-    Refused: `command_id` is None, `state` "refused" and `refusals` says why. Known before: `is_new` is False and
-    `requested_by`, `requested_at` and `state` tell who was first and how far it is. A new one is "requested", or
-    "awaiting_approval" where that was asked for.
-    """
-
-    command_id: str | None
-    is_new: bool
-    state: str
-    requested_by: str
-    requested_at: datetime
-    refusals: tuple[Refusal, ...] = ()
-
-
-def enqueue_command(
-    connection: Connection,
-    *,
-    kind: str,
-    nonce: str,
-    user: str,
-    channel: str,
-    now: datetime,
-    connector_id: str | None = None,
-    session_id: str | None = None,
-    charger_id: str | None = None,
-    location_id: str | None = None,
-    details: Mapping[str, Any] | None = None,
-    ends: Collection[str] = (),
-    rule_id: str | None = None,
-    approve_within: timedelta | None = None,
-    per_day: int = COMMANDS_PER_DAY,
-) -> Enqueued:
-    """Write a command, its card in `channel` and its audit entry down, in the caller's transaction.
-
-    1. A nonce that is known is the same request: it is answered with the first one's command.
-    2. The charger is locked, and everything is checked again: the state may have changed since the preview.
-    3. The command is due at once, and expires after EXPIRES_AFTER. With `approve_within` its card asks for approval
-       first, for so long; `notify.approvals` goes on from there.
-    Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
-    either to enable or disable, `location_id` and `details` (notify.prices) for prices; ValueError where none is given.
-    `ends` names the open sessions that whoever asks knows will end. `user` is a Slack user id; a rule gives its name,
-    and its id as `rule_id`. Without a `channel` there is no card: the card of the rule's alert tells it.
-    """
-    target = session_id or connector_id or charger_id or location_id
-    if target is None:
-        raise ValueError(f"{kind}: a connector, a session, a charger or a location is needed")
-    if (known := _by_nonce(connection, nonce)) is not None:
-        return known
-    whole_charger = session_id is None and connector_id is None
-    how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day}
-    check = check_command(connection, kind, target, now, **how)
-    if check.charger_id is not None or check.location_id is not None:
-        # one at a time a charger: PostgreSQL would let two transactions both find it free
-        lock_thing(connection, check.charger_id, check.location_id)
-        if (known := _by_nonce(connection, nonce)) is not None:
-            return known
-        check = check_command(connection, kind, target, now, **how)
-    about = {"at": now, "user": user, "action": check.kind, "subject": target}
-    facts = {
-        "connector": check.connector_id,
-        "session": check.session_id,
-        "charger": check.charger_id,
-        **(details or {}),
-    }
-    refusals = check.refusals or _awaiting(connection, check, approve_within, now)
-    if refusals:
-        because = "; ".join(refusal.text for refusal in refusals)
-        write_audit(connection, **about, outcome=f"refused: {because}", facts=facts)
-        return Enqueued(None, False, "refused", user, now, refusals)
-    state = CommandState.REQUESTED if approve_within is None else CommandState.AWAITING_APPROVAL
-    command_id = uuid4().hex
-    values = {
-        "id": command_id,
-        "nonce": nonce,
-        "kind": check.kind,
-        "location_id": check.location_id,
-        "charger_id": check.charger_id,
-        "connector_id": check.connector_id,
-        "session_id": check.session_id,
-        "requested_by": user,
-        "requested_at": now,
-        "channel": channel,
-        "state": state.value,
-        "due_at": now,
-        "expires_at": now + (approve_within or EXPIRES_AFTER),
-        "rule_id": rule_id,
-        "details": {**(details or {}), **({"ends": sorted(check.ends_sessions)} if check.ends_sessions else {})},
-    }
-    statement = insert(connection, COMMANDS).values(**values).on_conflict_do_nothing().returning(COMMANDS.c.id)
-    if connection.execute(statement).first() is None:
-        first = _by_nonce(connection, nonce)
-        assert first is not None  # noqa: S101 - the conflict was with its nonce
-        return first
-    if channel:
-        told = {"command": command_id}
-        insert_items(
-            connection, [new_item(_card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts=told)]
-        )
-    asked = "requested" if approve_within is None else "approval asked for"
-    write_audit(connection, **about, outcome=asked, facts={**facts, "command": command_id})
-    return Enqueued(command_id, True, state.value, user, now)
-
-
-def _awaiting(
-    connection: Connection, check: CommandCheck, approve_within: timedelta | None, now: datetime
-) -> tuple[Refusal, ...]:
-    """The same request that waits for approval already, in the way of asking for it again."""
-    if approve_within is None:
-        return ()
-    same = [
-        COMMANDS.c[name].is_not_distinct_from(getattr(check, name))
-        for name in ("charger_id", "connector_id", "location_id")
-    ]
-    waiting = (COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value, COMMANDS.c.expires_at > now)
-    first = connection.execute(
-        sa.select(COMMANDS.c.requested_by).where(COMMANDS.c.kind == check.kind, *same, *waiting).limit(1)
-    ).first()
-    if first is None:
-        return ()
-    text = f"the same {NOUNS[check.kind]} waits for approval already"
-    return (Refusal(Reason.UNDER_WAY, text, first.requested_by),)
 
 
 def claim_next_command(connection: Connection, now: datetime) -> Row[Any] | None:
@@ -369,7 +233,7 @@ def cancel_command(connection: Connection, command: Row[Any], reason: str, now: 
 
 def show_command(connection: Connection, command_id: str, now: datetime, **facts: Any) -> None:
     """Make a command's card one version newer, with these facts beside those it has."""
-    card = sa.and_(OUTBOX.c.natural_key == _card_key(command_id), OUTBOX.c.abandoned_at.is_(None))
+    card = sa.and_(OUTBOX.c.natural_key == card_key(command_id), OUTBOX.c.abandoned_at.is_(None))
     values = one_version_on(now)
     if facts:
         known = connection.execute(sa.select(OUTBOX.c.facts).where(card).with_for_update()).scalar()
@@ -406,12 +270,6 @@ def _put_back(connection: Connection, command: Row[Any], error: EosvoltError, no
     return CommandState.REQUESTED
 
 
-def lock_thing(connection: Connection, charger_id: str | None, location_id: str | None) -> None:
-    """Let nobody else write a command for a charger, or where it has none for a location, in this transaction."""
-    table, thing_id = (CHARGERS, charger_id) if charger_id is not None else (LOCATIONS, location_id)
-    connection.execute(sa.select(table.c.id).where(table.c.id == thing_id).with_for_update()).all()
-
-
 def move_command(
     connection: Connection, command_id: str, before: tuple[CommandState, ...], values: dict[str, Any]
 ) -> bool:
@@ -421,19 +279,3 @@ def move_command(
         sa.update(COMMANDS).where(COMMANDS.c.id == command_id, COMMANDS.c.state.in_(states)).values(**values)
     )
     return moved.rowcount == 1
-
-
-def _by_nonce(connection: Connection, nonce: str) -> Enqueued | None:
-    known = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.nonce == nonce)).first()
-    if known is None:
-        return None
-    return Enqueued(known.id, False, known.state, known.requested_by, known.requested_at)
-
-
-def _card_key(command_id: str) -> str:
-    return f"command:{command_id}"
-
-
-def write_audit(connection: Connection, **entry: Any) -> None:
-    """Write who did what, when, to what, and what came of it."""
-    connection.execute(sa.insert(AUDIT).values(**entry))
