@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from notify.command_kinds import NOUNS
+from rules.absorbed import Absorbed
 from rules.backtest import LONGEST_SHOWN, Backtest
 from rules.explain import Clause, Explanation, Learning, Observed
 from rules.expressions import Literal, duration_text, to_text
@@ -53,6 +54,12 @@ def render_backtest(told: Backtest) -> str:
         what = NOUNS.get(told.acting.kind, told.acting.kind)
         stopped = f" (limits and the cool-down stopped {told.acting.stopped})" if told.acting.stopped else ""
         lines.append(f"  actions: would have tried a {what} {told.acting.acted} times at most{stopped}")
+    absorbed = told.absorbed
+    if absorbed != Absorbed():
+        lines.append(
+            f"  of these firings {absorbed.silenced} were in a silence, {absorbed.inhibited} below another alert,"
+            f" and {absorbed.grouped} joined a card that was there"
+        )
     if told.firings:
         lines.append(f"  the {'longest' if len(told.longest) == 1 else f'{len(told.longest)} longest'}:")
     for one in told.longest:

@@ -8,13 +8,14 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from rules.absorbed import Absorbed, find_absorbed
 from rules.automations import Rehearsed, rehearse
 from rules.compile import compile_rule
 from rules.document import Rule
@@ -96,6 +97,7 @@ class Backtest:
     events: tuple[Event, ...] = ()
     is_of_events: bool = False
     acting: Rehearsed | None = None
+    absorbed: Absorbed = field(default_factory=Absorbed)
 
     @property
     def longest(self) -> tuple[Firing, ...]:
@@ -147,6 +149,7 @@ def backtest(
         with scratch.database.write() as written:
             speaker.deliver(written, until + timedelta(days=1))
             said = speaker.said(written)
+            absorbed = find_absorbed(connection, written, rule.name)
     firings, only_pending = _firings([item for item in told if isinstance(item, Transition)], until)
     return Backtest(
         rule=rule.name,
@@ -163,6 +166,7 @@ def backtest(
         events=tuple(item for item in told if isinstance(item, Event)),
         is_of_events=rule.kind == "event",
         acting=_rehearsed(rule, firings, kept, grid.first),
+        absorbed=absorbed,
     )
 
 

@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.rehearsal import Rehearsal, backtest_rules
 from bot.rule_reports import render_backtest
+from rules.absorbed import Absorbed
 from rules.backtest import Backtest, CannotBacktest, backtest, period
 from rules.document import rule_from_document
 from rules.lifecycle import State, Transition
+from rules.silences import create_silence
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
@@ -272,6 +274,30 @@ def test_a_field_without_history_cannot_be_backtested(sqlite: Database, conditio
     rule = {"name": "blind", "for_each": "connector", "when": condition}
     with pytest.raises(CannotBacktest, match=f'"blind" cannot be backtested: no history is kept of {missing}$'):
         tried(sqlite, rule)
+
+
+def test_it_tells_what_silences_other_alerts_and_grouping_would_have_absorbed(sqlite: Database) -> None:
+    engine = Engine(sqlite, OFFLINE | {"inhibits": ["faulted"]}, FAULTED, now=T0)
+    with sqlite.write() as connection:
+        quiet: dict[str, Any] = {"author": "U1", "reason": "r", "now": T0, "rule_id": "faulted"}
+        create_silence(connection, connector_id="c1", until=T0 + 60 * MINUTE, **quiet)
+        create_silence(connection, connector_id="c2", until=T0 + 2 * MINUTE, **quiet)
+    engine.tick(T0, *two_chargers("Available"))
+    for minute in range(1, 31):
+        status = "Faulted" if minute >= 10 else "Available"
+        engine.tick(T0 + minute * MINUTE, *two_chargers(status, online=minute < 2))
+    document = {key: value for key, value in QUICK.items() if key != "while"}
+    told = tried(sqlite, document)
+    assert [one.subject for one in told.firings] == ["c1", "c2", "c3", "c4"]
+    assert told.absorbed == Absorbed(silenced=1, inhibited=1, grouped=1)
+    assert "1 were in a silence, 1 below another alert, and 1 joined a card" in render_backtest(told)
+
+
+def two_chargers(status: str, *, online: bool = True) -> list[Any]:
+    """One charger at l1 with three connectors, and one that may go offline with the fourth."""
+    three = (connector(f"c{number}", status) for number in (1, 2, 3))
+    other = connector("c4", status, charger="ch2")
+    return [charger(*three), charger(other, charger_id="ch2", online=online)]
 
 
 def test_a_digest_and_an_empty_database_cannot_be_backtested(sqlite: Database) -> None:
