@@ -64,6 +64,10 @@ async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
     said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("unlock", "disable")]
     said += [f"charger {row.id}" for row in world.chargers]
     said += [f"session {row.id}" for row in list(world.sessions)[-18:]]
+    said += [f"why {connector} connector-faulted" for connector in list(world.connectors)[:3]]
+    said += ["alerts", "silence rule=connector-faulted for 2h <!channel> `code` *bold*", "silences"]
+    said += ["rules", "rules show connector-faulted", 'rules add name: <!channel>; when: `x` == "```"; for: *']
+    said += ["rules add name: shout; for_each: charger; when: charger.online; description: <!channel> ``` *x*"]
     said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("start", "stop")]
     for text in HOSTILE:
         said += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
