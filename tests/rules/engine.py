@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.compile import CompiledRule
 from rules.document import rule_from_document
-from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.evaluate import RULE, evaluate_rule, look_ahead, rules_to_evaluate
 from rules.lifecycle import Transition
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
@@ -19,6 +23,7 @@ class Engine:
     def __init__(self, database: Database, *documents: dict[str, Any], now: datetime) -> None:
         self.database = database
         self.transitions: list[Transition] = []
+        self._loaded: tuple[object, tuple[CompiledRule, ...]] = (None, ())
         self.use(*documents, now=now)
 
     def use(self, *documents: dict[str, Any], now: datetime) -> None:
@@ -37,7 +42,7 @@ class Engine:
         with self.database.read() as connection:
             polls = poll_states(connection)
             fresh = {name for name, state in polls.items() if state.good_at == state.attempted_at}
-            rules = [rule for rule in load_rules(connection).alerts if rule.resources <= fresh]
+            rules = [rule for rule in self._in_force(connection) if rule.resources <= fresh]
             due = rules_to_evaluate(connection, rules, now)
         moved: list[Transition] = []
         for compiled in due:
@@ -47,6 +52,13 @@ class Engine:
                 moved += evaluate_rule(connection, compiled, now, ahead).transitions
         self.transitions += moved
         return told(moved)
+
+    def _in_force(self, connection: Connection) -> tuple[CompiledRule, ...]:
+        """The rules in force, compiled again only where a stored one is another than before."""
+        stored = connection.execute(sa.select(RULE.c.id, RULE.c.version, RULE.c.enabled, RULE.c.removed_at)).all()
+        if self._loaded[0] != stored:
+            self._loaded = (stored, load_rules(connection).alerts)
+        return self._loaded[1]
 
 
 def told(transitions: Sequence[Transition]) -> list[str]:
