@@ -55,6 +55,8 @@ class Database:
         self._lock = FairLock()
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine, synchronous="FULL" if durable else "OFF")
+        else:
+            _prepare_postgresql(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -84,6 +86,14 @@ def normalise_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(dbapi_connection: Any, _: object) -> None:
+        # compiling a rule's query to machine code takes seconds, each time that it is run
+        dbapi_connection.execute("SET jit = off")
+        dbapi_connection.commit()
 
 
 def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:

@@ -103,3 +103,10 @@ def test_a_reader_keeps_its_snapshot_from_the_first_prepared_statement_on(sqlite
         assert reading.execute(sa.select(sa.func.count()).select_from(INCIDENT)).scalar() == 0
     with sqlite.read() as reading:
         assert count.scalar(reading) == 1
+
+
+def test_postgresql_compiles_no_query_to_machine_code(postgresql_shared: str) -> None:
+    database = Database(postgresql_shared)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
+    database.close()
