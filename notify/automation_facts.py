@@ -32,6 +32,7 @@ NEVER_SENT = (CommandState.EXPIRED.value, CommandState.CANCELLED.value)
 
 BUSY = (TryState.AWAITING_APPROVAL.value, TryState.SENT.value)
 STALE_INTERVALS = 3
+NOT_KNOWN = "whether EOSVOLT took it is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: d
         parameters["clocks"] = local_clocks([zone for zone in zones if zone], now)
     truth = connection.execute(check.statement, parameters).scalar()
     blind = _blind(connection, attempt, truth)
-    unknown = command.state == CommandState.UNKNOWN
+    # once noted it stays so: the command's own state moves on when it was looked at
+    unknown = command.state == CommandState.UNKNOWN or attempt.row.reason == NOT_KNOWN
     return Sight(command.answered_at, min(known) if len(known) == len(seen) else None, truth, blind, unknown)
 
 

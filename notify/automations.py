@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 
 from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
 from notify.approvals import AWAITING
-from notify.automation_facts import Attempt, Automating, sight_of, situation_of
+from notify.automation_facts import NOT_KNOWN, Attempt, Automating, sight_of, situation_of
 from notify.automation_switch import ALL, RULES, SWITCH, lock_switch, read_switch
 from notify.command_kinds import COMMANDS, CommandState, Reason
 from notify.commands import APPROVE_WITHIN, cancel_command, enqueue_command, write_audit
@@ -263,10 +263,13 @@ def _judge(connection: Connection, attempt: Attempt, command: Row[Any], now: dat
     seen = verify(attempt.step, sight, row.verify_until, now)
     if seen.state is TryState.HELPED:
         firing = attempt.alert.state == State.FIRING
-        values = {"state": TryState.HELPED.value, "ended_at": now, "due_at": now + STAYS_MENDED if firing else None}
+        due_at = now + STAYS_MENDED if firing else None
+        values = {"state": TryState.HELPED.value, "reason": "", "ended_at": now, "due_at": due_at}
         return _update(connection, row, values, now)
     if seen.state is not None:
         return _conclude(connection, attempt, Decision(seen.state, seen.reason, ends_ladder=sight.unknown), now)
+    if sight.unknown and not row.reason:
+        return _update(connection, row, {"reason": NOT_KNOWN, "verify_until": seen.until}, now)
     if seen.until != row.verify_until:
         connection.execute(sa.update(TRIES).where(TRIES.c.id == row.id).values(verify_until=seen.until))
     return False
