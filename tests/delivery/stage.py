@@ -1,6 +1,5 @@
 """The stage on which a command's lives are lived: EOSVOLT, whose answers go wrong as told, and Slack; on one clock."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from sandbox.server import serving
 from sandbox.slack import SlackServer, SlackWorkspace
 from storage.engine import Database
 from tests.conftest import sqlite_copy
-from tests.delivery.lives import ANSWER_SECONDS, OPS, Fate, Life, go_on
+from tests.delivery.lives import OPS, Fate, Life, go_on
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 ENDED = {"verified", "not_verified", "unverifiable", "failed", "expired"}
@@ -88,9 +87,17 @@ class World:
             await answer(send, 500, b"")
             return
         if answers == "lost":
-            await asyncio.sleep(2 * ANSWER_SECONDS)
-        if answers == "late":
-            await asyncio.sleep(ANSWER_SECONDS / 5)
+            while (await receive())["type"] != "http.disconnect":  # until whoever called gives up, or is killed
+                pass
+            return
+        if answers == "in pieces":
+            head, body = kept
+            half = len(body["body"]) // 2
+            kept = [
+                head,
+                {**body, "body": body["body"][:half], "more_body": True},
+                {**body, "body": body["body"][half:]},
+            ]
         if answers == "cut off":
             kept = [{**kept[0], "headers": [(b"content-length", b"9999")]}, {**kept[1], "more_body": True}]
         for message in kept:

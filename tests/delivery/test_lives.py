@@ -18,7 +18,7 @@ from tests.delivery.stage import KINDS, Stage, staged
 from tests.forks import KILLED, run
 
 START = "POST /v1/sessions/start"
-ANSWERS = ("lost", "late", "500", "500 though done", "504 though done", "409", "429", "cut off")
+ANSWERS = ("lost", "in pieces", "500", "500 though done", "504 though done", "409", "429", "cut off")
 
 
 @pytest.fixture
