@@ -295,6 +295,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         settings.chargehand_card_budget,
         automations=Mode(settings.chargehand_automations),
         commands_per_day=settings.chargehand_commands_per_day,
+        price_approval=settings.chargehand_price_approval_channel,
     )
     desk = Desk(
         database=database,

@@ -25,6 +25,7 @@ def automate(jobs: Jobs, now: datetime) -> int:
         budget=jobs.card_budget,
         per_day=jobs.commands_per_day,
         manner=jobs.manner(),
+        price_approval=jobs.price_approval,
     )
     moved = 0
     with jobs.database.read() as connection:

@@ -28,6 +28,11 @@ log = structlog.get_logger()
 
 Told = dict[str, str | None]
 
+
+class NothingSentError(Exception):
+    """What EOSVOLT tells now leaves nothing to send; its text says why, for people."""
+
+
 ABANDONED_AFTER = timedelta(minutes=2)
 """A command that has been sending for so long lost its process: no call to EOSVOLT takes half of it."""
 
@@ -82,6 +87,10 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
     crash_at("before_call")
     try:
         told = await CALLS[command.kind](jobs.client, command)
+    except NothingSentError as found:
+        await jobs.run(_withdraw, jobs.database, command, now, str(found))
+        log.info("command not needed", command=command.id, kind=command.kind, reason=str(found))
+        return
     except EosvoltError as failed:
         error = failed
     except Exception as broken:
@@ -120,16 +129,19 @@ async def _availability(client: EosvoltClient, command: Row[Any]) -> Told:
 
 
 async def _price(client: EosvoltClient, command: Row[Any]) -> Told:
-    """Change prices, unless they are no longer those that the preview showed."""
+    """Change prices, unless they are no longer those that the preview showed; a rule's change had none."""
     try:
         shown = await client.fetch_price(command.location_id)
     except EosvoltError as error:
         error.did_not_run = not error.refused  # nothing was sent as yet
         raise
-    if not agrees(as_details(shown), command.details["before"]):
-        raise Conflict(code="prices_changed")
+    if "before" in command.details:
+        if not agrees(as_details(shown), command.details["before"]):
+            raise Conflict(code="prices_changed")
+    else:
+        needs_no_change(shown, command.details)
     await client.post_price(command.location_id, **as_words(command.details["changes"]))
-    return {}
+    return {"answer": "Accepted"}
 
 
 CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
@@ -157,6 +169,15 @@ ROUTES: Mapping[str, str] = {
 """The contract's name of what each kind needs: a 403 switches it off for a while."""
 
 
+def needs_no_change(told: PricingReading, details: Mapping[str, Any]) -> None:
+    """Raise NothingSentError where prices are so already, or are in another unit than the change."""
+    if told.unit != details["unit"]:
+        unit = f"per {told.unit}" if told.unit else "in a unit that is not known"
+        raise NothingSentError(f"the prices here are {unit}, not per {details['unit']}: nothing was sent")
+    if agrees(as_details(told), details["changes"]):
+        raise NothingSentError("the price is so already: nothing was sent")
+
+
 def _look(database: Database, now: datetime) -> int:
     with database.write() as connection:
         lost = commands.recover_commands(connection, now, older_than=ABANDONED_AFTER)
@@ -166,6 +187,11 @@ def _look(database: Database, now: datetime) -> int:
 def _claim(database: Database, now: datetime) -> Row[Any] | None:
     with database.write() as connection:
         return commands.claim_next_command(connection, now)
+
+
+def _withdraw(database: Database, command: Row[Any], now: datetime, reason: str) -> bool:
+    with database.write() as connection:
+        return commands.withdraw_command(connection, command, reason, now)
 
 
 def _mark(

@@ -111,6 +111,7 @@ class Jobs:
     card_budget: int = BUDGET
     automations: Mode = Mode.DRY_RUN  # unless somebody has switched them
     commands_per_day: int = COMMANDS_PER_DAY
+    price_approval: str | None = None  # the channel that is asked about changes of prices
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     polls: dict[str, PollState] | None = None  # as stored; None: read them anew

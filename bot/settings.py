@@ -79,7 +79,8 @@ PURPOSES = {
         "dry-run (the default: they are only told), on, or off",
     ),
     "CHARGEHAND_PRICE_APPROVAL_CHANNEL": Purpose(
-        "where a second admin approves each change of prices; without it nobody has to", "a channel, such as #ev-prices"
+        "where a second admin approves each change of prices, those of rules too; without it nobody has to",
+        "a channel, such as #ev-prices",
     ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"

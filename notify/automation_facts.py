@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.command_checks import check_command
-from notify.command_kinds import CHARGING, COMMANDS, COMMANDS_PER_DAY, CommandCheck, CommandState, Reason
+from notify.command_kinds import CHARGING, COMMANDS, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
 from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS
 from notify.manner import AS_THEY_SAY, Manner
 from notify.storms import BUDGET
 from notify.tried import TRIES
 from rules.action_steps import ActionStep
-from rules.automations import Mode, Sight, Situation, TryState
+from rules.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.compile import compile_check
 from rules.document import Rule
 from rules.expressions import Not
@@ -43,13 +43,14 @@ class Automating:
     interval: timedelta
     channels: Mapping[str, Sequence[str]]
     budget: int = BUDGET
+    price_approval: str | None = None  # the channel that is asked about each change of prices, whoever asks for it
     per_day: int = COMMANDS_PER_DAY
     manner: Manner = AS_THEY_SAY
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try with its alert, the rule's version that said it, and its step."""
+    """One try with its alert, the rule's version that said it, and its step with the approval that it needs here."""
 
     row: Row[Any]
     alert: Row[Any]
@@ -61,6 +62,31 @@ class Attempt:
     def target(self) -> Mapping[str, str | None]:
         """What is acted on, as `enqueue_command` takes it; its value is None where the alert names none."""
         return {f"{self.step.target}_id": getattr(self.row, f"{self.step.target}_id")}
+
+    @property
+    def place(self) -> "Place":
+        """Where limits count, and where one step is at work at a time."""
+        if self.step.price is not None:
+            return Place("location_id", self.row.location_id or "")
+        return Place("charger_id", self.row.charger_id or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A charger, or of prices a location: the column that names it, and its id, empty where none is known."""
+
+    column: str
+    id: str
+
+    @property
+    def noun(self) -> str:
+        """The thing in words."""
+        return self.column.removesuffix("_id")
+
+    def here(self, table: sa.Table) -> list[ColumnElement[bool]]:
+        """The rows of TRIES or COMMANDS that are about it: of a location those that change its prices."""
+        of_prices = table.c.kind == CommandKind.CHANGE_PRICE.value
+        return [table.c[self.column] == self.id, of_prices if self.column == "location_id" else ~of_prices]
 
 
 def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> Situation:
@@ -75,10 +101,10 @@ def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Aut
         in_force=attempt.in_force,
         due_at=row.due_at,
         fresh=_is_fresh(polls.get("chargers"), work.interval, now),
-        done=_count(connection, step.kind, now - step.limit.window, row.charger_id, dry=dry),
+        done=_count(connection, step.kind, now - step.limit.window, attempt.place, dry=dry),
         done_total=_count(connection, step.kind, now - step.limit_total.window, None, dry=dry),
         last_at=_last_at(connection, attempt, dry=dry),
-        codes=error_codes(connection, alert),
+        codes=error_codes(connection, alert) if step.price is None else (),  # a price hides no danger
         in_the_way=_in_the_way(connection, attempt, check, now),
         against=_against(connection, attempt, check),
     )
@@ -125,6 +151,16 @@ def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: d
     return Sight(command.answered_at, min(known) if len(known) == len(seen) else None, truth, blind, unknown)
 
 
+def read_back_of(command: Row[Any]) -> ReadBack:
+    """What the command of a change of prices that was sent has come to."""
+    return ReadBack(
+        ended=command.ended_at is not None,
+        as_asked=command.state == CommandState.VERIFIED,
+        outcome=command.outcome or "",
+        unknown="answer" not in command.details,
+    )
+
+
 def _blind(connection: Connection, attempt: Attempt, truth: bool | None) -> str | None:
     statement = sa.select(CHARGERS.c.online, CHARGERS.c.gone_at).where(CHARGERS.c.id == attempt.row.charger_id)
     charger = connection.execute(statement).first()
@@ -147,22 +183,22 @@ def _is_fresh(poll: PollState | None, interval: timedelta, now: datetime) -> boo
     return now - poll.good_at <= STALE_INTERVALS * interval
 
 
-def _counted(kind: str, since: datetime, charger_id: str | None) -> list[ColumnElement[bool]]:
-    of_charger = [] if charger_id is None else [COMMANDS.c.charger_id == charger_id]
-    return [COMMANDS.c.kind == kind, COMMANDS.c.requested_at > since, COMMANDS.c.state.not_in(NEVER_SENT), *of_charger]
+def _counted(kind: str, since: datetime, place: Place | None) -> list[ColumnElement[bool]]:
+    here = [] if place is None else place.here(COMMANDS)
+    return [COMMANDS.c.kind == kind, COMMANDS.c.requested_at > since, COMMANDS.c.state.not_in(NEVER_SENT), *here]
 
 
-def _told(kind: str, since: datetime, charger_id: str | None) -> list[ColumnElement[bool]]:
-    of_charger = [] if charger_id is None else [TRIES.c.charger_id == charger_id]
-    return [TRIES.c.kind == kind, TRIES.c.state == TryState.WOULD_HAVE.value, TRIES.c.ended_at > since, *of_charger]
+def _told(kind: str, since: datetime, place: Place | None) -> list[ColumnElement[bool]]:
+    here = [] if place is None else place.here(TRIES)
+    return [TRIES.c.kind == kind, TRIES.c.state == TryState.WOULD_HAVE.value, TRIES.c.ended_at > since, *here]
 
 
-def _count(connection: Connection, kind: str, since: datetime, charger_id: str | None, *, dry: bool) -> int:
+def _count(connection: Connection, kind: str, since: datetime, place: Place | None, *, dry: bool) -> int:
     """The commands of a kind since a moment; a dry run counts what it would have sent as if it had been."""
     count = sa.select(sa.func.count())
-    found = int(connection.execute(count.select_from(COMMANDS).where(*_counted(kind, since, charger_id))).scalar_one())
+    found = int(connection.execute(count.select_from(COMMANDS).where(*_counted(kind, since, place))).scalar_one())
     if dry:
-        told = count.select_from(TRIES).where(*_told(kind, since, charger_id))
+        told = count.select_from(TRIES).where(*_told(kind, since, place))
         found += int(connection.execute(told).scalar_one())
     return found
 
@@ -171,12 +207,12 @@ def _last_at(connection: Connection, attempt: Attempt, *, dry: bool) -> datetime
     row, since = attempt.row, datetime.min.replace(tzinfo=attempt.row.planned_at.tzinfo)
     own = sa.select(TRIES.c.command_id).where(TRIES.c.alert_id == row.alert_id, TRIES.c.command_id.is_not(None))
     last = sa.select(sa.func.max(COMMANDS.c.requested_at)).where(
-        *_counted(row.kind, since, row.charger_id or ""), COMMANDS.c.id.not_in(own)
+        *_counted(row.kind, since, attempt.place), COMMANDS.c.id.not_in(own)
     )
     moments = [connection.execute(last).scalar()]
     if dry:
         told = sa.select(sa.func.max(TRIES.c.ended_at)).where(
-            *_told(row.kind, since, row.charger_id or ""), TRIES.c.alert_id != row.alert_id
+            *_told(row.kind, since, attempt.place), TRIES.c.alert_id != row.alert_id
         )
         moments.append(connection.execute(told).scalar())
     return max((moment for moment in moments if moment is not None), default=None)
@@ -192,22 +228,20 @@ def _check(connection: Connection, attempt: Attempt, per_day: int, now: datetime
 
 def _in_the_way(connection: Connection, attempt: Attempt, check: CommandCheck | None, now: datetime) -> str | None:
     """What a step waits for: people who want quiet here, another rule's step, a command that is under way."""
-    row, alert = attempt.row, attempt.alert
+    row, alert, place = attempt.row, attempt.alert, attempt.place
     if any(getattr(alert, name) is not None for name in ("silence_id", "inhibited_by", "snoozed_until")):
         return "the alert is kept quiet"
-    other = sa.select(TRIES.c.rule_id).where(
-        TRIES.c.charger_id == row.charger_id, TRIES.c.state.in_(BUSY), TRIES.c.id != row.id
-    )
+    other = sa.select(TRIES.c.rule_id).where(*place.here(TRIES), TRIES.c.state.in_(BUSY), TRIES.c.id != row.id)
     rule = connection.execute(other.limit(1)).scalar()
     if rule is not None:
-        return f"rule {rule} is at work on the charger"
+        return f"rule {rule} is at work on the {place.noun}"
     asked = sa.select(COMMANDS.c.id).where(
-        COMMANDS.c.charger_id == row.charger_id,
+        *place.here(COMMANDS),
         COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value,
         COMMANDS.c.expires_at > now,
     )
     if connection.execute(asked.limit(1)).first() is not None:
-        return "a command to the charger waits for approval"
+        return f"a command to the {place.noun} waits for approval"
     under_way = [r.text for r in check.refusals if r.reason is Reason.UNDER_WAY] if check is not None else []
     return under_way[0] if under_way else None
 

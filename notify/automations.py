@@ -15,12 +15,13 @@ from sqlmodel import SQLModel
 
 from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
 from notify.approvals import AWAITING
-from notify.automation_facts import NOT_KNOWN, Attempt, Automating, sight_of, situation_of
+from notify.automation_facts import NOT_KNOWN, Attempt, Automating, read_back_of, sight_of, situation_of
 from notify.automation_switch import ALL, RULES, SWITCH, lock_switch, read_switch
 from notify.command_kinds import COMMANDS, CommandState, Reason
 from notify.commands import APPROVE_WITHIN, cancel_command, enqueue_command, write_audit
 from notify.contexts import LOCATIONS
 from notify.manner import AS_THEY_SAY, Manner
+from notify.prices import default_price
 from notify.tried import TRIES
 from notify.voices import ALERTS, GROUP_WAIT, INCIDENTS
 from rules.alerts import TRANSITION
@@ -33,6 +34,7 @@ from rules.automations import (
     Mode,
     TryState,
     decide,
+    judge_prices,
     relapsed,
     stopped,
     verify,
@@ -162,7 +164,7 @@ def advance_try(connection: Connection, try_id: int, work: Automating, now: date
     row = connection.execute(sa.select(TRIES).where(TRIES.c.id == try_id, TRIES.c.due_at.is_not(None))).first()
     if row is None:
         return False
-    attempt = _attempt(connection, row)
+    attempt = _attempt(connection, row, work)
     if attempt is None:
         return _end(connection, row, TryState.CANCELLED, "the rule is gone", now)
     mode = read_switch(connection, work.default).mode
@@ -194,7 +196,8 @@ def release_alerts(connection: Connection, work: Automating, now: datetime) -> i
     ).scalars()
     ids = list(released)
     if ids:
-        again = dict.fromkeys(ids, "unmended")
+        changed = sa.select(TRIES.c.alert_id).where(TRIES.c.alert_id.in_(ids), TRIES.c.state == TryState.CHANGED.value)
+        again = dict.fromkeys(ids, "unmended") | dict.fromkeys(connection.execute(changed).scalars(), "repriced")
         enqueue_unmuted(connection, again, channels=work.channels, now=now, budget=work.budget, manner=work.manner)
     return len(ids)
 
@@ -219,6 +222,8 @@ def _decide(connection: Connection, attempt: Attempt, mode: Mode, work: Automati
         charger_id=attempt.target.get("charger_id"),
         connector_id=attempt.target.get("connector_id"),
         session_id=attempt.target.get("session_id"),
+        location_id=attempt.target.get("location_id"),
+        details=default_price(step.price) if step.price is not None else None,
         per_day=work.per_day,
     )
     if enqueued.command_id is None:
@@ -243,6 +248,9 @@ def _follow(connection: Connection, attempt: Attempt, mode: Mode, work: Automati
         return _conclude(connection, attempt, over, now)
     if row.state == TryState.AWAITING_APPROVAL:
         return _update(connection, row, {"state": TryState.SENT.value}, now)
+    if attempt.step.price is not None:
+        decision = judge_prices(read_back_of(command))
+        return decision is not None and _conclude(connection, attempt, decision, now)
     return _judge(connection, attempt, command, now)
 
 
@@ -325,6 +333,8 @@ def _insert_try(
         "rule_version": version,
         "incident_id": alert.incident_id,
         "kind": step.kind,
+        "price": step.price,
+        "location_id": alert.location_id,
         "charger_id": alert.charger_id,
         "connector_id": alert.connector_id,
         "session_id": alert.session_id,
@@ -346,7 +356,7 @@ def _note_held(connection: Connection, alert_ids: Iterable[int], now: datetime) 
         connection.execute(sa.update(TRANSITION).where(TRANSITION.c.id == row.id).values(trace=trace))
 
 
-def _attempt(connection: Connection, row: Row[Any]) -> Attempt | None:
+def _attempt(connection: Connection, row: Row[Any], work: Automating) -> Attempt | None:
     alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == row.alert_id)).one()
     said = connection.execute(
         sa.select(VERSIONS.c.document).where(VERSIONS.c.rule_id == row.rule_id, VERSIONS.c.version == row.rule_version)
@@ -356,7 +366,10 @@ def _attempt(connection: Connection, row: Row[Any]) -> Attempt | None:
         return None
     now = connection.execute(sa.select(RULES).where(RULES.c.id == row.rule_id)).first()
     in_force = now is not None and now.enabled and now.removed_at is None and now.version == row.rule_version
-    return Attempt(row, alert, rule, rule.actions[row.step], in_force)
+    step = rule.actions[row.step]
+    if step.price is not None and step.approval is None:  # what people are asked about, rules are too
+        step = replace(step, approval=work.price_approval)
+    return Attempt(row, alert, rule, step, in_force)
 
 
 def _command_is_unsent() -> ColumnElement[bool]:

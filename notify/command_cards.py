@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from notify.command_kinds import COMMANDS, NOUNS
 from notify.contexts import CHARGERS, LOCATIONS, SESSIONS
-from notify.prices import PriceLine, lines_of
+from notify.prices import PriceLine, command_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
             COMMANDS,
             CHARGERS.c.name.label("charger_name"),
             LOCATIONS.c.name.label("location_name"),
+            LOCATIONS.c.currency.label("location_currency"),
             SESSIONS.c.energy_kwh,
         )
         .select_from(COMMANDS)
@@ -95,7 +96,7 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         ends=tuple(row.details.get("ends", ())),
-        prices=lines_of(row.details["before"], row.details["changes"]) if "changes" in row.details else (),
-        currency=row.details.get("currency") or "",
+        prices=command_lines(row.details),
+        currency=row.details.get("currency") or row.location_currency or "",
         unit=row.details.get("unit") or "",
     )

@@ -51,6 +51,7 @@ __all__ = [
     "show_command",
     "verify_commands",
     "wants_faster_polls",
+    "withdraw_command",
     "write_audit",
 ]
 
@@ -229,6 +230,13 @@ def end_command(
 def cancel_command(connection: Connection, command: Row[Any], reason: str, now: datetime) -> bool:
     """End a command that was not sent yet, with the reason in words; False where it was sent or has ended."""
     return end_command(connection, command, CommandState.CANCELLED, reason, now)
+
+
+def withdraw_command(connection: Connection, command: Row[Any], reason: str, now: datetime) -> bool:
+    """End a command that was about to be sent when nothing had to be, or could be; False where it has moved on."""
+    unsent = {"state": CommandState.REQUESTED.value, "sending_at": None}
+    claimed = move_command(connection, command.id, (CommandState.SENDING,), unsent)
+    return claimed and cancel_command(connection, command, reason, now)
 
 
 def show_command(connection: Connection, command_id: str, now: datetime, **facts: Any) -> None:

@@ -186,6 +186,7 @@ class AlertReplyContext:
     lapsed: int = 0
     released: int = 0
     unmended: int = 0
+    repriced: int = 0
     repeated: bool = False
     mentions: tuple[Mention, ...] = ()
 

@@ -15,17 +15,20 @@ SAME = 1e-6
 INTERVALS = (5, 15, 30, 60)
 """The blocking-fee intervals that EOSVOLT knows, in minutes."""
 
-MOST_MONEY = 1_000_000.0
 BLOCKING = ("blocking_fee", "blocking_fee_interval_minutes")
 
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """One part of prices: what it is, what it was and what it becomes (None: there is none)."""
+    """One part of prices: what it is, what it was and what it becomes (None: there is none).
+
+    `absolute`: nobody was shown what it was, so nothing is said of that.
+    """
 
     what: str
     before: str | None
     after: str | None
+    absolute: bool = False
 
 
 def as_details(pricing: PricingReading) -> dict[str, Any]:
@@ -81,15 +84,29 @@ def lines_of(before: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Pri
     after = {**before, **changes}
     lines = []
     if not _same(before["default"], after["default"]):
-        lines.append(PriceLine("default price", _amount(before["default"]), _amount(after["default"])))
+        lines.append(PriceLine("default price", amount(before["default"]), amount(after["default"])))
     was, becomes = ({(b[0], b[1]): b[2] for b in part["blocks"]} for part in (before, after))
     for times in sorted(was.keys() | becomes.keys()):
         if not _same(was.get(times), becomes.get(times)):
             what = f"from {times[0]} to {times[1]}"
-            lines.append(PriceLine(what, _amount(was.get(times)), _amount(becomes.get(times))))
+            lines.append(PriceLine(what, amount(was.get(times)), amount(becomes.get(times))))
     if any(not _same(before[name], after[name]) for name in BLOCKING):
         lines.append(PriceLine("blocking fee", _fee(before), _fee(after)))
     return tuple(lines)
+
+
+def default_price(price: float) -> dict[str, Any]:
+    """The details of a command that sets the default price per kWh, whatever it was."""
+    return {"changes": {"default": price}, "unit": "kWh"}
+
+
+def command_lines(details: Mapping[str, Any]) -> tuple[PriceLine, ...]:
+    """What the command of these details changes; nothing where it is about no prices."""
+    if "changes" not in details:
+        return ()
+    if "before" in details:
+        return lines_of(details["before"], details["changes"])
+    return (PriceLine("default price", None, amount(details["changes"]["default"]), absolute=True),)
 
 
 def agrees(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -110,7 +127,8 @@ def _same(one: float | None, other: float | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) < SAME)
 
 
-def _amount(value: float | None) -> str | None:
+def amount(value: float | None) -> str | None:
+    """An amount of money in figures, with two decimals or as many as it needs; None where there is none."""
     if value is None:
         return None
     return f"{value:,.2f}" if abs(round(value, 2) - value) < SAME else f"{value:,.4f}".rstrip("0")
@@ -120,4 +138,4 @@ def _fee(prices: Mapping[str, Any]) -> str | None:
     fee, minutes = (prices[name] for name in BLOCKING)
     if fee is None or fee == 0:
         return None
-    return f"{_amount(fee)} for each {minutes:g} min after the first" if minutes else _amount(fee)
+    return f"{amount(fee)} for each {minutes:g} min after the first" if minutes else amount(fee)

@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from notify.command_kinds import COMMANDS, NOUNS
-from storage.tables import AutomationTry
+from notify.prices import amount
+from storage.tables import AutomationTry, Location
 
 TRIES = SQLModel.metadata.tables[AutomationTry.__tablename__]
+LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
 
 SHOWN_TRIES = 5
 
@@ -22,7 +24,8 @@ SHOWN_TRIES = 5
 class Tried:
     """One step: `what` is its noun ("soft reset"), `state` one of TryState, `at` when it was sent or decided.
 
-    `decided_by` is the Slack user who approved or refused it, where that was asked for.
+    `decided_by` is the Slack user who approved or refused it, where that was asked for. `price` is what it makes of the
+    location's default price per kWh, in figures, with the currency where that is known.
     """
 
     what: str
@@ -32,6 +35,7 @@ class Tried:
     ended_at: datetime | None
     reason: str
     decided_by: str | None
+    price: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class TriedOnes:
         return next((one for one in reversed(self.shown) if one.state == "helped"), None)
 
     @property
+    def changed(self) -> Tried | None:
+        """The last one that changed a price, which ends no alert."""
+        return next((one for one in reversed(self.shown) if one.state == "changed"), None)
+
+    @property
     def failed(self) -> Tried | None:
         """The last one that did not help."""
         return next((one for one in reversed(self.shown) if one.state == "did_not_help"), None)
@@ -59,8 +68,10 @@ def tried(connection: Connection, incident_id: int) -> TriedOnes:
     if not total:
         return TriedOnes()
     rows = connection.execute(
-        sa.select(TRIES, COMMANDS.c.decided_by)
-        .select_from(TRIES.outerjoin(COMMANDS, COMMANDS.c.id == TRIES.c.command_id))
+        sa.select(TRIES, COMMANDS.c.decided_by, LOCATIONS.c.currency)
+        .select_from(TRIES)
+        .outerjoin(COMMANDS, COMMANDS.c.id == TRIES.c.command_id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == TRIES.c.location_id)
         .where(mine)
         .order_by(TRIES.c.planned_at.desc(), TRIES.c.id.desc())
         .limit(SHOWN_TRIES)
@@ -74,6 +85,7 @@ def tried(connection: Connection, incident_id: int) -> TriedOnes:
             ended_at=row.ended_at,
             reason=row.reason,
             decided_by=row.decided_by,
+            price=" ".join(filter(None, (amount(row.price), row.currency))) if row.price is not None else None,
         )
         for row in reversed(rows)
     )
@@ -81,5 +93,5 @@ def tried(connection: Connection, incident_id: int) -> TriedOnes:
 
 
 def _thing(kind: str, row: sa.Row[tuple[object, ...]]) -> str:
-    whole = row.charger_id if kind.startswith("reset") else None
+    whole = row.charger_id if kind.startswith("reset") else row.location_id if kind == "change_price" else None
     return str(whole or row.connector_id or row.session_id or row.charger_id or "")

@@ -24,7 +24,7 @@ GROUP_INTERVAL = timedelta(minutes=5)
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
-AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended")
+AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended", "repriced")
 """Why an alert that still fires speaks again."""
 
 
@@ -59,6 +59,7 @@ class Saying:
     lapsed: list[int] = field(default_factory=list)  # its acknowledgement ran out
     released: list[int] = field(default_factory=list)  # quiet hours are over
     unmended: list[int] = field(default_factory=list)  # its rule's actions are over and did not help
+    repriced: list[int] = field(default_factory=list)  # its rule has changed the price, which ends no alert
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
     held_since: str | None = None  # ISO 8601: quiet hours keep it back from then on

@@ -21,6 +21,9 @@ LONGEST_WINDOW = timedelta(days=30)
 LONGEST_WAIT = timedelta(hours=24)
 SHORTEST_WITHIN = timedelta(minutes=1)
 
+MOST_MONEY = 1_000_000.0
+"""The highest price that anybody may set, in any currency."""
+
 CHANNEL = re.compile(r"#[^\s#@,.:A-Z]{1,80}|[CG][A-Z0-9]{2,20}")
 """A Slack channel's name, or its id."""
 
@@ -68,9 +71,14 @@ ACTS: Mapping[str, Act] = {
 }
 """What a step can do: the word, its values, and the kind of the command that it makes."""
 
-ACTS_TO_COME = ("price",)
-STEP_KEYS = (*ACTS, "limit", "limit_total", "cool_down", "after", "approval", "verify", "within")
+PRICE = "price"
+"""The one action whose value is a number: the default price per kWh of the alert's location."""
+
+WORDS = (*ACTS, PRICE)
+STEP_KEYS = (*WORDS, "limit", "limit_total", "cool_down", "after", "approval", "verify", "within")
 _EXAMPLE = "[{reset: soft, limit: 2 per 24h, within: 5m}]"
+_READ_BACK = ("verify", "within")
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _LIMIT = re.compile(r"\s*([0-9]{1,6})\s+per\s+(.+)")
 
 
@@ -78,12 +86,13 @@ _LIMIT = re.compile(r"\s*([0-9]{1,6})\s+per\s+(.+)")
 class ActionStep:
     """One step. `kind` is the kind of the command it makes, `target` the thing that is acted on.
 
+    `price` is per kWh, VAT included, in the location's currency; None where the step changes no price.
     `verify` None: it helped when the rule's own condition is false. `after` counts from the step before, or from the
     firing; `approval` is the channel that is asked first.
     """
 
     kind: str
-    target: str  # charger | connector | session
+    target: str  # charger | connector | session | location
     limit: Limit = LIMIT
     limit_total: Limit = LIMIT_TOTAL
     cool_down: timedelta = COOL_DOWN
@@ -92,7 +101,8 @@ class ActionStep:
     verify: Expression | None = None
     verify_text: str | None = None
     within: timedelta = WITHIN
-    written: tuple[str, str] = ("", "")  # the action's word and value, as in the document
+    written: tuple[str, str | float] = ("", "")  # the action's word and value, as in the document
+    price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,8 @@ def read_actions(value: Any, for_each: str | None) -> tuple[tuple[ActionStep, ..
         problems += reader.problems
         if step is not None:
             steps.append(step)
+    if sum(PRICE in entry for entry in entries) > 1:
+        problems.append(Problem(f'"actions": more than one step says "{PRICE}"; an alert changes a price once'))
     return (() if problems else tuple(steps)), problems
 
 
@@ -157,9 +169,15 @@ class _StepReader:
 
     def step(self) -> ActionStep | None:
         for key in map(str, self.entry):
-            if key not in STEP_KEYS and key not in ACTS_TO_COME:
+            if key not in STEP_KEYS:
                 self.wrong(f'unknown key "{key[:60]}"', nearest(key, STEP_KEYS))
         act = self._act()
+        if PRICE in self.entry:
+            for key in _READ_BACK:
+                if key in self.entry:
+                    self.wrong(f'"{key}" has no meaning with "{PRICE}": the prices are read back from EOSVOLT')
+            if self.problems:
+                return None
         verify, text = self._verify()
         limit, total = self._limit("limit", LIMIT), self._limit("limit_total", LIMIT_TOTAL)
         if total.count < limit.count and "limit_total" not in self.entry:
@@ -171,20 +189,22 @@ class _StepReader:
         if act is None or self.problems:
             return None
         kind, target, written = act
-        return ActionStep(kind, target, limit, total, cool_down, after, approval, verify, text, within, written=written)
+        price = float(written[1]) if written[0] == PRICE else None
+        return ActionStep(
+            kind, target, limit, total, cool_down, after, approval, verify, text, within, written=written, price=price
+        )
 
-    def _act(self) -> tuple[str, str, tuple[str, str]] | None:
-        for word in ACTS_TO_COME:
-            if word in self.entry:
-                self.wrong(f'"{word}" is not available in this version yet')
-        words = [word for word in ACTS if word in self.entry]
+    def _act(self) -> tuple[str, str, tuple[str, str | float]] | None:
+        words = [word for word in WORDS if word in self.entry]
         if len(words) > 1:
             self.wrong(f"it says {' and '.join(words)}; one step does one thing")
-        elif not words and not any(word in self.entry for word in ACTS_TO_COME):
-            self.wrong(f"it does nothing; expected one of {', '.join(ACTS)}")
+        elif not words:
+            self.wrong(f"it does nothing; expected one of {', '.join(WORDS)}")
         if len(words) != 1:
             return None
         word, said = words[0], self.entry[words[0]]
+        if word == PRICE:
+            return self._price(said)
         act = ACTS[word]
         if not isinstance(said, str) or said not in act.kinds:
             near = nearest(str(said), act.kinds)
@@ -199,6 +219,16 @@ class _StepReader:
         if word == "unlock":
             target = "connector"
         return act.kinds[said], target, (word, said)
+
+    def _price(self, said: Any) -> tuple[str, str, tuple[str, str | float]] | None:
+        if isinstance(said, int | float) and not isinstance(said, bool) and 0 < said <= MOST_MONEY:
+            return "change_price", "location", (PRICE, said)
+        named = said.strip().replace(",", ".", 1) if isinstance(said, str) else ""
+        near = named if _AMOUNT.fullmatch(named) and 0 < float(named) <= MOST_MONEY else None
+        self.wrong(
+            f'"{PRICE}" is "{str(said)[:60]}", but must be a number per kWh above 0 and at most {MOST_MONEY:,.0f}', near
+        )
+        return None
 
     def _limit(self, key: str, default: Limit) -> Limit:
         if key not in self.entry:

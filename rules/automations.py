@@ -47,6 +47,7 @@ class TryState(StrEnum):
     REFUSED = "refused"
     CANCELLED = "cancelled"
     WOULD_HAVE = "would_have"
+    CHANGED = "changed"  # of prices: read back as asked for, which ends no alert
 
 
 OPEN_TRIES = (TryState.WAITING, TryState.AWAITING_APPROVAL, TryState.SENT)
@@ -57,10 +58,10 @@ UNSENT_TRIES = (TryState.WAITING, TryState.AWAITING_APPROVAL)
 class Situation:
     """What is known when a step's turn may have come.
 
-    `done` and `done_total` count the commands of the kind in the windows of the step's limits, for its charger and for
-    all; `last_at` is the last one to the charger that was not this alert's own. `codes` are the error codes of the
-    charger now and since the fault began. `in_the_way` is what the charger is busy with, or what keeps hands off it;
-    `against` is what speaks against the command itself.
+    `done` and `done_total` count the commands of the kind in the windows of the step's limits, for its charger (of
+    prices: its location) and for all; `last_at` is the last one there that was not this alert's own. `codes` are the
+    error codes of the charger now and since the fault began, none for prices. `in_the_way` is what the charger or the
+    location is busy with, or what keeps hands off it; `against` is what speaks against the command itself.
     """
 
     mode: Mode
@@ -127,7 +128,9 @@ class Rehearsed:
 
 
 def rehearse(step: ActionStep, firings: Iterable[tuple[datetime, str]]) -> Rehearsed:
-    """What a first step would have done at these firings (when, on which charger), by the very decision that acts."""
+    """What a first step would have done at these firings (when, on which charger or location), by the very decision
+    that acts.
+    """
     acted: list[tuple[datetime, str]] = []
     stopped_ones = 0
     for at, charger in sorted(firings):
@@ -156,10 +159,11 @@ def first_safety_code(codes: Collection[str]) -> str | None:
 
 
 def _against(step: ActionStep, facts: Situation, now: datetime) -> str | None:
+    thing = "location" if step.price is not None else "charger"
     if facts.done >= step.limit.count:
-        return f"limit of {step.limit} for one charger reached"
+        return f"limit of {step.limit} for one {thing} reached"
     if facts.done_total >= step.limit_total.count:
-        return f"limit of {step.limit_total} for all chargers reached"
+        return f"limit of {step.limit_total} for all {thing}s reached"
     if facts.last_at is not None and now - facts.last_at < step.cool_down:
         ago = duration_text((now - facts.last_at) // timedelta(minutes=1) * 60)
         return f"the last one was {ago} ago, and {duration_text(step.cool_down.total_seconds())} must lie between"
@@ -212,6 +216,28 @@ def verify(step: ActionStep, sight: Sight, until: datetime | None, now: datetime
     if not can_see:
         until = max(until, now + LOOK_AGAIN)
     return Verification(until=until)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """How a change of prices that was sent stands: ended and as asked for or not, in EOSVOLT's words.
+
+    `unknown`: whether EOSVOLT took it was never known.
+    """
+
+    ended: bool
+    as_asked: bool = False
+    outcome: str = ""
+    unknown: bool = False
+
+
+def judge_prices(told: ReadBack) -> Decision | None:
+    """Judge a step that changes prices by its command, never by its alert; None is "not yet"."""
+    if not told.ended:
+        return None
+    if told.as_asked:
+        return Decision(TryState.CHANGED)
+    return Decision(TryState.DID_NOT_HELP, told.outcome, ends_ladder=told.unknown)
 
 
 def relapsed(helped_at: datetime, *, firing: bool, still_true: bool, now: datetime) -> bool:

@@ -174,8 +174,12 @@ def _rehearsed(rule: Rule, firings: Sequence[Firing], kept: Kept, begun: datetim
     if not rule.actions:
         return None
     things = {"connector": kept.connectors, "session": kept.sessions}.get(rule.for_each or "", {})
-    chargers = {subject: str(row.charger_id) for subject, row in things.items()}
-    fired = [(one.fired_at, chargers.get(one.subject, one.subject)) for one in firings if one.fired_at != begun]
+    acted_on = {subject: str(row.charger_id) for subject, row in things.items()}
+    if rule.actions[0].price is not None and rule.for_each != "location":
+        chargers = {one.subject: acted_on.get(one.subject, one.subject) for one in firings}
+        known = {subject: kept.chargers.get(charger) for subject, charger in chargers.items()}
+        acted_on = {subject: str(row.location_id) for subject, row in known.items() if row is not None}
+    fired = [(one.fired_at, acted_on.get(one.subject, one.subject)) for one in firings if one.fired_at != begun]
     return rehearse(rule.actions[0], fired)
 
 

@@ -5,7 +5,7 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 
 from collections.abc import Iterable, Sequence
 
-from rules.action_steps import COOL_DOWN, LIMIT, LIMIT_TOTAL, MOST_STEPS, WITHIN
+from rules.action_steps import COOL_DOWN, LIMIT, LIMIT_TOTAL, MOST_MONEY, MOST_STEPS, WITHIN
 from rules.automations import SAFETY_CODES
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.document_reader import (
@@ -155,6 +155,12 @@ cancelled when the alert resolves, when its rule is changed or removed, and when
 What was sent without a known outcome ends the steps: it is never repeated. Several things that were already so when
 their rule was switched on are told, and left to people.
 
+A `price` step ends no alert: when EOSVOLT's prices read as asked for, the alert speaks and says what the price was
+changed to, and no further step is tried. No safety code and no busy charger is in its way; it waits for another change
+of the location's prices that is under way. Only one step of a rule changes the price, and `verify` and `within` do not
+go with it. Where the price is so already, or is per minute, nothing is sent and the card says so. Where
+`CHARGEHAND_PRICE_APPROVAL_CHANNEL` is set, a step without `approval` of its own asks there.
+
 With `alert: after_actions` the messages of an alert are held while its steps work, at most an hour: if one helps, one
 card says so when it is over. The alert itself is the same alert in either way."""
 
@@ -166,11 +172,16 @@ _STEP_KEYS = (
     ("`enable` `disable`", "`connector`, `charger`", "Put it in or out of service."),
     ("`start` `stop`", "`session`", "Start a session on the connector; stop the one that the alert is about."),
     (
+        "`price`",
+        "`0.45`",
+        f"Set the location's default price per kWh: VAT included, in its currency, at most {MOST_MONEY:,.0f}.",
+    ),
+    (
         "`limit`",
         f"`{LIMIT}` (the default)",
-        "How often at most for one charger, counting all commands of the kind, those that people gave too.",
+        "How often at most for one charger (price: location), counting all commands of the kind, those of people too.",
     ),
-    ("`limit_total`", f"`{LIMIT_TOTAL}` (the default)", "How often at most for all chargers together."),
+    ("`limit_total`", f"`{LIMIT_TOTAL}` (the default)", "How often at most for all chargers (or locations) together."),
     (
         "`cool_down`",
         "a duration",

@@ -32,7 +32,8 @@ from eosvolt.errors import NotFound
 from eosvolt.models import PricingReading
 from notify.actions import ActionId
 from notify.commands import CommandKind, check_command
-from notify.prices import INTERVALS, MOST_MONEY, as_details, lines_of, measure_of, with_block
+from notify.prices import INTERVALS, as_details, lines_of, measure_of, with_block
+from rules.action_steps import MOST_MONEY
 from storage.health import switched_off
 from storage.queries import find_location
 

@@ -9,7 +9,8 @@ from sqlmodel import Field, SQLModel
 class AutomationTry(SQLModel, table=True):
     """One try of one step of the ladder of one alert: at most one command, whatever happens.
 
-    `state`: waiting > awaiting_approval or sent > helped or did_not_help; or refused, cancelled, would_have.
+    `state`: waiting > awaiting_approval or sent > helped (of prices: changed) or did_not_help; or refused, cancelled,
+    would_have. `price` is the default price per kWh that it sets, in the location's currency.
     """
 
     __tablename__ = "automation_try"
@@ -32,6 +33,8 @@ class AutomationTry(SQLModel, table=True):
     rule_version: int
     incident_id: int | None = Field(default=None, index=True)
     kind: str  # of the command
+    price: float | None = None
+    location_id: str | None = None
     charger_id: str | None = None
     connector_id: str | None = None
     session_id: str | None = None

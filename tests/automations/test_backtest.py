@@ -1,6 +1,7 @@
 """A backtest tells how often the first of a rule's actions would have been tried, and how often a limit stopped it."""
 
 from datetime import timedelta
+from typing import Any
 
 from bot.rehearsal import Rehearsal
 from bot.rule_reports import render_backtest
@@ -24,7 +25,7 @@ def test_limits_and_the_cool_down_stop_what_they_would_have_stopped() -> None:
     assert rehearse(step, [(T0 + number * 12 * HOUR, "ch1") for number in range(4)]) == Rehearsed("reset_soft", 4, 0)
 
 
-def told(database: Database, *actions: dict[str, str]) -> Backtest:
+def told(database: Database, *actions: dict[str, Any]) -> Backtest:
     poll(database, T0, location(), resource="locations")
     for minute in range(240):
         status = "Faulted" if minute % 60 in range(20, 30) else "Available"
@@ -41,6 +42,25 @@ def test_a_backtest_tells_what_would_have_been_tried(sqlite: Database) -> None:
     assert said.acting == Rehearsed("reset_soft", 3, 1)
     line = "  actions: would have tried a soft reset 3 times at most (limits and the cool-down stopped 1)"
     assert line in render_backtest(said).splitlines()
+
+
+def test_a_backtest_tells_how_often_a_price_would_have_been_changed(sqlite: Database) -> None:
+    said = told(sqlite, {"price": 0.45, "limit": "3 per 24h"})
+    assert said.acting == Rehearsed("change_price", 3, 1)
+    assert "  actions: would have tried a price change 3 times at most" in render_backtest(said)
+
+
+def test_a_backtest_counts_prices_for_each_location(sqlite: Database) -> None:
+    poll(sqlite, T0, location(), resource="locations")
+    for minute in range(30):
+        status = "Faulted" if minute > 20 else "Available"
+        both = (connector(f"c{number}", status, charger=f"ch{number}") for number in (1, 2))
+        poll(sqlite, T0 + minute * MINUTE, *(charger(one, charger_id=one.charger_id) for one in both))
+    rule = rule_from_document({**FAULTED, "actions": {"price": 0.45, "limit": "1 per 24h"}}, "test")
+    with sqlite.read() as connection:
+        end = T0 + 29 * MINUTE
+        said = backtest(connection, rule, since=T0, until=end, interval=MINUTE, speaker=Rehearsal())
+    assert (len(said.firings), said.acting) == (2, Rehearsed("change_price", 1, 1))
 
 
 def test_a_backtest_of_a_rule_without_actions_tells_of_none(sqlite: Database) -> None:

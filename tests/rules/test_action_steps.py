@@ -12,6 +12,7 @@ from rules.errors import RuleErrors
 from rules.language import parse_condition
 
 ALERT = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
+PRICE_IS = '"actions", step 1: "price" is "{}", but must be a number per kWh above 0 and at most 1,000,000'
 MENDED = 'connector.status != "Faulted"'
 FULL = {
     "reset": "soft",
@@ -68,6 +69,20 @@ def test_a_limit_above_the_usual_total_raises_the_total_that_nobody_gave() -> No
     assert rule.actions[0].limit_total.count == 30
 
 
+@pytest.mark.parametrize("for_each", ["location", "charger", "connector", "session"])
+@pytest.mark.parametrize("price", [0.45, 1, 1_000_000])
+def test_a_price_is_read_and_stored_for_each_thing(for_each: str, price: float) -> None:
+    when = {"location": 'location.id == "l1"', "charger": "not charger.online", "session": "session.energy < 1 kWh"}
+    said = {"price": price, "limit": "1 per 24h", "approval": "#ev-prices"}
+    rule = rule_from_document(
+        {**ALERT, "for_each": for_each, "when": when.get(for_each, ALERT["when"]), "actions": said}, "slack"
+    )
+    (step,) = rule.actions
+    assert (step.kind, step.target, step.price, step.written) == ("change_price", "location", price, ("price", price))
+    assert rule.document["actions"] == [said]
+    assert rule_from_document(rule.document, "slack") == rule
+
+
 @pytest.mark.parametrize(
     ("for_each", "said", "kind", "target"),
     [
@@ -97,11 +112,33 @@ def test_every_action_makes_a_kind_of_command_on_a_thing(
         ("reset", '"actions" must be a list of steps, as in [{reset: soft, limit: 2 per 24h, within: 5m}]'),
         ([], '"actions" is empty; a step looks like [{reset: soft, limit: 2 per 24h, within: 5m}]'),
         ([{"reset": "soft"}] * 6, '"actions" has 6 steps, which is more than 5'),
-        ({}, '"actions", step 1: it does nothing; expected one of reset, unlock, enable, disable, start, stop'),
+        ({}, '"actions", step 1: it does nothing; expected one of reset, unlock, enable, disable, start, stop, price'),
         ({"reset": "soft", "stop": "session"}, '"actions", step 1: it says reset and stop; one step does one thing'),
         ({"reset": "sotf"}, '"actions", step 1: "reset" is "sotf", but must be soft or hard; did you mean "soft"?'),
         ({"reset": True}, '"actions", step 1: "reset" is "True", but must be soft or hard'),
-        ({"price": 1}, '"actions", step 1: "price" is not available in this version yet'),
+        ({"price": 0}, PRICE_IS.format("0")),
+        ({"price": -0.1}, PRICE_IS.format("-0.1")),
+        ({"price": True}, PRICE_IS.format("True")),
+        ({"price": None}, PRICE_IS.format("None")),
+        ({"price": float("nan")}, PRICE_IS.format("nan")),
+        ({"price": float("inf")}, PRICE_IS.format("inf")),
+        ({"price": 1_000_000.5}, PRICE_IS.format("1000000.5")),
+        ({"price": "0,45"}, PRICE_IS.format("0,45") + '; did you mean "0.45"?'),
+        ({"price": "cheap"}, PRICE_IS.format("cheap")),
+        ({"prise": 0.45, "reset": "soft"}, '"actions", step 1: unknown key "prise"; did you mean "price"?'),
+        (
+            {"price": 0.45, "verify": 'connector.status == "Available"'},
+            '"actions", step 1: "verify" has no meaning with "price": the prices are read back from EOSVOLT',
+        ),
+        (
+            {"price": 0.45, "within": "5m"},
+            '"actions", step 1: "within" has no meaning with "price": the prices are read back from EOSVOLT',
+        ),
+        ({"price": 0.45, "reset": "soft"}, '"actions", step 1: it says reset and price; one step does one thing'),
+        (
+            [{"price": 0.45}, {"reset": "soft"}, {"price": 0.4}],
+            '"actions": more than one step says "price"; an alert changes a price once',
+        ),
         ({"reset": "soft", "limt": "1"}, '"actions", step 1: unknown key "limt"; did you mean "limit"?'),
         ({"reset": "soft", "limit": "2"}, '"actions", step 1: "limit" is "2", but must look like "2 per 24h"'),
         ({"reset": "soft", "limit": 2}, '"actions", step 1: "limit" is "2", but must look like "2 per 24h"'),

@@ -13,11 +13,13 @@ from rules.automations import (
     SAFETY_CODES,
     Decision,
     Mode,
+    ReadBack,
     Sight,
     Situation,
     TryState,
     Verification,
     decide,
+    judge_prices,
     relapsed,
     verify,
 )
@@ -71,6 +73,8 @@ GROUND = refused("GroundFailure needs a person: no automation acts on it", ends=
             refused("the last one was 9m ago, and 10m must lie between"),
         ),
         ({"last_at": T0}, {"cool_down": timedelta()}, Decision(TryState.SENT)),
+        ({"done": 2}, {"price": 0.45}, refused("limit of 2 per 24h for one location reached")),
+        ({"done_total": 10}, {"price": 0.45}, refused("limit of 10 per 24h for all locations reached")),
         ({"against": "session s1 is open"}, {}, refused("session s1 is open")),
         ({"against": "x", "in_the_way": "y"}, {}, None),
         ({"firing": False, "due_at": T0 + MINUTE}, {}, cancelled("the alert is over")),
@@ -157,6 +161,24 @@ IN_5 = T0 + 5 * MINUTE
 )
 def test_a_step_that_was_sent(sight: Sight, until: datetime | None, now: datetime, expected: Verification) -> None:
     assert verify(STEP, sight, until, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (ReadBack(ended=False), None),
+        (ReadBack(ended=False, unknown=True), None),
+        (ReadBack(ended=True, as_asked=True, outcome="read back"), Decision(TryState.CHANGED)),
+        (ReadBack(ended=True, as_asked=True, unknown=True), Decision(TryState.CHANGED)),
+        (ReadBack(ended=True, outcome="other prices"), Decision(TryState.DID_NOT_HELP, "other prices")),
+        (
+            ReadBack(ended=True, outcome="not sent again", unknown=True),
+            Decision(TryState.DID_NOT_HELP, "not sent again", ends_ladder=True),
+        ),
+    ],
+)
+def test_a_change_of_prices_that_was_sent(told: ReadBack, expected: Decision | None) -> None:
+    assert judge_prices(told) == expected
 
 
 @pytest.mark.parametrize(

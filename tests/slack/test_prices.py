@@ -117,6 +117,7 @@ async def test_a_second_admin_approves_where_that_is_asked_for(closed_house: Hou
     house = closed_house
     house.changes = {"chargehand_price_approval_channel": "#ev-alerts", "chargehand_admins": ("U0OLE00002",)}
     await house.start()
+    assert house.running.jobs.price_approval == "#ev-alerts"  # rules ask there too
     location_id = place(house)
     preview = await house.ask(f"price {location_id} set blocking 2 after 60m", "ada")
     assert "another admin has approved it" in preview.plain()

@@ -125,6 +125,8 @@ def upgrade() -> None:
         sa.Column("rule_version", sa.Integer(), nullable=False),
         sa.Column("incident_id", sa.Integer(), nullable=True),
         sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("price", sa.Float(), nullable=True),
+        sa.Column("location_id", AutoString(), nullable=True),
         sa.Column("charger_id", AutoString(), nullable=True),
         sa.Column("connector_id", AutoString(), nullable=True),
         sa.Column("session_id", AutoString(), nullable=True),
