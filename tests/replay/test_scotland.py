@@ -1,8 +1,12 @@
-"""Three real weeks, 64,344 sessions: one digest a day; sessions and kWh as a plain count of the CSV."""
+"""Three real weeks, 64,344 sessions: one digest a day; sessions and kWh as a plain count of the CSV.
+
+CI replays all of it, a plain run, which must stay short, the first eight days.
+"""
 
 import csv
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -17,7 +21,8 @@ from tests.conftest import shared_folder
 
 ROOT = Path(__file__).parents[2]
 LONDON = ZoneInfo("Europe/London")
-WHOLE_DAYS = [f"2025-10-{day:02d}" for day in range(1, 21)]
+DAYS = 20 if os.environ.get("CI") else 8
+WHOLE_DAYS = [f"2025-10-{day:02d}" for day in range(1, DAYS + 1)]
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +32,7 @@ def digests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     rules = ROOT / "rules/library/daily-sessions.yaml"
     command = [sys.executable, "-m", "bot.cli", "replay", "--interval", "3600"]
     command += ["--data", str(data), "--rules", str(rules), "--out", str(out)]
+    command += [] if os.environ.get("CI") else ["--until", f"2025-10-{DAYS + 1:02d}T12:00:00Z"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in out.read_text().splitlines()]
@@ -52,7 +58,7 @@ def test_each_whole_day_of_a_real_month_has_the_sessions_and_kwh_that_its_csv_ha
     assert {day: facts[day]["sessions"] for day in WHOLE_DAYS} == {day: expected[day][0] for day in WHOLE_DAYS}
     for day in WHOLE_DAYS:
         assert facts[day]["energy_kwh"] == pytest.approx(expected[day][1], abs=0.0006), day
-    assert sum(facts[day]["sessions"] for day in WHOLE_DAYS) > 50_000
+    assert sum(facts[day]["sessions"] for day in WHOLE_DAYS) > 2_500 * DAYS
 
 
 def test_there_is_one_digest_a_day_at_eight_o_clock_where_the_chargers_stand(digests: list[dict[str, Any]]) -> None:
