@@ -133,8 +133,9 @@ class Stage:
         button = {"kind": kind, "nonce": "pressed", **KINDS[kind], **await self._prepare(kind)}
         self.world.api.commands.clear()
         self.world.answers = answers
-        workspace = self.slack.workspace
-        return Life(self.database.url, self.eosvolt, self.slack.api_url, workspace.bot_token, button, folder / "note")
+        token = self.slack.workspace.bot_token
+        seconds = 0.5 if answers == "lost" else 20  # a slow machine is no lost answer
+        return Life(self.database.url, self.eosvolt, self.slack.api_url, token, button, folder / "note", seconds)
 
     async def _prepare(self, kind: str) -> dict[str, Any]:
         """Have the fleet polled once, in a state in which this can be asked for; what it is asked of."""
