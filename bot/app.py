@@ -32,6 +32,7 @@ from bot.listeners import register
 from bot.listeners.desk import Desk
 from bot.logs import configure_logs
 from bot.permissions import SLACK_FAULTS, Permissions
+from bot.price_polls import PricePolls
 from bot.settings import Settings
 from bot.speaking import speak
 from bot.ticker import Job, Ticker
@@ -81,6 +82,7 @@ class Service:
     ticker: Ticker
     desk: Desk
     watchdog: Watchdog
+    prices: PricePolls
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -161,6 +163,8 @@ class Service:
         self.ticker.wake("commands")
         self.ticker.wake("digests")
         self.ticker.wake("deliver")
+        if fresh:
+            await self.prices.poll(now)
 
     async def remind(self, now: datetime) -> None:
         """Let alerts speak whose time has come: repeats, escalations, silences that end."""
@@ -340,6 +344,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
             lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
             [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
         ),
+        prices=PricePolls(work),
     )
     service.ticker = Ticker(service.table(), clock)
     if settings.port is not None:

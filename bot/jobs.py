@@ -62,6 +62,9 @@ from storage.record import SLICE_ROWS, Observation, record_readings, slices
 log = structlog.get_logger()
 
 RESOURCES = ("locations", "chargers", "sessions")
+PRICES = "prices"
+"""Asked for location by location, by `bot.price_polls`."""
+
 ONE_DAY = timedelta(days=1)
 MOST_SKEW = ONE_DAY
 """A clock that is said to be further off is not believed when asking for changes."""
@@ -81,6 +84,8 @@ class PollPlan:
 
     def interval_of(self, resource: str) -> timedelta:
         """The time between two polls of a resource, by which gaps in it are told."""
+        if resource == PRICES:
+            return self.sweep_interval
         return self.interval * (self.polls_per_location_poll if resource == "locations" else 1)
 
     @property

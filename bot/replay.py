@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TextIO
 
 from bot import jobs
+from bot.price_polls import PricePolls
 from notify.digests import DigestEnqueued
 from rules.document import Rule
 from rules.events import Event
@@ -64,11 +65,14 @@ async def replay(
     first, polls, told, announced, digests = now, 0, 0, 0, 0
     clock.now = now
     jobs.use_rules(work, rules, now)
+    prices = PricePolls(work) if any(rule.on == "price.changed" for rule in rules) else None
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
         fresh = await jobs.poll(work, now)
         moved = jobs.evaluate(work, now, fresh)
+        if prices is not None and fresh:
+            await prices.poll(now)
         events = [item for item in moved if isinstance(item, Event)]
         transitions = [item for item in moved if isinstance(item, Transition)]
         enqueued = jobs.enqueue_digests(work, now)

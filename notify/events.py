@@ -5,6 +5,7 @@ what is an event; and because an event has no resolve, nothing here is ever edit
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from notify.manner import AS_THEY_SAY, Manner
 from notify.members import NO_ERROR
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
+from notify.prices import PriceLine, currency_of, lines_of
 from notify.storms import BUDGET
 from rules.events import Event
 from storage.record import LOCATION
@@ -32,6 +34,7 @@ HAPPENED = {
     "status.changed": "Status changed",
     "charger.online": "Charger online",
     "charger.offline": "Charger offline",
+    "price.changed": "Prices changed",
 }
 """What happened, in words."""
 
@@ -79,6 +82,8 @@ class EventContext:
     location_name: str | None
     session: SessionFacts | None
     change: ChangeFacts | None
+    prices: tuple[PriceLine, ...]
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +180,13 @@ def event_context(facts: Mapping[str, Any]) -> EventContext:
         happened=HAPPENED[event],
         at=datetime.fromisoformat(facts["event_at"]),
         connector_id=facts.get("connector_id"),
-        charger_id=facts["charger_id"],
-        charger_name=facts["charger_name"] or None,
+        charger_id=facts.get("charger_id"),
+        charger_name=facts.get("charger_name") or None,
         location_name=facts["location_name"] or facts["location_id"],
         session=_session(facts) if event.startswith("session.") else None,
         change=_change(facts) if event == "status.changed" else None,
+        prices=lines_of(json.loads(facts["before"]), json.loads(facts["value"])) if event == "price.changed" else (),
+        currency=currency_of(facts.get("currency")),
     )
 
 

@@ -3,6 +3,7 @@
 Money is per kWh or per minute, VAT included, in the location's currency. It asks nobody and writes nothing.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from eosvolt.models import PriceBlock, PricingReading
 
 UNITS = ("kWh", "minute")
 SAME = 1e-6
+SHOWN = 4
+"""How many places of money people are shown."""
+
 INTERVALS = (5, 15, 30, 60)
 """The blocking-fee intervals that EOSVOLT knows, in minutes."""
 
@@ -43,11 +47,28 @@ def as_details(pricing: PricingReading) -> dict[str, Any]:
 
 def measure_of(pricing: PricingReading) -> dict[str, str]:
     """The currency and the unit of prices, each empty where it is none that there is."""
-    currency = pricing.currency or ""
     return {
-        "currency": currency if re.fullmatch(r"[A-Z]{3}", currency) else "",
+        "currency": currency_of(pricing.currency),
         "unit": pricing.unit if pricing.unit in UNITS else "",
     }
+
+
+def currency_of(text: str | None) -> str:
+    """A currency's code (ISO 4217), empty where the text is none."""
+    return text if text and re.fullmatch(r"[A-Z]{3}", text) else ""
+
+
+def as_text(pricing: PricingReading) -> str:
+    """The changeable parts of prices as a text, the same for all that read the same: money to `SHOWN` places."""
+    details = as_details(pricing)
+    for name in ("default", *BLOCKING):
+        details[name] = _kept(details[name])
+    details["blocks"] = sorted([begins, ends, _kept(price)] for begins, ends, price in details["blocks"])
+    return json.dumps(details, sort_keys=True)
+
+
+def _kept(value: float | None) -> float | None:
+    return None if value is None else round(float(value), SHOWN)
 
 
 def as_words(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +109,7 @@ def lines_of(before: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Pri
     was, becomes = ({(b[0], b[1]): b[2] for b in part["blocks"]} for part in (before, after))
     for times in sorted(was.keys() | becomes.keys()):
         if not _same(was.get(times), becomes.get(times)):
-            what = f"from {times[0]} to {times[1]}"
+            what = f"from {_time(times[0])} to {_time(times[1])}"
             lines.append(PriceLine(what, amount(was.get(times)), amount(becomes.get(times))))
     if any(not _same(before[name], after[name]) for name in BLOCKING):
         lines.append(PriceLine("blocking fee", _fee(before), _fee(after)))
@@ -132,6 +153,11 @@ def amount(value: float | None) -> str | None:
     if value is None:
         return None
     return f"{value:,.2f}" if abs(round(value, 2) - value) < SAME else f"{value:,.4f}".rstrip("0")
+
+
+def _time(text: str) -> str:
+    """A block's time of day as it stands in a message: what is none could be anybody's words."""
+    return text if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text) else "?"
 
 
 def _fee(prices: Mapping[str, Any]) -> str | None:

@@ -117,6 +117,8 @@ def check_history(rule: Rule) -> None:
     """Raise CannotBacktest for a rule that has a schedule, or reads what no history is kept of."""
     if rule.kind == "digest":
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it has a schedule')
+    if rule.on == "price.changed":
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: prices of the past are not replayed')
     missing = [key for key in sorted(_keys(rule)) if not has_history(key)]
     if missing:
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {", ".join(missing)}')

@@ -38,10 +38,10 @@ EVENTS = {
     "status.changed": "connector",
     "charger.online": "charger",
     "charger.offline": "charger",
+    "price.changed": "location",
 }
 """What `on` can name, and the thing that each happens to: its fields, and those of the things above, can be read."""
 
-EVENTS_TO_COME = ("price.changed",)
 SETTLE = timedelta(minutes=2)
 MAX_AGE = timedelta(hours=1)
 
@@ -179,10 +179,7 @@ class DocumentReader:
     def event(self) -> EventKeys:
         """What an event rule waits for."""
         on = self.text("on")
-        if on in EVENTS_TO_COME:
-            self.wrong("on", f'"on": "{on}" is not available in this version yet')
-            on = None
-        elif on is not None:
+        if on is not None:
             on = self.choice("on", tuple(EVENTS))
         settle = self.duration("settle") if "settle" in self.values else SETTLE
         max_age = self.duration("max_age") if "max_age" in self.values else MAX_AGE

@@ -1,8 +1,8 @@
 """Event rules: what happened since a rule was made, each event judged once it has settled and announced once.
 
-An event is read from stored rows: a session's, or an interval of a connector's status or a charger's link. What is
-judged is written down with its natural key in the caller's transaction, so that neither a kill nor a repeated poll
-loses or doubles one. It sends nothing, and an event has no resolve.
+An event is read from stored rows: a session's, or an interval of a connector's status, a charger's link or a location's
+prices. What is judged is written down with its natural key in the caller's transaction, so that neither a kill nor a
+repeated poll loses or doubles one. It sends nothing, and an event has no resolve.
 """
 
 import json
@@ -90,7 +90,8 @@ def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
     if rule.on is None:
         raise ValueError(f'rule "{rule.name}" waits for no event')
     source = _source_of(rule.on)
-    resources = frozenset({RESOURCE_OF[source.thing]})
+    resource = "prices" if rule.on == "price.changed" else RESOURCE_OF[source.thing]
+    resources = frozenset({resource})
     reads: tuple[str, ...] = ()
     truth: ColumnElement[Any] = sa.true()
     if rule.when is not None:
@@ -117,7 +118,7 @@ def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
         version,
         rule.on,
         rule,
-        resource=RESOURCE_OF[source.thing],
+        resource=resource,
         resources=resources,
         local_time=rule.when is not None and any(isinstance(node, LocalTime) for node in outside(rule.when)),
         unseen=unseen,
@@ -326,6 +327,8 @@ def _source_of(event: str) -> _Source:
             return _interval_source(event, "status")
         case "charger.online" | "charger.offline":
             return _interval_source(event, "online", "true" if event == "charger.online" else "false")
+        case "price.changed":
+            return _interval_source(event, "price")
         case _:
             return _session_source(event)
 
@@ -400,7 +403,10 @@ def _interval_source(event: str, field: str, value: str | None = None) -> _Sourc
     now_value: ColumnElement[Any] = INTERVAL.c.value
     if value is not None:
         now_value = sa.case((INTERVAL.c.value == "true", sa.true()), (INTERVAL.c.value == "false", sa.false()))
-    names = ("status_raw", "error_code", "vendor_error_code") if thing == "connector" else ()
+    names = {"connector": ("status_raw", "error_code", "vendor_error_code"), "location": ("currency",)}.get(thing, ())
+    above = {
+        f"{other}_name": TABLES[other].c.name for other in ("charger", "location") if other in {thing, *PATHS[thing]}
+    }
     return _Source(
         thing=thing,
         rows=INTERVAL.join(table, sa.and_(*of_thing)),
@@ -420,7 +426,7 @@ def _interval_source(event: str, field: str, value: str | None = None) -> _Sourc
             f"{thing}_id": table.c.id,
             **{f"{other}_id": column for other, column in PATHS[thing].items()},
             **{name: table.c[name] for name in names},
-            **_NAMES,
+            **above,
         },
     )
 

@@ -12,7 +12,6 @@ from rules.document_reader import (
     ACK_FOR,
     DIGESTS,
     EVENTS,
-    EVENTS_TO_COME,
     KEYS_OF,
     KEYS_OF_ALL,
     LONGEST_DURATION,
@@ -136,12 +135,12 @@ A rule file holds one rule or a list of rules, in YAML 1.2. An *alert* rule look
 or session; an *event* rule tells of something that happened, once; a *digest* rule speaks at set times.
 `chargehand rules check FILE` shows every mistake of a file at once."""
 
-_EVENTS = f"""\
+_EVENTS = """\
 An event is judged and announced once, and has no resolve. What was there when polling began, or before the rule was
 made, is none. `session.*` reads the fields of a session, `status.changed` those of a connector, `charger.*` those of a
-charger, each with the things above it. A session has ended when EOSVOLT says since when, failed ones too. A status or
-link that did not last `settle` is not announced, and an unknown one is no change. Not available in this version yet:
-{", ".join(f"`on: {event}`" for event in EVENTS_TO_COME)}."""
+charger, `price.changed` those of a location, each with the things above it. A session has ended when EOSVOLT says since
+when, failed ones too. A status or link that did not last `settle` is not announced, and an unknown one is no change.
+Prices are asked for about once an hour: a change is dated at the moment when it was seen."""
 
 _ACTIONS = f"""\
 A *step* of `actions` does one thing. The first one is due when the alert fires, the next one when the one before did

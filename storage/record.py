@@ -67,7 +67,7 @@ class Recorded:
 
 
 RECORDED = {
-    "location": Recorded("location", LOCATION, {}, frozenset({"extra"}), {}),
+    "location": Recorded("location", LOCATION, {}, frozenset({"extra"}), {"price": "price_changed_at"}),
     "charger": Recorded(
         "charger",
         CHARGER,
@@ -94,8 +94,8 @@ RECORDED = {
         {},
     ),
 }
-UNTOLD = frozenset({"gone_at", "sampled_at", "previous_location_id"})
-KEPT = UNTOLD | {"id", "first_seen_at", "changed_at", "changed_seq", "missed_sweeps"}
+UNTOLD = frozenset({"gone_at", "sampled_at", "previous_location_id", "price"})
+KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "changed_seq", "missed_sweeps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,7 @@ def _location_row(reading: LocationReading, observation: Observation) -> Row:
         "currency": reading.currency,
         "support_contact": reading.support_contact,
         "blocking_fee_interval_minutes": reading.blocking_fee_interval_minutes,
+        "price_changed_at": observation.now,
     }
 
 
@@ -265,7 +266,7 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
         return False
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
-        _open_intervals(connection, recorded, field, dated, seq)
+        open_intervals(connection, recorded, field, dated, seq)
     if recorded.thing == "charger":
         _TOUCH_LEFT_LOCATIONS.run(connection, {"seq": seq})
     if recorded.thing == "session":
@@ -316,6 +317,9 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
         moved = sa.or_(*(table.c[name].is_distinct_from(new[name]) for name in sources))
         dated: ColumnElement[Any] = greatest(new[moment], floor, table.c[moment])
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
+    if "price" in table.c:  # asked for by itself: unknown again until then
+        values["price"] = sa.case((returned, sa.null()), else_=table.c.price)
+        values["price_changed_at"] = sa.case((returned, new.price_changed_at), else_=table.c.price_changed_at)
     if "previous_location_id" in table.c:
         values["previous_location_id"] = table.c.location_id
     differs = [table.c[name].is_distinct_from(new[name]) for name in facts if name not in recorded.passive]
@@ -334,7 +338,8 @@ def close_intervals(connection: Connection, recorded: Recorded, field: str, date
     _history_statements(recorded.thing, field, dated)[0].run(connection, {"seq": seq})
 
 
-def _open_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:
+def open_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:
+    """Begin an interval of each thing that changed at `seq` and has no open one."""
     _history_statements(recorded.thing, field, dated)[1].run(connection, {"seq": seq})
 
 

@@ -42,7 +42,7 @@ def insert_location(connection: Connection, location_id: str = "l1", **values: A
     """A location, in Copenhagen unless said otherwise."""
     base = {"name": f"Location {location_id}", "timezone": "Europe/Copenhagen", "address": "Kajen 1, 2100 Nordhavn"}
     seen = {"extra": {}, "first_seen_at": T0, "changed_at": T0, "changed_seq": 1, "missed_sweeps": 0}
-    insert(connection, tables.Location, id=location_id, **{**base, **seen, **values})
+    insert(connection, tables.Location, id=location_id, price_changed_at=T0, **{**base, **seen, **values})
 
 
 def insert_connector(connection: Connection, connector_id: str = "c1", **values: Any) -> None:

@@ -1,6 +1,7 @@
 """Messages of event rules: exact words, one an event and channel, and no name that breaks them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from rules.document_reader import EVENTS
 from rules.events import Event, evaluate_events
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
+from storage.prices import record_prices
 from tests.notify.records import HOSTILE, MINUTE, T0, without_nul
 from tests.notify.test_cards import assert_harmless, check, compare_with_golden
 from tests.readings import at, charger, connector, location, record_poll, session
@@ -33,6 +35,11 @@ def happen(connection: sa.Connection, on: str, *, name: str = "Harbour", descrip
         record_poll(connection, at(moment), location(name=name, currency="EUR"), resource="locations")
         record_poll(connection, at(moment), link)
         record_poll(connection, at(moment), *sessions, resource="sessions")
+        block = ("17:00" if name == "Harbour" else name, "20:00", 0.6)
+        prices = {"default": 0.45 if moment == "10:00" else 0.5, "blocks": [] if moment == "10:00" else [block]}
+        fee = {"blocking_fee": None, "blocking_fee_interval_minutes": None}
+        record_prices(connection, {"l1": json.dumps({**prices, **fee})}, at(moment))
+        record_poll(connection, at(moment), resource="prices")
 
     tell("10:00", "Available", online=on != "charger.online", sessions=[])
     codes = {"error_code": "GroundFailure", "vendor_error_code": "E12"} | {
@@ -69,6 +76,7 @@ def rendered(connection: sa.Connection) -> SlackMessage:
         ("session.ended", "event_session_ended"),
         ("status.changed", "event_status_changed"),
         ("charger.offline", "event_charger_offline"),
+        ("price.changed", "event_price_changed"),
     ],
 )
 def test_a_message_says_what_happened_where_and_when(database: Database, on: str, golden: str) -> None:
@@ -144,6 +152,24 @@ def test_no_name_breaks_a_list_of_events(sqlite: Database, name: str) -> None:
         enqueue_event_messages(connection, many(40, name), channels={"rule": ["C1"]}, now=T0)
         (message,) = said(connection)
     assert_harmless(message, "" if name.startswith("&<>") else name)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_and_no_number_breaks_a_list_of_prices(sqlite: Database, name: str) -> None:
+    def prices(default: float) -> str:
+        blocks = [[f"{hour:02}:00", name, default * hour] for hour in range(24)]
+        fee = {"blocking_fee": default, "blocking_fee_interval_minutes": default}
+        return json.dumps({"default": default, "blocks": blocks, **fee})
+
+    told: dict[str, Any] = {"event": "price.changed", "before": prices(0.45), "value": prices(1e300), "currency": name}
+    events = [replace(event, facts={**event.facts, **told}) for event in many(40, name)]
+    with sqlite.write() as connection:
+        enqueue_event_messages(connection, events, channels={"rule": ["C1"]}, now=T0)
+        enqueue_event_messages(connection, events[:1], channels={"rule": ["C1"]}, now=T0)
+        messages = said(connection)
+    assert ["and 13 more" in json.dumps(message.blocks) for message in messages] == [True, False]
+    for message in messages:
+        assert_harmless(message, "" if name.startswith("&<>") else name)
 
 
 def test_what_the_message_says_does_not_change_with_what_becomes_known_later(database: Database) -> None:

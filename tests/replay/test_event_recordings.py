@@ -57,6 +57,16 @@ def test_energy_that_is_corrected_before_it_has_settled_is_what_counts(tell: Tel
     ]
 
 
+def test_a_price_that_changes_is_announced_once_and_the_same_price_told_again_is_none(tell: Tell) -> None:
+    def price(at: str, value: str) -> dict[str, str]:
+        return mark(at, "price", location_id="l1", value=value, currency="EUR")
+
+    rows = [status("10:00:00", "Available", location_id="l1"), price("10:00:00", "0.45"), price("10:20:00", "0.45")]
+    rows += [price("11:30:00", "0.52"), price("12:30:00", "0.52"), until("13:30:00")]
+    rule = {"name": "prices", "on": "price.changed"}
+    assert tell([rule], *rows) == ["12:02:00 prices l1 price.changed at 12:00:00"]
+
+
 def test_what_was_there_at_the_first_poll_is_no_event(tell: Tell) -> None:
     rules = [{"name": event, "on": on} for event, on in (("begun", "session.started"), ("over", "session.ended"))]
     rows = [start("10:00:00", "s1"), end("10:10:30", "s1", "3"), start("10:20:10", "s2"), until("10:30:00")]

@@ -371,12 +371,11 @@ def test_every_key_of_an_event_rule_is_read_and_stored() -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"on": "price.changed"}, '"on": "price.changed" is not available in this version yet'),
         (
             {"on": "session.end"},
             (
                 '"on" is "session.end", but must be session.started, session.ended, session.failed, status.changed, '
-                'charger.online or charger.offline; did you mean "session.ended"?'
+                'charger.online, charger.offline or price.changed; did you mean "session.ended"?'
             ),
         ),
         ({"for_each": "session"}, '"for_each" does not belong in a rule that has "on"'),

@@ -11,6 +11,7 @@ from rules.events import RULE_EVENT, Event, evaluate_events, event_rules_to_eval
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import poll_states
+from storage.prices import record_prices
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 
 ZERO_ENERGY: dict[str, Any] = {
@@ -256,6 +257,46 @@ def test_a_charger_that_comes_back_is_an_event(database: Database) -> None:
     engine = EventEngine(database, {"name": "link", "on": "charger.online"})
     told = links(engine, False, True, True, True, True, False, False, None, True, True, True)
     assert told == ["10:03 ch1 charger.online at 10:01:00", "10:10 ch1 charger.online at 10:08:00"]
+
+
+def priced(engine: EventEngine, moment: str, **prices: str) -> list[str]:
+    """A round of prices ends; what was announced within three minutes."""
+    with engine.database.write() as connection:
+        record_prices(connection, prices, at(moment))
+    told = engine.tick(moment, resource="prices")
+    return told + [line for after in (1, 2) for line in engine.tick(f"{moment[:3]}{int(moment[3:]) + after:02}")]
+
+
+def test_prices_that_change_are_an_event_of_their_location_and_those_at_first_sight_are_none(
+    database: Database,
+) -> None:
+    engine = EventEngine(database, {"name": "prices", "on": "price.changed", "when": 'location.name == "Location l1"'})
+    engine.tick("09:59", location("l1", currency="EUR"), location("l2"), resource="locations")
+    assert priced(engine, "10:00", l1="a", l2="a") == []
+    assert priced(engine, "10:10", l1="a", l2="a") == []
+    assert priced(engine, "10:20", l1="b", l2="b") == ["l1 price.changed at 10:20:00"]
+    assert priced(engine, "10:30", l1="b") == []
+    (event,) = engine.announced
+    told = {name: event.facts[name] for name in ("before", "value", "location_id", "location_name", "currency")}
+    assert told == {
+        "before": "a",
+        "value": "b",
+        "location_id": "l1",
+        "location_name": "Location l1",
+        "currency": "EUR",
+    }
+
+
+def test_a_location_that_comes_back_with_other_prices_tells_of_them(database: Database) -> None:
+    engine = EventEngine(database, {"name": "prices", "on": "price.changed"})
+    engine.tick("09:58", location("l1"), resource="locations")
+    assert priced(engine, "10:00", l1="a") == []
+    for moment in ("10:04", "10:05"):
+        engine.tick(moment, resource="locations", seen={"location": set()})
+    assert priced(engine, "10:10", l1="c") == []  # it is gone: nobody pays there
+    engine.tick("10:20", location("l1"), resource="locations")
+    assert priced(engine, "10:30", l1="b") == ["l1 price.changed at 10:30:00"]
+    assert engine.announced[0].facts["before"] == "a"
 
 
 def test_a_moment_without_knowledge_delays_an_event_and_loses_none(database: Database) -> None:

@@ -22,7 +22,13 @@ def table_of(thing: str) -> Table:
 
 ROW_TIMES = {"first_seen_at": START, "changed_at": START, "changed_seq": 1, "extra": {}}
 ROWS: dict[str, dict[str, Any]] = {
-    "location": {"name": "North", "blocking_fee_interval_minutes": 15.0, "missed_sweeps": 0, **ROW_TIMES},
+    "location": {
+        "name": "North",
+        "blocking_fee_interval_minutes": 15.0,
+        "missed_sweeps": 0,
+        "price_changed_at": START,
+        **ROW_TIMES,
+    },
     "charger": {
         "name": "100%_Fast",
         "online": False,

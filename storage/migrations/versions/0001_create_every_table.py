@@ -360,6 +360,8 @@ def upgrade() -> None:
         sa.Column("currency", AutoString(), nullable=True),
         sa.Column("support_contact", AutoString(), nullable=True),
         sa.Column("blocking_fee_interval_minutes", sa.Float(), nullable=True),
+        sa.Column("price", AutoString(), nullable=True),
+        sa.Column("price_changed_at", UTCDateTime(), nullable=False),
         sa.Column("extra", JSON_COLUMN, nullable=False),
         sa.Column("first_seen_at", UTCDateTime(), nullable=False),
         sa.Column("changed_at", UTCDateTime(), nullable=False),
