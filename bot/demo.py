@@ -22,7 +22,7 @@ from bot.app import Service, build, utc_now
 from bot.logs import configure_logs
 from bot.settings import Settings
 from rules.document import Rule, load_rules, rule_from_document
-from sandbox.api import create_api
+from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.server import PortInUseError, drive, listen, serving
 from sandbox.slack import SlackServer, SlackWorkspace, posting
@@ -115,7 +115,7 @@ async def running_demo(
         prepare_logs(settings)
         service = build(settings, clock=clock, host=HOST)
         stack.push_async_callback(service.stop)
-        await watch_before(service, fleet, now)
+        await watch_before(service, api, now)
         fleet.advance_to(now)
         faulted, free = break_connectors(fleet, now)
         driving = asyncio.create_task(drive(fleet, clock))
@@ -176,18 +176,19 @@ def demo_rules(now: datetime) -> list[Rule]:
     ]
 
 
-async def watch_before(service: Service, fleet: FleetSource, now: datetime) -> None:
+async def watch_before(service: Service, api: Api, now: datetime) -> None:
     """Let the alert rules have been in force for a while, by one poll of then.
 
     What has broken since is news with a card each; what rules find when they are switched on is one summary.
     """
-    then = now - RULES_LEAD
-    fleet.advance_to(then)
+    then, clock = now - RULES_LEAD, api.clock
+    api.clock = lambda: then
     await asyncio.to_thread(upgrade, service.database)
     rules = [rule for rule in demo_rules(now) if rule.kind == "alert"]
     await asyncio.to_thread(jobs.use_rules, service.jobs, rules, then)
     fresh = await jobs.poll(service.jobs, then)
     await asyncio.to_thread(jobs.evaluate, service.jobs, then, fresh)
+    api.clock = clock
 
 
 def break_connectors(fleet: FleetSource, now: datetime) -> tuple[str, str]:

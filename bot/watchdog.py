@@ -99,6 +99,8 @@ def _late_jobs(sight: Sight) -> Iterator[Finding]:
 
 
 def _backlog(sight: Sight) -> Iterator[Finding]:
+    if sight.now - sight.began_at < BACKLOG_AFTER:
+        return  # what the last service left has only begun to be sent
     if sight.unsent is not None and sight.slack_alive and sight.slack_error is None:
         count, since, error = sight.unsent
         yield Finding("backlog", AT_ONCE, since, facts={"count": count, "error": error})

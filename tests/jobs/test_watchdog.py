@@ -55,6 +55,7 @@ OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it
         ({"jobs": {"deliver": JobState(timedelta(seconds=1), T0 - 6 * MINUTE, "OSError")}}, ["job:deliver"]),
         ({"jobs": {"reload": JobState(None)}}, []),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
+        ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found")}}, ["refused:#gone"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
     ],
