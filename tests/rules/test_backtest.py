@@ -15,7 +15,7 @@ from bot.cli import app
 from bot.rehearsal import Rehearsal, backtest_rules
 from bot.rule_reports import render_backtest
 from rules.absorbed import Absorbed
-from rules.backtest import Backtest, CannotBacktest, backtest, period
+from rules.backtest import Backtest, CannotBacktest, backtest, check_history, period
 from rules.document import rule_from_document
 from rules.lifecycle import State, Transition
 from rules.silences import create_silence
@@ -274,6 +274,12 @@ def test_a_field_without_history_cannot_be_backtested(sqlite: Database, conditio
     rule = {"name": "blind", "for_each": "connector", "when": condition}
     with pytest.raises(CannotBacktest, match=f'"blind" cannot be backtested: no history is kept of {missing}$'):
         tried(sqlite, rule)
+
+
+def test_a_rule_that_waits_for_prices_cannot_be_backtested() -> None:
+    rule = rule_from_document({"name": "prices", "on": "price.changed"}, "test.yaml")
+    with pytest.raises(CannotBacktest, match="prices of the past are not replayed"):
+        check_history(rule)
 
 
 def test_it_tells_what_silences_other_alerts_and_grouping_would_have_absorbed(sqlite: Database) -> None:
