@@ -4,6 +4,7 @@ A context holds facts in fixed units (aware UTC datetimes, timedeltas, plain tex
 templates' work. Long lists are cut here, in the query, with the number left out beside them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Row
 from sqlmodel import SQLModel
 
 from notify.members import ENDINGS, Member, by_firing, read_members
+from notify.prices import PriceLine, currency_of, lines_of
 from notify.tried import TriedOnes, tried
 from notify.voices import AGAIN, ALERTS, INCIDENTS
 from rules.incidents import OUT_OF_QUIET_HOURS
@@ -150,12 +152,23 @@ class WorstConnector:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedPrices:
+    """A location's prices that were seen to have changed on the digest's day, part by part."""
+
+    location_name: str
+    lines: tuple[PriceLine, ...]
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class FleetContext:
     """What a digest says of the connectors, alerts and silences."""
 
     today: FleetFigures
     before: FleetFigures
     worst: tuple[WorstConnector, ...]
+    prices: tuple[ChangedPrices, ...] = ()
+    price_changes: int = 0  # all of them, those that are not named too
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +301,16 @@ def _fleet(facts: Mapping[str, Any]) -> FleetContext:
         WorstConnector(down=timedelta(seconds=one["down_s"]), **{name: one[name] for name in named})
         for one in facts["worst"]
     )
-    return FleetContext(today, before, worst)
+    told = facts["prices"]
+    prices = tuple(
+        ChangedPrices(
+            one["location_name"],
+            lines_of(json.loads(one["before"]), json.loads(one["value"])),
+            currency_of(one["currency"]),
+        )
+        for one in told["first"]
+    )
+    return FleetContext(today, before, worst, prices, told["count"])
 
 
 def _figures(facts: Mapping[str, Any]) -> DigestFigures:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 from sqlmodel import SQLModel
 
-from notify.fleet_day import standing, uptime, uptime_and_worst, utilisation
+from notify.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.outbox import DIGEST, enqueue_message
 from rules import schedules
 from rules.schedules import SLOTS, Slot, day_bounds, slots_due
@@ -211,7 +211,8 @@ def fleet_digest(
     up, worst = uptime_and_worst(connection, zones, day)
     week = timedelta(days=7)
     before = {"uptime": uptime(connection, zones, day - week), **standing(connection, zones, at - week)}
-    return {"uptime": up, "worst": worst, **standing(connection, zones, at), "before": before}
+    prices = price_changes(connection, zones, day)
+    return {"uptime": up, "worst": worst, **standing(connection, zones, at), "prices": prices, "before": before}
 
 
 def _made_at(connection: Connection, rules: Sequence[DigestRule]) -> dict[str, datetime]:

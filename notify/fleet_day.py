@@ -23,6 +23,7 @@ from storage.tables import Silence
 
 SILENCE: sa.Table = Silence.__table__  # type: ignore[attr-defined]
 WORST = 5
+MOST_PRICES = 5
 DIGITS = 6
 LONGEST_SESSION = timedelta(days=2)
 DOWN = {"status": ("Faulted", "Unavailable"), "online": ("false",)}
@@ -116,6 +117,44 @@ def uptime_and_worst(connection: Connection, zones: Zones, day: date) -> tuple[f
         for one in ranked[:WORST]
     ]
     return _share(days), worst
+
+
+def price_changes(connection: Connection, zones: Zones, day: date) -> dict[str, Any]:
+    """How many changes of a location's prices were seen on a local day, and the first of them, as they were kept.
+
+    A price that was not known before has not changed.
+    """
+    told: list[AnyRow] = []
+    for zone, in_zone in zones.items():
+        start, end = day_bounds(day, zone)
+        earlier = INTERVAL.alias()
+        known = (earlier.c.thing == "location", earlier.c.field == "price", earlier.c.value.is_not(None))
+        before = (
+            sa.select(earlier.c.value)
+            .where(*known, earlier.c.thing_id == INTERVAL.c.thing_id, earlier.c.id < INTERVAL.c.id)
+            .order_by(earlier.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        seen = (INTERVAL.c.valid_from >= start, INTERVAL.c.valid_from < end, before != INTERVAL.c.value)
+        of_price = (INTERVAL.c.thing == "location", INTERVAL.c.field == "price")
+        statement = sa.select(
+            INTERVAL.c.valid_from, INTERVAL.c.value, before.label("before"), LOCATION.c.id, LOCATION.c.name
+        ).add_columns(LOCATION.c.currency)
+        joined = INTERVAL.join(LOCATION, LOCATION.c.id == INTERVAL.c.thing_id)
+        told += connection.execute(statement.select_from(joined).where(in_zone, *of_price, *seen)).all()
+    told.sort(key=lambda row: (row.valid_from, row.id))
+    first = [
+        {
+            "location_name": row.name or row.id,
+            "at": row.valid_from.isoformat(),
+            "before": row.before,
+            "value": row.value,
+            "currency": row.currency,
+        }
+        for row in told[:MOST_PRICES]
+    ]
+    return {"count": len(told), "first": first}
 
 
 def _share(days: Sequence[_Day]) -> float | None:

@@ -117,7 +117,11 @@ def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
         place: dict[str, Any] = {"connector_id": "c1", "charger_name": "<!here>", "location_name": None}
         worst = {**place, "down_s": 5400.0, "failed": 0, "zero_energy": 2}
         facts |= {"utilisation": 0.123, "fleet": {"uptime": 0.9999, "open_alerts": 1, "silences": 2}}
-        facts["fleet"] |= {"worst": [worst], "before": before}
+        was = {"default": 0.4, "blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
+        blocks = [[f"{hour:02d}:00", f"{hour + 1:02d}:00", 0.6] for hour in range(5)]
+        texts = {"before": json.dumps(was), "value": json.dumps(was | {"default": 0.45, "blocks": blocks})}
+        changed = {"location_name": "<!here>", "at": T0.isoformat(), "currency": "EUR", **texts}
+        facts["fleet"] |= {"worst": [worst], "before": before, "prices": {"count": 7, "first": [changed] * 5}}
         enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
         message = render(connection, "digest")
     text = json.dumps(message.blocks, ensure_ascii=False)
@@ -125,6 +129,8 @@ def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
         "*Utilisation:* 12.3 %\\n*Uptime:* over 99.9 % (99.0 % the week before)\\n*Open alerts:* 1 (4 the week before)",
         "*Active silences:* 2 (0 the week before)",
         "*Worst connectors*\\n1. `c1` `&lt;!here&gt;` · down 1 h 30 min · 2 without energy",
+        "*Prices changed*\\n• `&lt;!here&gt;`: default price 0.40 → 0.45; from 00:00 to 01:00 none → 0.60",
+        "EUR and more\\nand 2 more",
     ):
         assert words in text
 

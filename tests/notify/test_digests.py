@@ -1,5 +1,6 @@
 """Session digests: which sessions belong to which day, and one message a slot, corrected while it may be."""
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
 from notify.outbox import OUTBOX
+from notify.render import render_message
 from storage import tables
 from storage.engine import Database
 from tests.notify.records import (
@@ -323,6 +325,14 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
             insert_alert(connection, number, incident_id=number, subject=f"c{number}", **states)
         asked = {"author": "U1", "reason": "works", "created_at": EIGHT - ONE_DAY, "until": EIGHT + ONE_DAY}
         insert(connection, tables.Silence, **asked)
+        for begin, end, price in (
+            ("2026-02-01T10:00", "2026-03-02T09:00", 0.4),  # first sight is no change
+            ("2026-03-02T09:00", "2026-03-02T23:30", 0.45),
+            ("2026-03-02T23:30", None, 0.5),  # on the next day
+        ):
+            told = {"default": price, "blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
+            values = {"thing": "location", "thing_id": "l1", "field": "price", "value": json.dumps(told)}
+            insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=utc(end) if end else None)
     zones = {one.facts["zone"]: one for one in enqueue(database, EIGHT, [Daily(timezone="location")])}
     said = zones["Europe/Copenhagen"]
     facts, fleet = said.facts, said.facts["fleet"]
@@ -334,4 +344,11 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
         ("c2", 0, 1),
     ]
     assert (fleet["open_alerts"], fleet["silences"]) == (1, 1)
+    assert fleet["prices"]["count"] == 1
+    assert zones["America/New_York"].facts["fleet"]["prices"] == {"count": 0, "first": []}
+    with database.read() as connection:
+        item = next(row for row in outbox(database) if row.facts["zone"] == "Europe/Copenhagen")
+        blocks = json.dumps(render_message(connection, item, EIGHT).blocks, ensure_ascii=False)
+    assert "*Prices changed*" in blocks
+    assert "`: default price 0.40 → 0.45" in blocks
     assert fleet["before"] == {"uptime": None, "open_alerts": 1, "silences": 0}
