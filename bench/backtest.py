@@ -51,9 +51,8 @@ def write_history(database: Database) -> int:
     chance, begin = random.Random(14), UNTIL - timedelta(days=DAYS + 1)
     seen = {"first_seen_at": begin, "changed_at": begin, "changed_seq": 1, "extra": {}}
     moments = dict.fromkeys(("status_changed_at", "error_code_changed_at", "power_changed_at"), begin)
-    places = [
-        {"id": f"l{n}", "name": f"Location {n}", "timezone": "Europe/Copenhagen", **seen} for n in range(LOCATIONS)
-    ]
+    where = {"timezone": "Europe/Copenhagen", "price_changed_at": begin, **seen}
+    places = [{"id": f"l{n}", "name": f"Location {n}", **where} for n in range(LOCATIONS)]
     chargers = [
         {"id": f"ch{n}", "location_id": f"l{n % LOCATIONS}", "online": True, "online_changed_at": begin, **seen}
         for n in range(CHARGERS)
