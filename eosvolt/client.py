@@ -227,8 +227,9 @@ class EosvoltClient:
         clock_skew: timedelta | None = None
         retries: list[str] = []
         cleaned = 0
+        asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
         while sweep.query is not None:
-            call = self._call(route, None, sweep.query)
+            call = replace(self._call(route, None, sweep.query), asked_again=asked_again)
             try:
                 answer = await self._exchange.read(call, retries)
                 page = self._answers.page(answer.document, call.request)

@@ -1,10 +1,11 @@
 """Makes HTTP calls to EOSVOLT: the token, our own pace, time-outs, faults as EosvoltError, and the care of retries.
 
 What may be repeated is the caller's to say: `read` repeats, `once` repeats only after a 401, when the call provably did
-not run. No redirect is followed; no answer is kept.
+not run. No redirect is followed. An answer is kept only where it came with an ETag and the same will be asked again.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,6 +53,26 @@ class Call:
     method: str
     url: str
     body: bytes | None = None
+    asked_again: bool = False  # in these very words, by a later poll: an unchanged answer need not come twice
+
+
+MOST_KEPT = 256
+MOST_KEPT_BYTES = 1_000_000
+LONGEST_ETAG = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A good answer and the ETag (RFC 9110, section 8.8.3) by which EOSVOLT can say that it still holds."""
+
+    etag: str
+    content_type: str
+    body: bytes
+
+    def again(self, told: httpx.Response) -> httpx.Response:
+        """The answer as if it had come now, with the date of what came instead."""
+        headers = {"content-type": self.content_type, "date": told.headers.get("date", "")}
+        return httpx.Response(200, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,7 @@ class Exchange:
             transport=transport, follow_redirects=False, headers={"accept": "application/json"}
         )
         self._generation = -1
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -157,12 +179,15 @@ class Exchange:
         now = self._clock()
         date = http_date(response.headers.get("date", ""))
         document = self._answers.document(response, body, call.request, now)
+        if call.asked_again:
+            self._keep(call.url, response, body)
         return Answered(document, None if date is None else date - now, needs_cleaning(body))
 
     async def _transfer(self, call: Call) -> tuple[httpx.Response, bytes]:
         if self._generation != self._token.generation:
             self._generation = self._token.generation
             self._http.headers["authorization"] = self._token.authorization()
+            self._kept.clear()  # another token may see other things
         request = httpx.Request(
             call.method,
             _parsed(call.url),
@@ -172,6 +197,9 @@ class Exchange:
         )
         if call.body is not None:
             request.headers.update(_JSON)
+        kept = self._kept.get(call.url)
+        if kept is not None:
+            request.headers["if-none-match"] = kept.etag
         response = await self._http.send(request, stream=True)
         try:
             most = self._contract.limits.most_answer_bytes
@@ -184,7 +212,19 @@ class Exchange:
                 parts.append(part)
         finally:
             await response.aclose()
+        if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
+            return kept.again(response), kept.body
         return response, b"".join(parts)
+
+    def _keep(self, url: str, response: httpx.Response, body: bytes) -> None:
+        etag = response.headers.get("etag")
+        if etag is None:  # also where it came from here
+            return
+        self._kept.pop(url, None)
+        if etag.isascii() and etag.isprintable() and len(etag) <= LONGEST_ETAG and len(body) <= MOST_KEPT_BYTES:
+            self._kept[url] = _Kept(etag, response.headers.get("content-type", ""), body)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
 
     def _reason(self, error: Exception) -> str:
         return self._token.redacted(str(error) or type(error).__name__)
