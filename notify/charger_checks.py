@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from notify.command_kinds import NOUNS, RESETS, CommandCheck, CommandKind, Reason, Refusal
 from notify.command_rows import (
     NEAREST,
+    connector_place,
     nearest_chargers,
     nearest_connectors,
     open_sessions,
@@ -87,7 +88,7 @@ def _place(connection: Connection, kind: CommandKind, target: str, whole_charger
     """The connector or the charger that a command is for."""
     if kind in RESETS or whole_charger:
         return _charger(connection, target)
-    connector = _connector(connection, target)
+    connector = connector_place(connection, target)
     return connector if connector is not None or kind is CommandKind.UNLOCK else _charger(connection, target)
 
 
@@ -104,27 +105,6 @@ def _charger(connection: Connection, charger_id: str) -> Row[Any] | None:
     ]
     places = CHARGERS.outerjoin(LOCATIONS, LOCATIONS.c.id == CHARGERS.c.location_id)
     return connection.execute(sa.select(*columns).select_from(places).where(CHARGERS.c.id == charger_id)).first()
-
-
-def _connector(connection: Connection, connector_id: str) -> Row[Any] | None:
-    location_id = sa.func.coalesce(CONNECTORS.c.location_id, CHARGERS.c.location_id)
-    columns: list[Any] = [
-        CONNECTORS.c.id.label("connector_id"),
-        CONNECTORS.c.charger_id,
-        location_id.label("location_id"),
-        sa.func.coalesce(CONNECTORS.c.gone_at, CHARGERS.c.gone_at).label("gone_at"),
-        CHARGERS.c.name.label("charger_name"),
-        CHARGERS.c.online,
-        CHARGERS.c.online_changed_at,
-        LOCATIONS.c.name.label("location_name"),
-    ]
-    return connection.execute(
-        sa.select(*columns)
-        .select_from(CONNECTORS)
-        .outerjoin(CHARGERS, CHARGERS.c.id == CONNECTORS.c.charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == location_id)
-        .where(CONNECTORS.c.id == connector_id)
-    ).first()
 
 
 def _plugs(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:

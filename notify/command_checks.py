@@ -15,6 +15,7 @@ from notify import charger_checks
 from notify.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
 from notify.command_rows import (
     NEAREST,
+    connector_place,
     nearest,
     nearest_connectors,
     open_sessions,
@@ -24,7 +25,7 @@ from notify.command_rows import (
     too_many,
     under_way,
 )
-from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS, SESSIONS
+from notify.contexts import SESSIONS
 from notify.price_commands import check_price_change
 from notify.words import one_line
 
@@ -56,7 +57,7 @@ def check_command(
         )
     session = _open_session(connection, wanted, target)
     connector_id = session.connector_id if session is not None else target
-    place = _place(connection, connector_id)
+    place = connector_place(connection, connector_id)
     if place is None and session is None:
         return _unknown(connection, wanted, target)
     charger_id = place.charger_id if place is not None else session.charger_id if session is not None else None
@@ -94,29 +95,6 @@ def _open_session(connection: Connection, kind: CommandKind, target: str) -> Row
         .where(SESSIONS.c.connector_id == target, open_sessions())
         .order_by(SESSIONS.c.started_at.desc(), SESSIONS.c.id)
         .limit(1)
-    ).first()
-
-
-def _place(connection: Connection, connector_id: str | None) -> Row[Any] | None:
-    columns: list[Any] = [
-        CONNECTORS.c.id,
-        CONNECTORS.c.charger_id,
-        sa.func.coalesce(CONNECTORS.c.location_id, CHARGERS.c.location_id).label("location_id"),
-        CONNECTORS.c.status,
-        CONNECTORS.c.status_raw,
-        CONNECTORS.c.error_code,
-        sa.func.coalesce(CONNECTORS.c.gone_at, CHARGERS.c.gone_at).label("gone_at"),
-        CHARGERS.c.name.label("charger_name"),
-        CHARGERS.c.online,
-        CHARGERS.c.online_changed_at,
-        LOCATIONS.c.name.label("location_name"),
-    ]
-    return connection.execute(
-        sa.select(*columns)
-        .select_from(CONNECTORS)
-        .outerjoin(CHARGERS, CHARGERS.c.id == CONNECTORS.c.charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == sa.func.coalesce(CONNECTORS.c.location_id, CHARGERS.c.location_id))
-        .where(CONNECTORS.c.id == connector_id)
     ).first()
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.command_kinds import COMMANDS, NOUNS, CommandKind, CommandState, Reason, Refusal
-from notify.contexts import CHARGERS, CONNECTORS, SESSIONS
+from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS, SESSIONS
 from notify.words import duration
 from storage.polls import poll_states
 
@@ -21,6 +21,32 @@ DAY = timedelta(days=1)
 NEAREST = 5
 SEARCHED_IDS = 2_000  # difflib compares one by one
 _NOTHING_SENT = (CommandState.AWAITING_APPROVAL.value, CommandState.EXPIRED.value, CommandState.CANCELLED.value)
+
+
+def connector_place(connection: Connection, connector_id: str | None) -> Row[Any] | None:
+    """A connector (`id`, also as `connector_id`) with its charger and location as they stand; None if there is none."""
+    location_id = sa.func.coalesce(CONNECTORS.c.location_id, CHARGERS.c.location_id)
+    columns: list[Any] = [
+        CONNECTORS.c.id,
+        CONNECTORS.c.id.label("connector_id"),
+        CONNECTORS.c.charger_id,
+        location_id.label("location_id"),
+        CONNECTORS.c.status,
+        CONNECTORS.c.status_raw,
+        CONNECTORS.c.error_code,
+        sa.func.coalesce(CONNECTORS.c.gone_at, CHARGERS.c.gone_at).label("gone_at"),
+        CHARGERS.c.name.label("charger_name"),
+        CHARGERS.c.online,
+        CHARGERS.c.online_changed_at,
+        LOCATIONS.c.name.label("location_name"),
+    ]
+    return connection.execute(
+        sa.select(*columns)
+        .select_from(CONNECTORS)
+        .outerjoin(CHARGERS, CHARGERS.c.id == CONNECTORS.c.charger_id)
+        .outerjoin(LOCATIONS, LOCATIONS.c.id == location_id)
+        .where(CONNECTORS.c.id == connector_id)
+    ).first()
 
 
 def open_sessions() -> ColumnElement[bool]:
