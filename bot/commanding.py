@@ -18,7 +18,7 @@ from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
 from eosvolt.models import PricingReading
 from notify import commands
-from notify.commands import CommandKind, CommandState
+from notify.command_kinds import CommandKind, CommandState
 from notify.price_commands import judge_price_change, put_off, waiting_price_changes
 from notify.prices import agrees, as_details, as_words
 from storage.engine import Database

@@ -39,6 +39,7 @@ from notify.refusals import tell_author
 from notify.render import render_or_fallback
 from notify.words import code
 from storage.engine import Database
+from storage.schema import OUTBOX
 
 log = structlog.get_logger()
 
@@ -231,7 +232,7 @@ def _render(database: Database, item: Row[Any], now: datetime) -> Rendered | Non
 
 
 def _rendered(connection: Connection, item: Row[Any], now: datetime) -> Rendered | None:
-    row = connection.execute(sa.select(outbox.OUTBOX).where(outbox.OUTBOX.c.id == item.id)).one()
+    row = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.id)).one()
     if (row.claimed_by, row.claimed_until) != (item.claimed_by, item.claimed_until):
         return None
     message, problem = render_or_fallback(connection, row, now)
@@ -287,7 +288,7 @@ def _forget_place(
         outbox.reset_message_place(connection, item, now)
         return
     # the thread itself is gone: its card is posted anew, and the reply waits for it
-    card = connection.execute(sa.select(outbox.OUTBOX).where(outbox.OUTBOX.c.id == item.thread_of)).one()
+    card = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
     if rendered is not None and card.message_ts == rendered.message.thread_ts and card.claimed_by is None:
         outbox.reset_message_place(connection, card, now)
     outbox.postpone(connection, item, now + SHORTEST_WAIT, fault.error)

@@ -20,7 +20,7 @@ from notify.automations import advance_try, due_tries, plan_tries
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
-from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, OUTBOX, ROLL_UP
+from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP
 from notify.render import render_message
 from rules.automations import Mode
 from rules.backtest import Backtest, Said, backtest, check_history, period
@@ -29,12 +29,11 @@ from rules.differences import Digest, Message
 from rules.document import Rule
 from rules.evaluate import Evaluated
 from rules.events import Event
-from rules.incidents import INCIDENT
 from rules.store import RulesInForce
 from rules.testing import CaseResult, load_all, run_case
 from storage.engine import Database
 from storage.prepared import Prepared
-from storage.record import LOCATION
+from storage.schema import INCIDENT, LOCATION, OUTBOX
 
 CHANNEL = "#alerts"
 NIGHT_FROM, NIGHT_TO = 22, 7  # o'clock

@@ -19,11 +19,12 @@ from sqlalchemy import Connection
 from bot.jobs import Jobs
 from bot.slack import WORKSPACE_WIDE
 from bot.ticker import JobState
-from notify.outbox import OUTBOX, TROUBLE
+from notify.outbox import TROUBLE
 from notify.troubles import Finding, Told, note_findings
 from storage.engine import Database
-from storage.health import COUNT, FAILED, WHOLE_API, Counted, Pace, load_pace, record_counts
+from storage.health import FAILED, WHOLE_API, Counted, Pace, load_pace, record_counts
 from storage.polls import PollState, poll_states
+from storage.schema import COUNT, OUTBOX
 
 log = structlog.get_logger()
 

@@ -15,24 +15,14 @@ from sqlalchemy import Connection, Row
 
 from notify.manner import AS_THEY_SAY, Manner
 from notify.night import hold_back, quiet_until
-from notify.outbox import ALERT_CARD, OUTBOX, insert_items, new_item
+from notify.outbox import ALERT_CARD, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
 from notify.switched_on import already_so, gather_switched_on
-from notify.voices import (
-    AGAIN,
-    ALERTS,
-    CHUNK,
-    GROUP_INTERVAL,
-    GROUP_WAIT,
-    INCIDENTS,
-    Saying,
-    bump_voices,
-    note_spoken,
-    say_in_thread,
-)
+from notify.voices import AGAIN, CHUNK, GROUP_INTERVAL, GROUP_WAIT, Saying, bump_voices, note_spoken, say_in_thread
 from rules.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
+from storage.schema import ALERT, INCIDENT, OUTBOX
 
 
 @dataclass
@@ -133,8 +123,8 @@ def enqueue_unmuted(
     ids = sorted(alerts)
     rows: list[Row[Any]] = []
     for start in range(0, len(ids), CHUNK):
-        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.state == State.FIRING.value, AUDIBLE)
-        rows += connection.execute(sa.select(ALERTS).where(*mine, ALERTS.c.acknowledged_at.is_(None))).all()
+        mine = (ALERT.c.id.in_(ids[start : start + CHUNK]), ALERT.c.state == State.FIRING.value, AUDIBLE)
+        rows += connection.execute(sa.select(ALERT).where(*mine, ALERT.c.acknowledged_at.is_(None))).all()
     held = hold_back(connection, [row.id for row in rows], manner, now)
     for row in rows:
         if row.incident_id is not None and row.id not in held:
@@ -161,10 +151,10 @@ def acknowledge_incident(connection: Connection, incident_id: int, user: str, no
 
     Idempotent: a second click changes nothing and is told who was first.
     """
-    done = _acknowledge(connection, ALERTS.c.incident_id == incident_id, user, now)
+    done = _acknowledge(connection, ALERT.c.incident_id == incident_id, user, now)
     if done is not None:
         return done
-    known = connection.execute(sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id == incident_id)).first()
+    known = connection.execute(sa.select(INCIDENT.c.id).where(INCIDENT.c.id == incident_id)).first()
     return Acknowledgement("already resolved" if known is not None else "unknown incident")
 
 
@@ -172,7 +162,7 @@ def acknowledge_roll_up(connection: Connection, roll_up_id: str, user: str, now:
     """Acknowledge the present firing members of every incident of a roll-up; like `acknowledge_incident` else."""
     rolled = (OUTBOX.c.rolled_into == roll_up_id, OUTBOX.c.kind == ALERT_CARD)
     incidents = sa.select(OUTBOX.c.incident_id).where(*rolled)
-    done = _acknowledge(connection, ALERTS.c.incident_id.in_(incidents), user, now)
+    done = _acknowledge(connection, ALERT.c.incident_id.in_(incidents), user, now)
     if done is not None:
         return done
     known = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.id == roll_up_id)).first()
@@ -190,21 +180,21 @@ def _acknowledge(
     connection: Connection, which: sa.ColumnElement[bool], user: str, now: datetime
 ) -> Acknowledgement | None:
     """Acknowledge what fires; None where nothing does."""
-    mine = (which, ALERTS.c.state == State.FIRING.value)
+    mine = (which, ALERT.c.state == State.FIRING.value)
     newly = connection.execute(
-        sa.update(ALERTS)
-        .where(*mine, ALERTS.c.acknowledged_at.is_(None))
+        sa.update(ALERT)
+        .where(*mine, ALERT.c.acknowledged_at.is_(None))
         .values(acknowledged_at=now, acknowledged_by=user, ack_ended_at=None)
-        .returning(ALERTS.c.incident_id)
+        .returning(ALERT.c.incident_id)
     ).scalars()
     incidents = newly.all()
     if incidents:
         refresh_alert_cards(connection, {i for i in incidents if i is not None}, now)
         return Acknowledgement("acknowledged", user, now, len(incidents))
     found = connection.execute(
-        sa.select(ALERTS.c.acknowledged_by, ALERTS.c.acknowledged_at)
+        sa.select(ALERT.c.acknowledged_by, ALERT.c.acknowledged_at)
         .where(*mine)
-        .order_by(ALERTS.c.acknowledged_at.desc(), ALERTS.c.id)
+        .order_by(ALERT.c.acknowledged_at.desc(), ALERT.c.id)
         .limit(1)
     ).first()
     if found is not None:
@@ -288,9 +278,9 @@ def frozen_channels(
         severities = {row.id: row.severity for row in incidents}
         routed: dict[int, list[str]] = {}
         over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
-        which = sa.or_(ALERTS.c.state == State.FIRING.value, ALERTS.c.incident_id.in_(over))
-        firing = (ALERTS.c.incident_id.in_(usual), which)
-        for alert in connection.execute(sa.select(ALERTS).where(*firing).order_by(ALERTS.c.id)):
+        which = sa.or_(ALERT.c.state == State.FIRING.value, ALERT.c.incident_id.in_(over))
+        firing = (ALERT.c.incident_id.in_(usual), which)
+        for alert in connection.execute(sa.select(ALERT).where(*firing).order_by(ALERT.c.id)):
             i = alert.incident_id
             routed.setdefault(i, []).extend(
                 manner.channels(rules[i], usual[i], severities[i], alert.location_id, alert.labels)
@@ -307,17 +297,17 @@ def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[
 
 
 _INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
-_THESE_INCIDENTS = Prepared(sa.select(INCIDENTS).where(INCIDENTS.c.id.in_(_INCIDENTS)))
+_THESE_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(_INCIDENTS)))
 _KEEP_CHANNELS = Prepared(
-    sa.update(INCIDENTS).where(INCIDENTS.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
+    sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
 )
 _KNOWN_CARDS = Prepared(
     sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
 )
 _ONLY_QUIET = sa.and_(
-    sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id),
-    ~sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, AUDIBLE),
+    sa.exists().where(ALERT.c.incident_id == INCIDENT.c.id),
+    ~sa.exists().where(ALERT.c.incident_id == INCIDENT.c.id, AUDIBLE),
 )
 _RESOLVED = Prepared(
-    sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id.in_(_INCIDENTS), INCIDENTS.c.resolved_at.is_not(None), ~_ONLY_QUIET)
+    sa.select(INCIDENT.c.id).where(INCIDENT.c.id.in_(_INCIDENTS), INCIDENT.c.resolved_at.is_not(None), ~_ONLY_QUIET)
 )

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.command_checks import check_command
-from notify.command_kinds import COMMANDS, COMMANDS_PER_DAY, CommandState, Refusal
+from notify.command_kinds import COMMANDS_PER_DAY, CommandState, Refusal
 from notify.command_requests import EXPIRES_AFTER, lock_thing, write_audit
 from notify.commands import cancel_command, move_command, show_command
+from storage.schema import COMMAND
 
 AWAITING = (CommandState.AWAITING_APPROVAL,)
 
@@ -71,7 +72,7 @@ def refuse_command(connection: Connection, command_id: str, user: str, now: date
     command = _waiting(connection, command_id)
     if isinstance(command, Decision):
         return command
-    connection.execute(sa.update(COMMANDS).where(COMMANDS.c.id == command.id).values(decided_by=user, decided_at=now))
+    connection.execute(sa.update(COMMAND).where(COMMAND.c.id == command.id).values(decided_by=user, decided_at=now))
     cancel_command(connection, command, "refused", now)
     _audit(connection, command, user, now, "refused")
     return _told(command, "refused")
@@ -79,7 +80,7 @@ def refuse_command(connection: Connection, command_id: str, user: str, now: date
 
 def _waiting(connection: Connection, command_id: str) -> Row[Any] | Decision:
     """The command where it still waits, locked with its charger against a second click; else what to say of it."""
-    statement = sa.select(COMMANDS).where(COMMANDS.c.id == command_id)
+    statement = sa.select(COMMAND).where(COMMAND.c.id == command_id)
     command = connection.execute(statement).first()
     if command is None:
         return Decision("unknown")

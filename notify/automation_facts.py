@@ -12,11 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.command_checks import check_command
-from notify.command_kinds import CHARGING, COMMANDS, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
-from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS
+from notify.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
 from notify.manner import AS_THEY_SAY, Manner
 from notify.storms import BUDGET
-from notify.tried import TRIES
 from rules.action_steps import ActionStep
 from rules.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.compile import compile_check
@@ -25,7 +23,7 @@ from rules.expressions import Not
 from rules.lifecycle import State
 from rules.windows import local_clocks
 from storage.polls import PollState, poll_states
-from storage.record import INTERVAL
+from storage.schema import CHARGER, COMMAND, CONNECTOR, INTERVAL, LOCATION, TRY
 
 NEVER_SENT = (CommandState.EXPIRED.value, CommandState.CANCELLED.value)
 """How a command ends that certainly never left: limits do not count it."""
@@ -84,7 +82,7 @@ class Place:
         return self.column.removesuffix("_id")
 
     def here(self, table: sa.Table) -> list[ColumnElement[bool]]:
-        """The rows of TRIES or COMMANDS that are about it: of a location those that change its prices."""
+        """The rows of TRY or COMMAND that are about it: of a location those that change its prices."""
         of_prices = table.c.kind == CommandKind.CHANGE_PRICE.value
         return [table.c[self.column] == self.id, of_prices if self.column == "location_id" else ~of_prices]
 
@@ -112,9 +110,9 @@ def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Aut
 
 def error_codes(connection: Connection, alert: Row[Any]) -> list[str]:
     """Every error code of the alert's charger (of all its connectors) now and since the fault began."""
-    mine = sa.or_(CONNECTORS.c.charger_id == alert.charger_id, CONNECTORS.c.id == alert.connector_id)
-    here = sa.select(CONNECTORS.c.id).where(mine)
-    now = sa.select(CONNECTORS.c.error_code.label("code")).where(mine, CONNECTORS.c.error_code.is_not(None))
+    mine = sa.or_(CONNECTOR.c.charger_id == alert.charger_id, CONNECTOR.c.id == alert.connector_id)
+    here = sa.select(CONNECTOR.c.id).where(mine)
+    now = sa.select(CONNECTOR.c.error_code.label("code")).where(mine, CONNECTOR.c.error_code.is_not(None))
     kept = sa.select(INTERVAL.c.value.label("code")).where(
         INTERVAL.c.thing == "connector",
         INTERVAL.c.field == "error_code",
@@ -142,7 +140,7 @@ def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: d
     known = [moment for moment in seen if moment is not None]
     parameters: dict[str, Any] = {"subject": alert.subject, "now": now}
     if check.local_time:
-        zones = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
+        zones = connection.execute(sa.select(LOCATION.c.timezone).distinct()).scalars()
         parameters["clocks"] = local_clocks([zone for zone in zones if zone], now)
     truth = connection.execute(check.statement, parameters).scalar()
     blind = _blind(connection, attempt, truth)
@@ -162,7 +160,7 @@ def read_back_of(command: Row[Any]) -> ReadBack:
 
 
 def _blind(connection: Connection, attempt: Attempt, truth: bool | None) -> str | None:
-    statement = sa.select(CHARGERS.c.online, CHARGERS.c.gone_at).where(CHARGERS.c.id == attempt.row.charger_id)
+    statement = sa.select(CHARGER.c.online, CHARGER.c.gone_at).where(CHARGER.c.id == attempt.row.charger_id)
     charger = connection.execute(statement).first()
     if charger is None or charger.gone_at is not None:
         return "EOSVOLT no longer reports the charger"
@@ -184,35 +182,40 @@ def _is_fresh(poll: PollState | None, interval: timedelta, now: datetime) -> boo
 
 
 def _counted(kind: str, since: datetime, place: Place | None) -> list[ColumnElement[bool]]:
-    here = [] if place is None else place.here(COMMANDS)
-    return [COMMANDS.c.kind == kind, COMMANDS.c.requested_at > since, COMMANDS.c.state.not_in(NEVER_SENT), *here]
+    here = [] if place is None else place.here(COMMAND)
+    return [COMMAND.c.kind == kind, COMMAND.c.requested_at > since, COMMAND.c.state.not_in(NEVER_SENT), *here]
 
 
 def _told(kind: str, since: datetime, place: Place | None) -> list[ColumnElement[bool]]:
-    here = [] if place is None else place.here(TRIES)
-    return [TRIES.c.kind == kind, TRIES.c.state == TryState.WOULD_HAVE.value, TRIES.c.ended_at > since, *here]
+    here = [] if place is None else place.here(TRY)
+    return [
+        TRY.c.kind == kind,
+        TRY.c.state == TryState.WOULD_HAVE.value,
+        TRY.c.ended_at > since,
+        *here,
+    ]
 
 
 def _count(connection: Connection, kind: str, since: datetime, place: Place | None, *, dry: bool) -> int:
     """The commands of a kind since a moment; a dry run counts what it would have sent as if it had been."""
     count = sa.select(sa.func.count())
-    found = int(connection.execute(count.select_from(COMMANDS).where(*_counted(kind, since, place))).scalar_one())
+    found = int(connection.execute(count.select_from(COMMAND).where(*_counted(kind, since, place))).scalar_one())
     if dry:
-        told = count.select_from(TRIES).where(*_told(kind, since, place))
+        told = count.select_from(TRY).where(*_told(kind, since, place))
         found += int(connection.execute(told).scalar_one())
     return found
 
 
 def _last_at(connection: Connection, attempt: Attempt, *, dry: bool) -> datetime | None:
     row, since = attempt.row, datetime.min.replace(tzinfo=attempt.row.planned_at.tzinfo)
-    own = sa.select(TRIES.c.command_id).where(TRIES.c.alert_id == row.alert_id, TRIES.c.command_id.is_not(None))
-    last = sa.select(sa.func.max(COMMANDS.c.requested_at)).where(
-        *_counted(row.kind, since, attempt.place), COMMANDS.c.id.not_in(own)
+    own = sa.select(TRY.c.command_id).where(TRY.c.alert_id == row.alert_id, TRY.c.command_id.is_not(None))
+    last = sa.select(sa.func.max(COMMAND.c.requested_at)).where(
+        *_counted(row.kind, since, attempt.place), COMMAND.c.id.not_in(own)
     )
     moments = [connection.execute(last).scalar()]
     if dry:
-        told = sa.select(sa.func.max(TRIES.c.ended_at)).where(
-            *_told(row.kind, since, attempt.place), TRIES.c.alert_id != row.alert_id
+        told = sa.select(sa.func.max(TRY.c.ended_at)).where(
+            *_told(row.kind, since, attempt.place), TRY.c.alert_id != row.alert_id
         )
         moments.append(connection.execute(told).scalar())
     return max((moment for moment in moments if moment is not None), default=None)
@@ -231,14 +234,14 @@ def _in_the_way(connection: Connection, attempt: Attempt, check: CommandCheck | 
     row, alert, place = attempt.row, attempt.alert, attempt.place
     if any(getattr(alert, name) is not None for name in ("silence_id", "inhibited_by", "snoozed_until")):
         return "the alert is kept quiet"
-    other = sa.select(TRIES.c.rule_id).where(*place.here(TRIES), TRIES.c.state.in_(BUSY), TRIES.c.id != row.id)
+    other = sa.select(TRY.c.rule_id).where(*place.here(TRY), TRY.c.state.in_(BUSY), TRY.c.id != row.id)
     rule = connection.execute(other.limit(1)).scalar()
     if rule is not None:
         return f"rule {rule} is at work on the {place.noun}"
-    asked = sa.select(COMMANDS.c.id).where(
-        *place.here(COMMANDS),
-        COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value,
-        COMMANDS.c.expires_at > now,
+    asked = sa.select(COMMAND.c.id).where(
+        *place.here(COMMAND),
+        COMMAND.c.state == CommandState.AWAITING_APPROVAL.value,
+        COMMAND.c.expires_at > now,
     )
     if connection.execute(asked.limit(1)).first() is not None:
         return f"a command to the {place.noun} waits for approval"
@@ -252,11 +255,11 @@ def _against(connection: Connection, attempt: Attempt, check: CommandCheck | Non
     told = [refusal.text for refusal in check.refusals if refusal.reason is not Reason.UNDER_WAY]
     if attempt.step.kind in {"reset_soft", "reset_hard"} and not told:
         # an account may hide its sessions; a connector that charges tells all the same
-        charging = sa.select(CONNECTORS.c.id).where(
-            CONNECTORS.c.charger_id == attempt.row.charger_id,
-            CONNECTORS.c.gone_at.is_(None),
-            CONNECTORS.c.status.in_(CHARGING),
+        charging = sa.select(CONNECTOR.c.id).where(
+            CONNECTOR.c.charger_id == attempt.row.charger_id,
+            CONNECTOR.c.gone_at.is_(None),
+            CONNECTOR.c.status.in_(CHARGING),
         )
-        busy = connection.execute(charging.order_by(CONNECTORS.c.id).limit(1)).scalar()
+        busy = connection.execute(charging.order_by(CONNECTOR.c.id).limit(1)).scalar()
         told = [f"connector {busy} is charging, and this would end it"] if busy is not None else []
     return "; ".join(told) or None

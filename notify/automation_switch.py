@@ -8,17 +8,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 from notify.command_kinds import NOUNS
-from notify.tried import TRIES
 from rules.automations import Mode, TryState
 from rules.document import rule_from_document
 from storage.dialects import insert
-from storage.tables import AutomationSwitch, Rule
-
-SWITCH = SQLModel.metadata.tables[AutomationSwitch.__tablename__]
-RULES = SQLModel.metadata.tables[Rule.__tablename__]
+from storage.schema import RULE, SWITCH, TRY
 
 ALL = "all"
 SHOWN_RULES = 20
@@ -60,8 +55,8 @@ class AtWork:
 def at_work(connection: Connection) -> AtWork:
     """What the actions of rules are at."""
     states = (TryState.WAITING, TryState.AWAITING_APPROVAL, TryState.SENT)
-    counts = [sa.func.count().filter(TRIES.c.state == state.value).label(state.value) for state in states]
-    return AtWork(**connection.execute(sa.select(*counts).where(TRIES.c.due_at.is_not(None))).one()._mapping)
+    counts = [sa.func.count().filter(TRY.c.state == state.value).label(state.value) for state in states]
+    return AtWork(**connection.execute(sa.select(*counts).where(TRY.c.due_at.is_not(None))).one()._mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +78,8 @@ class ActingRules:
 
 def acting_rules(connection: Connection) -> ActingRules:
     """The rules in force that have actions."""
-    in_force = sa.select(RULES.c.id, RULES.c.document).where(RULES.c.enabled, RULES.c.removed_at.is_(None))
-    rules = [rule_from_document(row.document, row.id) for row in connection.execute(in_force.order_by(RULES.c.id))]
+    in_force = sa.select(RULE.c.id, RULE.c.document).where(RULE.c.enabled, RULE.c.removed_at.is_(None))
+    rules = [rule_from_document(row.document, row.id) for row in connection.execute(in_force.order_by(RULE.c.id))]
     acting = [
         ActingRule(rule.name, tuple(NOUNS.get(step.kind, step.kind) for step in rule.actions), rule.dry_run)
         for rule in rules

@@ -11,20 +11,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
-from sqlmodel import SQLModel
 
 from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
 from notify.approvals import AWAITING
 from notify.automation_facts import NOT_KNOWN, Attempt, Automating, read_back_of, sight_of, situation_of
-from notify.automation_switch import ALL, RULES, SWITCH, lock_switch, read_switch
-from notify.command_kinds import COMMANDS, CommandState, Reason
-from notify.commands import APPROVE_WITHIN, cancel_command, enqueue_command, write_audit
-from notify.contexts import LOCATIONS
+from notify.automation_switch import ALL, lock_switch, read_switch
+from notify.command_kinds import CommandState, Reason
+from notify.command_requests import enqueue_command, write_audit
+from notify.commands import APPROVE_WITHIN, cancel_command
 from notify.manner import AS_THEY_SAY, Manner
 from notify.prices import default_price
-from notify.tried import TRIES
-from notify.voices import ALERTS, GROUP_WAIT, INCIDENTS
-from rules.alerts import TRANSITION
+from notify.voices import GROUP_WAIT
 from rules.automations import (
     LOOK_AGAIN,
     QUIET_AT_MOST,
@@ -42,9 +39,17 @@ from rules.automations import (
 from rules.document import Rule, rule_from_document
 from rules.lifecycle import State, Transition
 from storage.dialects import insert
-from storage.tables import RuleVersion
-
-VERSIONS = SQLModel.metadata.tables[RuleVersion.__tablename__]
+from storage.schema import (
+    ALERT,
+    COMMAND,
+    INCIDENT,
+    LOCATION,
+    RULE,
+    RULE_VERSION,
+    SWITCH,
+    TRANSITION,
+    TRY,
+)
 
 UNSENT = (*AWAITING, CommandState.REQUESTED)
 ONLY_TOLD = "automations only tell what they would do"
@@ -62,7 +67,7 @@ def set_switch(connection: Connection, mode: Mode, user: str, now: datetime) -> 
     if mode is Mode.OFF:
         cancelled = cancel_tries(connection, sa.true(), "automations were switched off", now)
     elif mode is Mode.DRY_RUN:
-        made = TRIES.c.command_id.is_not(None)
+        made = TRY.c.command_id.is_not(None)
         cancelled = cancel_tries(connection, made, ONLY_TOLD, now)
     facts = {"mode": mode.value, "cancelled": cancelled}
     write_audit(connection, at=now, user=user, action="automations", subject=ALL, outcome=mode.value, facts=facts)
@@ -83,14 +88,14 @@ def plan_tries(
     """
     ended = [t.alert_id for t in transitions if t.from_state == State.FIRING and t.to_state != State.FIRING]
     if ended:
-        cancel_tries(connection, TRIES.c.alert_id.in_(ended), "the alert is over", now)
+        cancel_tries(connection, TRY.c.alert_id.in_(ended), "the alert is over", now)
     fired = [t for t in transitions if t.to_state == State.FIRING and t.rule_id in rules and rules[t.rule_id].actions]
     if not fired:
         return list(transitions)
     mode = read_switch(connection, default).mode
     held: set[int] = set()
     for transition in fired:
-        alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == transition.alert_id)).one()
+        alert = connection.execute(sa.select(ALERT).where(ALERT.c.id == transition.alert_id)).one()
         rule = rules[transition.rule_id]
         if alert.switched_on is not None:  # many things were already so: whoever switched the rule on looks at them
             continue
@@ -100,7 +105,7 @@ def plan_tries(
             held.add(transition.alert_id)
     if held:
         quiet = {"acting_until": now + QUIET_AT_MOST}
-        connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(held)).values(**quiet))
+        connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(held)).values(**quiet))
         _note_held(connection, held, now)
     return [replace(t, muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
 
@@ -117,13 +122,13 @@ def tell_recovered(
     over = {t.incident_id for t in transitions if t.reason == "recovered" and t.incident_id is not None}
     if not over:
         return
-    sent = (COMMANDS.c.id == TRIES.c.command_id, COMMANDS.c.sending_at.is_not(None))
-    acted = sa.exists().where(TRIES.c.incident_id == INCIDENTS.c.id, *sent)
-    told = sa.exists().where(ALERTS.c.incident_id == INCIDENTS.c.id, ALERTS.c.acting_until.is_not(None))
+    sent = (COMMAND.c.id == TRY.c.command_id, COMMAND.c.sending_at.is_not(None))
+    acted = sa.exists().where(TRY.c.incident_id == INCIDENT.c.id, *sent)
+    told = sa.exists().where(ALERT.c.incident_id == INCIDENT.c.id, ALERT.c.acting_until.is_not(None))
     statement = (
-        sa.select(INCIDENTS.c.id, INCIDENTS.c.rule_id, INCIDENTS.c.severity, LOCATIONS.c.timezone)
-        .select_from(INCIDENTS.outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id))
-        .where(INCIDENTS.c.id.in_(over), INCIDENTS.c.resolved_at.is_not(None), acted, told)
+        sa.select(INCIDENT.c.id, INCIDENT.c.rule_id, INCIDENT.c.severity, LOCATION.c.timezone)
+        .select_from(INCIDENT.outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id))
+        .where(INCIDENT.c.id.in_(over), INCIDENT.c.resolved_at.is_not(None), acted, told)
     )
     for row in connection.execute(statement).all():
         quiet_until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
@@ -137,10 +142,10 @@ def cancel_tries(connection: Connection, which: ColumnElement[bool], reason: str
     A step whose command has left stays as it is: what came of it is still looked at.
     """
     unsent = sa.or_(
-        TRIES.c.state.in_([state.value for state in UNSENT_TRIES]),
-        sa.and_(TRIES.c.state == TryState.SENT.value, _command_is_unsent()),
+        TRY.c.state.in_([state.value for state in UNSENT_TRIES]),
+        sa.and_(TRY.c.state == TryState.SENT.value, _command_is_unsent()),
     )
-    found = connection.execute(sa.select(TRIES).where(TRIES.c.due_at.is_not(None), unsent, which)).all()
+    found = connection.execute(sa.select(TRY).where(TRY.c.due_at.is_not(None), unsent, which)).all()
     cancelled = 0
     for row in found:
         if row.command_id is not None and not _cancel_command(connection, row.command_id, reason, now):
@@ -151,8 +156,8 @@ def cancel_tries(connection: Connection, which: ColumnElement[bool], reason: str
 
 def due_tries(connection: Connection, now: datetime) -> list[int]:
     """The ids of the steps that are to be decided or looked at now, the oldest first."""
-    due = sa.select(TRIES.c.id).where(TRIES.c.due_at <= now)
-    return list(connection.execute(due.order_by(TRIES.c.planned_at, TRIES.c.id)).scalars())
+    due = sa.select(TRY.c.id).where(TRY.c.due_at <= now)
+    return list(connection.execute(due.order_by(TRY.c.planned_at, TRY.c.id)).scalars())
 
 
 def advance_try(connection: Connection, try_id: int, work: Automating, now: datetime) -> bool:
@@ -161,7 +166,7 @@ def advance_try(connection: Connection, try_id: int, work: Automating, now: date
     The switch's row is held meanwhile, so that limits hold over all chargers and nothing is sent after "off".
     """
     lock_switch(connection)
-    row = connection.execute(sa.select(TRIES).where(TRIES.c.id == try_id, TRIES.c.due_at.is_not(None))).first()
+    row = connection.execute(sa.select(TRY).where(TRY.c.id == try_id, TRY.c.due_at.is_not(None))).first()
     if row is None:
         return False
     attempt = _attempt(connection, row, work)
@@ -177,26 +182,26 @@ def advance_try(connection: Connection, try_id: int, work: Automating, now: date
 
 def has_held_alerts(connection: Connection) -> bool:
     """Whether any alert is kept quiet by its actions."""
-    held = sa.select(ALERTS.c.id).where(ALERTS.c.acting_until.is_not(None), ALERTS.c.state == State.FIRING.value)
+    held = sa.select(ALERT.c.id).where(ALERT.c.acting_until.is_not(None), ALERT.c.state == State.FIRING.value)
     return connection.execute(held.limit(1)).first() is not None
 
 
 def release_alerts(connection: Connection, work: Automating, now: datetime) -> int:
     """Let alerts speak that still fire when their actions have ended, or have taken too long; how many there were."""
-    at_work = sa.exists().where(TRIES.c.alert_id == ALERTS.c.id, TRIES.c.due_at.is_not(None))
+    at_work = sa.exists().where(TRY.c.alert_id == ALERT.c.id, TRY.c.due_at.is_not(None))
     released = connection.execute(
-        sa.update(ALERTS)
+        sa.update(ALERT)
         .where(
-            ALERTS.c.acting_until.is_not(None),
-            ALERTS.c.state == State.FIRING.value,
-            sa.or_(ALERTS.c.acting_until <= now, ~at_work),
+            ALERT.c.acting_until.is_not(None),
+            ALERT.c.state == State.FIRING.value,
+            sa.or_(ALERT.c.acting_until <= now, ~at_work),
         )
         .values(acting_until=None, heard_at=now)
-        .returning(ALERTS.c.id)
+        .returning(ALERT.c.id)
     ).scalars()
     ids = list(released)
     if ids:
-        changed = sa.select(TRIES.c.alert_id).where(TRIES.c.alert_id.in_(ids), TRIES.c.state == TryState.CHANGED.value)
+        changed = sa.select(TRY.c.alert_id).where(TRY.c.alert_id.in_(ids), TRY.c.state == TryState.CHANGED.value)
         again = dict.fromkeys(ids, "unmended") | dict.fromkeys(connection.execute(changed).scalars(), "repriced")
         enqueue_unmuted(connection, again, channels=work.channels, now=now, budget=work.budget, manner=work.manner)
     return len(ids)
@@ -238,7 +243,7 @@ def _decide(connection: Connection, attempt: Attempt, mode: Mode, work: Automati
 def _follow(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> bool:
     """Look at the command of a step: whether it may still go, whether it went, and whether it helped."""
     row = attempt.row
-    command = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.id == row.command_id)).one()
+    command = connection.execute(sa.select(COMMAND).where(COMMAND.c.id == row.command_id)).one()
     if command.state in UNSENT:
         against = _still_against(connection, attempt, mode, work, now)
         cancelled = against is not None and cancel_command(connection, command, against.reason, now)
@@ -279,7 +284,7 @@ def _judge(connection: Connection, attempt: Attempt, command: Row[Any], now: dat
     if sight.unknown and not row.reason:
         return _update(connection, row, {"reason": NOT_KNOWN, "verify_until": seen.until}, now)
     if seen.until != row.verify_until:
-        connection.execute(sa.update(TRIES).where(TRIES.c.id == row.id).values(verify_until=seen.until))
+        connection.execute(sa.update(TRY).where(TRY.c.id == row.id).values(verify_until=seen.until))
     return False
 
 
@@ -304,7 +309,7 @@ def _watch(connection: Connection, attempt: Attempt, now: datetime) -> bool:
     if relapsed(row.ended_at, firing=firing, still_true=still_true, now=now):
         return _conclude(connection, attempt, Decision(TryState.DID_NOT_HELP, "it helped for a moment only"), now)
     due_at = now + LOOK_AGAIN if firing else None
-    connection.execute(sa.update(TRIES).where(TRIES.c.id == row.id).values(due_at=due_at))
+    connection.execute(sa.update(TRY).where(TRY.c.id == row.id).values(due_at=due_at))
     return not firing
 
 
@@ -343,7 +348,7 @@ def _insert_try(
         "due_at": now + step.after,
         "reason": "",
     }
-    statement = insert(connection, TRIES).values(**values).on_conflict_do_nothing().returning(TRIES.c.id)
+    statement = insert(connection, TRY).values(**values).on_conflict_do_nothing().returning(TRY.c.id)
     return connection.execute(statement).first() is not None
 
 
@@ -357,14 +362,16 @@ def _note_held(connection: Connection, alert_ids: Iterable[int], now: datetime) 
 
 
 def _attempt(connection: Connection, row: Row[Any], work: Automating) -> Attempt | None:
-    alert = connection.execute(sa.select(ALERTS).where(ALERTS.c.id == row.alert_id)).one()
+    alert = connection.execute(sa.select(ALERT).where(ALERT.c.id == row.alert_id)).one()
     said = connection.execute(
-        sa.select(VERSIONS.c.document).where(VERSIONS.c.rule_id == row.rule_id, VERSIONS.c.version == row.rule_version)
+        sa.select(RULE_VERSION.c.document).where(
+            RULE_VERSION.c.rule_id == row.rule_id, RULE_VERSION.c.version == row.rule_version
+        )
     ).scalar()
     rule = rule_from_document(said, row.rule_id) if said is not None else None
     if rule is None or row.step >= len(rule.actions):
         return None
-    now = connection.execute(sa.select(RULES).where(RULES.c.id == row.rule_id)).first()
+    now = connection.execute(sa.select(RULE).where(RULE.c.id == row.rule_id)).first()
     in_force = now is not None and now.enabled and now.removed_at is None and now.version == row.rule_version
     step = rule.actions[row.step]
     if step.price is not None and step.approval is None:  # what people are asked about, rules are too
@@ -374,11 +381,11 @@ def _attempt(connection: Connection, row: Row[Any], work: Automating) -> Attempt
 
 def _command_is_unsent() -> ColumnElement[bool]:
     states = [state.value for state in UNSENT]
-    return sa.exists().where(COMMANDS.c.id == TRIES.c.command_id, COMMANDS.c.state.in_(states))
+    return sa.exists().where(COMMAND.c.id == TRY.c.command_id, COMMAND.c.state.in_(states))
 
 
 def _cancel_command(connection: Connection, command_id: str, reason: str, now: datetime) -> bool:
-    command = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.id == command_id)).one()
+    command = connection.execute(sa.select(COMMAND).where(COMMAND.c.id == command_id)).one()
     return cancel_command(connection, command, reason, now)
 
 
@@ -388,8 +395,8 @@ def _end(connection: Connection, row: Row[Any], state: TryState, reason: str, no
 
 def _update(connection: Connection, row: Row[Any], values: dict[str, Any], now: datetime) -> bool:
     """Give a step these values where it is still as it was read, and show it on the alert's card."""
-    as_read = (TRIES.c.id == row.id, TRIES.c.state == row.state, TRIES.c.due_at.is_not(None))
-    moved = connection.execute(sa.update(TRIES).where(*as_read).values(**values)).rowcount == 1
+    as_read = (TRY.c.id == row.id, TRY.c.state == row.state, TRY.c.due_at.is_not(None))
+    moved = connection.execute(sa.update(TRY).where(*as_read).values(**values)).rowcount == 1
     if moved and row.incident_id is not None:
         refresh_alert_cards(connection, {row.incident_id}, now)
     return moved

@@ -23,7 +23,7 @@ from notify.command_rows import (
     too_many,
     under_way,
 )
-from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS, SESSIONS
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
 KINDS = (*RESETS, CommandKind.UNLOCK, CommandKind.ENABLE, CommandKind.DISABLE)
 ENDS_SESSIONS = (*RESETS, CommandKind.UNLOCK)
@@ -95,39 +95,39 @@ def _place(connection: Connection, kind: CommandKind, target: str, whole_charger
 def _charger(connection: Connection, charger_id: str) -> Row[Any] | None:
     columns: list[Any] = [
         sa.null().label("connector_id"),
-        CHARGERS.c.id.label("charger_id"),
-        CHARGERS.c.location_id,
-        CHARGERS.c.gone_at,
-        CHARGERS.c.name.label("charger_name"),
-        CHARGERS.c.online,
-        CHARGERS.c.online_changed_at,
-        LOCATIONS.c.name.label("location_name"),
+        CHARGER.c.id.label("charger_id"),
+        CHARGER.c.location_id,
+        CHARGER.c.gone_at,
+        CHARGER.c.name.label("charger_name"),
+        CHARGER.c.online,
+        CHARGER.c.online_changed_at,
+        LOCATION.c.name.label("location_name"),
     ]
-    places = CHARGERS.outerjoin(LOCATIONS, LOCATIONS.c.id == CHARGERS.c.location_id)
-    return connection.execute(sa.select(*columns).select_from(places).where(CHARGERS.c.id == charger_id)).first()
+    places = CHARGER.outerjoin(LOCATION, LOCATION.c.id == CHARGER.c.location_id)
+    return connection.execute(sa.select(*columns).select_from(places).where(CHARGER.c.id == charger_id)).first()
 
 
 def _plugs(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
     """The connector, or the present connectors of the charger."""
     here = (
-        CONNECTORS.c.id == place.connector_id
+        CONNECTOR.c.id == place.connector_id
         if place.connector_id
-        else sa.and_(CONNECTORS.c.charger_id == place.charger_id, CONNECTORS.c.gone_at.is_(None))
+        else sa.and_(CONNECTOR.c.charger_id == place.charger_id, CONNECTOR.c.gone_at.is_(None))
     )
-    columns: list[Any] = [CONNECTORS.c.id, CONNECTORS.c.status, CONNECTORS.c.status_raw]
-    return connection.execute(sa.select(*columns).where(here).order_by(CONNECTORS.c.id)).all()
+    columns: list[Any] = [CONNECTOR.c.id, CONNECTOR.c.status, CONNECTOR.c.status_raw]
+    return connection.execute(sa.select(*columns).where(here).order_by(CONNECTOR.c.id)).all()
 
 
 def _open_sessions(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
     here = (
-        SESSIONS.c.connector_id == place.connector_id
+        SESSION.c.connector_id == place.connector_id
         if place.connector_id
         else sa.or_(
-            SESSIONS.c.charger_id == place.charger_id,
-            SESSIONS.c.connector_id.in_(sa.select(CONNECTORS.c.id).where(CONNECTORS.c.charger_id == place.charger_id)),
+            SESSION.c.charger_id == place.charger_id,
+            SESSION.c.connector_id.in_(sa.select(CONNECTOR.c.id).where(CONNECTOR.c.charger_id == place.charger_id)),
         )
     )
-    return connection.execute(sa.select(SESSIONS).where(here, open_sessions()).order_by(SESSIONS.c.id)).all()
+    return connection.execute(sa.select(SESSION).where(here, open_sessions()).order_by(SESSION.c.id)).all()
 
 
 def _so_already(kind: CommandKind, place: Row[Any], plugs: Sequence[Row[Any]]) -> Iterator[Refusal]:

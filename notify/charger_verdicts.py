@@ -13,8 +13,7 @@ from sqlalchemy import Connection, Row
 
 from notify.command_kinds import CHARGING, CommandKind, CommandState
 from notify.command_rows import open_sessions
-from notify.contexts import CHARGERS, CONNECTORS, SESSIONS
-from storage.record import INTERVAL
+from storage.schema import CHARGER, CONNECTOR, INTERVAL, SESSION
 
 OUT = "Unavailable"
 SHOWN_PLUGS = 5
@@ -59,25 +58,25 @@ def sight_of_charger(
     """What polls that began after a command's answer say about its charger; the moments are theirs."""
     if chargers_at is None:
         return ChargerSight(None, "the chargers could not be read since")
-    charger = connection.execute(sa.select(CHARGERS).where(CHARGERS.c.id == command.charger_id)).first()
+    charger = connection.execute(sa.select(CHARGER).where(CHARGER.c.id == command.charger_id)).first()
     if charger is None or charger.gone_at is not None:
         return ChargerSight(chargers_at, "EOSVOLT no longer reports the charger")
     if charger.online is not True:
         told = "the charger is offline" if charger.online is False else "whether the charger is online is not known"
         return ChargerSight(chargers_at, told)
-    columns: list[Any] = [CONNECTORS.c.id, CONNECTORS.c.status, CONNECTORS.c.status_changed_at]
+    columns: list[Any] = [CONNECTOR.c.id, CONNECTOR.c.status, CONNECTOR.c.status_changed_at]
     plugs = connection.execute(
-        sa.select(*columns).where(_of_command(command), CONNECTORS.c.gone_at.is_(None)).order_by(CONNECTORS.c.id)
+        sa.select(*columns).where(_of_command(command), CONNECTOR.c.gone_at.is_(None)).order_by(CONNECTOR.c.id)
     ).all()
     if not plugs:
         return ChargerSight(chargers_at, "EOSVOLT no longer reports its connectors")
     unknown = next((plug.id for plug in plugs if plug.status is None), None)
     if unknown is not None:
         return ChargerSight(chargers_at, f"the status of connector {unknown} is not known")
-    held = sa.select(SESSIONS.c.connector_id).where(
-        SESSIONS.c.connector_id.in_([plug.id for plug in plugs]), open_sessions()
+    held = sa.select(SESSION.c.connector_id).where(
+        SESSION.c.connector_id.in_([plug.id for plug in plugs]), open_sessions()
     )
-    session = sa.select(SESSIONS).where(SESSIONS.c.id == command.session_id)
+    session = sa.select(SESSION).where(SESSION.c.id == command.session_id)
     return ChargerSight(
         chargers_at=chargers_at,
         blind=None if sessions_at is not None else "the sessions could not be read since",
@@ -90,8 +89,8 @@ def sight_of_charger(
 
 def _of_command(command: Row[Any]) -> Any:
     if command.connector_id is not None:
-        return CONNECTORS.c.id == command.connector_id
-    return CONNECTORS.c.charger_id == command.charger_id
+        return CONNECTOR.c.id == command.connector_id
+    return CONNECTOR.c.charger_id == command.charger_id
 
 
 def _back_at(connection: Connection, command: Row[Any], charger: Row[Any]) -> datetime | None:
@@ -100,7 +99,7 @@ def _back_at(connection: Connection, command: Row[Any], charger: Row[Any]) -> da
     if charger.online_changed_at > since:
         at: datetime = charger.online_changed_at
         return at
-    mine = sa.select(CONNECTORS.c.id).where(CONNECTORS.c.charger_id == command.charger_id)
+    mine = sa.select(CONNECTOR.c.id).where(CONNECTOR.c.charger_id == command.charger_id)
     returned: datetime | None = connection.execute(
         sa.select(sa.func.max(INTERVAL.c.valid_to)).where(
             INTERVAL.c.thing == "connector",

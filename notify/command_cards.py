@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_kinds import COMMANDS, NOUNS
-from notify.contexts import CHARGERS, LOCATIONS, SESSIONS
+from notify.command_kinds import NOUNS
 from notify.prices import PriceLine, command_lines
+from storage.schema import CHARGER, COMMAND, LOCATION, SESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
     """
     row: Any = connection.execute(
         sa.select(
-            COMMANDS,
-            CHARGERS.c.name.label("charger_name"),
-            LOCATIONS.c.name.label("location_name"),
-            LOCATIONS.c.currency.label("location_currency"),
-            SESSIONS.c.energy_kwh,
+            COMMAND,
+            CHARGER.c.name.label("charger_name"),
+            LOCATION.c.name.label("location_name"),
+            LOCATION.c.currency.label("location_currency"),
+            SESSION.c.energy_kwh,
         )
-        .select_from(COMMANDS)
-        .outerjoin(CHARGERS, CHARGERS.c.id == COMMANDS.c.charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == COMMANDS.c.location_id)
-        .outerjoin(SESSIONS, SESSIONS.c.id == COMMANDS.c.session_id)
-        .where(COMMANDS.c.id == facts["command"])
+        .select_from(COMMAND)
+        .outerjoin(CHARGER, CHARGER.c.id == COMMAND.c.charger_id)
+        .outerjoin(LOCATION, LOCATION.c.id == COMMAND.c.location_id)
+        .outerjoin(SESSION, SESSION.c.id == COMMAND.c.session_id)
+        .where(COMMAND.c.id == facts["command"])
     ).first()
     if row is None:
         raise LookupError(f"command {facts['command']} is not in the database")

@@ -25,9 +25,9 @@ from notify.command_rows import (
     too_many,
     under_way,
 )
-from notify.contexts import SESSIONS
 from notify.price_commands import check_price_change
 from notify.words import one_line
+from storage.schema import SESSION
 
 
 def check_command(
@@ -87,13 +87,13 @@ def check_command(
 def _open_session(connection: Connection, kind: CommandKind, target: str) -> Row[Any] | None:
     """The session that a stop is about, or that holds the connector of a start; by its id also one that ended."""
     if kind is CommandKind.STOP_SESSION:
-        named = connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == target)).first()
+        named = connection.execute(sa.select(SESSION).where(SESSION.c.id == target)).first()
         if named is not None:
             return named
     return connection.execute(
-        sa.select(SESSIONS)
-        .where(SESSIONS.c.connector_id == target, open_sessions())
-        .order_by(SESSIONS.c.started_at.desc(), SESSIONS.c.id)
+        sa.select(SESSION)
+        .where(SESSION.c.connector_id == target, open_sessions())
+        .order_by(SESSION.c.started_at.desc(), SESSION.c.id)
         .limit(1)
     ).first()
 
@@ -159,7 +159,7 @@ def _unknown(connection: Connection, kind: CommandKind, target: str) -> CommandC
     things = "connector"
     if kind is CommandKind.STOP_SESSION:
         things = "session or connector"
-        near = [*nearest(connection, target, SESSIONS.c.id, open_sessions()), *near][:NEAREST]
+        near = [*nearest(connection, target, SESSION.c.id, open_sessions()), *near][:NEAREST]
     verb = "Start a session on" if kind is CommandKind.START_SESSION else "Stop"
     return CommandCheck(
         kind=kind.value,

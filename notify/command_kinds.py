@@ -9,12 +9,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import SQLModel
-
-from storage.tables import Command
-
-COMMANDS = SQLModel.metadata.tables[Command.__tablename__]
-
 CHARGING = ("Charging", "SuspendedEV", "SuspendedEVSE")
 """The statuses in which a session holds a connector (OCPP 1.6, section 7.7)."""
 

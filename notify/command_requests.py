@@ -11,24 +11,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 from notify.command_checks import check_command
-from notify.command_kinds import (
-    COMMANDS,
-    COMMANDS_PER_DAY,
-    NOUNS,
-    CommandCheck,
-    CommandState,
-    Reason,
-    Refusal,
-)
-from notify.contexts import CHARGERS, LOCATIONS
+from notify.command_kinds import COMMANDS_PER_DAY, NOUNS, CommandCheck, CommandState, Reason, Refusal
 from notify.outbox import COMMAND_CARD, insert_items, new_item
 from storage.dialects import insert
-from storage.tables import AuditEntry
-
-AUDIT = SQLModel.metadata.tables[AuditEntry.__tablename__]
+from storage.schema import AUDIT, CHARGER, COMMAND, LOCATION
 
 EXPIRES_AFTER = timedelta(minutes=5)
 """A request that was not sent by then is not sent any more."""
@@ -125,7 +113,7 @@ def enqueue_command(
         "rule_id": rule_id,
         "details": {**(details or {}), **({"ends": sorted(check.ends_sessions)} if check.ends_sessions else {})},
     }
-    statement = insert(connection, COMMANDS).values(**values).on_conflict_do_nothing().returning(COMMANDS.c.id)
+    statement = insert(connection, COMMAND).values(**values).on_conflict_do_nothing().returning(COMMAND.c.id)
     if connection.execute(statement).first() is None:
         first = _by_nonce(connection, nonce)
         assert first is not None  # noqa: S101 - the conflict was with its nonce
@@ -147,12 +135,12 @@ def _awaiting(
     if approve_within is None:
         return ()
     same = [
-        COMMANDS.c[name].is_not_distinct_from(getattr(check, name))
+        COMMAND.c[name].is_not_distinct_from(getattr(check, name))
         for name in ("charger_id", "connector_id", "location_id")
     ]
-    waiting = (COMMANDS.c.state == CommandState.AWAITING_APPROVAL.value, COMMANDS.c.expires_at > now)
+    waiting = (COMMAND.c.state == CommandState.AWAITING_APPROVAL.value, COMMAND.c.expires_at > now)
     first = connection.execute(
-        sa.select(COMMANDS.c.requested_by).where(COMMANDS.c.kind == check.kind, *same, *waiting).limit(1)
+        sa.select(COMMAND.c.requested_by).where(COMMAND.c.kind == check.kind, *same, *waiting).limit(1)
     ).first()
     if first is None:
         return ()
@@ -162,7 +150,7 @@ def _awaiting(
 
 def lock_thing(connection: Connection, charger_id: str | None, location_id: str | None) -> None:
     """Let nobody else write a command for a charger, or where it has none for a location, in this transaction."""
-    table, thing_id = (CHARGERS, charger_id) if charger_id is not None else (LOCATIONS, location_id)
+    table, thing_id = (CHARGER, charger_id) if charger_id is not None else (LOCATION, location_id)
     connection.execute(sa.select(table.c.id).where(table.c.id == thing_id).with_for_update()).all()
 
 
@@ -177,7 +165,7 @@ def write_audit(connection: Connection, **entry: Any) -> None:
 
 
 def _by_nonce(connection: Connection, nonce: str) -> Enqueued | None:
-    known = connection.execute(sa.select(COMMANDS).where(COMMANDS.c.nonce == nonce)).first()
+    known = connection.execute(sa.select(COMMAND).where(COMMAND.c.nonce == nonce)).first()
     if known is None:
         return None
     return Enqueued(known.id, False, known.state, known.requested_by, known.requested_at)

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notify.command_kinds import COMMANDS, NOUNS, CommandKind, CommandState, Reason, Refusal
-from notify.contexts import CHARGERS, CONNECTORS, LOCATIONS, SESSIONS
+from notify.command_kinds import NOUNS, CommandKind, CommandState, Reason, Refusal
 from notify.words import duration
 from storage.polls import poll_states
+from storage.schema import CHARGER, COMMAND, CONNECTOR, LOCATION, SESSION
 
 STALE_AFTER = timedelta(minutes=5)
 DAY = timedelta(days=1)
@@ -25,48 +25,48 @@ _NOTHING_SENT = (CommandState.AWAITING_APPROVAL.value, CommandState.EXPIRED.valu
 
 def connector_place(connection: Connection, connector_id: str | None) -> Row[Any] | None:
     """A connector (`id`, also as `connector_id`) with its charger and location as they stand; None if there is none."""
-    location_id = sa.func.coalesce(CONNECTORS.c.location_id, CHARGERS.c.location_id)
+    location_id = sa.func.coalesce(CONNECTOR.c.location_id, CHARGER.c.location_id)
     columns: list[Any] = [
-        CONNECTORS.c.id,
-        CONNECTORS.c.id.label("connector_id"),
-        CONNECTORS.c.charger_id,
+        CONNECTOR.c.id,
+        CONNECTOR.c.id.label("connector_id"),
+        CONNECTOR.c.charger_id,
         location_id.label("location_id"),
-        CONNECTORS.c.status,
-        CONNECTORS.c.status_raw,
-        CONNECTORS.c.error_code,
-        sa.func.coalesce(CONNECTORS.c.gone_at, CHARGERS.c.gone_at).label("gone_at"),
-        CHARGERS.c.name.label("charger_name"),
-        CHARGERS.c.online,
-        CHARGERS.c.online_changed_at,
-        LOCATIONS.c.name.label("location_name"),
+        CONNECTOR.c.status,
+        CONNECTOR.c.status_raw,
+        CONNECTOR.c.error_code,
+        sa.func.coalesce(CONNECTOR.c.gone_at, CHARGER.c.gone_at).label("gone_at"),
+        CHARGER.c.name.label("charger_name"),
+        CHARGER.c.online,
+        CHARGER.c.online_changed_at,
+        LOCATION.c.name.label("location_name"),
     ]
     return connection.execute(
         sa.select(*columns)
-        .select_from(CONNECTORS)
-        .outerjoin(CHARGERS, CHARGERS.c.id == CONNECTORS.c.charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == location_id)
-        .where(CONNECTORS.c.id == connector_id)
+        .select_from(CONNECTOR)
+        .outerjoin(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
+        .outerjoin(LOCATION, LOCATION.c.id == location_id)
+        .where(CONNECTOR.c.id == connector_id)
     ).first()
 
 
 def open_sessions() -> ColumnElement[bool]:
     """Sessions that have not ended, as far as is known."""
-    status = SESSIONS.c.status
-    return sa.and_(SESSIONS.c.ended_at.is_(None), sa.or_(status.is_(None), status.not_in(("Completed", "Failed"))))
+    status = SESSION.c.status
+    return sa.and_(SESSION.c.ended_at.is_(None), sa.or_(status.is_(None), status.not_in(("Completed", "Failed"))))
 
 
 def ahead_of(charger_id: str | None, connector_id: str | None, now: datetime) -> ColumnElement[bool]:
     """Commands that another one must wait for: on this charger until its outcome is known, on this connector until
     it was looked at. One for the charger as a whole waits for all of them, and all wait for it until then."""
-    state, whole = COMMANDS.c.state, COMMANDS.c.connector_id.is_(None)
-    on_connector = sa.false() if connector_id is None else COMMANDS.c.connector_id == connector_id
-    on_charger = sa.false() if charger_id is None else COMMANDS.c.charger_id == charger_id
+    state, whole = COMMAND.c.state, COMMAND.c.connector_id.is_(None)
+    on_connector = sa.false() if connector_id is None else COMMAND.c.connector_id == connector_id
+    on_charger = sa.false() if charger_id is None else COMMAND.c.charger_id == charger_id
     looked_at = on_charger if connector_id is None else sa.or_(on_connector, sa.and_(on_charger, whole))
     return sa.and_(
         sa.or_(on_charger, on_connector),
-        COMMANDS.c.ended_at.is_(None),
+        COMMAND.c.ended_at.is_(None),
         sa.or_(
-            sa.and_(state == CommandState.REQUESTED.value, COMMANDS.c.expires_at > now),
+            sa.and_(state == CommandState.REQUESTED.value, COMMAND.c.expires_at > now),
             state.in_((CommandState.SENDING.value, CommandState.UNKNOWN.value)),
             sa.and_(state == CommandState.SUCCEEDED.value, looked_at),
         ),
@@ -78,9 +78,9 @@ def under_way(
 ) -> Iterator[Refusal]:
     """The command that is in the way of another one, if one is; `own` is the other one's id where it has one."""
     command = connection.execute(
-        sa.select(COMMANDS)
-        .where(ahead_of(charger_id, connector_id, now), COMMANDS.c.id != (own or ""))
-        .order_by(COMMANDS.c.requested_at)
+        sa.select(COMMAND)
+        .where(ahead_of(charger_id, connector_id, now), COMMAND.c.id != (own or ""))
+        .order_by(COMMAND.c.requested_at)
         .limit(1)
     ).first()
     if command is None:
@@ -103,10 +103,10 @@ def too_many(
     """Refuse what would be one command too many for a charger within 24 hours; a stop is never too many."""
     if charger_id is None or kind == CommandKind.STOP_SESSION:
         return
-    recent = (COMMANDS.c.charger_id == charger_id, COMMANDS.c.requested_at > now - DAY)
+    recent = (COMMAND.c.charger_id == charger_id, COMMAND.c.requested_at > now - DAY)
     sent = connection.execute(
-        sa.select(sa.func.count(), sa.func.min(COMMANDS.c.requested_at)).where(
-            *recent, COMMANDS.c.state.not_in(_NOTHING_SENT)
+        sa.select(sa.func.count(), sa.func.min(COMMAND.c.requested_at)).where(
+            *recent, COMMAND.c.state.not_in(_NOTHING_SENT)
         )
     ).one()
     if sent[0] >= per_day:
@@ -148,12 +148,12 @@ def status_text(place: Row[Any] | None) -> str | None:
 
 def nearest_chargers(connection: Connection, target: str) -> Sequence[str]:
     """The ids of present chargers closest to one that is not known."""
-    return nearest(connection, target, CHARGERS.c.id, CHARGERS.c.gone_at.is_(None))
+    return nearest(connection, target, CHARGER.c.id, CHARGER.c.gone_at.is_(None))
 
 
 def nearest_connectors(connection: Connection, target: str) -> Sequence[str]:
     """The ids of present connectors closest to one that is not known."""
-    return nearest(connection, target, CONNECTORS.c.id, CONNECTORS.c.gone_at.is_(None))
+    return nearest(connection, target, CONNECTOR.c.id, CONNECTOR.c.gone_at.is_(None))
 
 
 def nearest(connection: Connection, target: str, ids: Any, which: ColumnElement[bool]) -> Sequence[str]:

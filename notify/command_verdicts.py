@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row
 from notify.charger_verdicts import JUDGES, ChargerSight, Verdict, sight_of_charger
 from notify.command_kinds import CHARGING, CommandKind, CommandState
 from notify.command_rows import open_sessions
-from notify.contexts import CHARGERS, CONNECTORS, SESSIONS
 from storage.polls import PollState
+from storage.schema import CHARGER, CONNECTOR, SESSION
 
 LOOK_AGAIN = timedelta(minutes=1)
 """How long a charger that came back is given, once it can be looked at again."""
@@ -52,14 +52,14 @@ def sight_of(connection: Connection, command: Row[Any], polls: Mapping[str, Poll
         return sight_of_charger(connection, command, chargers_at, sessions_at)
     connector = connection.execute(
         sa.select(
-            CONNECTORS.c.status,
-            CONNECTORS.c.status_changed_at,
-            CONNECTORS.c.gone_at,
-            CHARGERS.c.online,
+            CONNECTOR.c.status,
+            CONNECTOR.c.status_changed_at,
+            CONNECTOR.c.gone_at,
+            CHARGER.c.online,
         )
-        .select_from(CONNECTORS)
-        .outerjoin(CHARGERS, CHARGERS.c.id == CONNECTORS.c.charger_id)
-        .where(CONNECTORS.c.id == command.connector_id)
+        .select_from(CONNECTOR)
+        .outerjoin(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
+        .where(CONNECTOR.c.id == command.connector_id)
     ).first()
     blind = _blind(connector, chargers_at)
     return Sight(
@@ -90,16 +90,16 @@ def _blind(connector: Any, chargers_at: datetime | None) -> str | None:
 
 def _session(connection: Connection, command: Row[Any]) -> Row[Any] | None:
     if command.session_id is not None:
-        return connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == command.session_id)).first()
+        return connection.execute(sa.select(SESSION).where(SESSION.c.id == command.session_id)).first()
     # a start without an answer: the session that began on this connector since the call is its own
     return connection.execute(
-        sa.select(SESSIONS)
+        sa.select(SESSION)
         .where(
-            SESSIONS.c.connector_id == command.connector_id,
-            SESSIONS.c.started_at >= (command.sending_at or command.answered_at) - CLOCK_SLACK,
+            SESSION.c.connector_id == command.connector_id,
+            SESSION.c.started_at >= (command.sending_at or command.answered_at) - CLOCK_SLACK,
             open_sessions(),
         )
-        .order_by(SESSIONS.c.started_at, SESSIONS.c.id)
+        .order_by(SESSION.c.started_at, SESSION.c.id)
         .limit(1)
     ).first()
 

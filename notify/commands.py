@@ -11,49 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from eosvolt.errors import EosvoltError
-from notify.command_checks import check_command
-from notify.command_kinds import (
-    COMMANDS,
-    COMMANDS_PER_DAY,
-    CommandCheck,
-    CommandKind,
-    CommandState,
-    Reason,
-    Refusal,
-)
+from notify.command_kinds import CommandKind, CommandState
 from notify.command_refusals import refusal_in_words
-from notify.command_requests import AUDIT, EXPIRES_AFTER, Enqueued, card_key, enqueue_command, write_audit
+from notify.command_requests import card_key, write_audit
 from notify.command_verdicts import extended, judge, sight_of
-from notify.outbox import OUTBOX, one_version_on
+from notify.outbox import one_version_on
 from storage.polls import poll_states
-
-__all__ = [
-    "APPROVE_WITHIN",
-    "AUDIT",
-    "COMMANDS",
-    "COMMANDS_PER_DAY",
-    "EXPIRES_AFTER",
-    "VERIFY_WITHIN",
-    "CommandCheck",
-    "CommandKind",
-    "CommandState",
-    "Enqueued",
-    "Reason",
-    "Refusal",
-    "cancel_command",
-    "check_command",
-    "claim_next_command",
-    "end_command",
-    "enqueue_command",
-    "expire_commands",
-    "mark_command_answer",
-    "recover_commands",
-    "show_command",
-    "verify_commands",
-    "wants_faster_polls",
-    "withdraw_command",
-    "write_audit",
-]
+from storage.schema import COMMAND, OUTBOX
 
 APPROVE_WITHIN = timedelta(minutes=30)
 """A request that nobody approved by then is not sent any more."""
@@ -69,20 +33,20 @@ def claim_next_command(connection: Connection, now: datetime) -> Row[Any] | None
 
     Commit before calling: whatever is found as sending later may have run.
     """
-    waiting = (COMMANDS.c.state == CommandState.REQUESTED.value, COMMANDS.c.due_at <= now, COMMANDS.c.expires_at > now)
+    waiting = (COMMAND.c.state == CommandState.REQUESTED.value, COMMAND.c.due_at <= now, COMMAND.c.expires_at > now)
     due = (
-        sa.select(COMMANDS.c.id)
+        sa.select(COMMAND.c.id)
         .where(*waiting)
-        .order_by(COMMANDS.c.due_at, COMMANDS.c.requested_at, COMMANDS.c.id)
+        .order_by(COMMAND.c.due_at, COMMAND.c.requested_at, COMMAND.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # SQLite drops this: there one transaction writes at a time
         .scalar_subquery()
     )
     command = connection.execute(
-        sa.update(COMMANDS)
-        .where(COMMANDS.c.id == due, *waiting)
+        sa.update(COMMAND)
+        .where(COMMAND.c.id == due, *waiting)
         .values(state=CommandState.SENDING.value, sending_at=now, due_at=None, outcome=None, error_code=None)
-        .returning(*COMMANDS.c)
+        .returning(*COMMAND.c)
     ).first()
     if command is not None:
         show_command(connection, command.id, now)
@@ -135,8 +99,8 @@ def recover_commands(connection: Connection, now: datetime, *, older_than: timed
     `older_than` spares those whose call another process may still be making.
     """
     found = connection.execute(
-        sa.update(COMMANDS)
-        .where(COMMANDS.c.state == CommandState.SENDING.value, COMMANDS.c.sending_at <= now - older_than)
+        sa.update(COMMAND)
+        .where(COMMAND.c.state == CommandState.SENDING.value, COMMAND.c.sending_at <= now - older_than)
         .values(
             state=CommandState.UNKNOWN.value,
             answered_at=now,
@@ -144,7 +108,7 @@ def recover_commands(connection: Connection, now: datetime, *, older_than: timed
             verify_until=now + VERIFY_WITHIN,
             outcome="the service stopped while the command was being sent",
         )
-        .returning(COMMANDS.c.id)
+        .returning(COMMAND.c.id)
     ).all()
     for row in found:
         show_command(connection, row.id, now)
@@ -155,14 +119,14 @@ def verify_commands(connection: Connection, now: datetime) -> int:
     """Compare what was asked with what polls that began after the answer saw; how many commands ended."""
     waiting = (CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
     commands = connection.execute(
-        sa.select(COMMANDS)
+        sa.select(COMMAND)
         .where(
-            COMMANDS.c.state.in_(waiting),
-            COMMANDS.c.due_at <= now,
-            COMMANDS.c.ended_at.is_(None),
-            COMMANDS.c.kind != CommandKind.CHANGE_PRICE.value,  # no poll tells of prices: they are read back
+            COMMAND.c.state.in_(waiting),
+            COMMAND.c.due_at <= now,
+            COMMAND.c.ended_at.is_(None),
+            COMMAND.c.kind != CommandKind.CHANGE_PRICE.value,  # no poll tells of prices: they are read back
         )
-        .order_by(COMMANDS.c.requested_at)
+        .order_by(COMMAND.c.requested_at)
     ).all()
     polls = poll_states(connection) if commands else {}
     ended = 0
@@ -174,7 +138,7 @@ def verify_commands(connection: Connection, now: datetime) -> int:
             shown = {"since": verdict.since.isoformat()} if verdict.since else None
             ended += end_command(connection, command, verdict.state, verdict.outcome, now, shown=shown, **more)
         elif (until := extended(command, sight, now)) is not None:
-            connection.execute(sa.update(COMMANDS).where(COMMANDS.c.id == command.id).values(verify_until=until))
+            connection.execute(sa.update(COMMAND).where(COMMAND.c.id == command.id).values(verify_until=until))
     return ended
 
 
@@ -182,8 +146,8 @@ def expire_commands(connection: Connection, now: datetime) -> int:
     """End the requests that could not be sent in time: nothing was done; how many there were."""
     unsent = [state.value for state in _UNSENT]
     stale = connection.execute(
-        sa.select(COMMANDS).where(
-            COMMANDS.c.state.in_(unsent), COMMANDS.c.due_at.is_not(None), COMMANDS.c.expires_at <= now
+        sa.select(COMMAND).where(
+            COMMAND.c.state.in_(unsent), COMMAND.c.due_at.is_not(None), COMMAND.c.expires_at <= now
         )
     ).all()
     ended = 0
@@ -252,9 +216,9 @@ def show_command(connection: Connection, command_id: str, now: datetime, **facts
 def wants_faster_polls(connection: Connection, now: datetime) -> bool:
     """Whether the outcome of a command waits for the next polls, and is still expected soon."""
     watched = (CommandState.SENDING.value, CommandState.SUCCEEDED.value, CommandState.UNKNOWN.value)
-    soon = sa.or_(COMMANDS.c.verify_until.is_(None), COMMANDS.c.verify_until > now - timedelta(minutes=1))
-    polled = COMMANDS.c.kind != CommandKind.CHANGE_PRICE.value
-    waits = sa.select(COMMANDS.c.id).where(COMMANDS.c.state.in_(watched), COMMANDS.c.ended_at.is_(None), polled, soon)
+    soon = sa.or_(COMMAND.c.verify_until.is_(None), COMMAND.c.verify_until > now - timedelta(minutes=1))
+    polled = COMMAND.c.kind != CommandKind.CHANGE_PRICE.value
+    waits = sa.select(COMMAND.c.id).where(COMMAND.c.state.in_(watched), COMMAND.c.ended_at.is_(None), polled, soon)
     return connection.execute(waits.limit(1)).first() is not None
 
 
@@ -284,6 +248,6 @@ def move_command(
     """Give a command these values, where it is still in one of the states before; False where it has moved on."""
     states = [state.value for state in before]
     moved = connection.execute(
-        sa.update(COMMANDS).where(COMMANDS.c.id == command_id, COMMANDS.c.state.in_(states)).values(**values)
+        sa.update(COMMAND).where(COMMAND.c.id == command_id, COMMAND.c.state.in_(states)).values(**values)
     )
     return moved.rowcount == 1

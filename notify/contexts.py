@@ -12,23 +12,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from notify.members import ENDINGS, Member, by_firing, read_members
 from notify.prices import PriceLine, currency_of, lines_of
 from notify.tried import TriedOnes, tried
-from notify.voices import AGAIN, ALERTS, INCIDENTS
+from notify.voices import AGAIN
 from rules.incidents import OUT_OF_QUIET_HOURS
 from rules.lifecycle import State
 from rules.silences import quiet_until
-from storage.tables import Charger, ChargingSession, Connector, Location, Rule, Silence
-
-CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
-CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
-RULES = SQLModel.metadata.tables[Rule.__tablename__]
-SILENCES = SQLModel.metadata.tables[Silence.__tablename__]
-SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
+from storage.schema import ALERT, INCIDENT, LOCATION, RULE, SILENCE
 
 SHOWN_QUIET = 3
 
@@ -206,16 +198,16 @@ class AlertReplyContext:
 
 def alert_card(connection: Connection, incident_id: int, now: datetime) -> AlertCardContext:
     """The card of an incident as the database knows it now; LookupError for an incident that it does not know."""
-    incident = connection.execute(sa.select(INCIDENTS).where(INCIDENTS.c.id == incident_id)).first()
+    incident = connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id == incident_id)).first()
     if incident is None:
         raise LookupError(f"incident {incident_id} is not in the database")
     counts = _counts(connection, incident_id)
-    snooze = standing_snooze(connection, ALERTS.c.incident_id == incident_id)
+    snooze = standing_snooze(connection, ALERT.c.incident_id == incident_id)
     lapsed_at, lapsed_by = _lapsed(connection, incident_id) if not counts.acknowledged_at else (None, None)
-    rule = connection.execute(sa.select(RULES.c.document).where(RULES.c.id == incident.rule_id)).first()
+    rule = connection.execute(sa.select(RULE.c.document).where(RULE.c.id == incident.rule_id)).first()
     document: Mapping[str, Any] = rule.document if rule is not None else {}
-    place = connection.execute(sa.select(LOCATIONS).where(LOCATIONS.c.id == incident.location_id)).first()
-    members = read_members(connection, ALERTS.c.incident_id == incident_id, now)
+    place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == incident.location_id)).first()
+    members = read_members(connection, ALERT.c.incident_id == incident_id, now)
     coded = next((m for m in by_firing(connection, incident_id, now, members) if m.error_code), None)
     ended_as, ending = _ending(connection, incident_id) if incident.resolved_at is not None else (None, None)
     active_at = counts.active_at or incident.opened_at
@@ -257,7 +249,7 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
     """What a reply in the thread of an incident's card says; `facts` are those of its outbox item."""
     fired: Sequence[int] = facts["fired"]
     chunk = fired[:500]  # only ten are named; the number told is that of all
-    members = read_members(connection, ALERTS.c.id.in_(chunk), now) if chunk else ()
+    members = read_members(connection, ALERT.c.id.in_(chunk), now) if chunk else ()
     return AlertReplyContext(
         card=alert_card(connection, incident_id, now),
         full_resolve=facts["full_resolve"],
@@ -328,37 +320,37 @@ def _card_state(incident: Row[Any], counts: Row[Any], snooze: Snooze | None) -> 
 
 def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Snooze | None:
     """The snooze of those of these alerts that fire; None where none is snoozed."""
-    mine = (which, ALERTS.c.state == State.FIRING.value, ALERTS.c.snoozed_until.is_not(None))
-    longest = sa.select(ALERTS.c.snoozed_until, ALERTS.c.snoozed_by).where(*mine)
-    found = connection.execute(longest.order_by(ALERTS.c.snoozed_until.desc(), ALERTS.c.id).limit(1)).first()
+    mine = (which, ALERT.c.state == State.FIRING.value, ALERT.c.snoozed_until.is_not(None))
+    longest = sa.select(ALERT.c.snoozed_until, ALERT.c.snoozed_by).where(*mine)
+    found = connection.execute(longest.order_by(ALERT.c.snoozed_until.desc(), ALERT.c.id).limit(1)).first()
     if found is None:
         return None
-    members = connection.execute(sa.select(sa.func.count()).select_from(ALERTS).where(*mine)).scalar_one()
+    members = connection.execute(sa.select(sa.func.count()).select_from(ALERT).where(*mine)).scalar_one()
     return Snooze(members, found.snoozed_until, found.snoozed_by)
 
 
 def _lapsed(connection: Connection, incident_id: int) -> tuple[datetime | None, str | None]:
     """When and whose acknowledgement of a member that fires ran out last."""
     found = connection.execute(
-        sa.select(ALERTS.c.ack_ended_at, ALERTS.c.acknowledged_by)
+        sa.select(ALERT.c.ack_ended_at, ALERT.c.acknowledged_by)
         .where(
-            ALERTS.c.incident_id == incident_id,
-            ALERTS.c.state == State.FIRING.value,
-            ALERTS.c.ack_ended_at.is_not(None),
+            ALERT.c.incident_id == incident_id,
+            ALERT.c.state == State.FIRING.value,
+            ALERT.c.ack_ended_at.is_not(None),
         )
-        .order_by(ALERTS.c.ack_ended_at.desc(), ALERTS.c.id)
+        .order_by(ALERT.c.ack_ended_at.desc(), ALERT.c.id)
         .limit(1)
     ).first()
     return (None, None) if found is None else (found.ack_ended_at, found.acknowledged_by)
 
 
 def _counts(connection: Connection, incident_id: int) -> Row[Any]:
-    firing = ALERTS.c.state == State.FIRING.value
-    acknowledged = ALERTS.c.acknowledged_at
+    firing = ALERT.c.state == State.FIRING.value
+    acknowledged = ALERT.c.acknowledged_at
     newest = (
-        sa.select(ALERTS.c.acknowledged_by)
-        .where(ALERTS.c.incident_id == incident_id, acknowledged.is_not(None))
-        .order_by(acknowledged.desc(), ALERTS.c.id)
+        sa.select(ALERT.c.acknowledged_by)
+        .where(ALERT.c.incident_id == incident_id, acknowledged.is_not(None))
+        .order_by(acknowledged.desc(), ALERT.c.id)
         .limit(1)
         .scalar_subquery()
     )
@@ -367,31 +359,31 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
             sa.func.count().label("total"),
             sa.func.count().filter(firing).label("firing"),
             sa.func.count().filter(firing, acknowledged.is_(None)).label("unacknowledged"),
-            sa.func.min(ALERTS.c.active_at).label("active_at"),
-            sa.func.min(ALERTS.c.fired_at).label("fired_at"),
+            sa.func.min(ALERT.c.active_at).label("active_at"),
+            sa.func.min(ALERT.c.fired_at).label("fired_at"),
             sa.func.max(acknowledged).label("acknowledged_at"),
             newest.label("acknowledged_by"),
-            sa.func.count(ALERTS.c.switched_on).label("already"),
-            sa.func.min(ALERTS.c.quiet_since).label("held_since"),
-            sa.func.max(ALERTS.c.quiet_ended_at).label("held_to"),
+            sa.func.count(ALERT.c.switched_on).label("already"),
+            sa.func.min(ALERT.c.quiet_since).label("held_since"),
+            sa.func.max(ALERT.c.quiet_ended_at).label("held_to"),
             sa.func.count().filter(firing, sa.not_(OUT_OF_QUIET_HOURS)).label("held"),
-        ).where(ALERTS.c.incident_id == incident_id)
+        ).where(ALERT.c.incident_id == incident_id)
     ).one()
 
 
 def _quiet(connection: Connection, incident_id: int, zone: str | None, now: datetime) -> tuple[Quiet, ...]:
     """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
-    mine = (ALERTS.c.incident_id == incident_id, ALERTS.c.state == State.FIRING.value)
+    mine = (ALERT.c.incident_id == incident_id, ALERT.c.state == State.FIRING.value)
     silences = connection.execute(
-        sa.select(SILENCES)
-        .where(SILENCES.c.id.in_(sa.select(ALERTS.c.silence_id).where(*mine)))
-        .order_by(SILENCES.c.id)
+        sa.select(SILENCE)
+        .where(SILENCE.c.id.in_(sa.select(ALERT.c.silence_id).where(*mine)))
+        .order_by(SILENCE.c.id)
         .limit(SHOWN_QUIET)
     )
-    source = ALERTS.alias("source")
+    source = ALERT.alias("source")
     inhibitors = connection.execute(
         sa.select(source.c.rule_id, source.c.subject)
-        .where(source.c.id.in_(sa.select(ALERTS.c.inhibited_by).where(*mine, ALERTS.c.silence_id.is_(None))))
+        .where(source.c.id.in_(sa.select(ALERT.c.inhibited_by).where(*mine, ALERT.c.silence_id.is_(None))))
         .order_by(source.c.id)
         .limit(SHOWN_QUIET)
     )
@@ -413,10 +405,10 @@ def _quiet(connection: Connection, incident_id: int, zone: str | None, now: date
 def _ending(connection: Connection, incident_id: int) -> tuple[str | None, str | None]:
     reasons = (
         connection.execute(
-            sa.select(ALERTS.c.ended_because)
-            .where(ALERTS.c.incident_id == incident_id)
-            .group_by(ALERTS.c.ended_because)
-            .order_by(ALERTS.c.ended_because)
+            sa.select(ALERT.c.ended_because)
+            .where(ALERT.c.incident_id == incident_id)
+            .group_by(ALERT.c.ended_because)
+            .order_by(ALERT.c.ended_because)
         )
         .scalars()
         .all()

@@ -13,19 +13,12 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
-from sqlmodel import SQLModel
 
 from notify.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.outbox import DIGEST, enqueue_message
 from rules import schedules
-from rules.schedules import SLOTS, Slot, day_bounds, slots_due
-from storage.tables import Charger, ChargingSession, Connector, Location, Rule
-
-CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
-CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
-RULES = SQLModel.metadata.tables[Rule.__tablename__]
-SESSIONS = SQLModel.metadata.tables[ChargingSession.__tablename__]
+from rules.schedules import Slot, day_bounds, slots_due
+from storage.schema import CHARGER, CONNECTOR, DIGEST_SLOT, LOCATION, RULE, SESSION
 
 ZERO_ENERGY_KWH = 0.1
 TOP_CONNECTORS = 5
@@ -149,8 +142,8 @@ def refresh_digests(
         if _figures_of(facts) == _figures_of(row.facts):
             continue
         connection.execute(
-            sa.update(SLOTS)
-            .where(SLOTS.c.rule_id == row.rule_id, SLOTS.c.zone == row.zone, SLOTS.c.slot == row.slot)
+            sa.update(DIGEST_SLOT)
+            .where(DIGEST_SLOT.c.rule_id == row.rule_id, DIGEST_SLOT.c.zone == row.zone, DIGEST_SLOT.c.slot == row.slot)
             .values(facts=facts)
         )
         for channel in dict.fromkeys(channels.get(rule.name, ())):
@@ -216,7 +209,7 @@ def fleet_digest(
 
 
 def _made_at(connection: Connection, rules: Sequence[DigestRule]) -> dict[str, datetime]:
-    made = sa.select(RULES.c.id, RULES.c.created_at).where(RULES.c.id.in_([rule.name for rule in rules]))
+    made = sa.select(RULE.c.id, RULE.c.created_at).where(RULE.c.id.in_([rule.name for rule in rules]))
     return {row.id: row.created_at - timedelta(microseconds=1) for row in connection.execute(made)}
 
 
@@ -257,14 +250,14 @@ def _is_zone(name: str | None) -> bool:
 
 
 def _location_zones(connection: Connection, default_zone: str) -> list[str]:
-    named = connection.execute(sa.select(LOCATIONS.c.timezone).distinct()).scalars()
+    named = connection.execute(sa.select(LOCATION.c.timezone).distinct()).scalars()
     return sorted({zone if _is_zone(zone) else default_zone for zone in named})
 
 
 def _by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> dict[str, ColumnElement[bool]]:
     """Each zone with the condition of being in it; the default one has whatever has no zone that zoneinfo knows."""
-    own = {zone: LOCATIONS.c.timezone == zone for zone in zones if zone != default_zone}
-    strays = sa.or_(LOCATIONS.c.timezone.is_(None), LOCATIONS.c.timezone.not_in(list(own)))
+    own = {zone: LOCATION.c.timezone == zone for zone in zones if zone != default_zone}
+    strays = sa.or_(LOCATION.c.timezone.is_(None), LOCATION.c.timezone.not_in(list(own)))
     every: dict[str, ColumnElement[bool]] = {**own, default_zone: strays}
     return every if only is None else {only: every.get(only, sa.false())}
 
@@ -272,12 +265,12 @@ def _by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> dict[
 def _ended_on(zones: Mapping[str, ColumnElement[bool]], day: date) -> ColumnElement[bool]:
     bounds = {zone: day_bounds(day, zone) for zone in zones}
     return sa.and_(
-        SESSIONS.c.status == "Completed",
-        SESSIONS.c.ended_at >= min(start for start, _ in bounds.values()),  # for the index
-        SESSIONS.c.ended_at < max(end for _, end in bounds.values()),
+        SESSION.c.status == "Completed",
+        SESSION.c.ended_at >= min(start for start, _ in bounds.values()),  # for the index
+        SESSION.c.ended_at < max(end for _, end in bounds.values()),
         sa.or_(
             *(
-                sa.and_(in_zone, SESSIONS.c.ended_at >= bounds[zone][0], SESSIONS.c.ended_at < bounds[zone][1])
+                sa.and_(in_zone, SESSION.c.ended_at >= bounds[zone][0], SESSION.c.ended_at < bounds[zone][1])
                 for zone, in_zone in zones.items()
             )
         ),
@@ -285,7 +278,7 @@ def _ended_on(zones: Mapping[str, ColumnElement[bool]], day: date) -> ColumnElem
 
 
 def _from_sessions() -> sa.FromClause:
-    return SESSIONS.outerjoin(LOCATIONS, LOCATIONS.c.id == SESSIONS.c.location_id)
+    return SESSION.outerjoin(LOCATION, LOCATION.c.id == SESSION.c.location_id)
 
 
 def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date) -> dict[str, Any]:
@@ -293,18 +286,18 @@ def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], d
     totals = connection.execute(
         sa.select(
             sa.func.count().label("sessions"),
-            sa.func.coalesce(sa.func.sum(SESSIONS.c.energy_kwh), 0.0).label("energy_kwh"),
-            sa.func.count().filter(SESSIONS.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy"),
-            sa.func.count(SESSIONS.c.location_id.distinct()).label("locations"),
+            sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh"),
+            sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy"),
+            sa.func.count(SESSION.c.location_id.distinct()).label("locations"),
         )
         .select_from(_from_sessions())
         .where(on_the_day)
     ).one()
-    currency = sa.func.coalesce(SESSIONS.c.currency, LOCATIONS.c.currency, sa.literal_column("''")).label("currency")
+    currency = sa.func.coalesce(SESSION.c.currency, LOCATION.c.currency, sa.literal_column("''")).label("currency")
     revenue = connection.execute(
-        sa.select(currency, sa.func.sum(SESSIONS.c.cost).label("amount"))
+        sa.select(currency, sa.func.sum(SESSION.c.cost).label("amount"))
         .select_from(_from_sessions())
-        .where(on_the_day, SESSIONS.c.cost.is_not(None))
+        .where(on_the_day, SESSION.c.cost.is_not(None))
         .group_by(currency)
         .order_by(currency)
     )
@@ -322,29 +315,29 @@ def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], d
 def _top_connectors(
     connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date
 ) -> list[dict[str, Any]]:
-    delivered = sa.func.sum(SESSIONS.c.energy_kwh)
+    delivered = sa.func.sum(SESSION.c.energy_kwh)
     top = (
         sa.select(
-            SESSIONS.c.connector_id,
+            SESSION.c.connector_id,
             delivered.label("energy_kwh"),
             sa.func.count().label("sessions"),
-            sa.func.max(SESSIONS.c.charger_id).label("charger_id"),
-            sa.func.max(SESSIONS.c.location_id).label("location_id"),
+            sa.func.max(SESSION.c.charger_id).label("charger_id"),
+            sa.func.max(SESSION.c.location_id).label("location_id"),
         )
         .select_from(_from_sessions())
-        .where(_ended_on(zones, day), SESSIONS.c.connector_id.is_not(None))
-        .group_by(SESSIONS.c.connector_id)
+        .where(_ended_on(zones, day), SESSION.c.connector_id.is_not(None))
+        .group_by(SESSION.c.connector_id)
         .having(delivered > 0)
-        .order_by(delivered.desc(), SESSIONS.c.connector_id)
+        .order_by(delivered.desc(), SESSION.c.connector_id)
         .limit(TOP_CONNECTORS)
         .subquery()
     )
     rows = connection.execute(
-        sa.select(top, CHARGERS.c.name.label("charger_name"), LOCATIONS.c.name.label("location_name"))
+        sa.select(top, CHARGER.c.name.label("charger_name"), LOCATION.c.name.label("location_name"))
         .select_from(
-            top.outerjoin(CONNECTORS, CONNECTORS.c.id == top.c.connector_id)
-            .outerjoin(CHARGERS, CHARGERS.c.id == sa.func.coalesce(top.c.charger_id, CONNECTORS.c.charger_id))
-            .outerjoin(LOCATIONS, LOCATIONS.c.id == top.c.location_id)
+            top.outerjoin(CONNECTOR, CONNECTOR.c.id == top.c.connector_id)
+            .outerjoin(CHARGER, CHARGER.c.id == sa.func.coalesce(top.c.charger_id, CONNECTOR.c.charger_id))
+            .outerjoin(LOCATION, LOCATION.c.id == top.c.location_id)
         )
         .order_by(top.c.energy_kwh.desc(), top.c.connector_id)
     )
@@ -363,6 +356,6 @@ def _top_connector(row: Row[Any]) -> dict[str, Any]:
 
 def _known_on(connection: Connection, zones: Mapping[str, ColumnElement[bool]], day: date) -> bool:
     """Whether history reaches back to a day: some session of these zones ended before that day did."""
-    reached = [sa.and_(in_zone, SESSIONS.c.ended_at < day_bounds(day, zone)[1]) for zone, in_zone in zones.items()]
-    found = sa.select(SESSIONS.c.id).select_from(_from_sessions()).where(sa.or_(*reached)).limit(1)
+    reached = [sa.and_(in_zone, SESSION.c.ended_at < day_bounds(day, zone)[1]) for zone, in_zone in zones.items()]
+    found = sa.select(SESSION.c.id).select_from(_from_sessions()).where(sa.or_(*reached)).limit(1)
     return connection.execute(found).first() is not None

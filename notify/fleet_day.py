@@ -13,15 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from rules.incidents import ALERT
 from rules.schedules import day_bounds
 from storage.dialects import AnyRow, greatest, least
-from storage.polls import GAP, POLL
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION
+from storage.schema import ALERT, CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION, SILENCE
 from storage.sql import seconds_between
-from storage.tables import Silence
 
-SILENCE: sa.Table = Silence.__table__  # type: ignore[attr-defined]
 WORST = 5
 MOST_PRICES = 5
 DIGITS = 6

@@ -10,15 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
-from notify.voices import ALERTS
 from rules.lifecycle import State
-from storage.tables import Charger, Connector, Location
-
-CHARGERS = SQLModel.metadata.tables[Charger.__tablename__]
-CONNECTORS = SQLModel.metadata.tables[Connector.__tablename__]
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION
 
 SHOWN_MEMBERS = 10
 NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
@@ -65,39 +59,39 @@ def read_members(
 ) -> tuple[Member, ...]:
     """The first members: what still fires before what ended, the unacknowledged first, then the oldest."""
     order = (
-        sa.case((ALERTS.c.state == State.FIRING.value, 0), else_=1),
-        sa.case((ALERTS.c.acknowledged_at.is_(None), 0), else_=1),
-        ALERTS.c.active_at,
-        ALERTS.c.subject,
-        ALERTS.c.id,
+        sa.case((ALERT.c.state == State.FIRING.value, 0), else_=1),
+        sa.case((ALERT.c.acknowledged_at.is_(None), 0), else_=1),
+        ALERT.c.active_at,
+        ALERT.c.subject,
+        ALERT.c.id,
     )
     return _read(connection, which, order, limit, now)
 
 
 def by_firing(connection: Connection, incident_id: int, now: datetime, shown: tuple[Member, ...]) -> tuple[Member, ...]:
     # the first code of the incident may belong to a member that the card does not list
-    first = _read(connection, ALERTS.c.incident_id == incident_id, (ALERTS.c.fired_at, ALERTS.c.id), SHOWN_MEMBERS, now)
+    first = _read(connection, ALERT.c.incident_id == incident_id, (ALERT.c.fired_at, ALERT.c.id), SHOWN_MEMBERS, now)
     return (*first, *shown)
 
 
 def _read(
     connection: Connection, which: sa.ColumnElement[bool], order: Sequence[Any], limit: int, now: datetime
 ) -> tuple[Member, ...]:
-    charger_id = sa.func.coalesce(ALERTS.c.charger_id, CONNECTORS.c.charger_id)
+    charger_id = sa.func.coalesce(ALERT.c.charger_id, CONNECTOR.c.charger_id)
     rows = connection.execute(
         sa.select(
-            ALERTS,
-            CONNECTORS.c.status,
-            CONNECTORS.c.status_raw,
-            CHARGERS.c.name.label("charger_name"),
-            CHARGERS.c.online,
-            CHARGERS.c.online_changed_at,
-            LOCATIONS.c.name.label("location_name"),
+            ALERT,
+            CONNECTOR.c.status,
+            CONNECTOR.c.status_raw,
+            CHARGER.c.name.label("charger_name"),
+            CHARGER.c.online,
+            CHARGER.c.online_changed_at,
+            LOCATION.c.name.label("location_name"),
         )
-        .select_from(ALERTS)
-        .outerjoin(CONNECTORS, CONNECTORS.c.id == ALERTS.c.connector_id)
-        .outerjoin(CHARGERS, CHARGERS.c.id == charger_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
+        .select_from(ALERT)
+        .outerjoin(CONNECTOR, CONNECTOR.c.id == ALERT.c.connector_id)
+        .outerjoin(CHARGER, CHARGER.c.id == charger_id)
+        .outerjoin(LOCATION, LOCATION.c.id == ALERT.c.location_id)
         .where(which)
         .order_by(*order)
         .limit(limit)

@@ -10,16 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from notify.manner import Manner
-from notify.outbox import ALERT_CARD, OUTBOX, QUIET_SUMMARY, insert_items, new_item
-from notify.voices import ALERTS, CHUNK, GROUP_WAIT, INCIDENTS
+from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
+from notify.voices import CHUNK, GROUP_WAIT
 from rules.lifecycle import State
-from storage.tables import Location, TransitionRow
-
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
-TRANSITIONS = SQLModel.metadata.tables[TransitionRow.__tablename__]
+from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, TRANSITION
 
 LINES = 20
 """How many incidents a summary names; the others are counted."""
@@ -61,21 +57,21 @@ def hold_back(connection: Connection, alert_ids: Collection[int], manner: Manner
         return set()
     held: dict[int, datetime] = {}
     for ids in _chunks(alert_ids):
-        for row in connection.execute(_WITH_PLACE.where(ALERTS.c.id.in_(ids))):
+        for row in connection.execute(_WITH_PLACE.where(ALERT.c.id.in_(ids))):
             until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
             if until is not None:
                 held[row.id] = until
     for ids in _chunks(held):
-        waits = sa.and_(ALERTS.c.quiet_since.is_not(None), ALERTS.c.quiet_ended_at.is_(None))
+        waits = sa.and_(ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
         connection.execute(
-            sa.update(ALERTS)
-            .where(ALERTS.c.id.in_(ids))
-            .values(quiet_since=sa.case((waits, ALERTS.c.quiet_since), else_=now), quiet_ended_at=None)
+            sa.update(ALERT)
+            .where(ALERT.c.id.in_(ids))
+            .values(quiet_since=sa.case((waits, ALERT.c.quiet_since), else_=now), quiet_ended_at=None)
         )
-        told = (TRANSITIONS.c.alert_id.in_(ids), TRANSITIONS.c.at == now, TRANSITIONS.c.to_state == State.FIRING.value)
-        for row in connection.execute(sa.select(TRANSITIONS).where(*told)).all():
+        told = (TRANSITION.c.alert_id.in_(ids), TRANSITION.c.at == now, TRANSITION.c.to_state == State.FIRING.value)
+        for row in connection.execute(sa.select(TRANSITION).where(*told)).all():
             trace = {**row.trace, "muted_by": {"quiet_hours": held[row.alert_id].isoformat()}}
-            connection.execute(sa.update(TRANSITIONS).where(TRANSITIONS.c.id == row.id).values(trace=trace))
+            connection.execute(sa.update(TRANSITION).where(TRANSITION.c.id == row.id).values(trace=trace))
     return set(held)
 
 
@@ -84,9 +80,9 @@ def quiet_until(connection: Connection, incident_ids: Sequence[int], manner: Man
     if manner.plan.quiet_hours is None:
         return None
     rows = connection.execute(
-        sa.select(INCIDENTS.c.rule_id, INCIDENTS.c.severity, LOCATIONS.c.timezone)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
-        .where(INCIDENTS.c.id.in_(incident_ids))
+        sa.select(INCIDENT.c.rule_id, INCIDENT.c.severity, LOCATION.c.timezone)
+        .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
+        .where(INCIDENT.c.id.in_(incident_ids))
     )
     ends = [manner.quiet_until(row.rule_id, row.severity, row.timezone, now) for row in rows]
     return None if None in ends else max((end for end in ends if end is not None), default=None)
@@ -94,11 +90,11 @@ def quiet_until(connection: Connection, incident_ids: Sequence[int], manner: Man
 
 def release_held(connection: Connection, manner: Manner, now: datetime) -> Released:
     """Release what quiet hours hold no longer, because they are over or were taken away."""
-    waiting = (ALERTS.c.quiet_since.is_not(None), ALERTS.c.quiet_ended_at.is_(None))
-    rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERTS.c.id)).all()
+    waiting = (ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
+    rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERT.c.id)).all()
     free = [row for row in rows if manner.quiet_until(row.rule_id, row.severity, row.timezone, now) is None]
     for ids in _chunks([row.id for row in free]):
-        connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(ids)).values(quiet_ended_at=now, heard_at=now))
+        connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(ids)).values(quiet_ended_at=now, heard_at=now))
     firing = {row.id: row.incident_id for row in free if row.state == State.FIRING.value}
     heard_of_nothing = (row for row in free if row.id not in firing and row.silence_id is None)
     return Released(firing, tuple(row for row in heard_of_nothing if row.inhibited_by is None))
@@ -153,15 +149,15 @@ def night_context(facts: Mapping[str, Any]) -> NightContext:
 
 _WITH_PLACE: sa.Select[Any] = (
     sa.select(
-        *(ALERTS.c[name] for name in ("id", "rule_id", "state", "incident_id", "location_id", "labels")),
-        *(ALERTS.c[name] for name in ("silence_id", "inhibited_by", "quiet_since", "active_at", "resolved_at")),
-        INCIDENTS.c.severity,
-        INCIDENTS.c.location_id.label("incident_location_id"),
-        LOCATIONS.c.timezone,
-        LOCATIONS.c.name.label("location_name"),
+        *(ALERT.c[name] for name in ("id", "rule_id", "state", "incident_id", "location_id", "labels")),
+        *(ALERT.c[name] for name in ("silence_id", "inhibited_by", "quiet_since", "active_at", "resolved_at")),
+        INCIDENT.c.severity,
+        INCIDENT.c.location_id.label("incident_location_id"),
+        LOCATION.c.timezone,
+        LOCATION.c.name.label("location_name"),
     )
-    .join(INCIDENTS, INCIDENTS.c.id == ALERTS.c.incident_id)
-    .outerjoin(LOCATIONS, LOCATIONS.c.id == ALERTS.c.location_id)
+    .join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id)
+    .outerjoin(LOCATION, LOCATION.c.id == ALERT.c.location_id)
 )
 
 
@@ -169,9 +165,9 @@ def _unheard(connection: Connection, incident_ids: Collection[int]) -> set[int]:
     """Those that are over and of which no card was ever opened."""
     unheard: set[int] = set()
     for ids in _chunks(incident_ids):
-        card = sa.exists().where(OUTBOX.c.incident_id == INCIDENTS.c.id, OUTBOX.c.kind == ALERT_CARD)
-        over = (INCIDENTS.c.id.in_(ids), INCIDENTS.c.resolved_at.is_not(None), ~card)
-        unheard |= set(connection.execute(sa.select(INCIDENTS.c.id).where(*over)).scalars())
+        card = sa.exists().where(OUTBOX.c.incident_id == INCIDENT.c.id, OUTBOX.c.kind == ALERT_CARD)
+        over = (INCIDENT.c.id.in_(ids), INCIDENT.c.resolved_at.is_not(None), ~card)
+        unheard |= set(connection.execute(sa.select(INCIDENT.c.id).where(*over)).scalars())
     return unheard
 
 

@@ -13,13 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
-from sqlmodel import SQLModel
 
 from storage.dialects import insert
 from storage.prepared import Prepared
-from storage.tables import OutboxItem
-
-OUTBOX = SQLModel.metadata.tables[OutboxItem.__tablename__]
+from storage.schema import OUTBOX
 
 ALERT_CARD = "alert_card"
 ALERT_REPLY = "alert_reply"

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Row
 
 from eosvolt.errors import EosvoltError
 from eosvolt.models import PricingReading
-from notify.command_kinds import COMMANDS, CommandCheck, CommandKind, CommandState, Reason, Refusal
+from notify.command_kinds import CommandCheck, CommandKind, CommandState, Reason, Refusal
 from notify.command_rows import NEAREST, nearest
-from notify.contexts import LOCATIONS
 from notify.prices import agrees, as_details
 from notify.words import duration
+from storage.schema import COMMAND, LOCATION
 
 LOOK_AGAIN_AFTER = timedelta(seconds=20)
 _GOING_ON = [
@@ -27,10 +27,10 @@ _SENT = [s.value for s in (CommandState.SUCCEEDED, CommandState.UNKNOWN)]
 
 def check_price_change(connection: Connection, location_id: str, now: datetime, own: str | None) -> CommandCheck:
     """Whether the prices of a location may be changed now: it is there, and no other change is under way."""
-    row = connection.execute(sa.select(LOCATIONS).where(LOCATIONS.c.id == location_id)).first()
+    row = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == location_id)).first()
     kind, action = CommandKind.CHANGE_PRICE.value, f"Change the prices of location {location_id}"
     if row is None:
-        near = nearest(connection, location_id, LOCATIONS.c.id, LOCATIONS.c.gone_at.is_(None))
+        near = nearest(connection, location_id, LOCATION.c.id, LOCATION.c.gone_at.is_(None))
         refusal = Refusal(Reason.UNKNOWN_ID, f"no location has the id {location_id}")
         return CommandCheck(kind, location_id, action, refusals=(refusal,), nearest=tuple(near[:NEAREST]))
     refusals = (*_gone(row), *_under_way(connection, location_id, now, own))
@@ -46,13 +46,13 @@ def _gone(location: Row[Any]) -> Iterator[Refusal]:
 
 def _under_way(connection: Connection, location_id: str, now: datetime, own: str | None) -> Iterator[Refusal]:
     first = connection.execute(
-        sa.select(COMMANDS)
+        sa.select(COMMAND)
         .where(
-            COMMANDS.c.kind == CommandKind.CHANGE_PRICE.value,
-            COMMANDS.c.location_id == location_id,
-            COMMANDS.c.ended_at.is_(None),
-            COMMANDS.c.state.in_(_GOING_ON),
-            COMMANDS.c.id != (own or ""),
+            COMMAND.c.kind == CommandKind.CHANGE_PRICE.value,
+            COMMAND.c.location_id == location_id,
+            COMMAND.c.ended_at.is_(None),
+            COMMAND.c.state.in_(_GOING_ON),
+            COMMAND.c.id != (own or ""),
         )
         .limit(1)
     ).first()
@@ -65,14 +65,14 @@ def _under_way(connection: Connection, location_id: str, now: datetime, own: str
 def waiting_price_changes(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
     """The changes of prices that were sent and whose prices are to be read back now."""
     return connection.execute(
-        sa.select(COMMANDS)
+        sa.select(COMMAND)
         .where(
-            COMMANDS.c.kind == CommandKind.CHANGE_PRICE.value,
-            COMMANDS.c.state.in_(_SENT),
-            COMMANDS.c.ended_at.is_(None),
-            COMMANDS.c.due_at <= now,
+            COMMAND.c.kind == CommandKind.CHANGE_PRICE.value,
+            COMMAND.c.state.in_(_SENT),
+            COMMAND.c.ended_at.is_(None),
+            COMMAND.c.due_at <= now,
         )
-        .order_by(COMMANDS.c.requested_at)
+        .order_by(COMMAND.c.requested_at)
     ).all()
 
 
@@ -93,7 +93,7 @@ def judge_price_change(
 def put_off(connection: Connection, command: Row[Any], now: datetime) -> None:
     """Look at a change of prices again later."""
     connection.execute(
-        sa.update(COMMANDS)
-        .where(COMMANDS.c.id == command.id, COMMANDS.c.ended_at.is_(None))
+        sa.update(COMMAND)
+        .where(COMMAND.c.id == command.id, COMMAND.c.ended_at.is_(None))
         .values(due_at=now + LOOK_AGAIN_AFTER)
     )

@@ -7,13 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import Connection, Row
 
 from notify.outbox import NOTICE, enqueue_message
-from rules.store import FROM_SLACK, RULE_VERSION
-from storage.tables import Rule
-
-RULE: Table = Rule.__table__  # type: ignore[attr-defined]
+from rules.store import FROM_SLACK
+from storage.schema import RULE, RULE_VERSION
 
 
 def tell_author(connection: Connection, item: Row[Any], error: str, now: datetime) -> bool:

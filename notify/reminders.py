@@ -10,16 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from notify.manner import AS_THEY_SAY, Manner
-from notify.voices import ALERTS, CHUNK, INCIDENTS, Saying, Voice, bump_voices, say_in_thread
+from notify.voices import CHUNK, Saying, Voice, bump_voices, say_in_thread
 from rules.document import Rule
 from rules.incidents import AUDIBLE
 from rules.lifecycle import State
-from storage.tables import Location
+from storage.schema import ALERT, INCIDENT, LOCATION
 
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
 GROUPED = ("id", "rule_id", "spoke_at", "opened_at", "escalated", "severity")
 
 
@@ -62,25 +60,25 @@ def _waiting(names: Sequence[str]) -> sa.Select[Any]:
     """The open incidents of these rules with a firing member that is neither acknowledged nor kept quiet."""
     return (
         sa.select(
-            INCIDENTS.c.id,
-            INCIDENTS.c.rule_id,
-            INCIDENTS.c.spoke_at,
-            INCIDENTS.c.opened_at,
-            INCIDENTS.c.escalated,
-            INCIDENTS.c.severity,
-            LOCATIONS.c.timezone,
-            sa.func.min(sa.func.coalesce(ALERTS.c.heard_at, ALERTS.c.fired_at)).label("heard_at"),
+            INCIDENT.c.id,
+            INCIDENT.c.rule_id,
+            INCIDENT.c.spoke_at,
+            INCIDENT.c.opened_at,
+            INCIDENT.c.escalated,
+            INCIDENT.c.severity,
+            LOCATION.c.timezone,
+            sa.func.min(sa.func.coalesce(ALERT.c.heard_at, ALERT.c.fired_at)).label("heard_at"),
         )
-        .join(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
+        .join(ALERT, ALERT.c.incident_id == INCIDENT.c.id)
+        .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
         .where(
-            INCIDENTS.c.rule_id.in_(names),
-            INCIDENTS.c.resolved_at.is_(None),
-            ALERTS.c.state == State.FIRING.value,
-            ALERTS.c.acknowledged_at.is_(None),
+            INCIDENT.c.rule_id.in_(names),
+            INCIDENT.c.resolved_at.is_(None),
+            ALERT.c.state == State.FIRING.value,
+            ALERT.c.acknowledged_at.is_(None),
             AUDIBLE,
         )
-        .group_by(*(INCIDENTS.c[name] for name in GROUPED), LOCATIONS.c.timezone)
+        .group_by(*(INCIDENT.c[name] for name in GROUPED), LOCATION.c.timezone)
     )
 
 
@@ -93,12 +91,12 @@ def _due(connection: Connection, row: Row[Any], rule: Rule, now: datetime) -> Sa
     if not repeated and not steps:
         return None
     as_before = (
-        sa.func.coalesce(INCIDENTS.c.escalated, 0) == done,
-        INCIDENTS.c.spoke_at.is_(None) if row.spoke_at is None else INCIDENTS.c.spoke_at == row.spoke_at,
+        sa.func.coalesce(INCIDENT.c.escalated, 0) == done,
+        INCIDENT.c.spoke_at.is_(None) if row.spoke_at is None else INCIDENT.c.spoke_at == row.spoke_at,
     )
     claimed = connection.execute(
-        sa.update(INCIDENTS)
-        .where(INCIDENTS.c.id == row.id, *as_before)
+        sa.update(INCIDENT)
+        .where(INCIDENT.c.id == row.id, *as_before)
         .values(spoke_at=max(now, row.spoke_at or now), escalated=done + len(steps))
     )
     if claimed.rowcount != 1:

@@ -27,7 +27,6 @@ from notify.outbox import (
     EVENT,
     EVENTS,
     NOTICE,
-    OUTBOX,
     QUIET_SUMMARY,
     ROLL_UP,
     TROUBLE,
@@ -35,6 +34,7 @@ from notify.outbox import (
 from notify.troubles import trouble_context
 from notify.words import FILTERS, code, slack_unescape
 from rules.snoozes import CHOICES
+from storage.schema import OUTBOX
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 

@@ -8,17 +8,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
-from sqlmodel import SQLModel
 
 from notify.alerts import refresh_alert_cards
-from notify.outbox import ALERT_CARD, OUTBOX
-from notify.voices import ALERTS, INCIDENTS
+from notify.outbox import ALERT_CARD
 from rules.lifecycle import State
 from rules.schedules import usable_zone
 from rules.snoozes import snooze, snooze_end
-from storage.tables import Location
-
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +41,14 @@ class Snoozable:
     def alerts(self) -> ColumnElement[bool]:
         """Which alerts are meant."""
         if self.incident is not None:
-            return ALERTS.c.incident_id == self.incident
+            return ALERT.c.incident_id == self.incident
         rolled = (OUTBOX.c.rolled_into == self.roll_up, OUTBOX.c.kind == ALERT_CARD)
-        return ALERTS.c.incident_id.in_(sa.select(OUTBOX.c.incident_id).where(*rolled))
+        return ALERT.c.incident_id.in_(sa.select(OUTBOX.c.incident_id).where(*rolled))
 
     def is_known(self, connection: Connection) -> bool:
         """Whether there is, or was, such a thing."""
         if self.incident is not None:
-            statement = sa.select(INCIDENTS.c.id).where(INCIDENTS.c.id == self.incident)
+            statement = sa.select(INCIDENT.c.id).where(INCIDENT.c.id == self.incident)
             return connection.execute(statement).first() is not None
         return connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.id == self.roll_up)).first() is not None
 
@@ -78,20 +74,20 @@ def wake_alerts(connection: Connection, what: Snoozable, now: datetime) -> Snooz
     """Let the snooze of an incident's or roll-up's members be over now; what still fires speaks at the next review."""
     standing = _standing(connection, what)
     if standing is None:
-        firing = sa.select(ALERTS.c.id).where(what.alerts(), ALERTS.c.state == State.FIRING.value)
+        firing = sa.select(ALERT.c.id).where(what.alerts(), ALERT.c.state == State.FIRING.value)
         fires = connection.execute(firing.limit(1)).first() is not None
         return Snoozing("not snoozed") if fires else _nothing(connection, what)
-    snoozed = (what.alerts(), ALERTS.c.state == State.FIRING.value, ALERTS.c.snoozed_until > now)
-    woken = connection.execute(sa.update(ALERTS).where(*snoozed).values(snoozed_until=now))
+    snoozed = (what.alerts(), ALERT.c.state == State.FIRING.value, ALERT.c.snoozed_until > now)
+    woken = connection.execute(sa.update(ALERT).where(*snoozed).values(snoozed_until=now))
     return Snoozing("woken", *standing, members=woken.rowcount) if woken.rowcount else Snoozing("not snoozed")
 
 
 def _standing(connection: Connection, what: Snoozable) -> tuple[str | None, datetime | None] | None:
     """By whom and until when members that fire are snoozed: the one that lasts longest."""
     found = connection.execute(
-        sa.select(ALERTS.c.snoozed_by, ALERTS.c.snoozed_until)
-        .where(what.alerts(), ALERTS.c.state == State.FIRING.value, ALERTS.c.snoozed_until.is_not(None))
-        .order_by(ALERTS.c.snoozed_until.desc(), ALERTS.c.id)
+        sa.select(ALERT.c.snoozed_by, ALERT.c.snoozed_until)
+        .where(what.alerts(), ALERT.c.state == State.FIRING.value, ALERT.c.snoozed_until.is_not(None))
+        .order_by(ALERT.c.snoozed_until.desc(), ALERT.c.id)
         .limit(1)
     ).first()
     return None if found is None else (found.snoozed_by, found.snoozed_until)
@@ -104,5 +100,5 @@ def _nothing(connection: Connection, what: Snoozable) -> Snoozing:
 def _zone(connection: Connection, what: Snoozable, default_zone: str) -> str:
     if what.incident is None:
         return default_zone
-    at = sa.select(LOCATIONS.c.timezone).join(INCIDENTS, INCIDENTS.c.location_id == LOCATIONS.c.id)
-    return usable_zone(connection.execute(at.where(INCIDENTS.c.id == what.incident)).scalar(), default_zone)
+    at = sa.select(LOCATION.c.timezone).join(INCIDENT, INCIDENT.c.location_id == LOCATION.c.id)
+    return usable_zone(connection.execute(at.where(INCIDENT.c.id == what.incident)).scalar(), default_zone)

@@ -11,17 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from notify.contexts import Snooze, standing_snooze
-from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
-from notify.voices import ALERTS, INCIDENTS, bump_roll_ups
+from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
+from notify.voices import bump_roll_ups
 from notify.words import slack_escape
 from rules.lifecycle import State
 from storage.prepared import Prepared
-from storage.tables import Location
-
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX
 
 BUDGET = 3
 """How many new cards of one evaluation a channel takes one by one, and how many messages a roll-up may have."""
@@ -121,24 +118,24 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
     """What the page of a roll-up in this outbox row says now."""
     head = row.rolled_into or row.id
     page, pages = row.facts["page"], row.facts["pages"]
-    in_storm = ALERTS.c.incident_id.in_(_incidents_of(head))
-    firing = ALERTS.c.state == State.FIRING.value
-    acknowledged = ALERTS.c.acknowledged_at
+    in_storm = ALERT.c.incident_id.in_(_incidents_of(head))
+    firing = ALERT.c.state == State.FIRING.value
+    acknowledged = ALERT.c.acknowledged_at
     figures = connection.execute(
         sa.select(
             sa.func.count().label("total"),
             sa.func.count().filter(firing).label("firing"),
             sa.func.count().filter(firing, acknowledged.is_(None)).label("unacknowledged"),
-            sa.func.min(ALERTS.c.active_at).label("since"),
+            sa.func.min(ALERT.c.active_at).label("since"),
             sa.func.max(acknowledged).label("acknowledged_at"),
         ).where(in_storm)
     ).one()
     incidents = connection.execute(
-        sa.select(INCIDENTS.c.rule_id, INCIDENTS.c.severity, INCIDENTS.c.resolved_at).where(
-            INCIDENTS.c.id.in_(_incidents_of(head))
+        sa.select(INCIDENT.c.rule_id, INCIDENT.c.severity, INCIDENT.c.resolved_at).where(
+            INCIDENT.c.id.in_(_incidents_of(head))
         )
     ).all()
-    by = sa.select(ALERTS.c.acknowledged_by).where(in_storm, acknowledged == figures.acknowledged_at).limit(1)
+    by = sa.select(ALERT.c.acknowledged_by).where(in_storm, acknowledged == figures.acknowledged_at).limit(1)
     places = _places(connection, head)
     a_page = -(-len(places) // pages)
     named = PAGE_TEXT // (MARKS + OVER + SHORTEST_NAME)
@@ -169,8 +166,8 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
 
 def is_over(connection: Connection, head: str) -> bool:
     """Whether every incident of a roll-up is resolved."""
-    open_ = INCIDENTS.c.id.in_(_incidents_of(head)), INCIDENTS.c.resolved_at.is_(None)
-    return connection.execute(sa.select(INCIDENTS.c.id).where(*open_).limit(1)).first() is None
+    open_ = INCIDENT.c.id.in_(_incidents_of(head)), INCIDENT.c.resolved_at.is_(None)
+    return connection.execute(sa.select(INCIDENT.c.id).where(*open_).limit(1)).first() is None
 
 
 def _incidents_of(head: str) -> sa.Select[Any]:
@@ -218,16 +215,16 @@ def _all_pages(connection: Connection, head: str, now: datetime) -> list[Row[Any
 def _places(connection: Connection, head: str) -> list[StormPlace]:
     rows = connection.execute(
         sa.select(
-            INCIDENTS.c.location_id,
-            LOCATIONS.c.name,
-            sa.func.count(ALERTS.c.id).filter(ALERTS.c.state == State.FIRING.value).label("firing"),
-            sa.func.count(ALERTS.c.id).label("total"),
+            INCIDENT.c.location_id,
+            LOCATION.c.name,
+            sa.func.count(ALERT.c.id).filter(ALERT.c.state == State.FIRING.value).label("firing"),
+            sa.func.count(ALERT.c.id).label("total"),
         )
-        .select_from(INCIDENTS)
-        .outerjoin(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == INCIDENTS.c.location_id)
-        .where(INCIDENTS.c.id.in_(_incidents_of(head)))
-        .group_by(INCIDENTS.c.location_id, LOCATIONS.c.name)
-        .order_by(LOCATIONS.c.name, INCIDENTS.c.location_id)
+        .select_from(INCIDENT)
+        .outerjoin(ALERT, ALERT.c.incident_id == INCIDENT.c.id)
+        .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
+        .where(INCIDENT.c.id.in_(_incidents_of(head)))
+        .group_by(INCIDENT.c.location_id, LOCATION.c.name)
+        .order_by(LOCATION.c.name, INCIDENT.c.location_id)
     )
     return [StormPlace(row.name or row.location_id, row.firing, row.total) for row in rows]

@@ -10,10 +10,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP, insert_items, new_item
+from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
 from notify.storms import make_pages
-from notify.voices import ALERTS, CHUNK
+from notify.voices import CHUNK
 from rules.lifecycle import OPEN_STATES, State
+from storage.schema import ALERT, OUTBOX
 
 THINGS = ("session", "connector", "charger", "location")
 
@@ -32,8 +33,8 @@ def already_so(connection: Connection, alert_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
     ids = sorted(alert_ids)
     for start in range(0, len(ids), CHUNK):
-        mine = (ALERTS.c.id.in_(ids[start : start + CHUNK]), ALERTS.c.switched_on.is_not(None))
-        found |= set(connection.execute(sa.select(ALERTS.c.id).where(*mine)).scalars())
+        mine = (ALERT.c.id.in_(ids[start : start + CHUNK]), ALERT.c.switched_on.is_not(None))
+        found |= set(connection.execute(sa.select(ALERT.c.id).where(*mine)).scalars())
     return found
 
 
@@ -73,12 +74,12 @@ def _switch_ons(connection: Connection, incident_ids: Collection[int]) -> list[_
     found: dict[tuple[str, datetime], list[int]] = {}
     ids = sorted(incident_ids)
     for start in range(0, len(ids), CHUNK):
-        new = sa.func.count().filter(ALERTS.c.state == State.FIRING.value, ALERTS.c.switched_on.is_(None))
+        new = sa.func.count().filter(ALERT.c.state == State.FIRING.value, ALERT.c.switched_on.is_(None))
         rows = connection.execute(
-            sa.select(ALERTS.c.incident_id, ALERTS.c.rule_id, sa.func.max(ALERTS.c.switched_on).label("at"))
-            .where(ALERTS.c.incident_id.in_(ids[start : start + CHUNK]))
-            .group_by(ALERTS.c.incident_id, ALERTS.c.rule_id)
-            .having(new == 0, sa.func.max(ALERTS.c.switched_on).is_not(None))
+            sa.select(ALERT.c.incident_id, ALERT.c.rule_id, sa.func.max(ALERT.c.switched_on).label("at"))
+            .where(ALERT.c.incident_id.in_(ids[start : start + CHUNK]))
+            .group_by(ALERT.c.incident_id, ALERT.c.rule_id)
+            .having(new == 0, sa.func.max(ALERT.c.switched_on).is_not(None))
         )
         for row in rows:
             found.setdefault((row.rule_id, row.at), []).append(row.incident_id)
@@ -91,20 +92,20 @@ def _switch_ons(connection: Connection, incident_ids: Collection[int]) -> list[_
 
 def _is_alone(connection: Connection, told: _SwitchOn) -> bool:
     """Whether all that was already so, and is, belongs to one incident."""
-    elsewhere = sa.or_(ALERTS.c.incident_id.is_(None), ALERTS.c.incident_id != told.incident_ids[0])
-    others = (*_of(told), ALERTS.c.state.in_([state.value for state in OPEN_STATES]), elsewhere)
-    return connection.execute(sa.select(ALERTS.c.id).where(*others).limit(1)).first() is None
+    elsewhere = sa.or_(ALERT.c.incident_id.is_(None), ALERT.c.incident_id != told.incident_ids[0])
+    others = (*_of(told), ALERT.c.state.in_([state.value for state in OPEN_STATES]), elsewhere)
+    return connection.execute(sa.select(ALERT.c.id).where(*others).limit(1)).first() is None
 
 
 def _facts(connection: Connection, told: _SwitchOn) -> dict[str, object]:
-    count = connection.execute(sa.select(sa.func.count()).select_from(ALERTS).where(*_of(told))).scalar_one()
-    one = connection.execute(sa.select(ALERTS).where(*_of(told)).limit(1)).one()
+    count = connection.execute(sa.select(sa.func.count()).select_from(ALERT).where(*_of(told))).scalar_one()
+    one = connection.execute(sa.select(ALERT).where(*_of(told)).limit(1)).one()
     thing = next((name for name in THINGS if getattr(one, f"{name}_id") is not None), "network")
     return {"count": count, "thing": thing}
 
 
 def _of(told: _SwitchOn) -> tuple[sa.ColumnElement[bool], ...]:
-    return ALERTS.c.rule_id == told.rule_id, ALERTS.c.switched_on == told.at
+    return ALERT.c.rule_id == told.rule_id, ALERT.c.switched_on == told.at
 
 
 def _head(connection: Connection, key: str) -> Row[tuple[object, ...]] | None:

@@ -8,14 +8,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
-from notify.command_kinds import COMMANDS, NOUNS
+from notify.command_kinds import NOUNS
 from notify.prices import amount
-from storage.tables import AutomationTry, Location
-
-TRIES = SQLModel.metadata.tables[AutomationTry.__tablename__]
-LOCATIONS = SQLModel.metadata.tables[Location.__tablename__]
+from storage.schema import COMMAND, LOCATION, TRY
 
 SHOWN_TRIES = 5
 
@@ -63,17 +59,17 @@ class TriedOnes:
 
 def tried(connection: Connection, incident_id: int) -> TriedOnes:
     """What was tried for the alerts of an incident."""
-    mine = TRIES.c.incident_id == incident_id
-    total = connection.execute(sa.select(sa.func.count()).select_from(TRIES).where(mine)).scalar_one()
+    mine = TRY.c.incident_id == incident_id
+    total = connection.execute(sa.select(sa.func.count()).select_from(TRY).where(mine)).scalar_one()
     if not total:
         return TriedOnes()
     rows = connection.execute(
-        sa.select(TRIES, COMMANDS.c.decided_by, LOCATIONS.c.currency)
-        .select_from(TRIES)
-        .outerjoin(COMMANDS, COMMANDS.c.id == TRIES.c.command_id)
-        .outerjoin(LOCATIONS, LOCATIONS.c.id == TRIES.c.location_id)
+        sa.select(TRY, COMMAND.c.decided_by, LOCATION.c.currency)
+        .select_from(TRY)
+        .outerjoin(COMMAND, COMMAND.c.id == TRY.c.command_id)
+        .outerjoin(LOCATION, LOCATION.c.id == TRY.c.location_id)
         .where(mine)
-        .order_by(TRIES.c.planned_at.desc(), TRIES.c.id.desc())
+        .order_by(TRY.c.planned_at.desc(), TRY.c.id.desc())
         .limit(SHOWN_TRIES)
     ).all()
     shown = tuple(

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import Connection, Row
 
-from notify.outbox import OUTBOX, TROUBLE, enqueue_message
-from storage.tables import Trouble
-
-TROUBLES: Table = Trouble.__table__  # type: ignore[attr-defined]
+from notify.outbox import TROUBLE, enqueue_message
+from storage.schema import OUTBOX, TROUBLES
 
 
 @dataclass(frozen=True, slots=True)

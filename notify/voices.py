@@ -10,14 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
-from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, ROLL_UP, insert_items, new_item, one_version_on
+from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, insert_items, new_item, one_version_on
 from storage.prepared import Prepared
-from storage.tables import Alert, Incident
-
-ALERTS = SQLModel.metadata.tables[Alert.__tablename__]
-INCIDENTS = SQLModel.metadata.tables[Incident.__tablename__]
+from storage.schema import INCIDENT, OUTBOX
 
 GROUP_WAIT = timedelta(seconds=30)
 GROUP_INTERVAL = timedelta(minutes=5)
@@ -185,10 +181,10 @@ _LAST_REPLY = Prepared(
 )
 _REPLIES = Prepared(sa.select(sa.func.count()).select_from(OUTBOX).where(_REPLY_TO))
 _NOTE_SPOKEN = Prepared(
-    sa.update(INCIDENTS)
+    sa.update(INCIDENT)
     .where(
-        INCIDENTS.c.id.in_(sa.bindparam("ids", expanding=True)),
-        sa.or_(INCIDENTS.c.spoke_at.is_(None), INCIDENTS.c.spoke_at < sa.bindparam("at")),
+        INCIDENT.c.id.in_(sa.bindparam("ids", expanding=True)),
+        sa.or_(INCIDENT.c.spoke_at.is_(None), INCIDENT.c.spoke_at < sa.bindparam("at")),
     )
     .values(spoke_at=sa.bindparam("at"))
 )

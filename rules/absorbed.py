@@ -11,11 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from rules.incidents import ALERT
-from rules.inhibition import INHIBITION
 from rules.maintenance import window_from
-from rules.silences import SILENCE, matches
-from storage.record import LOCATION
+from rules.silences import matches
+from storage.schema import ALERT, INHIBITION, LOCATION, SILENCE
 
 LEVELS = ("location_id", "charger_id", "connector_id", "session_id")
 

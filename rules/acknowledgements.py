@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.document import Rule
-from rules.incidents import ALERT
 from rules.lifecycle import State
+from storage.schema import ALERT
 
 
 def end_acknowledgements(connection: Connection, rules: Mapping[str, Rule], now: datetime) -> dict[int, int | None]:

@@ -9,16 +9,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
-from rules.incidents import ALERT, close_incidents, group_key, open_incidents
+from rules.incidents import close_incidents, group_key, open_incidents
 from rules.lifecycle import AlertState, State, Transition
 from rules.silences import Muting, muting, note_mutings
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
-from storage.tables import TransitionRow
-
-TRANSITION: Table = TransitionRow.__table__  # type: ignore[attr-defined]
+from storage.schema import ALERT, TRANSITION
 
 STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
 SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")

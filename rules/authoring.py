@@ -16,15 +16,15 @@ from sqlalchemy import Connection
 from rules.compile import CompiledRule, compile_rule
 from rules.document import Rule, rule_from_document
 from rules.errors import RuleErrors
-from rules.evaluate import RULE, end_alerts, evaluate_rule
+from rules.evaluate import end_alerts, evaluate_rule
 from rules.events import begin_events, forget_waiting
 from rules.fields import nearest
-from rules.incidents import ALERT
 from rules.inhibition import relation_errors, store_inhibitions
 from rules.lifecycle import OPEN_STATES, State, Transition
-from rules.store import FROM_SLACK, RULE_VERSION, insert_rule, insert_version, stored_rules, update_rule
+from rules.store import FROM_SLACK, insert_rule, insert_version, stored_rules, update_rule
 from storage.dialects import AnyRow
 from storage.polls import poll_states
+from storage.schema import ALERT, RULE, RULE_VERSION
 
 
 class Act(StrEnum):

@@ -34,7 +34,7 @@ from rules.lifecycle import State, Transition
 from rules.quiet import Quiet, find_quiet
 from rules.scratch import Answer, Scratch, Speaker
 from storage.polls import poll_states, record_missing
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
+from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
 
 LONGEST_SHOWN = 10
 LOCATION_POLL = timedelta(hours=6)

@@ -37,7 +37,7 @@ from rules.learning import compile_learner, compile_learning_comparison
 from rules.scope import MOMENT, NOW, SUBJECT, TABLES, Resolve, Scope, kept_value
 from rules.windows import compile_local_time
 from storage.dialects import earliest, greatest, latest, least
-from storage.record import INTERVAL
+from storage.schema import INTERVAL
 from storage.sql import json_list_contains, seconds_between, shifted, text_contains, text_starts_with
 
 _NEVER = sa.literal(datetime(9999, 1, 1, tzinfo=UTC), type_=MOMENT)

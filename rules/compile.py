@@ -17,25 +17,13 @@ from rules.clauses import compile_condition, compile_since, current
 from rules.document import Rule
 from rules.expressions import Aggregate, Expression, LocalTime, Since, Windowed, fields_of, outside, to_text
 from rules.fields import FIELDS, RESOURCE_OF
-from rules.incidents import ALERT
 from rules.lifecycle import AlertState, OnGap, State, Timing
 from rules.relations import inner_things, reached, start_of
-from rules.scope import NOW, PATHS, RULE_ID, TABLES
-from rules.wakes import WAKE, due_subjects, is_slow, reads_clock, wakes_of
+from rules.scope import PATHS, RULE_ID, TABLES
+from rules.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
-from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
-
-__all__ = [
-    "NOW",
-    "PATHS",
-    "TABLES",
-    "CompiledRule",
-    "compile_condition",
-    "compile_rule",
-    "compile_since",
-    "current",
-]
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, SESSION, WAKE
 
 CLOCK_EVERY = timedelta(minutes=5)
 """How often a condition is matched over every subject that reads the clock in a way that tells no moment."""

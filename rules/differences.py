@@ -16,9 +16,9 @@ from rules.cases import Case
 from rules.events import Event
 from rules.expected import Check, ExpectedAlert, ExpectedDigest, ExpectedEnd, ExpectedEvent, ExpectedMessage
 from rules.expressions import duration_text
-from rules.incidents import ALERT
 from rules.lifecycle import OPEN_STATES, State, Transition
 from rules.scratch import Scratch, Speaker
+from storage.schema import ALERT
 
 W = TypeVar("W")
 F = TypeVar("F")

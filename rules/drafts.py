@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from rules.authoring import (
     Act,
@@ -23,9 +23,7 @@ from rules.authoring import (
 )
 from rules.document import Rule, rule_from_document
 from rules.store import FROM_SLACK
-from storage.tables import RuleDraft
-
-DRAFT: Table = RuleDraft.__table__  # type: ignore[attr-defined]
+from storage.schema import DRAFT
 
 KEPT = timedelta(days=7)
 """How long a draft can be confirmed; what people were shown longer ago says nothing about now."""

@@ -9,21 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
-from rules.alerts import TRANSITION, AlertRecord, Ledger, record_of
+from rules.alerts import AlertRecord, Ledger, record_of
 from rules.compile import CompiledRule
-from rules.incidents import ALERT
 from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
-from rules.wakes import WAKE
 from rules.windows import local_clocks
 from storage.dialects import AnyRow
-from storage.polls import GAP
 from storage.prepared import Prepared
-from storage.record import COUNTER, LOCATION
-from storage.tables import Rule
-
-RULE: Table = Rule.__table__  # type: ignore[attr-defined]
+from storage.schema import ALERT, COUNTER, GAP, LOCATION, RULE, TRANSITION, WAKE
 
 
 @dataclass(slots=True)

@@ -13,21 +13,18 @@ from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, FromClause, Table
+from sqlalchemy import ColumnElement, Connection, FromClause
 
-from rules.compile import NOW, PATHS, TABLES, compile_condition, compile_rule, current
+from rules.clauses import compile_condition, current
+from rules.compile import compile_rule
 from rules.document import Rule
 from rules.document_reader import EVENTS
-from rules.evaluate import RULE
 from rules.expressions import LocalTime, outside
 from rules.fields import FIELDS, RESOURCE_OF
+from rules.scope import NOW, PATHS, TABLES
 from rules.windows import local_clocks
 from storage.dialects import AnyRow, latest, least
-from storage.polls import POLL
-from storage.record import CHARGER, COUNTER, INTERVAL, LOCATION, SESSION
-from storage.tables import RuleEvent
-
-RULE_EVENT: Table = RuleEvent.__table__  # type: ignore[attr-defined]
+from storage.schema import CHARGER, COUNTER, INTERVAL, LOCATION, POLL, RULE, RULE_EVENT, SESSION
 
 ANNOUNCED = "announced"
 NOT_MATCHED = "not matched"

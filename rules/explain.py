@@ -13,10 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from rules.alerts import TRANSITION
-from rules.compile import NOW, PATHS, TABLES, compile_condition, compile_rule, compile_since, current
+from rules.clauses import compile_condition, compile_since, current
+from rules.compile import compile_rule
 from rules.document import Rule, rule_from_document
-from rules.evaluate import RULE
 from rules.expressions import (
     Aggregate,
     And,
@@ -34,15 +33,15 @@ from rules.expressions import (
     type_of,
 )
 from rules.fields import Type
-from rules.incidents import ALERT
 from rules.learning import Learner, covered_since
 from rules.lifecycle import OPEN_STATES, State
 from rules.relations import seen_members, seen_of_aggregate, stopped
+from rules.scope import NOW, PATHS, TABLES
 from rules.standing import Card, Muted, find_card, find_muting
 from rules.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.polls import poll_states
-from storage.record import LOCATION
+from storage.schema import ALERT, LOCATION, RULE, TRANSITION
 
 PAST_TRANSITIONS = 20
 MANY_IDS = 5000  # more are not searched for a near one

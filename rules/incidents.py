@@ -6,15 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from rules.lifecycle import State
 from storage.prepared import Prepared
-from storage.tables import Alert, Incident
-
-ALERT: Table = Alert.__table__  # type: ignore[attr-defined]
-INCIDENT: Table = Incident.__table__  # type: ignore[attr-defined]
-
+from storage.schema import ALERT, INCIDENT
 
 OUT_OF_QUIET_HOURS = sa.or_(ALERT.c.quiet_since.is_(None), ALERT.c.quiet_ended_at.is_not(None))
 AUDIBLE = sa.and_(

@@ -10,16 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from rules.errors import RuleError
 from rules.fields import nearest
-from storage.tables import Inhibition
+from storage.schema import INHIBITION
 
 if TYPE_CHECKING:  # the document asks here whether its rules agree
     from rules.document import Rule
-
-INHIBITION: Table = Inhibition.__table__  # type: ignore[attr-defined]
 
 
 def relation_errors(rules: Sequence[Rule]) -> list[RuleError]:

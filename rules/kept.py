@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading
 from rules.fields import FIELDS
 from storage.dialects import AnyRow
-from storage.polls import GAP, poll_states
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE, SESSION
+from storage.polls import poll_states
+from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 
 NEVER_CHANGE = frozenset({"connector.id", "charger.id", "location.id", "session.id"})
 OF_SESSIONS = frozenset(

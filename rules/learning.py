@@ -17,8 +17,7 @@ from rules.relations import Say, enough, seen_of_aggregate, start_of, stopped
 from rules.scope import NOW, TABLES
 from rules.windows import intervals_of, kept_thing, seen_of_window, window_start
 from storage.dialects import greatest, least
-from storage.polls import POLL
-from storage.record import CONNECTOR, INTERVAL, SAMPLE, SESSION
+from storage.schema import CONNECTOR, INTERVAL, POLL, SAMPLE, SESSION
 from storage.sql import shifted
 
 BACKFILL = timedelta(days=35)

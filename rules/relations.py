@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, FromClause
 from rules.expressions import Aggregate, Expression, FieldRef, walk
 from rules.fields import FIELDS, RELATIONS
 from rules.scope import NOW, PATHS, SEEN, TABLES, Resolve, Scope
-from storage.record import SESSION
+from storage.schema import SESSION
 from storage.sql import shifted
 
 Say = Callable[[Expression, Resolve], ColumnElement[Any]]

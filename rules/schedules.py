@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from cronsim import CronSim, CronSimError
 from sqlalchemy import Connection, Row
-from sqlmodel import SQLModel
 
 from storage.dialects import insert
-from storage.tables import DigestSlot, Poll
+from storage.schema import DIGEST_SLOT, POLL
 
 CATCH_UP = timedelta(days=1)
 WAIT_AT_MOST = timedelta(minutes=30)
@@ -27,9 +26,6 @@ SETTLE = timedelta(minutes=2)
 REFRESH_FOR = timedelta(hours=48)
 SESSIONS = "sessions"
 WINDOWS = ("yesterday",)
-
-SLOTS = SQLModel.metadata.tables[DigestSlot.__tablename__]
-POLLS = SQLModel.metadata.tables[Poll.__tablename__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,7 @@ def is_ready(connection: Connection, slot: Slot, now: datetime) -> bool:
 def complete_to(connection: Connection) -> datetime | None:
     """The moment up to which sessions are known: the last good poll of them, or None before the first."""
     found: datetime | None = connection.execute(
-        sa.select(POLLS.c.good_at).where(POLLS.c.resource == SESSIONS)
+        sa.select(POLL.c.good_at).where(POLL.c.resource == SESSIONS)
     ).scalar_one_or_none()
     return found
 
@@ -114,9 +110,9 @@ def complete_to(connection: Connection) -> datetime | None:
 def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
     """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
     newest = (
-        sa.select(SLOTS.c.rule_id, SLOTS.c.zone, sa.func.max(SLOTS.c.slot_at).label("at"))
-        .where(SLOTS.c.rule_id.in_(rule_ids))
-        .group_by(SLOTS.c.rule_id, SLOTS.c.zone)
+        sa.select(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone, sa.func.max(DIGEST_SLOT.c.slot_at).label("at"))
+        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids))
+        .group_by(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
     )
     return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
 
@@ -124,7 +120,7 @@ def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[
 def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
     """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said."""
     claimed = connection.execute(
-        insert(connection, SLOTS)
+        insert(connection, DIGEST_SLOT)
         .values(
             rule_id=rule_id,
             zone=slot.zone,
@@ -136,7 +132,7 @@ def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[
             facts=dict(facts),
         )
         .on_conflict_do_nothing()
-        .returning(SLOTS.c.slot)
+        .returning(DIGEST_SLOT.c.slot)
     )
     return claimed.first() is not None
 
@@ -145,9 +141,9 @@ def slots_to_refresh(connection: Connection, now: datetime) -> list[Row[Any]]:
     """The claimed slots of the last 48 hours, oldest first: late sessions may still edit what they said."""
     return list(
         connection.execute(
-            sa.select(SLOTS)
-            .where(SLOTS.c.slot_at > now - REFRESH_FOR, SLOTS.c.enqueued_at.is_not(None))
-            .order_by(SLOTS.c.slot_at, SLOTS.c.rule_id, SLOTS.c.zone)
+            sa.select(DIGEST_SLOT)
+            .where(DIGEST_SLOT.c.slot_at > now - REFRESH_FOR, DIGEST_SLOT.c.enqueued_at.is_not(None))
+            .order_by(DIGEST_SLOT.c.slot_at, DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
         )
     )
 

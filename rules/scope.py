@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Table
 
 from rules.fields import FIELDS, FieldSpec, Type
-from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
 Resolve = Callable[[str], ColumnElement[Any]]
 """Gives the SQL value of a field by its key."""

@@ -15,14 +15,14 @@ from sqlmodel import SQLModel
 
 from rules.document import Rule
 from rules.evaluate import Evaluated, clock_moves_at, evaluate_rule, rules_to_evaluate
-from rules.events import RULE_EVENT, Event, evaluate_events, event_rules_to_evaluate
-from rules.incidents import ALERT
+from rules.events import Event, evaluate_events, event_rules_to_evaluate
 from rules.lifecycle import OPEN_STATES, Transition
 from rules.store import RulesInForce, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll_states
 from storage.prepared import Prepared
 from storage.record import Observation, record_readings
+from storage.schema import ALERT, RULE_EVENT
 
 ONE_MINUTE = timedelta(minutes=1)
 

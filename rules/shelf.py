@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.document import Rule, load_rules
-from rules.evaluate import RULE
-from rules.incidents import ALERT
 from rules.lifecycle import OPEN_STATES, State
-from rules.store import FROM_SLACK, RULE_VERSION
+from rules.store import FROM_SLACK
+from storage.schema import ALERT, RULE, RULE_VERSION
 
 LIBRARY = Path(__file__).resolve().parent / "library"
 

@@ -9,17 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row, Table
+from sqlalchemy import ColumnElement, Connection, Row
 
-from rules.incidents import ALERT
-from rules.inhibition import INHIBITION
 from rules.lifecycle import OPEN_STATES, State
 from rules.maintenance import BY_LOCATION, WeeklyWindow, window_from
 from storage.prepared import Prepared
-from storage.record import LOCATION, SESSION
-from storage.tables import Silence
-
-SILENCE: Table = Silence.__table__  # type: ignore[attr-defined]
+from storage.schema import ALERT, INHIBITION, LOCATION, SESSION, SILENCE
 
 PLACES = ("location_id", "charger_id", "connector_id", "session_id")
 CHUNK = 500  # below every database's limit of bound values

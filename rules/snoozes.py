@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from rules.incidents import ALERT
 from rules.lifecycle import State
+from storage.schema import ALERT
 
 MORNING = time(8)
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from rules.document_reader import DocumentReader, kind_of_value
 from rules.errors import RuleError
 from rules.quiet_hours import QuietHours, quiet_hours_from, read_quiet_hours
 from rules.routes import Route, read_route, route_from, routed_channels
 from rules.yaml_text import YamlSection
-from storage.tables import SpeechPlan as SpeechPlanRow
-
-PLAN: Table = SpeechPlanRow.__table__  # type: ignore[attr-defined]
+from storage.schema import SPEECH_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +93,13 @@ class PlanReader:
 
 def store_plan(connection: Connection, plan: SpeechPlan) -> None:
     """Make this the plan in force."""
-    connection.execute(sa.delete(PLAN))
-    connection.execute(sa.insert(PLAN).values(id=1, document=plan.document()))
+    connection.execute(sa.delete(SPEECH_PLAN))
+    connection.execute(sa.insert(SPEECH_PLAN).values(id=1, document=plan.document()))
 
 
 def load_plan(connection: Connection) -> SpeechPlan:
     """The plan in force."""
-    document = connection.execute(sa.select(PLAN.c.document)).scalar()
+    document = connection.execute(sa.select(SPEECH_PLAN.c.document)).scalar()
     if document is None:
         return PLAIN
     quiet = document["quiet_hours"]

@@ -9,10 +9,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.incidents import ALERT
 from rules.lifecycle import State
 from rules.silences import muting
 from storage.dialects import AnyRow
+from storage.schema import ALERT
 
 
 @dataclass(frozen=True, slots=True)

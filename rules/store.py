@@ -10,21 +10,19 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from rules.compile import CompiledRule, compile_rule
 from rules.document import Rule, rule_from_document
 from rules.errors import RuleError, RuleErrors
-from rules.evaluate import RULE, end_alerts
+from rules.evaluate import end_alerts
 from rules.events import CompiledEventRule, begin_events, compile_event_rule, forget_waiting
 from rules.inhibition import evaluation_order, store_inhibitions
 from rules.lifecycle import Transition
 from rules.speech_plan import PLAIN, SpeechPlan, load_plan, store_plan
 from storage.dialects import AnyRow
-from storage.polls import GAP
-from storage.tables import RuleVersion
+from storage.schema import GAP, RULE, RULE_VERSION
 
-RULE_VERSION: Table = RuleVersion.__table__  # type: ignore[attr-defined]
 FROM_SLACK = "slack"
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement
 
 from rules.clauses import compile_condition, current, deadline
 from rules.expressions import Aggregate, Expression, FieldRef, LocalTime, Since, Windowed, parts_of, walk
@@ -19,11 +19,8 @@ from rules.relations import members
 from rules.scope import MOMENT, NOW, RULE_ID, TABLES
 from rules.windows import intervals_of, window_start
 from storage.dialects import earliest
-from storage.record import INTERVAL
+from storage.schema import INTERVAL, WAKE
 from storage.sql import shifted
-from storage.tables import RuleWake
-
-WAKE: Table = RuleWake.__table__  # type: ignore[attr-defined]
 
 _NEVER = sa.literal(datetime(9999, 1, 1, tzinfo=UTC), type_=MOMENT)
 

@@ -18,8 +18,7 @@ from rules.fields import FIELDS, WEEKDAYS
 from rules.relations import Say
 from rules.scope import CLOCKS, NOW, TABLES, kept_value
 from storage.dialects import greatest, least
-from storage.polls import GAP
-from storage.record import CONNECTOR, INTERVAL, LOCATION, SAMPLE, SESSION
+from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 from storage.sql import json_number, seconds_between, shifted
 
 _DAY = 86_400

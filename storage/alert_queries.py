@@ -6,12 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from storage.queries import ALERT, FIRING
-from storage.record import LOCATION
+from storage.queries import FIRING
 from storage.rows import Page
-from storage.tables import Incident
-
-INCIDENT = Incident.__table__  # type: ignore[attr-defined]
+from storage.schema import ALERT, INCIDENT, LOCATION
 
 PENDING = "pending"
 PLACES = ("location_id", "charger_id", "connector_id", "session_id")

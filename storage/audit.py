@@ -5,11 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
-from storage.tables import AuditEntry
-
-AUDIT: Table = AuditEntry.__table__  # type: ignore[attr-defined]
+from storage.schema import AUDIT
 
 
 def record_act(

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from storage.dialects import Bulk, insert
-from storage.polls import SET_ASIDE, PollState, poll_states
-from storage.record import CONNECTOR
-from storage.tables import ApiState, PollCount
-
-COUNT: Table = PollCount.__table__  # type: ignore[attr-defined]
-API: Table = ApiState.__table__  # type: ignore[attr-defined]
+from storage.polls import PollState, poll_states
+from storage.schema import API, CONNECTOR, COUNT, SET_ASIDE
 
 GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
 SWITCHED_OFF = "switched_off"

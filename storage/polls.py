@@ -13,12 +13,8 @@ from sqlalchemy import Connection, Table
 
 from eosvolt.models import SetAside
 from storage.dialects import Bulk, insert
-from storage.record import CHARGER, CONNECTOR, LOCATION, RECORDED, close_intervals, next_seq, store_seq
-from storage.tables import Poll, PollGap, SetAsideRow
-
-POLL: Table = Poll.__table__  # type: ignore[attr-defined]
-GAP: Table = PollGap.__table__  # type: ignore[attr-defined]
-SET_ASIDE: Table = SetAsideRow.__table__  # type: ignore[attr-defined]
+from storage.record import RECORDED, close_intervals, next_seq, store_seq
+from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
 GAP_INTERVALS = 3
 GONE_AFTER_SWEEPS = 2

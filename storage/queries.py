@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
 from storage.dialects import AnyRow
 from storage.polls import poll_states
-from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
 from storage.rows import (
     AlertRow,
     ChargerFilter,
@@ -27,9 +26,7 @@ from storage.rows import (
     SessionFilter,
     SessionRow,
 )
-from storage.tables import Alert
-
-ALERT: Table = Alert.__table__  # type: ignore[attr-defined]
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, SESSION
 
 Kind = Literal["location", "charger", "connector", "session"]
 TABLES: dict[Kind, Table] = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR, "session": SESSION}

@@ -18,15 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 from eosvolt.models import ChargerReading, LocationReading, SessionReading
 from storage.dialects import Bulk, Insert, greatest, insert
 from storage.prepared import Prepared
-from storage.tables import (
-    Charger,
-    ChargingSession,
-    Connector,
-    Counter,
-    Interval,
-    Location,
-    SessionSample,
-)
+from storage.schema import CHARGER, CONNECTOR, COUNTER, INTERVAL, LOCATION, SAMPLE, SESSION
 
 Row = dict[str, Any]
 Readings = Sequence[LocationReading] | Sequence[ChargerReading] | Sequence[SessionReading]
@@ -36,14 +28,6 @@ SLICE_ROWS = 500
 """How many readings one transaction records: well under 50 ms, so that a click never waits long behind a sweep."""
 
 SAMPLE_EVERY = timedelta(minutes=5)
-
-LOCATION: Table = Location.__table__  # type: ignore[attr-defined]
-CHARGER: Table = Charger.__table__  # type: ignore[attr-defined]
-CONNECTOR: Table = Connector.__table__  # type: ignore[attr-defined]
-SESSION: Table = ChargingSession.__table__  # type: ignore[attr-defined]
-SAMPLE: Table = SessionSample.__table__  # type: ignore[attr-defined]
-INTERVAL: Table = Interval.__table__  # type: ignore[attr-defined]
-COUNTER: Table = Counter.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

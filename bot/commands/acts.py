@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 from bot.commands.answer import Answer, Asked, Word, age_of, button, refused, told
 from bot.permissions import Role
 from notify.actions import ActionId
-from notify.commands import CommandCheck, CommandKind, Enqueued, Reason, check_command
+from notify.command_checks import check_command
+from notify.command_kinds import CommandCheck, CommandKind, Reason
+from notify.command_requests import Enqueued
 
 VERBS = {
     CommandKind.START_SESSION.value: "start",

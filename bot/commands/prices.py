@@ -31,7 +31,8 @@ from bot.permissions import Role
 from eosvolt.errors import NotFound
 from eosvolt.models import PricingReading
 from notify.actions import ActionId
-from notify.commands import CommandKind, check_command
+from notify.command_checks import check_command
+from notify.command_kinds import CommandKind
 from notify.prices import INTERVALS, as_details, lines_of, measure_of, with_block
 from rules.action_steps import MOST_MONEY
 from storage.health import switched_off

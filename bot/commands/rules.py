@@ -19,7 +19,6 @@ from rules.backtest import CannotBacktest
 from rules.document import Rule, rule_from_document
 from rules.drafts import Confirmed, Draft, draft_rule
 from rules.errors import RuleErrors
-from rules.evaluate import RULE
 from rules.fields import nearest
 from rules.language import QuantityError, parse_duration
 from rules.shelf import history_of, library, list_rules
@@ -29,6 +28,7 @@ from rules.yaml_text import to_yaml
 from storage.engine import Database
 from storage.queries import data_age
 from storage.rows import Page
+from storage.schema import RULE
 
 TYPED = "what you typed"
 SHOWN_VERSIONS = 15

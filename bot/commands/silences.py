@@ -18,11 +18,11 @@ from bot.permissions import Role
 from rules.authoring import RuleRefused, find_rule
 from rules.language import QuantityError, parse_duration
 from rules.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
-from rules.silences import PLACES, SILENCE, active_silences, create_silence, end_silence, matches, quiet_until
+from rules.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
 from storage.audit import record_act
-from storage.queries import ALERT, FIRING
-from storage.record import LOCATION
+from storage.queries import FIRING
 from storage.rows import Page
+from storage.schema import ALERT, LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")
 LONGEST_SILENCE = timedelta(days=400)

@@ -13,7 +13,7 @@ from bot.commands.answer import Answer, Asked, Word, refused, told, words_button
 from bot.rule_reports import progress, value_text
 from rules.explain import Clause, ExplainError, explain
 from rules.lifecycle import OPEN_STATES
-from storage.queries import ALERT
+from storage.schema import ALERT
 
 SHOWN_CLAUSES = 25
 SHOWN_PAST = 5

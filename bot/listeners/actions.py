@@ -19,7 +19,9 @@ from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
 from notify.approvals import Decision, approve_command, refuse_command
-from notify.commands import APPROVE_WITHIN, CommandKind, Enqueued, enqueue_command
+from notify.command_kinds import CommandKind
+from notify.command_requests import Enqueued, enqueue_command
+from notify.commands import APPROVE_WITHIN
 from storage.tables import AuditEntry
 
 Json = dict[str, Any]

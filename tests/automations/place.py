@@ -17,16 +17,15 @@ from bot.faults import CrashAt, never_crash
 from bot.jobs import Jobs, PollPlan, evaluate, poll, run_inline, use_rules
 from bot.speaking import speak
 from notify.automations import set_switch
-from notify.commands import COMMANDS, recover_commands
-from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD, OUTBOX
+from notify.commands import recover_commands
+from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD
 from notify.render import render_message
-from notify.tried import TRIES
 from rules.automations import Mode
 from rules.document import rule_from_document
-from rules.incidents import ALERT
 from rules.store import load_rules
 from sandbox.times import to_ms
 from storage.engine import Database
+from storage.schema import ALERT, COMMAND, OUTBOX, TRY
 from tests.delivery.site import Site, site_on
 
 CHARGER, CONNECTOR = "100.1", "100.1.1"
@@ -135,11 +134,11 @@ class Place(Site):
 
     def tries(self) -> list[tuple[int, str, str]]:
         """Each step that was tried: its place, its state, and why it ended so."""
-        rows = self.rows(sa.select(TRIES).order_by(TRIES.c.alert_id, TRIES.c.step))
+        rows = self.rows(sa.select(TRY).order_by(TRY.c.alert_id, TRY.c.step))
         return [(row.step, row.state, row.reason) for row in rows]
 
     def commands(self) -> Sequence[Row[Any]]:
-        return self.rows(sa.select(COMMANDS).order_by(COMMANDS.c.requested_at))
+        return self.rows(sa.select(COMMAND).order_by(COMMAND.c.requested_at))
 
     def alerts(self) -> list[str]:
         return [row.state for row in self.rows(sa.select(ALERT).order_by(ALERT.c.id))]

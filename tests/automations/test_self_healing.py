@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from notify.approvals import approve_command, refuse_command
-from rules.alerts import TRANSITION
 from rules.automations import Mode
 from rules.silences import create_silence
 from storage.engine import Database
+from storage.schema import TRANSITION
 from tests.automations.place import CHARGER, CONNECTOR, RULE, Place, place_on, stamp
 
 RESET = f"/v1/chargers/{CHARGER}/reset"

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery import Delivery, deliver
-from notify.outbox import OUTBOX, enqueue_message
+from notify.outbox import enqueue_message
 from sandbox.slack import HandClock, Message, SlackServer, SlackWorkspace
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import T0
 
 ALERTS, DAILY, OPS = "C0ALERTS01", "C0DAILY002", "C0OPS00003"

@@ -25,9 +25,10 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from notify.approvals import approve_command
-from notify.commands import COMMANDS, enqueue_command, recover_commands
-from notify.outbox import OUTBOX
+from notify.command_requests import enqueue_command
+from notify.commands import recover_commands
 from storage.engine import Database
+from storage.schema import COMMAND, OUTBOX
 from tests.forks import kill_myself
 
 ADA, OLE, OPS = "U0ADA00001", "U0OLE00002", "C0OPS00003"
@@ -133,7 +134,7 @@ def is_told(database: Database) -> bool:
     """Whether the command has ended and its card shows it."""
     waits = sa.select(OUTBOX.c.id).where(OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(None))
     with database.read() as connection:
-        if connection.execute(sa.select(COMMANDS.c.id).where(COMMANDS.c.ended_at.is_(None))).first() is not None:
+        if connection.execute(sa.select(COMMAND.c.id).where(COMMAND.c.ended_at.is_(None))).first() is not None:
             return False
         return connection.execute(waits).first() is None
 

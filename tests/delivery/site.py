@@ -14,11 +14,13 @@ from bot.jobs import Jobs, PollPlan, poll
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from notify.commands import COMMANDS, Enqueued, enqueue_command, wants_faster_polls
+from notify.command_requests import Enqueued, enqueue_command
+from notify.commands import wants_faster_polls
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.in_process import InProcessTransport
 from storage.engine import Database
+from storage.schema import COMMAND
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 
@@ -76,7 +78,7 @@ class Site:
 
     def command(self, nonce: str = "n") -> Any:
         with self.jobs.database.read() as connection:
-            return connection.execute(sa.select(COMMANDS).where(COMMANDS.c.nonce == nonce)).one()
+            return connection.execute(sa.select(COMMAND).where(COMMAND.c.nonce == nonce)).one()
 
     def waits(self) -> bool:
         with self.jobs.database.read() as connection:

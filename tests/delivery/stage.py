@@ -13,8 +13,6 @@ from bot.jobs import Jobs, PollPlan, poll, run_inline
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from notify.commands import COMMANDS
-from notify.outbox import OUTBOX
 from notify.render import render_message
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
@@ -22,6 +20,7 @@ from sandbox.in_process import InProcessTransport
 from sandbox.server import serving
 from sandbox.slack import SlackServer, SlackWorkspace
 from storage.engine import Database
+from storage.schema import COMMAND, OUTBOX
 from tests.conftest import sqlite_copy
 from tests.delivery.lives import OPS, Fate, Life, go_on
 from tests.sandbox.neutral import NOON, Hand, free_connector
@@ -158,7 +157,7 @@ class Stage:
         await go_on(life, Fate())
         assert self.database is not None
         with self.database.read() as connection:
-            command = connection.execute(sa.select(COMMANDS)).one()
+            command = connection.execute(sa.select(COMMAND)).one()
             item = connection.execute(sa.select(OUTBOX)).one()
             said = render_message(connection, item, self.world.clock.now)
         self.database.close()

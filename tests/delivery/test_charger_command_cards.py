@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.commands import COMMANDS, CommandState, enqueue_command
-from notify.outbox import OUTBOX
+from notify.command_kinds import CommandState
+from notify.command_requests import enqueue_command
 from notify.render import render_message
 from storage.engine import Database
+from storage.schema import COMMAND, OUTBOX
 from tests.notify.records import HOSTILE, MINUTE, T0, insert_connector, insert_location, without_nul
 from tests.notify.test_cards import assert_harmless, check
 
@@ -37,7 +38,7 @@ def asked(connection: sa.Connection, kind: str, name: str | None = None, **words
 
 def shown(connection: sa.Connection, **columns: Any) -> str:
     if columns:
-        connection.execute(sa.update(COMMANDS).values(**columns))
+        connection.execute(sa.update(COMMAND).values(**columns))
     message = render_message(connection, connection.execute(sa.select(OUTBOX)).one(), T0 + MINUTE)
     check(message)
     return f"{message.text}\n{message.blocks}"
@@ -92,7 +93,7 @@ def test_no_name_breaks_its_card(sqlite: Database, name: str, kind: str) -> None
         details = {"ends": [name] * 7, **(PRICES if kind == "change_price" else {})}
         for state in CommandState:
             values = {"state": state.value, "outcome": name, "decided_by": name, "details": details}
-            connection.execute(sa.update(COMMANDS).values(**values))
+            connection.execute(sa.update(COMMAND).values(**values))
             message = render_message(connection, connection.execute(sa.select(OUTBOX)).one(), T0 + MINUTE)
             check(message)
             assert_harmless(message, name)

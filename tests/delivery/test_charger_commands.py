@@ -8,20 +8,12 @@ import sqlalchemy as sa
 
 from eosvolt.errors import Rejected, Timeout
 from notify.approvals import Decision, approve_command, refuse_command
-from notify.commands import (
-    AUDIT,
-    COMMANDS,
-    CommandState,
-    Enqueued,
-    Reason,
-    check_command,
-    claim_next_command,
-    enqueue_command,
-    expire_commands,
-    mark_command_answer,
-    verify_commands,
-)
+from notify.command_checks import check_command
+from notify.command_kinds import CommandState, Reason
+from notify.command_requests import Enqueued, enqueue_command
+from notify.commands import claim_next_command, expire_commands, mark_command_answer, verify_commands
 from storage.engine import Database
+from storage.schema import AUDIT, COMMAND
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 
 SECOND = timedelta(seconds=1)
@@ -69,12 +61,12 @@ def sees(database: Database, now: Any, online: bool = True, **statuses: str) -> 
 
 def the_command(database: Database) -> Any:
     with database.read() as connection:
-        return connection.execute(sa.select(COMMANDS)).one()
+        return connection.execute(sa.select(COMMAND)).one()
 
 
 def decide(database: Database, user: str, now: Any = T0 + MINUTE, *, approves: bool = True) -> Decision:
     with database.write() as connection:
-        command_id = connection.execute(sa.select(COMMANDS.c.id)).scalar_one()
+        command_id = connection.execute(sa.select(COMMAND.c.id)).scalar_one()
         if approves:
             return approve_command(connection, command_id, user, now)
         return refuse_command(connection, command_id, user, now)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.commands import COMMANDS, CommandState, end_command, enqueue_command, show_command
+from notify.command_kinds import CommandState
+from notify.command_requests import enqueue_command
+from notify.commands import end_command, show_command
 from notify.message import SlackMessage
-from notify.outbox import OUTBOX
 from notify.render import render_message
 from storage.engine import Database
+from storage.schema import COMMAND, OUTBOX
 from tests.notify.records import (
     HOSTILE,
     MINUTE,
@@ -71,7 +73,7 @@ def test_each_step_has_its_words(database: Database, name: str) -> None:
     kind, state, outcome, columns = STEPS[name]
     with database.write() as connection:
         command_id = written(connection, kind)
-        connection.execute(sa.update(COMMANDS).values(state=state.value, outcome=outcome, **columns))
+        connection.execute(sa.update(COMMAND).values(state=state.value, outcome=outcome, **columns))
         since = {"since": (T0 + 5 * MINUTE).isoformat()} if state is CommandState.VERIFIED else {}
         show_command(connection, command_id, T0 + MINUTE, **since)
         message = render(connection)
@@ -86,7 +88,7 @@ def test_no_name_breaks_a_commands_card(database: Database, name: str, state: Co
     with database.write() as connection:
         written(connection, name=name)
         strange = {"session_id": name, "error_code": name, "state": "sending"}
-        command = connection.execute(sa.update(COMMANDS).values(**strange).returning(*COMMANDS.c)).one()
+        command = connection.execute(sa.update(COMMAND).values(**strange).returning(*COMMAND.c)).one()
         assert end_command(connection, command, state, f"EOSVOLT said: {name}", T0)
         assert_harmless(render(connection), name)
         connection.execute(

@@ -9,23 +9,19 @@ import pytest
 import sqlalchemy as sa
 
 from eosvolt.errors import Conflict, EosvoltError, NotFound, RateLimited, ServerFault, Timeout
+from notify.command_checks import check_command
+from notify.command_kinds import CommandState, Reason
+from notify.command_requests import Enqueued, enqueue_command
 from notify.commands import (
-    AUDIT,
-    COMMANDS,
-    CommandState,
-    Enqueued,
-    Reason,
-    check_command,
     claim_next_command,
-    enqueue_command,
     expire_commands,
     mark_command_answer,
     recover_commands,
     verify_commands,
     wants_faster_polls,
 )
-from notify.outbox import OUTBOX
 from storage.engine import Database
+from storage.schema import AUDIT, COMMAND, OUTBOX
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 
 SECOND = timedelta(seconds=1)
@@ -72,7 +68,7 @@ def verify(database: Database, now: Any) -> int:
 
 def the_command(database: Database) -> Any:
     with database.read() as connection:
-        return connection.execute(sa.select(COMMANDS)).one()
+        return connection.execute(sa.select(COMMAND)).one()
 
 
 def card(database: Database) -> Any:

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from bot.delivery import deliver
 from notify.alerts import acknowledge_incident, enqueue_alert_messages
-from notify.outbox import OUTBOX
 from sandbox.slack import HandClock, SlackServer
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.delivery.bench import ALERTS, DAILY, OPS, Bench, words_of
 from tests.notify.records import HOSTILE, fired, insert_alert, insert_connector, one_alert, resolve_incident, resolved
 

@@ -5,8 +5,8 @@ import asyncio
 import sqlalchemy as sa
 
 from notify.alerts import enqueue_alert_messages
-from notify.outbox import OUTBOX
 from sandbox.slack import Channel
+from storage.schema import OUTBOX
 from tests.delivery.bench import ALERTS, OPS, Bench, words_of
 from tests.notify.records import fired, insert_alert, insert_connector, one_alert
 

@@ -21,7 +21,7 @@ from sandbox.in_process import InProcessTransport
 from sandbox.source import RefusedError
 from storage.engine import Database
 from storage.health import PollHealth, poll_health
-from storage.record import CHARGER, CONNECTOR, LOCATION, SESSION
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 from tests.hostile.faults import Spoil
 
 START = datetime(2025, 10, 1, 12, tzinfo=UTC)

@@ -10,12 +10,12 @@ from sqlalchemy import Row
 from bot import jobs
 from bot.speaking import speak
 from eosvolt.client import EosvoltClient
-from notify.outbox import OUTBOX
 from notify.render import render_message
 from rules.document import rule_from_document
 from rules.lifecycle import Transition
 from rules.speech_plan import PLAIN, SpeechPlan
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.readings import poll
 
 FRESH = ("locations", "chargers", "sessions")

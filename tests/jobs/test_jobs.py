@@ -10,17 +10,15 @@ from bot import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from rules.alerts import TRANSITION
 from rules.compile import CompiledRule
 from rules.document import rule_from_document
 from rules.evaluate import Look, evaluate_rule
-from rules.incidents import ALERT
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.in_process import InProcessTransport
 from storage.engine import Database
 from storage.polls import poll_states
-from storage.record import CONNECTOR
+from storage.schema import ALERT, CONNECTOR, TRANSITION
 from tests.readings import T0
 from tests.rules.engine import FAULTED
 

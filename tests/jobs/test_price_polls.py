@@ -24,7 +24,7 @@ from sandbox.in_process import InProcessTransport
 from storage.engine import Database
 from storage.health import poll_health
 from storage.polls import PollState, poll_states
-from storage.record import LOCATION
+from storage.schema import LOCATION
 from tests.readings import T0
 
 MINUTE = timedelta(minutes=1)

@@ -7,11 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from bot.speaking import speak
-from rules.alerts import TRANSITION
-from rules.incidents import ALERT
 from rules.maintenance import WeeklyWindow
 from rules.silences import active_silences, create_silence, end_silence
 from storage.engine import Database
+from storage.schema import ALERT, TRANSITION
 from tests.jobs.site import Site
 from tests.readings import MINUTE, T0, at, charger, connector, location, session
 

@@ -8,9 +8,7 @@ import sqlalchemy as sa
 from bot import jobs
 from notify.alerts import acknowledge_incident
 from notify.events import enqueue_event_messages
-from notify.outbox import OUTBOX
 from notify.snoozes import Snoozable, snooze_alerts
-from rules.alerts import TRANSITION
 from rules.document import rule_from_document
 from rules.events import Event
 from rules.maintenance import WeeklyWindow
@@ -19,6 +17,7 @@ from rules.routes import Route
 from rules.silences import create_silence
 from rules.speech_plan import SpeechPlan
 from storage.engine import Database
+from storage.schema import OUTBOX, TRANSITION
 from tests.jobs.site import Site
 from tests.readings import T0, at, charger, connector, location
 

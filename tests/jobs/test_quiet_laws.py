@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from notify.alerts import acknowledge_incident
-from notify.outbox import ALERT_CARD, OUTBOX
+from notify.outbox import ALERT_CARD
 from notify.snoozes import Snoozable, wake_alerts
-from rules.incidents import ALERT, AUDIBLE, INCIDENT
+from rules.incidents import AUDIBLE
 from rules.maintenance import WeeklyWindow
 from rules.quiet_hours import QuietHours
-from rules.silences import SILENCE, create_silence, end_silence
+from rules.silences import create_silence, end_silence
 from rules.snoozes import snooze
 from rules.speech_plan import PLAIN, SpeechPlan
 from storage.engine import Database
+from storage.schema import ALERT, INCIDENT, OUTBOX, SILENCE
 from tests.examples import examples
 from tests.jobs.site import Site
 from tests.readings import MINUTE, T0, charger, connector, poll, session

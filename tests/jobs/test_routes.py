@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from bot import jobs
 from rules.document import rule_from_document
-from rules.incidents import INCIDENT
 from rules.routes import Route
 from rules.speech_plan import SpeechPlan
 from storage.engine import Database
+from storage.schema import INCIDENT
 from tests.jobs.site import Site
 from tests.readings import T0, at, charger, connector, location
 

@@ -8,11 +8,10 @@ import sqlalchemy as sa
 
 from notify.alerts import acknowledge_incident, acknowledge_roll_up
 from notify.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
-from rules.alerts import TRANSITION
-from rules.incidents import ALERT, INCIDENT
 from rules.silences import create_silence
 from rules.snoozes import snooze_end
 from storage.engine import Database
+from storage.schema import ALERT, INCIDENT, TRANSITION
 from tests.jobs.site import Site
 from tests.readings import T0, at, charger, connector, location
 

@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from notify.alerts import acknowledge_incident, acknowledge_roll_up
-from notify.outbox import ALERT_CARD, OUTBOX, claim_next
+from notify.outbox import ALERT_CARD, claim_next
 from notify.storms import storm
-from rules.incidents import INCIDENT
 from storage.engine import Database
+from storage.schema import INCIDENT, OUTBOX
 from tests.jobs.site import Site
 from tests.readings import MINUTE, T0, at, charger, location
 

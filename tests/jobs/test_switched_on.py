@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from bot import jobs
 from notify.alerts import acknowledge_roll_up
 from rules.document import rule_from_document
-from rules.incidents import ALERT
 from storage.engine import Database
+from storage.schema import ALERT
 from tests.jobs.site import Site
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll
 

@@ -12,16 +12,17 @@ from bot.jobs import Jobs, PollPlan
 from bot.ticker import JobState
 from bot.watchdog import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient
-from notify.outbox import ALERT_CARD, NOTICE, OUTBOX, new_item
+from notify.outbox import ALERT_CARD, NOTICE, new_item
 from notify.refusals import tell_author
 from notify.render import render_message
-from notify.troubles import TROUBLES, Finding, note_findings, open_troubles
+from notify.troubles import Finding, note_findings, open_troubles
 from rules.authoring import create_rule
 from rules.document import rule_from_document
 from rules.store import FROM_SLACK
 from storage.engine import Database
 from storage.health import FAILED, Counted, Pace, record_counts
 from storage.polls import PollState, after_bad_poll, poll_states, store_poll_states
+from storage.schema import OUTBOX, TROUBLES
 from tests.readings import MINUTE, T0, charger, poll
 from tests.rules.engine import FAULTED
 

@@ -13,10 +13,11 @@ from notify.alerts import acknowledge_incident, enqueue_alert_messages
 from notify.digests import session_digest
 from notify.limits import check_message
 from notify.message import SlackMessage
-from notify.outbox import ALERT_CARD, ALERT_REPLY, OUTBOX, enqueue_message, insert_items, new_item
+from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message, insert_items, new_item
 from notify.render import render_message, render_or_fallback
 from storage import tables
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import (
     HOSTILE,
     MINUTE,

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
-from notify.outbox import OUTBOX
 from notify.render import render_message
 from storage import tables
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import (
     insert,
     insert_alert,

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from notify.events import HAPPENED, enqueue_event_messages
 from notify.message import SlackMessage
-from notify.outbox import OUTBOX
 from notify.render import render_message
 from rules.document import rule_from_document
 from rules.document_reader import EVENTS
@@ -17,6 +16,7 @@ from rules.events import Event, evaluate_events
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.prices import record_prices
+from storage.schema import OUTBOX
 from tests.notify.records import HOSTILE, MINUTE, T0, without_nul
 from tests.notify.test_cards import assert_harmless, check, compare_with_golden
 from tests.readings import at, charger, connector, location, record_poll, session

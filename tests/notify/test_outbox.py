@@ -11,7 +11,6 @@ from notify.alerts import acknowledge_incident, enqueue_alert_messages
 from notify.outbox import (
     ALERT_CARD,
     ALERT_REPLY,
-    OUTBOX,
     RATE_LIMITED,
     claim_next,
     enqueue_message,
@@ -25,6 +24,7 @@ from notify.outbox import (
 from rules.lifecycle import Transition
 from storage import tables
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import (
     MINUTE,
     T0,

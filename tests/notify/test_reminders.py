@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from notify.alerts import acknowledge_incident
-from notify.outbox import ALERT_REPLY, OUTBOX, mark_mentions
+from notify.outbox import ALERT_REPLY, mark_mentions
 from notify.reminders import enqueue_due_reminders
 from notify.render import render_message
 from rules.document import rule_from_document
 from storage import tables
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import MINUTE, T0, fired, insert_alert, insert_connector, resolve_incident, resolved, table
 from tests.notify.test_outbox import SHOWN, items, prepared, show_next, tell
 

@@ -6,11 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from notify.alerts import enqueue_alert_messages
-from notify.outbox import ALERT_CARD, OUTBOX, ROLL_UP
+from notify.outbox import ALERT_CARD, ROLL_UP
 from notify.render import render_message
 from rules.silences import create_silence
 from storage import tables
 from storage.engine import Database
+from storage.schema import OUTBOX
 from tests.notify.records import (
     HOSTILE,
     MINUTE,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from rules.alerts import TRANSITION
 from storage.engine import Database
+from storage.schema import TRANSITION
 from tests.forks import KILLED, run_and_wait
 from tests.readings import at
 from tests.replay.recorded import status, until, write_timeline

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from rules.compile import CompiledRule
 from rules.document import rule_from_document
-from rules.evaluate import RULE, evaluate_rule, look_ahead, rules_to_evaluate
+from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
 from rules.lifecycle import Transition
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import poll_states
+from storage.schema import RULE
 from tests.readings import poll
 
 

@@ -15,8 +15,7 @@ from sqlalchemy import Connection
 from eosvolt.models import SESSION_STATUSES
 from rules.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
 from rules.fields import REACHABLE, RELATIONS
-from storage.polls import GAP, POLL
-from storage.record import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE, SESSION
+from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
 from tests.rules.plain import Between, Function, Subject, Value, truth
 
 Row = Any

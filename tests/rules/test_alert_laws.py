@@ -13,15 +13,14 @@ from sqlmodel import SQLModel
 
 from bot.speaking import speak_due
 from notify.manner import Manner
-from rules.alerts import TRANSITION
 from rules.document import rule_from_document
-from rules.incidents import ALERT, INCIDENT
 from rules.maintenance import WeeklyWindow
 from rules.quiet_hours import QuietHours
 from rules.silences import create_silence
 from rules.snoozes import snooze
 from rules.speech_plan import SpeechPlan
 from storage.engine import Database
+from storage.schema import ALERT, INCIDENT, TRANSITION
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll
 from tests.rules.engine import FAULTED, Engine

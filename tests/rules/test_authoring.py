@@ -23,10 +23,10 @@ from rules.authoring import (
 )
 from rules.document import Rule, rule_from_document
 from rules.errors import RuleErrors
-from rules.incidents import ALERT
-from rules.store import FROM_SLACK, RULE_VERSION, load_rules, sync_rules
+from rules.store import FROM_SLACK, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import after_bad_poll, poll_states, store_poll_states
+from storage.schema import ALERT, RULE_VERSION
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, poll
 from tests.rules.engine import Engine

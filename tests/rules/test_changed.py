@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
-from rules.evaluate import RULE
-from rules.incidents import ALERT
 from rules.lifecycle import Transition
 from storage.engine import Database
+from storage.schema import ALERT, RULE
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 from tests.rules.engine import Engine

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from rules.evaluate import evaluate_rule, rules_to_evaluate
-from rules.incidents import ALERT, INCIDENT
 from rules.store import load_rules
 from storage.engine import Database
+from storage.schema import ALERT, INCIDENT
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 from tests.rules.engine import FAULTED, Engine
 

@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from rules.document import rule_from_document
-from rules.events import RULE_EVENT, Event, evaluate_events, event_rules_to_evaluate
+from rules.events import Event, evaluate_events, event_rules_to_evaluate
 from rules.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import poll_states
 from storage.prices import record_prices
+from storage.schema import RULE_EVENT
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 
 ZERO_ENERGY: dict[str, Any] = {

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from rules.compile import CLOCK_EVERY, PATHS, TABLES, compile_condition, compile_rule, current
+from rules.clauses import compile_condition, current
+from rules.compile import CLOCK_EVERY, compile_rule
 from rules.document import rule_from_document
-from rules.evaluate import RULE
-from rules.incidents import ALERT
 from rules.language import parse_condition
-from rules.wakes import WAKE
+from rules.scope import PATHS, TABLES
 from rules.windows import local_clocks
 from storage.engine import Database
+from storage.schema import ALERT, RULE, WAKE
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, location, poll, record_poll, session
 from tests.rules.engine import Engine

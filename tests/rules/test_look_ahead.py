@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from bot import jobs
 from rules.evaluate import end_alerts, evaluate_rule, look_ahead
-from rules.incidents import ALERT
 from rules.store import load_rules
 from storage.engine import Database
+from storage.schema import ALERT
 from tests.jobs.site import FRESH, Site
 from tests.readings import T0, at, charger, connector, poll
 from tests.rules.engine import FAULTED, Engine, told

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from notify.commands import AUDIT
 from sandbox.slack import Message
+from storage.schema import AUDIT
 from tests.slack.house import House
 
 HEALING = {

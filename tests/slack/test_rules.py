@@ -5,8 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rules.silences import SILENCE
-from storage.audit import AUDIT
+from storage.schema import AUDIT, SILENCE
 from tests.slack.house import FAULTED, House
 
 HOT = "name: hot; for_each: connector; when: connector.status == “Faulted”; for: 5m; notify: #ev-alerts"

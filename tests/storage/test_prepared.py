@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from rules.incidents import ALERT, INCIDENT
 from storage.dialects import insert
 from storage.engine import Database
 from storage.prepared import Prepared
+from storage.schema import ALERT, INCIDENT
 from tests.notify.records import insert_alert, insert_incident
 
 T0 = datetime(2026, 3, 2, 10, 0, 0, 250_000, tzinfo=UTC)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from storage.engine import Database
 from storage.prices import priced_locations, record_prices
-from storage.record import LOCATION
+from storage.schema import LOCATION
 from tests.readings import MINUTE, at, location, poll
 from tests.storage.test_record import changed_seq, intervals, rows
 

@@ -1,0 +1,45 @@
+"""Every table as SQLAlchemy Core sees it, for statements over sets of rows; one name a table, whoever uses it.
+
+It declares nothing: the columns are those of the classes in `tables`.
+"""
+
+from sqlalchemy import Table
+from sqlmodel import SQLModel
+
+from storage import tables
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+ALERT = _table(tables.Alert)
+API = _table(tables.ApiState)
+AUDIT = _table(tables.AuditEntry)
+CHARGER = _table(tables.Charger)
+COMMAND = _table(tables.Command)
+CONNECTOR = _table(tables.Connector)
+COUNT = _table(tables.PollCount)
+COUNTER = _table(tables.Counter)
+DIGEST_SLOT = _table(tables.DigestSlot)
+DRAFT = _table(tables.RuleDraft)
+GAP = _table(tables.PollGap)
+INCIDENT = _table(tables.Incident)
+INHIBITION = _table(tables.Inhibition)
+INTERVAL = _table(tables.Interval)
+LOCATION = _table(tables.Location)
+OUTBOX = _table(tables.OutboxItem)
+POLL = _table(tables.Poll)
+RULE = _table(tables.Rule)
+RULE_EVENT = _table(tables.RuleEvent)
+RULE_VERSION = _table(tables.RuleVersion)
+SAMPLE = _table(tables.SessionSample)
+SESSION = _table(tables.ChargingSession)
+SET_ASIDE = _table(tables.SetAsideRow)
+SILENCE = _table(tables.Silence)
+SPEECH_PLAN = _table(tables.SpeechPlan)
+SWITCH = _table(tables.AutomationSwitch)
+TRANSITION = _table(tables.TransitionRow)
+TROUBLES = _table(tables.Trouble)
+TRY = _table(tables.AutomationTry)
+WAKE = _table(tables.RuleWake)
