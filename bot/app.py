@@ -37,10 +37,10 @@ from bot.settings import Settings
 from bot.speaking import speak
 from bot.ticker import Job, Ticker
 from bot.watchdog import Watchdog
+from commands.outcomes.sending import recover_commands, wants_faster_polls
 from eosvolt.client import EosvoltClient
-from notify.commands import recover_commands, wants_faster_polls
 from notify.troubles import open_troubles
-from rules.automations import Mode
+from rules.actions.automations import Mode
 from rules.document import Rule, RuleFiles, load_rule_files
 from rules.errors import RuleErrors
 from storage.engine import Database

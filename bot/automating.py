@@ -7,8 +7,8 @@ nothing, because what is due is in the database.
 from datetime import datetime
 
 from bot.jobs import Jobs
-from notify.automation_facts import Automating
-from notify.automations import advance_try, due_tries, has_held_alerts, release_alerts
+from commands.automations.facts import Automating
+from commands.automations.tries import advance_try, due_tries, has_held_alerts, release_alerts
 
 
 def automate(jobs: Jobs, now: datetime) -> int:

@@ -14,13 +14,13 @@ from sqlalchemy import Row
 
 from bot.faults import CrashAt, never_crash
 from bot.jobs import Jobs
+from commands.outcomes import sending
+from commands.requests.price_checks import judge_price_change, put_off, waiting_price_changes
+from commands.requests.prices import agrees, as_details, as_words
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
 from eosvolt.models import PricingReading
-from notify import commands
-from notify.command_kinds import CommandKind, CommandState
-from notify.price_commands import judge_price_change, put_off, waiting_price_changes
-from notify.prices import agrees, as_details, as_words
+from rules.actions.command_kinds import CommandKind, CommandState
 from storage.engine import Database
 from storage.health import record_switched_off, record_switched_on
 
@@ -42,7 +42,7 @@ async def run_commands(jobs: Jobs, now: datetime, *, crash_at: CrashAt = never_c
 
     1. What a dead process left as sending is unknown; requests that are too old expire; outcomes are looked at.
     2. Each command that is due is marked as sending, then sent once; the answer is written down.
-    Call it after each poll and each click, and `notify.commands.recover_commands` once before, after a start.
+    Call it after each poll and each click, and `commands.outcomes.sending.recover_commands` once before, after a start.
     """
     moved: int = await jobs.run(_look, jobs.database, now)
     while (command := await jobs.run(_claim, jobs.database, now)) is not None:
@@ -77,7 +77,7 @@ def _mark_prices(
         if verdict is None:
             put_off(connection, command, now)
             return False
-        return commands.end_command(connection, command, *verdict, now)
+        return sending.end_command(connection, command, *verdict, now)
 
 
 async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> None:
@@ -154,7 +154,7 @@ CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
     CommandKind.DISABLE.value: _availability,
     CommandKind.CHANGE_PRICE.value: _price,
 }
-"""The one call of each kind; what it gives back goes to `notify.commands.mark_command_answer`."""
+"""The one call of each kind; what it gives back goes to `commands.outcomes.sending.mark_command_answer`."""
 
 ROUTES: Mapping[str, str] = {
     CommandKind.START_SESSION.value: "session_start",
@@ -180,18 +180,18 @@ def needs_no_change(told: PricingReading, details: Mapping[str, Any]) -> None:
 
 def _look(database: Database, now: datetime) -> int:
     with database.write() as connection:
-        lost = commands.recover_commands(connection, now, older_than=ABANDONED_AFTER)
-        return lost + commands.expire_commands(connection, now) + commands.verify_commands(connection, now)
+        lost = sending.recover_commands(connection, now, older_than=ABANDONED_AFTER)
+        return lost + sending.expire_commands(connection, now) + sending.verify_commands(connection, now)
 
 
 def _claim(database: Database, now: datetime) -> Row[Any] | None:
     with database.write() as connection:
-        return commands.claim_next_command(connection, now)
+        return sending.claim_next_command(connection, now)
 
 
 def _withdraw(database: Database, command: Row[Any], now: datetime, reason: str) -> bool:
     with database.write() as connection:
-        return commands.withdraw_command(connection, command, reason, now)
+        return sending.withdraw_command(connection, command, reason, now)
 
 
 def _mark(
@@ -202,4 +202,4 @@ def _mark(
             record_switched_off(connection, ROUTES[command.kind], error.kind, now)
         elif error is None:
             record_switched_on(connection, ROUTES[command.kind])
-        return commands.mark_command_answer(connection, command, now, **told, error=error)
+        return sending.mark_command_answer(connection, command, now, **told, error=error)

@@ -15,17 +15,17 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.pace import pace_after
+from commands.automations.tries import plan_tries, tell_recovered
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Forbidden, NotFound, RateLimited
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
-from notify.automations import plan_tries, tell_recovered
-from notify.command_kinds import COMMANDS_PER_DAY
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
 from notify.storms import BUDGET
-from rules.automations import Mode
+from rules.actions.automations import Mode
+from rules.actions.command_kinds import COMMANDS_PER_DAY
 from rules.compile import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate

@@ -13,9 +13,9 @@ from datetime import datetime
 import structlog
 
 from bot.jobs import PRICES, Jobs
+from commands.requests.prices import as_text
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited
 from eosvolt.models import PricingReading
-from notify.prices import as_text
 from storage.engine import Database
 from storage.health import FAILED, GOOD, Counted, record_counts
 from storage.polls import PollState, after_bad_poll, after_good_poll, poll_states, store_poll_states

@@ -14,15 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from bot.speaking import speak_due
+from commands.automations.facts import Automating
+from commands.automations.tries import advance_try, due_tries, plan_tries
 from notify.alerts import enqueue_alert_messages, refresh_alert_cards
-from notify.automation_facts import Automating
-from notify.automations import advance_try, due_tries, plan_tries
 from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.manner import Manner
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP
 from notify.render import render_message
-from rules.automations import Mode
+from rules.actions.automations import Mode
 from rules.backtest import Backtest, Said, backtest, check_history, period
 from rules.cases import find_case_files
 from rules.differences import Digest, Message

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from notify.command_kinds import NOUNS
 from rules.absorbed import Absorbed
+from rules.actions.command_kinds import NOUNS
 from rules.backtest import LONGEST_SHOWN, Backtest
 from rules.explain import Clause, Explanation, Learning, Observed
 from rules.expressions import Literal, duration_text, to_text

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
-from notify.command_kinds import COMMANDS_PER_DAY
+from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import normalise_url
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_kinds import NOUNS
 from notify.prices import PriceLine, command_lines
+from rules.actions.command_kinds import NOUNS
 from storage.schema import CHARGER, COMMAND, LOCATION, SESSION
 
 

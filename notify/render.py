@@ -14,7 +14,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
 from notify import blocks, command_cards, contexts, storms
-from notify.command_kinds import CommandState
 from notify.events import event_context, events_context
 from notify.limits import check_message
 from notify.message import EVENT_TYPE, Block, SlackMessage
@@ -33,6 +32,7 @@ from notify.outbox import (
 )
 from notify.troubles import trouble_context
 from notify.words import FILTERS, code, slack_unescape
+from rules.actions.command_kinds import CommandState
 from rules.snoozes import CHOICES
 from storage.schema import OUTBOX
 

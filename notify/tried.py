@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_kinds import NOUNS
 from notify.prices import amount
+from rules.actions.command_kinds import NOUNS
 from storage.schema import COMMAND, LOCATION, TRY
 
 SHOWN_TRIES = 5

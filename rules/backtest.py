@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.absorbed import Absorbed, find_absorbed
-from rules.automations import Rehearsed, rehearse
+from rules.actions.automations import Rehearsed, rehearse
 from rules.compile import compile_rule
 from rules.document import Rule
 from rules.document_reader import EVENTS

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from rules.action_steps import ActionStep, actions_document
+from rules.actions.steps import ActionStep, actions_document
 from rules.document_reader import (
     ACK_FOR,
     DIGESTS,

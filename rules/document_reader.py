@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
 
-from rules.action_steps import CHANNEL, ActionStep, read_actions
+from rules.actions.steps import CHANNEL, ActionStep, read_actions
 from rules.errors import ConditionErrors, RuleError
 from rules.escalation import Step, read_steps
 from rules.expressions import Expression, duration_text

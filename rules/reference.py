@@ -5,8 +5,8 @@ It renders Markdown and decides nothing: a field, unit, function or key that is 
 
 from collections.abc import Iterable, Sequence
 
-from rules.action_steps import COOL_DOWN, LIMIT, LIMIT_TOTAL, MOST_MONEY, MOST_STEPS, WITHIN
-from rules.automations import SAFETY_CODES
+from rules.actions.automations import SAFETY_CODES
+from rules.actions.steps import COOL_DOWN, LIMIT, LIMIT_TOTAL, MOST_MONEY, MOST_STEPS, WITHIN
 from rules.check_calls import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.document_reader import (
     ACK_FOR,

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Word, age_of, button, refused, told
 from bot.permissions import Role
+from commands.requests.checks import check_command
+from commands.requests.enqueue import Enqueued
 from notify.actions import ActionId
-from notify.command_checks import check_command
-from notify.command_kinds import CommandCheck, CommandKind, Reason
-from notify.command_requests import Enqueued
+from rules.actions.command_kinds import CommandCheck, CommandKind, Reason
 
 VERBS = {
     CommandKind.START_SESSION.value: "start",

@@ -20,10 +20,10 @@ from bot.permissions import Role
 from eosvolt.client import EosvoltClient
 from notify import blocks
 from notify.actions import ActionId
-from notify.command_kinds import COMMANDS_PER_DAY
 from notify.message import Block
 from notify.render import render_words
 from notify.words import short, slack_unescape
+from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 from storage.queries import Kind, data_age, nearest_ids
 from storage.rows import Page

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from bot.commands.answer import Answer, Asked, Word, told, words_button
 from bot.commands.answer import Mode as Does
 from bot.permissions import Role
-from notify.automation_switch import acting_rules, at_work, read_switch
-from notify.automations import set_switch
-from rules.automations import Mode
+from commands.automations.switch import acting_rules, at_work, read_switch
+from commands.automations.tries import set_switch
+from rules.actions.automations import Mode
 
 LABELS = {Mode.OFF: "Switch off", Mode.DRY_RUN: "Only tell", Mode.ON: "Switch on"}
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from bot.commands.acts import preview
 from bot.commands.answer import Answer, Asked, Word
 from bot.permissions import Role
-from notify.command_kinds import CommandKind
+from rules.actions.command_kinds import CommandKind
 
 RESET_KINDS = {"soft": CommandKind.RESET_SOFT, "hard": CommandKind.RESET_HARD}
 

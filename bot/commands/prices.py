@@ -28,13 +28,14 @@ from bot.commands.answer import (
     unknown_id,
 )
 from bot.permissions import Role
+from commands.requests.checks import check_command
+from commands.requests.prices import as_details, with_block
 from eosvolt.errors import NotFound
 from eosvolt.models import PricingReading
 from notify.actions import ActionId
-from notify.command_checks import check_command
-from notify.command_kinds import CommandKind
-from notify.prices import INTERVALS, as_details, lines_of, measure_of, with_block
-from rules.action_steps import MOST_MONEY
+from notify.prices import INTERVALS, lines_of, measure_of
+from rules.actions.command_kinds import CommandKind
+from rules.actions.steps import MOST_MONEY
 from storage.health import switched_off
 from storage.queries import find_location
 

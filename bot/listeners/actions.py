@@ -16,12 +16,12 @@ from bot.commands import acts, registry
 from bot.commands.answer import Answer, refused, told
 from bot.listeners.desk import Desk, TooLateError, too_late, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
+from commands.outcomes.approvals import Decision, approve_command, refuse_command
+from commands.outcomes.sending import APPROVE_WITHIN
+from commands.requests.enqueue import Enqueued, enqueue_command
 from notify.actions import ActionId
 from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
-from notify.approvals import Decision, approve_command, refuse_command
-from notify.command_kinds import CommandKind
-from notify.command_requests import Enqueued, enqueue_command
-from notify.commands import APPROVE_WITHIN
+from rules.actions.command_kinds import CommandKind
 from storage.tables import AuditEntry
 
 Json = dict[str, Any]

@@ -20,7 +20,7 @@ from bot.commands import registry
 from bot.commands.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
 from bot.permissions import CLICK_LOOKUP_SECONDS, LOOKUP_SECONDS, SLACK_FAULTS, Permissions, Standing
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
-from notify.command_kinds import COMMANDS_PER_DAY
+from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 from storage.health import record_switched_off
 

@@ -16,11 +16,11 @@ from bot.commanding import run_commands
 from bot.faults import CrashAt, never_crash
 from bot.jobs import Jobs, PollPlan, evaluate, poll, run_inline, use_rules
 from bot.speaking import speak
-from notify.automations import set_switch
-from notify.commands import recover_commands
+from commands.automations.tries import set_switch
+from commands.outcomes.sending import recover_commands
 from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD
 from notify.render import render_message
-from rules.automations import Mode
+from rules.actions.automations import Mode
 from rules.document import rule_from_document
 from rules.store import load_rules
 from sandbox.times import to_ms

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from notify.automation_facts import Automating
-from notify.automations import advance_try, due_tries
-from rules.automations import Mode
+from commands.automations.facts import Automating
+from commands.automations.tries import advance_try, due_tries
+from rules.actions.automations import Mode
 from storage.engine import Database
 from tests.automations.place import RULE, SECONDS, Died, place_on
 from tests.readings import MINUTE

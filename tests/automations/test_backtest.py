@@ -5,8 +5,8 @@ from typing import Any
 
 from bot.rehearsal import Rehearsal
 from bot.rule_reports import render_backtest
-from rules.action_steps import ActionStep, Limit
-from rules.automations import Rehearsed, rehearse
+from rules.actions.automations import Rehearsed, rehearse
+from rules.actions.steps import ActionStep, Limit
 from rules.backtest import Backtest, backtest
 from rules.document import rule_from_document
 from storage.engine import Database

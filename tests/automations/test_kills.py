@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notify.command_requests import enqueue_command
+from commands.requests.enqueue import enqueue_command
 from storage.engine import Database
 from tests.automations.place import CHARGER, RULE, Died, Place, place_on
 from tests.examples import examples

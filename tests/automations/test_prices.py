@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from notify.approvals import approve_command, refuse_command
-from notify.prices import default_price
-from rules.automations import Mode
+from commands.outcomes.approvals import approve_command, refuse_command
+from commands.requests.prices import default_price
+from rules.actions.automations import Mode
 from rules.silences import create_silence
 from storage.engine import Database
 from tests.automations.place import CHARGER, RULE, Died, Place, place_on

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.approvals import approve_command, refuse_command
-from rules.automations import Mode
+from commands.outcomes.approvals import approve_command, refuse_command
+from rules.actions.automations import Mode
 from rules.silences import create_silence
 from storage.engine import Database
 from storage.schema import TRANSITION

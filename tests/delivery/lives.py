@@ -21,12 +21,12 @@ from sqlalchemy import event
 from bot.commanding import run_commands
 from bot.delivery import Delivery, deliver
 from bot.jobs import Jobs, PollPlan, poll, run_inline
+from commands.outcomes.approvals import approve_command
+from commands.outcomes.sending import recover_commands
+from commands.requests.enqueue import enqueue_command
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from notify.approvals import approve_command
-from notify.command_requests import enqueue_command
-from notify.commands import recover_commands
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX
 from tests.forks import kill_myself

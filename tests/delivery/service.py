@@ -13,10 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.commanding import run_commands
 from bot.delivery import Delivery, deliver
 from bot.jobs import Jobs
+from commands.outcomes.sending import recover_commands
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from notify.commands import recover_commands
 from storage.engine import Database
 from tests.forks import kill_myself
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from bot.commanding import run_commands
 from bot.jobs import Jobs, PollPlan, poll
+from commands.outcomes.sending import wants_faster_polls
+from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from notify.command_requests import Enqueued, enqueue_command
-from notify.commands import wants_faster_polls
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.in_process import InProcessTransport

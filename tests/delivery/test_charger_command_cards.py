@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.command_kinds import CommandState
-from notify.command_requests import enqueue_command
+from commands.requests.enqueue import enqueue_command
 from notify.render import render_message
+from rules.actions.command_kinds import CommandState
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX
 from tests.notify.records import HOSTILE, MINUTE, T0, insert_connector, insert_location, without_nul

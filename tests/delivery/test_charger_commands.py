@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from commands.outcomes.approvals import Decision, approve_command, refuse_command
+from commands.outcomes.sending import claim_next_command, expire_commands, mark_command_answer, verify_commands
+from commands.requests.checks import check_command
+from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.errors import Rejected, Timeout
-from notify.approvals import Decision, approve_command, refuse_command
-from notify.command_checks import check_command
-from notify.command_kinds import CommandState, Reason
-from notify.command_requests import Enqueued, enqueue_command
-from notify.commands import claim_next_command, expire_commands, mark_command_answer, verify_commands
+from rules.actions.command_kinds import CommandState, Reason
 from storage.engine import Database
 from storage.schema import AUDIT, COMMAND
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session

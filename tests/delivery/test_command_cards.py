@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.command_kinds import CommandState
-from notify.command_requests import enqueue_command
-from notify.commands import end_command, show_command
+from commands.outcomes.sending import end_command, show_command
+from commands.requests.enqueue import enqueue_command
 from notify.message import SlackMessage
 from notify.render import render_message
+from rules.actions.command_kinds import CommandState
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX
 from tests.notify.records import (

@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from eosvolt.errors import Conflict, EosvoltError, NotFound, RateLimited, ServerFault, Timeout
-from notify.command_checks import check_command
-from notify.command_kinds import CommandState, Reason
-from notify.command_requests import Enqueued, enqueue_command
-from notify.commands import (
+from commands.outcomes.sending import (
     claim_next_command,
     expire_commands,
     mark_command_answer,
@@ -20,6 +16,10 @@ from notify.commands import (
     verify_commands,
     wants_faster_polls,
 )
+from commands.requests.checks import check_command
+from commands.requests.enqueue import Enqueued, enqueue_command
+from eosvolt.errors import Conflict, EosvoltError, NotFound, RateLimited, ServerFault, Timeout
+from rules.actions.command_kinds import CommandState, Reason
 from storage.engine import Database
 from storage.schema import AUDIT, COMMAND, OUTBOX
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session

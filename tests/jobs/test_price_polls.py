@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from bot import jobs
 from bot.jobs import PRICES, PollPlan
 from bot.price_polls import AT_ONCE, FEWEST, PricePolls
+from commands.requests.prices import as_text
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited, ServerFault
 from eosvolt.models import PriceBlock, PricingReading
 from eosvolt.tokens import TokenSource
-from notify.prices import as_text
 from rules.document import rule_from_document
 from sandbox.api import create_api
 from sandbox.fleet import FleetSource

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.action_steps import ActionStep, Limit
+from rules.actions.steps import ActionStep, Limit
 from rules.document import load_rules, rule_from_document
 from rules.errors import RuleErrors
 from rules.language import parse_condition

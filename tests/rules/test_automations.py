@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.action_steps import ActionStep
-from rules.automations import (
+from rules.actions.automations import (
     SAFETY_CODES,
     Decision,
     Mode,
@@ -23,6 +22,7 @@ from rules.automations import (
     relapsed,
     verify,
 )
+from rules.actions.steps import ActionStep
 from tests.examples import examples
 from tests.readings import MINUTE, T0
 

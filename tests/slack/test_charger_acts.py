@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from notify.command_requests import Enqueued, enqueue_command
+from commands.requests.enqueue import Enqueued, enqueue_command
 from sandbox.slack import Message
 from tests.slack.house import House, polled_anew
 from tests.slack.test_acting import button, card_in, posts

@@ -1,6 +1,6 @@
 """The one switch of automations, and what they are at: on, off, or telling only what they would do.
 
-Until somebody says so, the setting holds. Nothing here cancels or makes a command: `notify.automations` does.
+Until somebody says so, the setting holds. Nothing here cancels or makes a command: `commands.automations.tries` does.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_kinds import NOUNS
-from rules.automations import Mode, TryState
+from rules.actions.automations import Mode, TryState
+from rules.actions.command_kinds import NOUNS
 from rules.document import rule_from_document
 from storage.dialects import insert
 from storage.schema import RULE, SWITCH, TRY

@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.charger_verdicts import JUDGES, ChargerSight, Verdict, sight_of_charger
-from notify.command_kinds import CHARGING, CommandKind, CommandState
-from notify.command_rows import open_sessions
+from commands.outcomes.charger_verdicts import JUDGES, ChargerSight, Verdict, sight_of_charger
+from commands.requests.lookups import open_sessions
+from rules.actions.command_kinds import CHARGING, CommandKind, CommandState
 from storage.polls import PollState
 from storage.schema import CHARGER, CONNECTOR, SESSION
 

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notify.command_kinds import NOUNS, CommandKind, CommandState, Reason, Refusal
 from notify.words import duration
+from rules.actions.command_kinds import NOUNS, CommandKind, CommandState, Reason, Refusal
 from storage.polls import poll_states
 from storage.schema import CHARGER, COMMAND, CONNECTOR, LOCATION, SESSION
 

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.command_checks import check_command
-from notify.command_kinds import COMMANDS_PER_DAY, CommandState, Refusal
-from notify.command_requests import EXPIRES_AFTER, lock_thing, write_audit
-from notify.commands import cancel_command, move_command, show_command
+from commands.outcomes.sending import cancel_command, move_command, show_command
+from commands.requests.checks import check_command
+from commands.requests.enqueue import EXPIRES_AFTER, lock_thing, write_audit
+from rules.actions.command_kinds import COMMANDS_PER_DAY, CommandState, Refusal
 from storage.schema import COMMAND
 
 AWAITING = (CommandState.AWAITING_APPROVAL,)

@@ -12,9 +12,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.command_checks import check_command
-from notify.command_kinds import COMMANDS_PER_DAY, NOUNS, CommandCheck, CommandState, Reason, Refusal
+from commands.requests.checks import check_command
 from notify.outbox import COMMAND_CARD, insert_items, new_item
+from rules.actions.command_kinds import COMMANDS_PER_DAY, NOUNS, CommandCheck, CommandState, Reason, Refusal
 from storage.dialects import insert
 from storage.schema import AUDIT, CHARGER, COMMAND, LOCATION
 
@@ -62,7 +62,7 @@ def enqueue_command(
     1. A nonce that is known is the same request: it is answered with the first one's command.
     2. The charger is locked, and everything is checked again: the state may have changed since the preview.
     3. The command is due at once, and expires after EXPIRES_AFTER. With `approve_within` its card asks for approval
-       first, for so long; `notify.approvals` goes on from there.
+       first, for so long; `commands.outcomes.approvals` goes on from there.
     Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
     either to enable or disable, `location_id` and `details` (notify.prices) for prices; ValueError where none is given.
     `ends` names the open sessions that whoever asks knows will end. `user` is a Slack user id; a rule gives its name,

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.command_kinds import CHARGING, CommandKind, CommandState
-from notify.command_rows import open_sessions
+from commands.requests.lookups import open_sessions
+from rules.actions.command_kinds import CHARGING, CommandKind, CommandState
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, SESSION
 
 OUT = "Unavailable"

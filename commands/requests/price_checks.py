@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from commands.requests.lookups import NEAREST, nearest
+from commands.requests.prices import agrees, as_details
 from eosvolt.errors import EosvoltError
 from eosvolt.models import PricingReading
-from notify.command_kinds import CommandCheck, CommandKind, CommandState, Reason, Refusal
-from notify.command_rows import NEAREST, nearest
-from notify.prices import agrees, as_details
 from notify.words import duration
+from rules.actions.command_kinds import CommandCheck, CommandKind, CommandState, Reason, Refusal
 from storage.schema import COMMAND, LOCATION
 
 LOOK_AGAIN_AFTER = timedelta(seconds=20)

@@ -1,6 +1,6 @@
 """Commands that were asked for: claimed before they are sent, and followed until their outcome is known.
 
-How one is asked for is in `notify.command_requests`. Nothing here calls EOSVOLT or reads a clock; no
+How one is asked for is in `commands.requests.enqueue`. Nothing here calls EOSVOLT or reads a clock; no
 command is ever put back to be sent once its call may have run.
 """
 
@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from commands.outcomes.refusals import refusal_in_words
+from commands.outcomes.verdicts import extended, judge, sight_of
+from commands.requests.enqueue import card_key, write_audit
 from eosvolt.errors import EosvoltError
-from notify.command_kinds import CommandKind, CommandState
-from notify.command_refusals import refusal_in_words
-from notify.command_requests import card_key, write_audit
-from notify.command_verdicts import extended, judge, sight_of
 from notify.outbox import one_version_on
+from rules.actions.command_kinds import CommandKind, CommandState
 from storage.polls import poll_states
 from storage.schema import COMMAND, OUTBOX
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rules.action_steps import ActionStep
+from rules.actions.steps import ActionStep
 from rules.expressions import duration_text
 
 SAFETY_CODES = ("GroundFailure", "OverCurrentFailure", "OverVoltage", "HighTemperature", "PowerSwitchFailure")

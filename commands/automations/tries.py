@@ -12,17 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from commands.automations.facts import NOT_KNOWN, Attempt, Automating, read_back_of, sight_of, situation_of
+from commands.automations.switch import ALL, lock_switch, read_switch
+from commands.outcomes.approvals import AWAITING
+from commands.outcomes.sending import APPROVE_WITHIN, cancel_command
+from commands.requests.enqueue import enqueue_command, write_audit
+from commands.requests.prices import default_price
 from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
-from notify.approvals import AWAITING
-from notify.automation_facts import NOT_KNOWN, Attempt, Automating, read_back_of, sight_of, situation_of
-from notify.automation_switch import ALL, lock_switch, read_switch
-from notify.command_kinds import CommandState, Reason
-from notify.command_requests import enqueue_command, write_audit
-from notify.commands import APPROVE_WITHIN, cancel_command
 from notify.manner import AS_THEY_SAY, Manner
-from notify.prices import default_price
 from notify.voices import GROUP_WAIT
-from rules.automations import (
+from rules.actions.automations import (
     LOOK_AGAIN,
     QUIET_AT_MOST,
     STAYS_MENDED,
@@ -36,6 +35,7 @@ from rules.automations import (
     stopped,
     verify,
 )
+from rules.actions.command_kinds import CommandState, Reason
 from rules.document import Rule, rule_from_document
 from rules.lifecycle import State, Transition
 from storage.dialects import insert

@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.command_kinds import NOUNS, RESETS, CommandCheck, CommandKind, Reason, Refusal
-from notify.command_rows import (
+from commands.requests.lookups import (
     NEAREST,
     connector_place,
     nearest_chargers,
@@ -23,6 +22,7 @@ from notify.command_rows import (
     too_many,
     under_way,
 )
+from rules.actions.command_kinds import NOUNS, RESETS, CommandCheck, CommandKind, Reason, Refusal
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
 KINDS = (*RESETS, CommandKind.UNLOCK, CommandKind.ENABLE, CommandKind.DISABLE)
@@ -49,7 +49,7 @@ def check(
     per_day: int,
     own: str | None,
 ) -> CommandCheck:
-    """As `notify.command_checks.check_command`, for KINDS."""
+    """As `commands.requests.checks.check_command`, for KINDS."""
     place = _place(connection, kind, target, whole_charger)
     if place is None:
         return _unknown(connection, kind, target)

@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notify.command_checks import check_command
-from notify.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
+from commands.requests.checks import check_command
 from notify.manner import AS_THEY_SAY, Manner
 from notify.storms import BUDGET
-from rules.action_steps import ActionStep
-from rules.automations import Mode, ReadBack, Sight, Situation, TryState
+from rules.actions.automations import Mode, ReadBack, Sight, Situation, TryState
+from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
+from rules.actions.steps import ActionStep
 from rules.compile import compile_check
 from rules.document import Rule
 from rules.expressions import Not

@@ -11,9 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify import charger_checks
-from notify.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
-from notify.command_rows import (
+from commands.requests import charger_checks
+from commands.requests.lookups import (
     NEAREST,
     connector_place,
     nearest,
@@ -25,8 +24,9 @@ from notify.command_rows import (
     too_many,
     under_way,
 )
-from notify.price_commands import check_price_change
+from commands.requests.price_checks import check_price_change
 from notify.words import one_line
+from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
 from storage.schema import SESSION
 
 
