@@ -16,7 +16,8 @@ from sqlmodel import SQLModel
 
 from bot.rehearsal import Rehearsal
 from rules.backtest import Backtest, backtest
-from rules.document import Rule, load_rules
+from rules.document import Rule
+from rules.rule_files import load_rules
 from storage import tables
 from storage.engine import Database
 

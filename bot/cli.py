@@ -153,7 +153,7 @@ async def replay_recording(
 @rules_app.command("check")
 def rules_check(paths: RulePaths) -> None:
     """Say whether rule files are right; all that is wrong with them at once, with the column and the nearest word."""
-    from rules.document import load_rule_files
+    from rules.rule_files import load_rule_files
 
     files = load_rule_files(paths)
     noun = "rule is" if len(files.rules) == 1 else "rules are"
@@ -323,7 +323,7 @@ def _log_to_stderr() -> None:
 
 
 def _load_rules(paths: list[Path]) -> Any:
-    from rules.document import load_rules
+    from rules.rule_files import load_rules
 
     return load_rules(paths)
 

@@ -3,21 +3,16 @@
 It mutes nothing itself: `rules.silences` asks the stored relation which alerts are quiet at a moment.
 """
 
-from __future__ import annotations
-
 import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from rules.document import Rule
 from rules.errors import RuleError
 from rules.fields import nearest
 from storage.schema import INHIBITION
-
-if TYPE_CHECKING:  # the document asks here whether its rules agree
-    from rules.document import Rule
 
 
 def relation_errors(rules: Sequence[Rule]) -> list[RuleError]:

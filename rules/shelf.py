@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.document import Rule, load_rules
+from rules.document import Rule
 from rules.lifecycle import OPEN_STATES, State
+from rules.rule_files import load_rules
 from rules.store import FROM_SLACK
 from storage.schema import ALERT, RULE, RULE_VERSION
 

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 
 from rules.cases import Case, CaseError, CaseErrors, load_cases
 from rules.differences import ReadableSpeaker, differences
-from rules.document import Rule, load_rules
+from rules.document import Rule
 from rules.drawn import World
 from rules.events import Event
 from rules.lifecycle import Transition
+from rules.rule_files import load_rules
 from rules.scratch import Scratch
 
 

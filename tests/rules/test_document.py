@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.document import Rule, load_rules, rule_from_document
+from rules.document import Rule, rule_from_document
 from rules.errors import RuleErrors
 from rules.escalation import Step
 from rules.expressions import Compare, FieldRef, Literal
 from rules.fields import Type
 from rules.inhibition import evaluation_order
+from rules.rule_files import load_rules
 
 LIBRARY = Path(__file__).resolve().parents[2] / "rules" / "library"
 ALERT = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}

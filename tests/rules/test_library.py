@@ -6,7 +6,7 @@ import pytest
 
 from bot.rehearsal import run_rule_tests
 from rules.cases import load_cases
-from rules.document import load_rules
+from rules.rule_files import load_rules
 
 LIBRARY = Path(__file__).parents[2] / "rules/library"
 FILES = sorted(path.name.removesuffix(".yaml") for path in LIBRARY.glob("*.yaml") if ".test." not in path.name)

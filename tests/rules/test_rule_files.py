@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from rules.document import FILE_KEYS, RuleFiles, load_rule_files, load_rules
 from rules.errors import RuleErrors
 from rules.maintenance import WeeklyWindow
 from rules.quiet_hours import QuietHours
 from rules.reference import render_rules_reference
 from rules.routes import Route
+from rules.rule_files import FILE_KEYS, RuleFiles, load_rule_files, load_rules
 from rules.speech_plan import PLAIN, load_plan, store_plan
 from storage.engine import Database
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rules.document import load_rules
 from rules.errors import RuleErrors
+from rules.rule_files import load_rules
 from rules.shelf import LIBRARY, library
 from rules.typed import read_typed
 from rules.yaml_text import to_yaml
