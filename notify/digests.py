@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from notify.digest_slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
 from notify.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.outbox import DIGEST, enqueue_message
-from rules import schedules
-from rules.schedules import Slot, day_bounds, slots_due
+from rules.schedules import SETTLE, Slot, day_bounds, next_moment, slots_due
 from storage.schema import CHARGER, CONNECTOR, DIGEST_SLOT, LOCATION, RULE, SESSION
 
 ZERO_ENERGY_KWH = 0.1
@@ -67,7 +67,7 @@ def session_digest(
     places = _location_zones(connection, default_zone)
     zones = _by_zone(places, zone, default_zone)
     week_before = day - timedelta(days=7)
-    known_to = schedules.complete_to(connection)
+    known_to = complete_to(connection)
     day_end = max(day_bounds(day, each)[1] for each in ([zone] if zone else places or [default_zone]))
     return {
         "digest": "sessions",
@@ -76,7 +76,7 @@ def session_digest(
         "top": _top_connectors(connection, zones, day),
         "before": _figures(connection, zones, week_before) if _known_on(connection, zones, week_before) else None,
         "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
-        "complete": known_to is not None and known_to >= day_end + schedules.SETTLE,
+        "complete": known_to is not None and known_to >= day_end + SETTLE,
         "late": False,
     }
 
@@ -96,7 +96,7 @@ def enqueue_due_digests(
     3. Claim it; whoever claimed it first enqueues one message a channel, in the same transaction.
     """
     digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
-    spoken_to = schedules.last_slots(connection, [rule.name for rule in digests])
+    spoken_to = last_slots(connection, [rule.name for rule in digests])
     made_at = _made_at(connection, digests)
     enqueued = []
     for rule in digests:
@@ -110,7 +110,7 @@ def enqueue_due_digests(
             facts["late"] = slot.late
             day, only = _day_of(rule, slot)
             facts["fleet"] = fleet_digest(connection, only, day, slot.at, default_zone=default_zone)
-            if not schedules.claim_slot(connection, rule.name, slot, facts, now):
+            if not claim_slot(connection, rule.name, slot, facts, now):
                 continue
             if _has_nothing_to_say(connection, rule, zone, facts, default_zone):
                 continue
@@ -132,7 +132,7 @@ def refresh_digests(
     """Edit the digests of the last 48 hours whose figures have changed since they were said; those that did."""
     by_name = {rule.name: rule for rule in rules}
     changed = []
-    for row in schedules.slots_to_refresh(connection, now):
+    for row in slots_to_refresh(connection, now):
         rule = by_name.get(row.rule_id)
         if rule is None:
             continue
@@ -218,11 +218,11 @@ def _newest_ready_slot(
 ) -> Slot | None:
     schedule = rule.schedule or ""
     if after != LONG_AGO:
-        coming = schedules.next_moment(schedule, zone, after)
+        coming = next_moment(schedule, zone, after)
         if coming is None or coming > now:
             return None
     due = slots_due(schedule, zone, after, now, window_name=rule.window or "yesterday")
-    return next((slot for slot in reversed(due) if schedules.is_ready(connection, slot, now)), None)
+    return next((slot for slot in reversed(due) if is_ready(connection, slot, now)), None)
 
 
 def _rule_zones(connection: Connection, rule: DigestRule, default_zone: str) -> list[str]:

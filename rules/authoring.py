@@ -19,9 +19,10 @@ from rules.errors import RuleErrors
 from rules.evaluate import end_alerts, evaluate_rule
 from rules.events import begin_events, forget_waiting
 from rules.fields import nearest
-from rules.inhibition import relation_errors, store_inhibitions
+from rules.inhibition import relation_errors
 from rules.lifecycle import OPEN_STATES, State, Transition
 from rules.store import FROM_SLACK, insert_rule, insert_version, stored_rules, update_rule
+from rules.stored_inhibitions import store_inhibitions
 from storage.dialects import AnyRow
 from storage.polls import poll_states
 from storage.schema import ALERT, RULE, RULE_VERSION

@@ -6,13 +6,9 @@ It mutes nothing itself: `rules.silences` asks the stored relation which alerts 
 import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import sqlalchemy as sa
-from sqlalchemy import Connection
-
 from rules.document import Rule
 from rules.errors import RuleError
 from rules.fields import nearest
-from storage.schema import INHIBITION
 
 
 def relation_errors(rules: Sequence[Rule]) -> list[RuleError]:
@@ -46,17 +42,6 @@ def evaluation_order(documents: Mapping[str, Rule], names: Collection[str]) -> l
         order += (name for name in ready if name in names)
         sorter.done(*ready)
     return order
-
-
-def store_inhibitions(connection: Connection, rules: Iterable[Rule]) -> None:
-    """Make the stored relation that of these rules; a rule of safety is never a target."""
-    rules = list(rules)
-    deaf = {rule.name for rule in rules if rule.safety}
-    pairs = [(rule.name, name) for rule in rules for name in rule.inhibits if name not in deaf]
-    connection.execute(sa.delete(INHIBITION))
-    if pairs:
-        rows = [{"source_rule": source, "target_rule": target} for source, target in pairs]
-        connection.execute(sa.insert(INHIBITION), rows)
 
 
 def _sources(rules: Iterable[Rule]) -> dict[str, set[str]]:

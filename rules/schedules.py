@@ -1,23 +1,17 @@
-"""When a digest is due: slots of a cron schedule in a time zone, and the claim that makes each slot count once.
+"""When a digest is due: the slots of a cron schedule in a time zone.
 
 A slot is named by its local time with offset, so that the repeated hour of autumn has two names. Nothing here reads a
-clock, asks the network or knows what a digest says.
+clock or a database, or knows what a digest says.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from cronsim import CronSim, CronSimError
-from sqlalchemy import Connection, Row
-
-from storage.dialects import insert
-from storage.schema import DIGEST_SLOT, POLL
 
 CATCH_UP = timedelta(days=1)
 WAIT_AT_MOST = timedelta(minutes=30)
@@ -89,63 +83,6 @@ def usable_zone(name: str | None, otherwise: str) -> str:
 def next_moment(schedule: str, zone: str, after: datetime) -> datetime | None:
     """When a schedule speaks next after a moment (UTC), or None if never; asked every minute, so remembered."""
     return next(_moments(schedule, zone, after), None)
-
-
-def is_ready(connection: Connection, slot: Slot, now: datetime) -> bool:
-    """Whether a slot need wait no longer: a good session poll began after its window settled, or 30 minutes passed."""
-    if now - slot.at >= WAIT_AT_MOST:
-        return True
-    complete = complete_to(connection)
-    return complete is not None and complete >= slot.window_to + SETTLE
-
-
-def complete_to(connection: Connection) -> datetime | None:
-    """The moment up to which sessions are known: the last good poll of them, or None before the first."""
-    found: datetime | None = connection.execute(
-        sa.select(POLL.c.good_at).where(POLL.c.resource == SESSIONS)
-    ).scalar_one_or_none()
-    return found
-
-
-def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
-    newest = (
-        sa.select(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone, sa.func.max(DIGEST_SLOT.c.slot_at).label("at"))
-        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids))
-        .group_by(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
-    )
-    return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
-
-
-def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
-    """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said."""
-    claimed = connection.execute(
-        insert(connection, DIGEST_SLOT)
-        .values(
-            rule_id=rule_id,
-            zone=slot.zone,
-            slot=slot.local,
-            slot_at=slot.at,
-            window_from=slot.window_from,
-            window_to=slot.window_to,
-            enqueued_at=now,
-            facts=dict(facts),
-        )
-        .on_conflict_do_nothing()
-        .returning(DIGEST_SLOT.c.slot)
-    )
-    return claimed.first() is not None
-
-
-def slots_to_refresh(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """The claimed slots of the last 48 hours, oldest first: late sessions may still edit what they said."""
-    return list(
-        connection.execute(
-            sa.select(DIGEST_SLOT)
-            .where(DIGEST_SLOT.c.slot_at > now - REFRESH_FOR, DIGEST_SLOT.c.enqueued_at.is_not(None))
-            .order_by(DIGEST_SLOT.c.slot_at, DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
-        )
-    )
 
 
 def _moments(schedule: str, zone: str, after: datetime) -> Iterator[datetime]:

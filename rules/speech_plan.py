@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Connection
-
 from rules.document_reader import DocumentReader, kind_of_value
 from rules.errors import RuleError
-from rules.quiet_hours import QuietHours, quiet_hours_from, read_quiet_hours
-from rules.routes import Route, read_route, route_from, routed_channels
+from rules.quiet_hours import QuietHours, read_quiet_hours
+from rules.routes import Route, read_route, routed_channels
 from rules.yaml_text import YamlSection
-from storage.schema import SPEECH_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +85,6 @@ class PlanReader:
         else:
             self._quiet_hours = read_quiet_hours(reader)
         self.errors += _by_line(reader)
-
-
-def store_plan(connection: Connection, plan: SpeechPlan) -> None:
-    """Make this the plan in force."""
-    connection.execute(sa.delete(SPEECH_PLAN))
-    connection.execute(sa.insert(SPEECH_PLAN).values(id=1, document=plan.document()))
-
-
-def load_plan(connection: Connection) -> SpeechPlan:
-    """The plan in force."""
-    document = connection.execute(sa.select(SPEECH_PLAN.c.document)).scalar()
-    if document is None:
-        return PLAIN
-    quiet = document["quiet_hours"]
-    return SpeechPlan(
-        tuple(route_from(route) for route in document["routes"]),
-        quiet_hours_from(quiet) if quiet is not None else None,
-    )
 
 
 def _takes_all(route: Route) -> bool:

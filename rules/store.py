@@ -17,9 +17,11 @@ from rules.document import Rule, rule_from_document
 from rules.errors import RuleError, RuleErrors
 from rules.evaluate import end_alerts
 from rules.events import CompiledEventRule, begin_events, compile_event_rule, forget_waiting
-from rules.inhibition import evaluation_order, store_inhibitions
+from rules.inhibition import evaluation_order
 from rules.lifecycle import Transition
-from rules.speech_plan import PLAIN, SpeechPlan, load_plan, store_plan
+from rules.speech_plan import PLAIN, SpeechPlan
+from rules.stored_inhibitions import store_inhibitions
+from rules.stored_plan import load_plan, store_plan
 from storage.dialects import AnyRow
 from storage.schema import GAP, RULE, RULE_VERSION
 

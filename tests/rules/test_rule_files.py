@@ -11,7 +11,8 @@ from rules.quiet_hours import QuietHours
 from rules.reference import render_rules_reference
 from rules.routes import Route
 from rules.rule_files import FILE_KEYS, RuleFiles, load_rule_files, load_rules
-from rules.speech_plan import PLAIN, load_plan, store_plan
+from rules.speech_plan import PLAIN
+from rules.stored_plan import load_plan, store_plan
 from storage.engine import Database
 
 RULE = '{name: a, for_each: charger, when: "not charger.online"}'

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.schedules import Slot, claim_slot, day_bounds, is_ready, slots_due, slots_to_refresh, window
+from notify.digest_slots import claim_slot, is_ready, slots_to_refresh
+from rules.schedules import Slot, day_bounds, slots_due, window
 from storage.engine import Database
 from tests.notify.records import insert_poll
 
