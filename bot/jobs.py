@@ -26,7 +26,7 @@ from notify.manner import Manner
 from notify.storms import BUDGET
 from rules.actions.automations import Mode
 from rules.actions.command_kinds import COMMANDS_PER_DAY
-from rules.compile import CompiledRule
+from rules.alert_query import CompiledRule
 from rules.document import Rule
 from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
 from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate

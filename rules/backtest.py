@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from rules.absorbed import Absorbed, find_absorbed
 from rules.actions.automations import Rehearsed, rehearse
-from rules.compile import compile_rule
+from rules.alert_query import compile_rule
 from rules.document import Rule
 from rules.document_reader import EVENTS
 from rules.events import Event, compile_event_rule

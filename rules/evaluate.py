@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from rules.alert_query import CompiledRule
 from rules.alerts import AlertRecord, Ledger, record_of
-from rules.compile import CompiledRule
 from rules.lifecycle import AlertState, Match, OnGap, State, Transition, after_gap, end, next_state, retimed
 from rules.windows import local_clocks
 from storage.dialects import AnyRow

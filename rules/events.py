@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, FromClause
 
+from rules.alert_query import compile_rule
 from rules.clauses import compile_condition, current
-from rules.compile import compile_rule
 from rules.document import Rule
 from rules.document_reader import EVENTS
 from rules.expressions import LocalTime, outside

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
+from rules.alert_query import compile_rule
 from rules.clauses import compile_condition, compile_since, current
-from rules.compile import compile_rule
 from rules.document import Rule, rule_from_document
 from rules.expressions import (
     Aggregate,

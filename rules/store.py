@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.compile import CompiledRule, compile_rule
+from rules.alert_query import CompiledRule, compile_rule
 from rules.document import Rule, rule_from_document
 from rules.errors import RuleError, RuleErrors
 from rules.evaluate import end_alerts

@@ -10,7 +10,7 @@ from bot import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from rules.compile import CompiledRule
+from rules.alert_query import CompiledRule
 from rules.document import rule_from_document
 from rules.evaluate import Look, evaluate_rule
 from sandbox.api import Api, create_api

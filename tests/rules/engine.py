@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.compile import CompiledRule
+from rules.alert_query import CompiledRule
 from rules.document import rule_from_document
 from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
 from rules.lifecycle import Transition

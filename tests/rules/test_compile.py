@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from eosvolt.models import CONNECTOR_STATUSES
-from rules.compile import compile_rule
+from rules.alert_query import compile_rule
 from rules.document import rule_from_document
 from rules.errors import RuleErrors
 from rules.expressions import And, Compare, Expression, FieldRef, IsUnknown, Literal, Membership, Not, Or, to_text

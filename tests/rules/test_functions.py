@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
+from rules.alert_query import compile_rule
 from rules.clauses import compile_condition, current
-from rules.compile import CLOCK_EVERY, compile_rule
+from rules.compile import CLOCK_EVERY
 from rules.document import rule_from_document
 from rules.language import parse_condition
 from rules.scope import PATHS, TABLES

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rules.alert_query import compile_rule
 from rules.check_calls import FUNCTIONS, MAX_AGGREGATES
-from rules.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY, compile_rule
+from rules.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
 from rules.document import rule_from_document
 from rules.errors import ConditionErrors
 from rules.expressions import Aggregate, Compare, Literal, LocalTime, Since, Windowed, fields_of, to_text, type_of
