@@ -15,9 +15,9 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from bot.rehearsal import Rehearsal
-from rules.backtest import Backtest, backtest
-from rules.document import Rule
-from rules.rule_files import load_rules
+from rules.documents.document import Rule
+from rules.documents.files import load_rules
+from rules.trials.backtest import Backtest, backtest
 from storage import tables
 from storage.engine import Database
 

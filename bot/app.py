@@ -41,9 +41,9 @@ from commands.outcomes.sending import recover_commands, wants_faster_polls
 from eosvolt.client import EosvoltClient
 from notify.troubles import open_troubles
 from rules.actions.automations import Mode
-from rules.document import Rule
-from rules.errors import RuleErrors
-from rules.rule_files import RuleFiles, load_rule_files
+from rules.documents.document import Rule
+from rules.documents.files import RuleFiles, load_rule_files
+from rules.language.errors import RuleErrors
 from storage.engine import Database
 from storage.migrate import upgrade
 from storage.polls import poll_states

@@ -153,7 +153,7 @@ async def replay_recording(
 @rules_app.command("check")
 def rules_check(paths: RulePaths) -> None:
     """Say whether rule files are right; all that is wrong with them at once, with the column and the nearest word."""
-    from rules.rule_files import load_rule_files
+    from rules.documents.files import load_rule_files
 
     files = load_rule_files(paths)
     noun = "rule is" if len(files.rules) == 1 else "rules are"
@@ -171,7 +171,7 @@ def rules_test(
     """Run the tests of rules: each *.test.yaml named, below a folder named, or beside a rule file named."""
     from bot.rehearsal import run_rule_tests
     from bot.rule_reports import render_results
-    from rules.testing import junit as junit_xml
+    from rules.trials.run import junit as junit_xml
 
     results = run_rule_tests(paths)
     typer.echo(render_results(results))
@@ -188,7 +188,7 @@ def rules_explain(
 ) -> None:
     """Say clause by clause why a rule says what it says of one thing, from the database of the service."""
     from bot.rule_reports import render_explanation
-    from rules.explain import explain
+    from rules.alerts.explain import explain
 
     with _stored_state() as database, database.read() as connection:
         typer.echo(render_explanation(explain(connection, rule, subject, datetime.now(UTC))))
@@ -323,7 +323,7 @@ def _log_to_stderr() -> None:
 
 
 def _load_rules(paths: list[Path]) -> Any:
-    from rules.rule_files import load_rules
+    from rules.documents.files import load_rules
 
     return load_rules(paths)
 
@@ -340,10 +340,10 @@ def _mendable(error: Exception) -> str | None:
     from bot.settings import SettingsError
     from eosvolt.contract import ContractError
     from eosvolt.errors import EosvoltError, TokenUnusable
-    from rules.backtest import CannotBacktest
-    from rules.cases import CaseErrors
-    from rules.errors import RuleErrors
-    from rules.explain import ExplainError
+    from rules.alerts.explain import ExplainError
+    from rules.language.errors import RuleErrors
+    from rules.trials.backtest import CannotBacktest
+    from rules.trials.cases import CaseErrors
     from sandbox.recordings.recording import RecordingError
     from sandbox.server import PortInUseError
 

@@ -21,8 +21,8 @@ from bot import jobs
 from bot.app import Service, build, utc_now
 from bot.logs import configure_logs
 from bot.settings import Settings
-from rules.document import Rule, rule_from_document
-from rules.rule_files import load_rules
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.files import load_rules
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.server import PortInUseError, drive, listen, serving

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bot.settings import render_settings_reference
-from rules.reference import render_rules_reference
+from rules.registry.reference import render_rules_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 

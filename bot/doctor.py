@@ -16,8 +16,8 @@ from bot.settings import Settings, SettingsError, missing_setting
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import ContractError
 from eosvolt.errors import EosvoltError
-from rules.errors import RuleErrors
-from rules.rule_files import load_rules
+from rules.documents.files import load_rules
+from rules.language.errors import RuleErrors
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision
 

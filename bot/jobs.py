@@ -26,14 +26,14 @@ from notify.manner import Manner
 from notify.storms import BUDGET
 from rules.actions.automations import Mode
 from rules.actions.command_kinds import COMMANDS_PER_DAY
-from rules.alert_query import CompiledRule
-from rules.document import Rule
-from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
-from rules.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
-from rules.learning import BACKFILL
+from rules.alerts.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.alerts.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
+from rules.alerts.query import CompiledRule
+from rules.documents.document import Rule
+from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.lifecycle import Transition
-from rules.speech_plan import PLAIN, SpeechPlan
-from rules.store import RulesInForce, is_in_force, load_rules, sync_rules
+from rules.matching.learning import BACKFILL
+from rules.registry.store import RulesInForce, is_in_force, load_rules, sync_rules
 from storage.engine import Database
 from storage.health import (
     CLEANED,

@@ -23,14 +23,14 @@ from notify.manner import Manner
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP
 from notify.render import render_message
 from rules.actions.automations import Mode
-from rules.backtest import Backtest, Said, backtest, check_history, period
-from rules.cases import find_case_files
-from rules.differences import Digest, Message
-from rules.document import Rule
-from rules.evaluate import Evaluated
-from rules.events import Event
-from rules.store import RulesInForce
-from rules.testing import CaseResult, load_all, run_case
+from rules.alerts.evaluate import Evaluated
+from rules.alerts.events import Event
+from rules.documents.document import Rule
+from rules.registry.store import RulesInForce
+from rules.trials.backtest import Backtest, Said, backtest, check_history, period
+from rules.trials.cases import find_case_files
+from rules.trials.differences import Digest, Message
+from rules.trials.run import CaseResult, load_all, run_case
 from storage.engine import Database
 from storage.prepared import Prepared
 from storage.schema import INCIDENT, LOCATION, OUTBOX

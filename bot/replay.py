@@ -13,8 +13,8 @@ from typing import Any, Protocol, TextIO
 from bot import jobs
 from bot.price_polls import PricePolls
 from notify.digests import DigestEnqueued
-from rules.document import Rule
-from rules.events import Event
+from rules.alerts.events import Event
+from rules.documents.document import Rule
 from rules.lifecycle import Transition
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules.absorbed import Absorbed
 from rules.actions.command_kinds import NOUNS
-from rules.backtest import LONGEST_SHOWN, Backtest
-from rules.explain import Clause, Explanation, Learning, Observed
-from rules.expressions import Literal, duration_text, to_text
+from rules.alerts.explain import Clause, Explanation, Learning, Observed
+from rules.language.expressions import Literal, duration_text, to_text
 from rules.lifecycle import OPEN_STATES, State
-from rules.testing import CaseResult
+from rules.trials.backtest import LONGEST_SHOWN, Backtest
+from rules.trials.run import CaseResult
+from rules.trials.suppressed import Absorbed
 
 
 def render_results(results: Sequence[CaseResult]) -> str:

@@ -18,8 +18,8 @@ from bot.doctor import Finding
 from bot.manifest import SCOPES
 from bot.permissions import SLACK_FAULTS
 from bot.settings import Settings, missing_setting
-from rules.errors import RuleErrors
-from rules.rule_files import load_rule_files
+from rules.documents.files import load_rule_files
+from rules.language.errors import RuleErrors
 
 SKEW_TOLERATED = timedelta(minutes=2)
 """Slack's signatures are refused once 5 minutes old; 2 leave room for the way."""

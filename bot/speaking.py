@@ -14,9 +14,9 @@ from notify.manner import Manner
 from notify.night import enqueue_night_summaries, release_held
 from notify.reminders import enqueue_due_reminders
 from notify.storms import BUDGET
-from rules.acknowledgements import end_acknowledgements
-from rules.silences import review_mutings
-from rules.snoozes import end_snoozes
+from rules.alerts.acknowledgements import end_acknowledgements
+from rules.alerts.silences import review_mutings
+from rules.alerts.snoozes import end_snoozes
 
 
 def speak(jobs: Jobs, now: datetime) -> int:

@@ -19,7 +19,7 @@ from notify.outbox import ALERT_CARD, insert_items, new_item
 from notify.storms import BUDGET, is_over, roll_up
 from notify.switched_on import already_so, gather_switched_on
 from notify.voices import AGAIN, CHUNK, GROUP_INTERVAL, GROUP_WAIT, Saying, bump_voices, note_spoken, say_in_thread
-from rules.incidents import AUDIBLE
+from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT, OUTBOX

@@ -17,9 +17,9 @@ from notify.members import ENDINGS, Member, by_firing, read_members
 from notify.prices import PriceLine, currency_of, lines_of
 from notify.tried import TriedOnes, tried
 from notify.voices import AGAIN
-from rules.incidents import OUT_OF_QUIET_HOURS
+from rules.alerts.incidents import OUT_OF_QUIET_HOURS
+from rules.alerts.silences import quiet_until
 from rules.lifecycle import State
-from rules.silences import quiet_until
 from storage.schema import ALERT, INCIDENT, LOCATION, RULE, SILENCE
 
 SHOWN_QUIET = 3

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from rules.schedules import REFRESH_FOR, SESSIONS, SETTLE, WAIT_AT_MOST, Slot
+from rules.documents.schedules import REFRESH_FOR, SESSIONS, SETTLE, WAIT_AT_MOST, Slot
 from storage.dialects import insert
 from storage.schema import DIGEST_SLOT, POLL
 

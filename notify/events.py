@@ -19,7 +19,7 @@ from notify.members import NO_ERROR
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
 from notify.prices import PriceLine, currency_of, lines_of
 from notify.storms import BUDGET
-from rules.events import Event
+from rules.alerts.events import Event
 from storage.schema import LOCATION
 
 CHUNK = 500  # below every database's limit of bound values, with several a row

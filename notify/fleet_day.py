@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from rules.schedules import day_bounds
+from rules.documents.schedules import day_bounds
 from storage.dialects import AnyRow, greatest, least
 from storage.schema import ALERT, CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION, SILENCE
 from storage.sql import seconds_between

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rules.document import Rule
-from rules.speech_plan import PLAIN, SpeechPlan
+from rules.documents.document import Rule
+from rules.documents.speech_plan import PLAIN, SpeechPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.outbox import NOTICE, enqueue_message
-from rules.store import FROM_SLACK
+from rules.registry.store import FROM_SLACK
 from storage.schema import RULE, RULE_VERSION
 
 

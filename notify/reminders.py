@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row
 
 from notify.manner import AS_THEY_SAY, Manner
 from notify.voices import CHUNK, Saying, Voice, bump_voices, say_in_thread
-from rules.document import Rule
-from rules.incidents import AUDIBLE
+from rules.alerts.incidents import AUDIBLE
+from rules.documents.document import Rule
 from rules.lifecycle import State
 from storage.schema import ALERT, INCIDENT, LOCATION
 

@@ -33,7 +33,7 @@ from notify.outbox import (
 from notify.troubles import trouble_context
 from notify.words import FILTERS, code, slack_unescape
 from rules.actions.command_kinds import CommandState
-from rules.snoozes import CHOICES
+from rules.alerts.snoozes import CHOICES
 from storage.schema import OUTBOX
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"

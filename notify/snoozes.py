@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection
 
 from notify.alerts import refresh_alert_cards
 from notify.outbox import ALERT_CARD
+from rules.alerts.snoozes import snooze, snooze_end
+from rules.documents.schedules import usable_zone
 from rules.lifecycle import State
-from rules.schedules import usable_zone
-from rules.snoozes import snooze, snooze_end
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.docs import DOCUMENTS, ROOT, main, stale_documents
-from rules.check_calls import FUNCTIONS
-from rules.document_reader import KEYS_OF, KEYS_OF_ALL
-from rules.fields import FIELDS, UNITS
-from rules.language import WORDS, parse_condition
-from rules.reference import KEY_ENGLISH, OPERATORS, render_rules_reference
+from rules.documents.reader import KEYS_OF, KEYS_OF_ALL
+from rules.language.conditions import WORDS, parse_condition
+from rules.language.fields import FIELDS, UNITS
+from rules.language.functions import FUNCTIONS
+from rules.registry.reference import KEY_ENGLISH, OPERATORS, render_rules_reference
 
 ALL_KEYS = [key for keys in KEYS_OF.values() for key in keys]
 

@@ -24,7 +24,7 @@ from bot.commands.answer import (
 from bot.commands.things import WrongWords, need_thing, no_rule
 from bot.permissions import Role
 from notify.alerts import acknowledge_alerts
-from rules.authoring import RuleRefused, find_rule
+from rules.registry.authoring import RuleRefused, find_rule
 from storage.alert_queries import PLACES, AlertFilter, list_alerts
 from storage.audit import record_act
 from storage.queries import FIRING

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Word, told
 from bot.permissions import MEANS, Role
-from rules.shelf import list_rules
-from rules.silences import newest_silence
+from rules.alerts.silences import newest_silence
+from rules.registry.listing import list_rules
 from storage.alert_queries import AlertFilter, list_alerts
 from storage.queries import first_id, is_available, is_online, is_open, is_out_of_service
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Errand, Office, Word, told, unknown_id
-from rules.schedules import day_bounds
+from rules.documents.schedules import day_bounds
 from storage.queries import find_location
 
 

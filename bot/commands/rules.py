@@ -14,17 +14,17 @@ from bot.commands.answer import PAGE, Answer, Asked, Mode, Word, button, paging,
 from bot.permissions import Role
 from bot.rehearsal import backtest_rules
 from notify.actions import ActionId
-from rules.authoring import Act, RuleRefused, find_rule
-from rules.backtest import CannotBacktest
-from rules.document import Rule, rule_from_document
-from rules.drafts import Confirmed, Draft, draft_rule
-from rules.errors import RuleErrors
-from rules.fields import nearest
-from rules.language import QuantityError, parse_duration
-from rules.shelf import history_of, library, list_rules
-from rules.store import FROM_SLACK
-from rules.typed import read_typed
-from rules.yaml_text import to_yaml
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.typed_text import read_typed
+from rules.documents.yaml_text import to_yaml
+from rules.language.conditions import QuantityError, parse_duration
+from rules.language.errors import RuleErrors
+from rules.language.fields import nearest
+from rules.registry.authoring import Act, RuleRefused, find_rule
+from rules.registry.drafts import Confirmed, Draft, draft_rule
+from rules.registry.listing import history_of, library, list_rules
+from rules.registry.store import FROM_SLACK
+from rules.trials.backtest import CannotBacktest
 from storage.engine import Database
 from storage.queries import data_age
 from storage.rows import Page

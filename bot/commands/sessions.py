@@ -20,7 +20,7 @@ from bot.commands.answer import (
     words_button,
 )
 from bot.permissions import Role
-from rules.schedules import day_bounds
+from rules.documents.schedules import day_bounds
 from storage.queries import find_session, list_sessions
 from storage.rows import SessionFilter
 

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Row
 from bot.commands.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
 from bot.commands.things import Thing, WrongWords, need_thing, no_rule
 from bot.permissions import Role
-from rules.authoring import RuleRefused, find_rule
-from rules.language import QuantityError, parse_duration
-from rules.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
-from rules.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
+from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
+from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
+from rules.language.conditions import QuantityError, parse_duration
+from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
 from storage.queries import FIRING
 from storage.rows import Page

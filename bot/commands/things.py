@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, refused
-from rules.authoring import RuleRefused
+from rules.registry.authoring import RuleRefused
 from storage.queries import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
 
 KINDS: tuple[Kind, ...] = ("connector", "charger", "location", "session")

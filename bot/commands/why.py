@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.commands.answer import Answer, Asked, Word, refused, told, words_button
 from bot.rule_reports import progress, value_text
-from rules.explain import Clause, ExplainError, explain
+from rules.alerts.explain import Clause, ExplainError, explain
 from rules.lifecycle import OPEN_STATES
 from storage.schema import ALERT
 

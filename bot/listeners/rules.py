@@ -15,9 +15,9 @@ from bot.commands.rules import confirmed, refusal
 from bot.listeners.desk import Desk, TooLateError, too_late, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.actions import ActionId
-from rules.authoring import RuleRefused
-from rules.drafts import Confirmed, confirm_draft
-from rules.errors import RuleErrors
+from rules.language.errors import RuleErrors
+from rules.registry.authoring import RuleRefused
+from rules.registry.drafts import Confirmed, confirm_draft
 from storage.audit import record_act
 
 Json = dict[str, Any]

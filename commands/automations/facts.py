@@ -17,11 +17,11 @@ from notify.storms import BUDGET
 from rules.actions.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
 from rules.actions.steps import ActionStep
-from rules.compile import compile_check
-from rules.document import Rule
-from rules.expressions import Not
+from rules.documents.document import Rule
+from rules.language.expressions import Not
 from rules.lifecycle import State
-from rules.windows import local_clocks
+from rules.matching.compile import compile_check
+from rules.matching.windows import local_clocks
 from storage.polls import PollState, poll_states
 from storage.schema import CHARGER, COMMAND, CONNECTOR, INTERVAL, LOCATION, TRY
 

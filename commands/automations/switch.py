@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from rules.actions.automations import Mode, TryState
 from rules.actions.command_kinds import NOUNS
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from storage.dialects import insert
 from storage.schema import RULE, SWITCH, TRY
 

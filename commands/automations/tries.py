@@ -36,7 +36,7 @@ from rules.actions.automations import (
     verify,
 )
 from rules.actions.command_kinds import CommandState, Reason
-from rules.document import Rule, rule_from_document
+from rules.documents.document import Rule, rule_from_document
 from rules.lifecycle import State, Transition
 from storage.dialects import insert
 from storage.schema import (

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rules.actions.steps import ActionStep
-from rules.expressions import duration_text
+from rules.language.expressions import duration_text
 
 SAFETY_CODES = ("GroundFailure", "OverCurrentFailure", "OverVoltage", "HighTemperature", "PowerSwitchFailure")
 """OCPP 1.6 error codes (section 7.6) that need a person: resetting the charger could hide a danger."""

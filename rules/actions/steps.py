@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from rules.errors import ConditionErrors
-from rules.expressions import Expression, duration_text
-from rules.fields import nearest
-from rules.language import QuantityError, parse_condition, parse_duration
+from rules.language.conditions import QuantityError, parse_condition, parse_duration
+from rules.language.errors import ConditionErrors
+from rules.language.expressions import Expression, duration_text
+from rules.language.fields import nearest
 
 MOST_STEPS = 5
 MOST_TIMES = 1000

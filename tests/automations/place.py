@@ -21,8 +21,8 @@ from commands.outcomes.sending import recover_commands
 from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD
 from notify.render import render_message
 from rules.actions.automations import Mode
-from rules.document import rule_from_document
-from rules.store import load_rules
+from rules.documents.document import rule_from_document
+from rules.registry.store import load_rules
 from sandbox.times import to_ms
 from storage.engine import Database
 from storage.schema import ALERT, COMMAND, OUTBOX, TRY

@@ -7,8 +7,8 @@ from bot.rehearsal import Rehearsal
 from bot.rule_reports import render_backtest
 from rules.actions.automations import Rehearsed, rehearse
 from rules.actions.steps import ActionStep, Limit
-from rules.backtest import Backtest, backtest
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
+from rules.trials.backtest import Backtest, backtest
 from storage.engine import Database
 from tests.readings import MINUTE, T0, charger, connector, location, poll
 

@@ -7,7 +7,7 @@ import pytest
 from commands.outcomes.approvals import approve_command, refuse_command
 from commands.requests.prices import default_price
 from rules.actions.automations import Mode
-from rules.silences import create_silence
+from rules.alerts.silences import create_silence
 from storage.engine import Database
 from tests.automations.place import CHARGER, RULE, Died, Place, place_on
 from tests.automations.test_self_healing import add_connector

@@ -8,8 +8,8 @@ from bot.commands.answer import Asked
 from bot.commands.why import answer_why
 from bot.permissions import Role
 from bot.rule_reports import render_explanation
-from rules.explain import explain
-from rules.rule_files import load_rules
+from rules.alerts.explain import explain
+from rules.documents.files import load_rules
 from storage.engine import Database
 from tests.automations.place import CHARGER, CONNECTOR, Place, place_on, stamp
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from commands.outcomes.approvals import approve_command, refuse_command
 from rules.actions.automations import Mode
-from rules.silences import create_silence
+from rules.alerts.silences import create_silence
 from storage.engine import Database
 from storage.schema import TRANSITION
 from tests.automations.place import CHARGER, CONNECTOR, RULE, Place, place_on, stamp

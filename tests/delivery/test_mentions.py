@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from notify.alerts import enqueue_alert_messages
 from notify.reminders import enqueue_due_reminders
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from storage import tables
 from tests.delivery.bench import Bench
 from tests.notify.records import fired, one_alert, table

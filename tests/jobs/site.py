@@ -11,9 +11,9 @@ from bot import jobs
 from bot.speaking import speak
 from eosvolt.client import EosvoltClient
 from notify.render import render_message
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
+from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.lifecycle import Transition
-from rules.speech_plan import PLAIN, SpeechPlan
 from storage.engine import Database
 from storage.schema import OUTBOX
 from tests.readings import poll

@@ -10,9 +10,9 @@ from bot import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from rules.alert_query import CompiledRule
-from rules.document import rule_from_document
-from rules.evaluate import Look, evaluate_rule
+from rules.alerts.evaluate import Look, evaluate_rule
+from rules.alerts.query import CompiledRule
+from rules.documents.document import rule_from_document
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.in_process import InProcessTransport

@@ -17,7 +17,7 @@ from eosvolt.contract import load_contract
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited, ServerFault
 from eosvolt.models import PriceBlock, PricingReading
 from eosvolt.tokens import TokenSource
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from sandbox.api import create_api
 from sandbox.fleet import FleetSource
 from sandbox.in_process import InProcessTransport

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.speaking import speak
-from rules.maintenance import WeeklyWindow
-from rules.silences import active_silences, create_silence, end_silence
+from rules.alerts.silences import active_silences, create_silence, end_silence
+from rules.documents.maintenance import WeeklyWindow
 from storage.engine import Database
 from storage.schema import ALERT, TRANSITION
 from tests.jobs.site import Site

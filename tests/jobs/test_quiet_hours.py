@@ -9,13 +9,13 @@ from bot import jobs
 from notify.alerts import acknowledge_incident
 from notify.events import enqueue_event_messages
 from notify.snoozes import Snoozable, snooze_alerts
-from rules.document import rule_from_document
-from rules.events import Event
-from rules.maintenance import WeeklyWindow
-from rules.quiet_hours import QuietHours
-from rules.routes import Route
-from rules.silences import create_silence
-from rules.speech_plan import SpeechPlan
+from rules.alerts.events import Event
+from rules.alerts.silences import create_silence
+from rules.documents.document import rule_from_document
+from rules.documents.maintenance import WeeklyWindow
+from rules.documents.quiet_hours import QuietHours
+from rules.documents.routes import Route
+from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
 from storage.schema import OUTBOX, TRANSITION
 from tests.jobs.site import Site

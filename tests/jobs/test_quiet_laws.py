@@ -13,12 +13,12 @@ from sqlmodel import SQLModel
 from notify.alerts import acknowledge_incident
 from notify.outbox import ALERT_CARD
 from notify.snoozes import Snoozable, wake_alerts
-from rules.incidents import AUDIBLE
-from rules.maintenance import WeeklyWindow
-from rules.quiet_hours import QuietHours
-from rules.silences import create_silence, end_silence
-from rules.snoozes import snooze
-from rules.speech_plan import PLAIN, SpeechPlan
+from rules.alerts.incidents import AUDIBLE
+from rules.alerts.silences import create_silence, end_silence
+from rules.alerts.snoozes import snooze
+from rules.documents.maintenance import WeeklyWindow
+from rules.documents.quiet_hours import QuietHours
+from rules.documents.speech_plan import PLAIN, SpeechPlan
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT, OUTBOX, SILENCE
 from tests.examples import examples

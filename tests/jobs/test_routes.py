@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import jobs
-from rules.document import rule_from_document
-from rules.routes import Route
-from rules.speech_plan import SpeechPlan
+from rules.documents.document import rule_from_document
+from rules.documents.routes import Route
+from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
 from storage.schema import INCIDENT
 from tests.jobs.site import Site

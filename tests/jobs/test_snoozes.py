@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from notify.alerts import acknowledge_incident, acknowledge_roll_up
 from notify.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
-from rules.silences import create_silence
-from rules.snoozes import snooze_end
+from rules.alerts.silences import create_silence
+from rules.alerts.snoozes import snooze_end
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT, TRANSITION
 from tests.jobs.site import Site

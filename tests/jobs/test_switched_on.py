@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot import jobs
 from notify.alerts import acknowledge_roll_up
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.schema import ALERT
 from tests.jobs.site import Site

@@ -16,9 +16,9 @@ from notify.outbox import ALERT_CARD, NOTICE, new_item
 from notify.refusals import tell_author
 from notify.render import render_message
 from notify.troubles import Finding, note_findings, open_troubles
-from rules.authoring import create_rule
-from rules.document import rule_from_document
-from rules.store import FROM_SLACK
+from rules.documents.document import rule_from_document
+from rules.registry.authoring import create_rule
+from rules.registry.store import FROM_SLACK
 from storage.engine import Database
 from storage.health import FAILED, Counted, Pace, record_counts
 from storage.polls import PollState, after_bad_poll, poll_states, store_poll_states

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from notify.events import HAPPENED, enqueue_event_messages
 from notify.message import SlackMessage
 from notify.render import render_message
-from rules.document import rule_from_document
-from rules.document_reader import EVENTS
-from rules.events import Event, evaluate_events
-from rules.store import load_rules, sync_rules
+from rules.alerts.events import Event, evaluate_events
+from rules.documents.document import rule_from_document
+from rules.documents.reader import EVENTS
+from rules.registry.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.prices import record_prices
 from storage.schema import OUTBOX

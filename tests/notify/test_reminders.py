@@ -9,7 +9,7 @@ from notify.alerts import acknowledge_incident
 from notify.outbox import ALERT_REPLY, mark_mentions
 from notify.reminders import enqueue_due_reminders
 from notify.render import render_message
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from notify.alerts import enqueue_alert_messages
 from notify.outbox import ALERT_CARD, ROLL_UP
 from notify.render import render_message
-from rules.silences import create_silence
+from rules.alerts.silences import create_silence
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli import replay_recording
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from sandbox.recordings import open_recording
 
 _OF_SESSIONS = ("session_id", "energy_kwh", "cost", "currency")

@@ -12,7 +12,7 @@ from bot import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from sandbox.api import create_api
 from sandbox.in_process import InProcessTransport
 from sandbox.recordings import open_recording

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.rule_files import load_rules
+from rules.documents.files import load_rules
 from tests.replay.recorded import mark, online, replay_lines, status, until, write_timeline
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from typing import Literal as OneOf
 
 from hypothesis import strategies as st
 
-from rules.expressions import (
+from rules.language.expressions import (
     And,
     Arithmetic,
     Comparator,
@@ -19,7 +19,7 @@ from rules.expressions import (
     Not,
     Or,
 )
-from rules.fields import FieldSpec, Type, fields_for
+from rules.language.fields import FieldSpec, Type, fields_for
 from tests.rules.worlds import NUMBERS, TEXTS
 
 T = TypeVar("T")

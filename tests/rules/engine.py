@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alert_query import CompiledRule
-from rules.document import rule_from_document
-from rules.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.alerts.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.alerts.query import CompiledRule
+from rules.documents.document import rule_from_document
 from rules.lifecycle import Transition
-from rules.store import load_rules, sync_rules
+from rules.registry.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import poll_states
 from storage.schema import RULE

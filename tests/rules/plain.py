@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rules.expressions import (
+from rules.language.expressions import (
     Aggregate,
     And,
     Arithmetic,

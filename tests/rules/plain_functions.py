@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from eosvolt.models import SESSION_STATUSES
-from rules.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
-from rules.fields import REACHABLE, RELATIONS
+from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
+from rules.language.fields import REACHABLE, RELATIONS
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
 from tests.rules.plain import Between, Function, Subject, Value, truth
 

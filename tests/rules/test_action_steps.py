@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rules.actions.steps import ActionStep, Limit
-from rules.document import rule_from_document
-from rules.errors import RuleErrors
-from rules.language import parse_condition
-from rules.rule_files import load_rules
+from rules.documents.document import rule_from_document
+from rules.documents.files import load_rules
+from rules.language.conditions import parse_condition
+from rules.language.errors import RuleErrors
 
 ALERT = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
 PRICE_IS = '"actions", step 1: "price" is "{}", but must be a number per kWh above 0 and at most 1,000,000'

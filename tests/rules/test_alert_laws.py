@@ -13,12 +13,12 @@ from sqlmodel import SQLModel
 
 from bot.speaking import speak_due
 from notify.manner import Manner
-from rules.document import rule_from_document
-from rules.maintenance import WeeklyWindow
-from rules.quiet_hours import QuietHours
-from rules.silences import create_silence
-from rules.snoozes import snooze
-from rules.speech_plan import SpeechPlan
+from rules.alerts.silences import create_silence
+from rules.alerts.snoozes import snooze
+from rules.documents.document import rule_from_document
+from rules.documents.maintenance import WeeklyWindow
+from rules.documents.quiet_hours import QuietHours
+from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT, TRANSITION
 from tests.examples import examples

@@ -12,18 +12,10 @@ from sqlmodel import SQLModel
 
 from bot import jobs
 from eosvolt.client import EosvoltClient
-from rules.authoring import (
-    Outcome,
-    RuleRefused,
-    change_rule,
-    create_rule,
-    delete_rule,
-    rehearse,
-    switch_rule,
-)
-from rules.document import Rule, rule_from_document
-from rules.errors import RuleErrors
-from rules.store import FROM_SLACK, load_rules, sync_rules
+from rules.documents.document import Rule, rule_from_document
+from rules.language.errors import RuleErrors
+from rules.registry.authoring import Outcome, RuleRefused, change_rule, create_rule, delete_rule, rehearse, switch_rule
+from rules.registry.store import FROM_SLACK, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import after_bad_poll, poll_states, store_poll_states
 from storage.schema import ALERT, RULE_VERSION

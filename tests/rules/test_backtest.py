@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.rehearsal import Rehearsal, backtest_rules
 from bot.rule_reports import render_backtest
-from rules.absorbed import Absorbed
-from rules.backtest import Backtest, CannotBacktest, backtest, check_history, period
-from rules.document import rule_from_document
+from rules.alerts.silences import create_silence
+from rules.documents.document import rule_from_document
 from rules.lifecycle import State, Transition
-from rules.silences import create_silence
+from rules.trials.backtest import Backtest, CannotBacktest, backtest, check_history, period
+from rules.trials.suppressed import Absorbed
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session

@@ -11,11 +11,22 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from eosvolt.models import CONNECTOR_STATUSES
-from rules.alert_query import compile_rule
-from rules.document import rule_from_document
-from rules.errors import RuleErrors
-from rules.expressions import And, Compare, Expression, FieldRef, IsUnknown, Literal, Membership, Not, Or, to_text
-from rules.fields import THINGS, Type
+from rules.alerts.query import compile_rule
+from rules.documents.document import rule_from_document
+from rules.language.errors import RuleErrors
+from rules.language.expressions import (
+    And,
+    Compare,
+    Expression,
+    FieldRef,
+    IsUnknown,
+    Literal,
+    Membership,
+    Not,
+    Or,
+    to_text,
+)
+from rules.language.fields import THINGS, Type
 from storage.dialects import AnyRow
 from storage.engine import Database
 from tests.examples import examples as examples_of_run

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.document import Rule, rule_from_document
-from rules.errors import RuleErrors
-from rules.escalation import Step
-from rules.expressions import Compare, FieldRef, Literal
-from rules.fields import Type
-from rules.inhibition import evaluation_order
-from rules.rule_files import load_rules
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.escalation import Step
+from rules.documents.files import load_rules
+from rules.documents.inhibition import evaluation_order
+from rules.language.errors import RuleErrors
+from rules.language.expressions import Compare, FieldRef, Literal
+from rules.language.fields import Type
 
 LIBRARY = Path(__file__).resolve().parents[2] / "rules" / "library"
 ALERT = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}

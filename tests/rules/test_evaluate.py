@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from rules.evaluate import evaluate_rule, rules_to_evaluate
-from rules.store import load_rules
+from rules.alerts.evaluate import evaluate_rule, rules_to_evaluate
+from rules.registry.store import load_rules
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session

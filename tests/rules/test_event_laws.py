@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
-from rules.events import evaluate_events
-from rules.store import load_rules
+from rules.alerts.events import evaluate_events
+from rules.registry.store import load_rules
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll, session

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from rules.document import rule_from_document
-from rules.events import Event, evaluate_events, event_rules_to_evaluate
-from rules.store import load_rules, sync_rules
+from rules.alerts.events import Event, evaluate_events, event_rules_to_evaluate
+from rules.documents.document import rule_from_document
+from rules.registry.store import load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import poll_states
 from storage.prices import record_prices

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.rule_reports import render_explanation
-from rules.explain import Clause, ExplainError, Explanation, explain
+from rules.alerts.explain import Clause, ExplainError, Explanation, explain
 from rules.lifecycle import State
 from storage.engine import Database
 from storage.polls import after_bad_poll, poll_states, store_poll_states

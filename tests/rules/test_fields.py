@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, literal, select
 from sqlmodel import SQLModel
 
-from rules.fields import FIELDS, REACHABLE, RESOURCE_OF, THINGS, UNITS, Type, fields_for, nearest_field, units_of
+from rules.language.fields import (
+    FIELDS,
+    REACHABLE,
+    RESOURCE_OF,
+    THINGS,
+    UNITS,
+    Type,
+    fields_for,
+    nearest_field,
+    units_of,
+)
 from storage.engine import Database
 from storage.sql import epoch_seconds, json_list_contains, seconds_between, text_contains, text_starts_with
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from rules.alert_query import compile_rule
-from rules.clauses import compile_condition, current
-from rules.compile import CLOCK_EVERY
-from rules.document import rule_from_document
-from rules.language import parse_condition
-from rules.scope import PATHS, TABLES
-from rules.windows import local_clocks
+from rules.alerts.query import compile_rule
+from rules.documents.document import rule_from_document
+from rules.language.conditions import parse_condition
+from rules.matching.clauses import compile_condition, current
+from rules.matching.compile import CLOCK_EVERY
+from rules.matching.scope import PATHS, TABLES
+from rules.matching.windows import local_clocks
 from storage.engine import Database
 from storage.schema import ALERT, RULE, WAKE
 from tests.examples import examples

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rules.check_calls import FUNCTIONS
-from rules.errors import ConditionErrors
-from rules.expressions import (
+from rules.language.conditions import QuantityError, parse_condition, parse_duration, parse_quantity
+from rules.language.errors import ConditionErrors
+from rules.language.expressions import (
     And,
     Arithmetic,
     Compare,
@@ -22,13 +22,8 @@ from rules.expressions import (
     fields_of,
     type_of,
 )
-from rules.fields import UNITS, Type
-from rules.language import (
-    QuantityError,
-    parse_condition,
-    parse_duration,
-    parse_quantity,
-)
+from rules.language.fields import UNITS, Type
+from rules.language.functions import FUNCTIONS
 
 ONLINE = FieldRef("charger.online")
 STATUS = FieldRef("connector.status")

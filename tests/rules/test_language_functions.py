@@ -4,16 +4,26 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rules.alert_query import compile_rule
-from rules.check_calls import FUNCTIONS, MAX_AGGREGATES
-from rules.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
-from rules.document import rule_from_document
-from rules.errors import ConditionErrors
-from rules.expressions import Aggregate, Compare, Literal, LocalTime, Since, Windowed, fields_of, to_text, type_of
-from rules.expressions import FieldRef as Field
-from rules.fields import Type
-from rules.language import parse_condition
-from rules.windows import local_clocks
+from rules.alerts.query import compile_rule
+from rules.documents.document import rule_from_document
+from rules.language.conditions import parse_condition
+from rules.language.errors import ConditionErrors
+from rules.language.expressions import (
+    Aggregate,
+    Compare,
+    Literal,
+    LocalTime,
+    Since,
+    Windowed,
+    fields_of,
+    to_text,
+    type_of,
+)
+from rules.language.expressions import FieldRef as Field
+from rules.language.fields import Type
+from rules.language.functions import FUNCTIONS, MAX_AGGREGATES
+from rules.matching.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
+from rules.matching.windows import local_clocks
 from storage.engine import Database
 from tests.readings import MINUTE, T0, charger, connector, location
 from tests.rules.engine import Engine

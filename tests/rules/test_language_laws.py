@@ -5,9 +5,9 @@ import typing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rules.check_calls import FUNCTIONS
-from rules.errors import ConditionErrors
-from rules.expressions import (
+from rules.language.conditions import MAX_CHARACTERS, WORDS, parse_condition, parse_quantity
+from rules.language.errors import ConditionErrors
+from rules.language.expressions import (
     And,
     Arithmetic,
     Comparator,
@@ -22,8 +22,8 @@ from rules.expressions import (
     Or,
     to_text,
 )
-from rules.fields import FIELDS, THINGS, UNITS, Type, fields_for, units_of
-from rules.language import MAX_CHARACTERS, WORDS, parse_condition, parse_quantity
+from rules.language.fields import FIELDS, THINGS, UNITS, Type, fields_for, units_of
+from rules.language.functions import FUNCTIONS
 
 ALPHABET = "\"'\\ ()[],.=!<>&|+-*/%;\n\tab09_é“\x00"
 SIGNS = '== != < >= [ ] ( ) , + - * && || ! min( max( \\ " where AND Faulted "Faulted" \'x\' 1 30m 0.1kWh 50%'

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal import run_rule_tests
-from rules.cases import load_cases
-from rules.rule_files import load_rules
+from rules.documents.files import load_rules
+from rules.trials.cases import load_cases
 
 LIBRARY = Path(__file__).parents[2] / "rules/library"
 FILES = sorted(path.name.removesuffix(".yaml") for path in LIBRARY.glob("*.yaml") if ".test." not in path.name)

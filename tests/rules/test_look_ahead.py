@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot import jobs
-from rules.evaluate import end_alerts, evaluate_rule, look_ahead
-from rules.store import load_rules
+from rules.alerts.evaluate import end_alerts, evaluate_rule, look_ahead
+from rules.registry.store import load_rules
 from storage.engine import Database
 from storage.schema import ALERT
 from tests.jobs.site import FRESH, Site

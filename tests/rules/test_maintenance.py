@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.maintenance import WeeklyWindow, days_text, read_days, window_from
+from rules.documents.maintenance import WeeklyWindow, days_text, read_days, window_from
 from tests.examples import examples
 
 CPH = "Europe/Copenhagen"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from rules.errors import RuleErrors
-from rules.maintenance import WeeklyWindow
-from rules.quiet_hours import QuietHours
-from rules.reference import render_rules_reference
-from rules.routes import Route
-from rules.rule_files import FILE_KEYS, RuleFiles, load_rule_files, load_rules
-from rules.speech_plan import PLAIN
-from rules.stored_plan import load_plan, store_plan
+from rules.documents.files import FILE_KEYS, RuleFiles, load_rule_files, load_rules
+from rules.documents.maintenance import WeeklyWindow
+from rules.documents.quiet_hours import QuietHours
+from rules.documents.routes import Route
+from rules.documents.speech_plan import PLAIN
+from rules.language.errors import RuleErrors
+from rules.registry.reference import render_rules_reference
+from rules.registry.speech_plan import load_plan, store_plan
 from storage.engine import Database
 
 RULE = '{name: a, for_each: charger, when: "not charger.online"}'

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from bot.cli import app, main
 from bot.rehearsal import run_rule_tests
-from rules.cases import CaseErrors, load_cases
-from rules.strips import FAILS, read_strip
+from rules.trials.cases import CaseErrors, load_cases
+from rules.trials.strips import FAILS, read_strip
 
 RULE = """
 - name: faulted

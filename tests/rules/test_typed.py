@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from rules.errors import RuleErrors
-from rules.rule_files import load_rules
-from rules.shelf import LIBRARY, library
-from rules.typed import read_typed
-from rules.yaml_text import to_yaml
+from rules.documents.files import load_rules
+from rules.documents.typed_text import read_typed
+from rules.documents.yaml_text import to_yaml
+from rules.language.errors import RuleErrors
+from rules.registry.listing import LIBRARY, library
 
 HOT: dict[str, Any] = {
     "name": "hot",

@@ -20,7 +20,7 @@ from eosvolt.models import (
     LocationReading,
     SessionReading,
 )
-from rules.fields import FIELDS, REACHABLE
+from rules.language.fields import FIELDS, REACHABLE
 from tests.readings import MINUTE, T0, record_poll
 from tests.rules.plain import Value
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot import jobs
 from bot.app import Service, build
 from bot.settings import Settings
-from rules.document import rule_from_document
+from rules.documents.document import rule_from_document
 from sandbox.api import Api, create_api
 from sandbox.fleet import FleetSource
 from sandbox.server import serving

@@ -20,7 +20,7 @@ from bot.app import build
 from bot.logs import REDACTED, Redactor, configure_logs
 from bot.settings import SettingsError
 from bot.ticker import Job, Ticker
-from rules.errors import RuleErrors
+from rules.language.errors import RuleErrors
 from tests.slack.house import Clock, House
 
 ROOT = Path(__file__).resolve().parents[2]

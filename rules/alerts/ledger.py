@@ -1,0 +1,213 @@
+"""The rows of alerts, and the ledger that writes what one evaluation moved in a few statements.
+
+An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.alerts.incidents import close_incidents, group_key, open_incidents
+from rules.alerts.silences import Muting, muting, note_mutings
+from rules.lifecycle import AlertState, State, Transition
+from storage.dialects import AnyRow
+from storage.prepared import Prepared
+from storage.schema import ALERT, TRANSITION
+
+STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
+SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
+THINGS = frozenset(name.removesuffix("_id") for name in SUBJECT_FIELDS)
+MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
+
+
+_INSERT = Prepared(
+    sa.insert(ALERT)
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("rule_id", "subject", "labels", "switched_on", *SUBJECT_FIELDS, *MUTABLE_FIELDS)
+        }
+    )
+    .returning(ALERT.c.id)
+)
+_INSERT_TRANSITION = Prepared(
+    sa.insert(TRANSITION).values(
+        {column.name: sa.bindparam(column.name) for column in TRANSITION.c if not column.primary_key}
+    )
+)
+_UPDATE = Prepared(
+    sa.update(ALERT)
+    .where(ALERT.c.id == sa.bindparam("alert_id"))
+    .values({name: sa.bindparam(name) for name in MUTABLE_FIELDS})
+)
+
+
+@dataclass(slots=True)
+class AlertRecord:
+    """One alert as it stands in the table, or will stand there once its ledger is written."""
+
+    subject: str
+    state: AlertState
+    rule_version: int
+    subject_ids: dict[str, str | None] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    trace: dict[str, Any] = field(default_factory=dict)  # of the transition that is being written
+    incident_id: int | None = None
+    ended_because: str | None = None
+    switched_on: datetime | None = None  # written when the alert is opened, and never again
+    id: int | None = None
+
+    def mutable_values(self) -> dict[str, Any]:
+        """The columns that can change after the alert was opened."""
+        values = {name: getattr(self.state, name) for name in STATE_FIELDS}
+        rest = {name: getattr(self, name) for name in MUTABLE_FIELDS if name not in values}
+        return {**values, **rest}
+
+
+def record_of(row: AnyRow, prefix: str = "") -> AlertRecord:
+    """The alert in a row that selects the table's columns under their names, with a prefix where they are joined."""
+    values = {name: getattr(row, prefix + name) for name in STATE_FIELDS}
+    return AlertRecord(
+        subject=row.subject,
+        state=AlertState(**{**values, "state": State(values["state"])}),
+        rule_version=getattr(row, prefix + "rule_version"),
+        subject_ids={name: getattr(row, prefix + name) for name in SUBJECT_FIELDS},
+        labels=getattr(row, prefix + "labels"),
+        evidence=getattr(row, prefix + "evidence"),
+        incident_id=getattr(row, prefix + "incident_id"),
+        id=getattr(row, prefix + "id"),
+    )
+
+
+@dataclass(slots=True)
+class _Move:
+    record: AlertRecord
+    from_state: State
+    to: AlertState
+    trace: dict[str, Any]
+
+
+class Ledger:
+    """What one evaluation of one rule moved; `write` puts it all down."""
+
+    def __init__(self, connection: Connection, rule_id: str, now: datetime) -> None:
+        self.now = now
+        self._connection = connection
+        self._rule_id = rule_id
+        self._opened: list[AlertRecord] = []
+        self._touched: dict[int, AlertRecord] = {}
+        self._moves: list[_Move] = []
+        self.held_incidents: set[int] = set()  # whose members are held since now, or no longer
+
+    def open(self, record: AlertRecord) -> None:
+        """A new occurrence begins, pending or at once firing."""
+        self._opened.append(record)
+        self._moves.append(_Move(record, State.INACTIVE, record.state, record.trace))
+
+    def move(self, record: AlertRecord, after: AlertState) -> None:
+        """An open alert moves on, or only what it waits for changes."""
+        before = record.state
+        record.state = after
+        if record.incident_id is not None and (before.held_since is None) != (after.held_since is None):
+            self.held_incidents.add(record.incident_id)
+        if not after.is_open:
+            record.ended_because = after.reason
+        if record.id is not None:
+            self._touched[record.id] = record
+        if after.state != before.state:
+            self._moves.append(_Move(record, before.state, after, record.trace))
+
+    def write(self, severity: str = "", group_by: Sequence[str] = ()) -> list[Transition]:
+        """Write alerts, incidents and transitions; returns the transitions in the order in which they happened."""
+        if not self._opened and not self._touched:
+            return []
+        self._join_incidents(severity, group_by)
+        self._update_touched()  # before the inserts: a reset ends one alert and opens the next on the same subject
+        self._insert_opened()
+        ended = [move.record.incident_id for move in self._moves if move.to.state == State.RESOLVED]
+        close_incidents(self._connection, [incident for incident in ended if incident is not None], self.now)
+        return self._write_transitions(self._mute())
+
+    def _mute(self) -> dict[int, Muting]:
+        """What keeps those quiet that fire now, or fired until now; noted at those that fire."""
+        moves = [move for move in self._moves if State.FIRING in {move.from_state, move.to.state}]
+        ids = {move.record.id for move in moves if move.record.id is not None}
+        found = muting(self._connection, self._rule_id, ids, self.now) if ids else {}
+        firing = {move.record.id for move in moves if move.to.state == State.FIRING}
+        note_mutings(self._connection, {key: found[key] for key in found if key in firing})
+        return found
+
+    def _join_incidents(self, severity: str, group_by: Sequence[str]) -> None:
+        firing = [move.record for move in self._moves if move.to.state == State.FIRING]
+        keys = {id(record): group_key(group_by, record.labels) for record in firing}
+        in_one_place = bool(THINGS.intersection(group_by))
+        groups = {
+            keys[id(record)]: record.subject_ids.get("location_id") if in_one_place else None for record in firing
+        }
+        incidents = open_incidents(self._connection, self._rule_id, severity, groups, self.now)
+        for record in firing:
+            record.incident_id = incidents[keys[id(record)]]
+
+    def _insert_opened(self) -> None:
+        if not self._opened:
+            return
+        for record in self._opened:
+            row = {
+                "rule_id": self._rule_id,
+                "subject": record.subject,
+                "labels": record.labels,
+                "switched_on": record.switched_on,
+                **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
+                **record.mutable_values(),
+            }
+            record.id = _INSERT.scalar(self._connection, row)
+
+    def _update_touched(self) -> None:
+        if not self._touched:
+            return
+        rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
+        _UPDATE.run_many(self._connection, rows)
+
+    def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
+        transitions = [
+            Transition(
+                at=self.now,
+                rule_id=self._rule_id,
+                subject=move.record.subject,
+                from_state=move.from_state,
+                to_state=move.to.state,
+                active_at=move.to.active_at,
+                reason=move.to.reason,
+                alert_id=move.record.id or 0,
+                incident_id=move.record.incident_id,
+                muted=move.record.id in mutings,
+            )
+            for move in self._moves
+        ]
+        _INSERT_TRANSITION.run_many(
+            self._connection,
+            [
+                {
+                    "at": transition.at,
+                    "rule_id": transition.rule_id,
+                    "subject": transition.subject,
+                    "alert_id": transition.alert_id,
+                    "from_state": transition.from_state,
+                    "to_state": transition.to_state,
+                    "active_at": transition.active_at,
+                    "reason": transition.reason,
+                    "trace": _muted_trace(move.trace, mutings.get(transition.alert_id)),
+                }
+                for transition, move in zip(transitions, self._moves, strict=True)
+            ],
+        )
+        return transitions
+
+
+def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:
+    return trace if muting_ is None else {**trace, "muted_by": muting_.said}

@@ -1,0 +1,119 @@
+"""Where alerts speak whose rule names no channel: routes by severity, location and label, as a rules file lists them.
+
+It reads routes and answers which channels they give. It posts nothing, and knows no incident: what an open card does
+is not decided here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rules.documents.reader import SEVERITIES, DocumentReader, kind_of_value
+from rules.language.fields import nearest
+
+KEYS = ("severity", "location", "labels", "notify", "continue")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: what it takes (nothing said takes all), its channels, and whether those after it are asked too.
+
+    `locations` are ids. `labels` are compared with an alert's own: those of its rule, and location, charger,
+    connector and session.
+    """
+
+    notify: tuple[str, ...]
+    severities: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    goes_on: bool = False
+
+    def takes(self, severity: str, location_id: str | None, labels: Mapping[str, Any]) -> bool:
+        """Whether it takes an alert of this severity, at this location, with these labels."""
+        if self.severities and severity not in self.severities:
+            return False
+        if self.locations and location_id not in self.locations:
+            return False
+        return all(labels.get(name) == value for name, value in self.labels)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON-able form that is stored; `route_from` reads it."""
+        return {
+            "notify": list(self.notify),
+            "severity": list(self.severities),
+            "location": list(self.locations),
+            "labels": dict(self.labels),
+            "continue": self.goes_on,
+        }
+
+
+def route_from(document: Mapping[str, Any]) -> Route:
+    """The route that a stored form says."""
+    return Route(
+        notify=tuple(document["notify"]),
+        severities=tuple(document["severity"]),
+        locations=tuple(document["location"]),
+        labels=tuple(document["labels"].items()),
+        goes_on=document["continue"],
+    )
+
+
+def routed_channels(
+    routes: Iterable[Route], severity: str, location_id: str | None, labels: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The channels of the first route that takes an alert, and of those after it while they say `continue`."""
+    channels: list[str] = []
+    for route in routes:
+        if route.takes(severity, location_id, labels):
+            channels += route.notify
+            if not route.goes_on:
+                break
+    return tuple(dict.fromkeys(channels))
+
+
+def read_route(reader: DocumentReader) -> Route:
+    """The route that one mapping says; what is wrong with it is noted at the reader, with its line."""
+    for key in map(str, reader.values):
+        if key not in KEYS:
+            reader.wrong(key, f'a route has no key "{key[:60]}"', nearest(key, KEYS))
+    if "notify" not in reader.values:
+        reader.wrong(None, 'the key "notify" of a route is missing')
+    elif not reader.values["notify"]:
+        reader.wrong("notify", '"notify" of a route names no channel')
+    severities = _texts(reader, "severity", "critical")
+    for word in severities:
+        if word not in SEVERITIES:
+            told = f'"severity" is "{word[:60]}", but must be {", ".join(SEVERITIES[:-1])} or {SEVERITIES[-1]}'
+            reader.wrong("severity", told, nearest(word, SEVERITIES))
+    goes_on = reader.values.get("continue", False)
+    if not isinstance(goes_on, bool):
+        reader.wrong("continue", f'"continue" must be true or false, but this is {kind_of_value(goes_on)}')
+    return Route(
+        notify=reader.channels(),
+        severities=severities,
+        locations=_texts(reader, "location", '"L12"'),
+        labels=_labels(reader),
+        goes_on=goes_on is True,
+    )
+
+
+def _texts(reader: DocumentReader, key: str, example: str) -> tuple[str, ...]:
+    """The texts at a key that may be one text or a list of them."""
+    value = reader.values.get(key, [])
+    listed = list(value) if isinstance(value, list | tuple) else [value]
+    if all(isinstance(entry, str) and entry.strip() for entry in listed):
+        return tuple(dict.fromkeys(entry.strip() for entry in listed))
+    reader.wrong(key, f'"{key}" must be a text or a list of texts, as in {example}')
+    return ()
+
+
+def _labels(reader: DocumentReader) -> tuple[tuple[str, str], ...]:
+    value = reader.values.get("labels", {})
+    if not isinstance(value, Mapping):
+        reader.wrong("labels", f'"labels" must be a mapping, as in {{team: north}}, but this is {kind_of_value(value)}')
+        return ()
+    for key, text in value.items():
+        if not isinstance(text, str):
+            told = f'the label "{str(key)[:60]}" must be a text in quotes, but this is {kind_of_value(text)}'
+            reader.wrong("labels", told)
+    return tuple((str(key), str(text)) for key, text in value.items())

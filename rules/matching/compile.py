@@ -1,0 +1,169 @@
+"""What a condition asks of the stored state: one SQL query that answers true, false or unknown for each subject.
+
+This is the only evaluator, and it knows no alert: what is asked about alerts beside it is in `alerts.query`. How a condition
+is said in SQL is in `clauses`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause
+
+from rules.documents.document import Rule
+from rules.language.expressions import Aggregate, Expression, LocalTime, Since, Windowed, fields_of, outside, to_text
+from rules.language.fields import FIELDS, RESOURCE_OF
+from rules.matching.clauses import compile_condition, compile_since, current
+from rules.matching.relations import inner_things, reached, start_of
+from rules.matching.scope import PATHS, TABLES
+from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
+from storage.schema import CONNECTOR, SESSION
+
+CLOCK_EVERY = timedelta(minutes=5)
+"""How often a condition is matched over every subject that reads the clock in a way that tells no moment."""
+
+SLOWLY_EVERY = timedelta(hours=1)
+"""How often, where only the uptime of a day or more follows the clock."""
+
+RELATIONS_EVERY = timedelta(hours=1)
+"""How often one over related things is: a charger that moves to another location is seen there at once, and missed
+where it was by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What the conditions of a rule read, and when they must be asked anew.
+
+    `keys` are the fields and `computed` what is worked out, by its text; `resources` must be fresh; `local_time`: it
+    reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
+    is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved.
+    """
+
+    keys: tuple[str, ...]
+    computed: dict[str, Expression]
+    resources: frozenset[str]
+    local_time: bool
+    wake: ColumnElement[Any] | None
+    full_every: timedelta | None
+    among: sa.CompoundSelect[Any] | sa.Select[Any]
+
+
+def demand_of(rule: Rule) -> Demand:
+    """What a checked alert rule reads; ValueError where it has no condition."""
+    if rule.when is None or rule.for_each is None:
+        raise ValueError(f'rule "{rule.name}" has no condition to compile')
+    conditions = [rule.when] if rule.while_ is None else [rule.when, rule.while_]
+    nodes = [node for condition in conditions for node in outside(condition)]
+    aggregates = [node for node in nodes if isinstance(node, Aggregate)]
+    keys = tuple(sorted(frozenset[str]().union(*map(fields_of, conditions))))
+    local_time = any(isinstance(node, LocalTime) for node in nodes)
+    things = frozenset({FIELDS[key].thing for key in keys} | {rule.for_each}).union(
+        map(start_of, aggregates), {"location"} if local_time else ()
+    )
+    polled = things.union(*map(inner_things, aggregates))
+    wake = wakes_of(conditions)
+    by_clock = wake is None and any(map(reads_clock, conditions))
+    return Demand(
+        keys=keys,
+        computed={to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)},
+        resources=frozenset(RESOURCE_OF[thing] for thing in polled),
+        local_time=local_time,
+        wake=wake,
+        full_every=_full_every(conditions, aggregates, by_clock=by_clock),
+        among=reached(rule.for_each, things, aggregates, [due_subjects] if wake is not None else []),
+    )
+
+
+def match_columns(rule: Rule, demand: Demand, known: ColumnElement[bool]) -> list[ColumnElement[Any]]:
+    """What is asked of each subject: `subject`, `truth`, `while_truth`, `gone`, `since` and the values that are read.
+
+    `since` is computed where the condition is true and `known` is not.
+    """
+    assert rule.when is not None  # noqa: S101 - checked by demand_of
+    assert rule.for_each is not None  # noqa: S101 - checked by demand_of
+    truth, gone = truth_of(rule), gone_of(rule.for_each)
+    while_truth = compile_condition(rule.while_, current) if rule.while_ is not None else sa.true()
+    since = sa.case((sa.and_(truth, ~known), compile_since(rule.when, True)))
+    boolean = sa.Boolean()
+    return [
+        TABLES[rule.for_each].c.id.label("subject"),
+        sa.type_coerce(truth, boolean).label("truth"),
+        sa.type_coerce(while_truth, boolean).label("while_truth"),
+        sa.type_coerce(gone, boolean).label("gone"),
+        sa.type_coerce(since, CONNECTOR.c.changed_at.type).label("since"),
+        *(current(key).label(field_label(key)) for key in demand.keys),
+        *(compile_condition(n, current).label(f"computed_{i}") for i, n in enumerate(demand.computed.values())),
+    ]
+
+
+def truth_of(rule: Rule) -> ColumnElement[Any]:
+    """The condition's truth; a state rule looks at open sessions, so with its session a condition's truth ends."""
+    assert rule.when is not None  # noqa: S101 - checked by demand_of
+    truth = compile_condition(rule.when, current)
+    if rule.for_each == "session":
+        return sa.case((SESSION.c.ended_at.is_not(None), sa.false()), else_=truth)
+    return truth
+
+
+def gone_of(for_each: str) -> ColumnElement[Any]:
+    """Whether EOSVOLT no longer reports a subject; a session is never gone, it ends."""
+    return sa.false() if for_each == "session" else TABLES[for_each].c.gone_at.is_not(None)
+
+
+def field_label(key: str) -> str:
+    """The name under which a query's answer holds a field."""
+    return "field_" + key.replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCheck:
+    """One condition about one subject: `statement` answers its truth, and `resources` are what it is read from.
+
+    The statement takes `subject` and `now`, and `clocks` where it reads local time.
+    """
+
+    statement: sa.Select[Any]
+    resources: frozenset[str]
+    local_time: bool
+
+
+def compile_check(condition: Expression, for_each: str) -> CompiledCheck:
+    """Compile a condition to be asked of one subject of a rule, by the same functions as the rule itself."""
+    nodes = list(outside(condition))
+    aggregates = [node for node in nodes if isinstance(node, Aggregate)]
+    local_time = any(isinstance(node, LocalTime) for node in nodes)
+    things = {for_each, *(FIELDS[key].thing for key in fields_of(condition)), *map(start_of, aggregates)}
+    polled = things.union(*map(inner_things, aggregates))
+    table = TABLES[for_each]
+    truth = sa.type_coerce(compile_condition(condition, current), sa.Boolean())
+    answer = sa.select(truth.label("truth")).select_from(with_things_above(for_each, table))
+    return CompiledCheck(
+        answer.where(table.c.id == sa.bindparam("subject")),
+        frozenset(RESOURCE_OF[thing] for thing in polled),
+        local_time,
+    )
+
+
+def _full_every(conditions: list[Expression], aggregates: list[Aggregate], *, by_clock: bool) -> timedelta | None:
+    if by_clock and all(map(is_slow, conditions)):
+        return SLOWLY_EVERY
+    return CLOCK_EVERY if by_clock else RELATIONS_EVERY if aggregates else None
+
+
+def with_things_above(for_each: str, source: FromClause) -> FromClause:
+    """A subject's table joined to those of the things it belongs to."""
+    return reduce(
+        lambda joined, thing: joined.outerjoin(TABLES[thing], TABLES[thing].c.id == PATHS[for_each][thing]),
+        PATHS[for_each],
+        source,
+    )
+
+
+def wakes_statement(for_each: str, wake: ColumnElement[Any]) -> sa.Select[Any]:
+    """The next moment of each subject that a rule looks at; null where time alone changes nothing."""
+    table = TABLES[for_each]
+    looked_at = SESSION.c.ended_at.is_(None) if for_each == "session" else table.c.gone_at.is_(None)
+    answer = sa.select(table.c.id.label("subject"), wake.label("wake_at")).where(looked_at)
+    return answer.select_from(with_things_above(for_each, table))

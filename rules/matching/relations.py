@@ -1,0 +1,184 @@
+"""Aggregates over the things below a subject, as correlated subqueries, and how their changes reach the subject.
+
+What is gone is no member; of sessions, those are members that are open, or with a window, `last` or `streak`, those
+that have ended. Nothing here says what a condition means: that is passed in.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause
+
+from rules.language.expressions import Aggregate, Expression, FieldRef, walk
+from rules.language.fields import FIELDS, RELATIONS
+from rules.matching.scope import NOW, PATHS, SEEN, TABLES, Resolve, Scope
+from storage.schema import SESSION
+from storage.sql import shifted
+
+Say = Callable[[Expression, Resolve], ColumnElement[Any]]
+"""Compiles a condition in a scope."""
+
+Ids = sa.Select[Any] | sa.CompoundSelect[Any]
+
+
+def inner_things(node: Aggregate) -> frozenset[str]:
+    """The kinds of things that an aggregate reads: its members, and what its conditions say of things above them."""
+    parts = [part for part in (node.where, node.among) if part is not None]
+    keys = {below.key for part in parts for below in walk(part) if isinstance(below, FieldRef)}
+    return frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in keys)})
+
+
+def seen_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """The value of an aggregate over what is kept; unknown where the thing that it starts from is not known.
+
+    Whether what is kept is all that there was, is for `learning` to say.
+    """
+    here = TABLES[start_of(node)].c.id
+    found = _streak(node, say) if node.name == "streak" else _over_members(node, say)
+    return sa.case((here.is_not(None), found.correlate(TABLES[start_of(node)]).scalar_subquery()))
+
+
+def start_of(node: Aggregate) -> str:
+    """The kind of thing that the path of an aggregate starts from."""
+    return node.path.split(".", maxsplit=1)[0]
+
+
+def _over_members(node: Aggregate, say: Say) -> sa.Select[Any]:
+    scope = _scope(node)
+    member = scope.tables[RELATIONS[node.path]]
+    truth = say(node.where, scope) if node.where is not None else sa.true()
+    value = scope(node.value) if node.value is not None else sa.literal(1.0)
+    counted: ColumnElement[Any] = value if node.where is None else sa.case((truth, value))
+    result: ColumnElement[Any]
+    match node.name:
+        case "count":
+            result = sa.func.count(counted)
+        case "share":
+            result = sa.func.avg(sa.case((truth, sa.literal(1.0)), (sa.not_(truth.self_group()), sa.literal(0.0))))
+        case "sum":
+            result = sa.func.coalesce(sa.func.sum(counted), 0.0)
+        case _:
+            result = getattr(sa.func, node.name)(counted)
+    if node.last is not None and node.name in {"share", "avg"}:  # until there are so many, it is learning
+        result = sa.case((sa.func.count() >= node.last, result))
+    return sa.select(result).select_from(_joined(node, scope)).where(*members(node, member, say))
+
+
+def members(node: Aggregate, member: FromClause, say: Say) -> list[ColumnElement[bool]]:
+    """What makes a row of `member` one of the things that an aggregate goes over, its `where` aside."""
+    of_start: ColumnElement[bool] = member.c[f"{start_of(node)}_id"] == TABLES[start_of(node)].c.id
+    if RELATIONS[node.path] != "session":
+        return [of_start, member.c.gone_at.is_(None)]
+    if node.window is not None:
+        return [of_start, member.c.ended_at > shifted(NOW, -float(node.window.value))]
+    if node.last is not None:
+        return [of_start, member.c.ended_at.is_not(None), member.c.id.in_(_latest(node, say))]
+    return [of_start, member.c.ended_at.is_(None)]
+
+
+def _latest(node: Aggregate, say: Say) -> sa.Select[Any]:
+    scope = _scope(node)
+    member = scope.tables["session"]
+    ended = [member.c[f"{start_of(node)}_id"] == TABLES[start_of(node)].c.id, member.c.ended_at.is_not(None)]
+    among = [say(node.among, scope)] if node.among is not None else []
+    ordered = sa.select(member.c.id).select_from(_joined(node, scope)).where(*ended, *among)
+    return (
+        ordered.order_by(member.c.ended_at.desc(), member.c.id.desc())
+        .limit(node.last)
+        .correlate(TABLES[start_of(node)])
+    )
+
+
+def _streak(node: Aggregate, say: Say) -> sa.Select[Any]:
+    """How many there are, for which it is true, after the latest one for which it is false."""
+    assert node.where is not None  # noqa: S101 - checked by the language
+    counted = _scope(node)
+    member, start = counted.tables["session"], TABLES[start_of(node)]
+    stop = stopped(node, say)
+    since = sa.or_(stop.is_(None), member.c.ended_at > stop)
+    return (
+        sa.select(sa.func.count())
+        .select_from(_joined(node, counted))
+        .where(member.c[f"{start_of(node)}_id"] == start.c.id, member.c.ended_at.is_not(None), since)
+        .where(say(node.where, counted))
+    )
+
+
+def stopped(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """When the latest session ended that ends a streak; null where none that is kept does."""
+    assert node.where is not None  # noqa: S101 - checked by the language
+    begun = _scope(node)
+    stop, start = begun.tables["session"], TABLES[start_of(node)]
+    return (
+        sa.select(stop.c.ended_at)
+        .select_from(_joined(node, begun))
+        .where(stop.c[f"{start_of(node)}_id"] == start.c.id, stop.c.ended_at.is_not(None))
+        .where(sa.not_(say(node.where, begun).self_group()))
+        .order_by(stop.c.ended_at.desc())
+        .limit(1)
+        .correlate(start)
+        .scalar_subquery()
+    )
+
+
+def enough(node: Aggregate, say: Say) -> ColumnElement[bool]:
+    """Whether there are as many sessions as `last` asks for."""
+    return seen_members(node, say) >= node.last
+
+
+def seen_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """How many of the latest sessions that `last` asks for are kept."""
+    scope = _scope(node)
+    member, start = scope.tables["session"], TABLES[start_of(node)]
+    found = sa.select(sa.func.count()).select_from(_joined(node, scope)).where(*members(node, member, say))
+    return found.correlate(start).scalar_subquery()
+
+
+def _scope(node: Aggregate) -> Scope:
+    return Scope({thing: TABLES[thing].alias() for thing in (RELATIONS[node.path], *sorted(_above(node)))})
+
+
+def _above(node: Aggregate) -> frozenset[str]:
+    return inner_things(node) - {RELATIONS[node.path]}
+
+
+def _joined(node: Aggregate, scope: Scope) -> FromClause:
+    member = scope.tables[RELATIONS[node.path]]
+    return reduce(
+        lambda source, thing: source.outerjoin(
+            scope.tables[thing], scope.tables[thing].c.id == member.c[f"{thing}_id"]
+        ),
+        sorted(_above(node)),
+        member,
+    )
+
+
+def reached(
+    for_each: str, things: frozenset[str], aggregates: list[Aggregate], others: Sequence[sa.Select[Any]] = ()
+) -> Ids:
+    """The subjects reachable from a row that changed after `seen`, along the paths that the condition reads.
+
+    `things` are those whose fields it reads of the subject and above it; of each aggregate, the members' changes and
+    those of what it reads above them lead to the thing that it starts from. `others` are more subjects to look at.
+    """
+    table = TABLES[for_each]
+    # of a session that has ended, nothing above it changes what a rule says
+    looked_at = [SESSION.c.ended_at.is_(None)] if for_each == "session" else []
+    found: list[sa.Select[Any]] = [sa.select(table.c.id).where(table.c.changed_seq > SEEN)]
+    for thing in sorted(things - {for_each}):
+        moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c.changed_seq > SEEN)
+        found.append(sa.select(table.c.id).where(PATHS[for_each][thing].in_(moved), *looked_at))
+    for start, inner, above in sorted(
+        {(start_of(node), RELATIONS[node.path], _above(node)) for node in aggregates}, key=str
+    ):
+        member = TABLES[inner].alias()
+        starts = [sa.select(member.c[f"{start}_id"]).where(member.c.changed_seq > SEEN)]
+        for thing in sorted(above):
+            moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c.changed_seq > SEEN)
+            starts.append(sa.select(member.c[f"{start}_id"]).where(member.c[f"{thing}_id"].in_(moved)))
+        own = table.c.id if start == for_each else PATHS[for_each][start]
+        found.extend(sa.select(table.c.id).where(own.in_(ids), *looked_at) for ids in starts)
+    found.extend(others)
+    return sa.union(*found) if len(found) > 1 else found[0]

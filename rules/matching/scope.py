@@ -1,0 +1,68 @@
+"""Where the fields of a condition are found: the tables of the things, and the paths between them.
+
+A scope binds the catalogue to tables or to aliases of them. It compiles nothing by itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause, Table
+
+from rules.language.fields import FIELDS, FieldSpec, Type
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
+
+Resolve = Callable[[str], ColumnElement[Any]]
+"""Gives the SQL value of a field by its key."""
+
+TABLES: dict[str, Table] = {"connector": CONNECTOR, "charger": CHARGER, "location": LOCATION, "session": SESSION}
+
+# from a thing, the column that leads to each thing above it
+PATHS: dict[str, dict[str, ColumnElement[Any]]] = {
+    "connector": {"charger": CONNECTOR.c.charger_id, "location": CONNECTOR.c.location_id},
+    "charger": {"location": CHARGER.c.location_id},
+    "location": {},
+    "session": {
+        "connector": SESSION.c.connector_id,
+        "charger": SESSION.c.charger_id,
+        "location": SESSION.c.location_id,
+    },
+}
+
+MOMENT = CONNECTOR.c.changed_at.type
+NOW: ColumnElement[Any] = sa.bindparam("now", type_=MOMENT)
+SEEN = sa.bindparam("seen", type_=sa.Integer)
+RULE_ID = sa.bindparam("rule", type_=sa.String)
+CLOCKS = sa.bindparam("clocks", value="{}", type_=sa.String)
+"""What time it is in each location's zone (see `windows.local_clocks`); without it, local time is unknown."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The fields of some things, each read from a table or from an alias of it."""
+
+    tables: Mapping[str, FromClause]
+
+    def __call__(self, key: str) -> ColumnElement[Any]:
+        """The value of a field as it is now."""
+        spec = FIELDS[key]
+        return spec.sql(self.tables[spec.thing].c, NOW)
+
+    def moment(self, key: str) -> ColumnElement[Any]:
+        """When the value of a field last changed."""
+        spec = FIELDS[key]
+        column: ColumnElement[Any] = self.tables[spec.thing].c[spec.changed_at]
+        return column
+
+
+SUBJECT = Scope(TABLES)
+"""The subject of a rule and the things above it."""
+
+
+def kept_value(spec: FieldSpec, interval: FromClause) -> ColumnElement[Any]:
+    """The value that a field had in a kept interval."""
+    value: ColumnElement[Any] = interval.c.value
+    if spec.type is Type.BOOLEAN:
+        return sa.case((value == "true", sa.true()), (value == "false", sa.false()))
+    return value

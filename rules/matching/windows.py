@@ -1,0 +1,194 @@
+"""What the kept history says of a window that ends now: changes, an increase, uptime; and the locations' own clocks.
+
+Each is a correlated subquery over the rows of one thing. What was not observed is not counted; whether history covers
+the window is for `learning` to say.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause, Table
+
+from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
+from rules.language.fields import FIELDS, WEEKDAYS
+from rules.matching.relations import Say
+from rules.matching.scope import CLOCKS, NOW, TABLES, kept_value
+from storage.dialects import greatest, least
+from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
+from storage.sql import json_number, seconds_between, shifted
+
+_DAY = 86_400
+
+
+def seen_of_window(node: Windowed, say: Say) -> ColumnElement[Any]:
+    """What is kept of `changes`, `increase`, `uptime` or `downtime` for the subject."""
+    start = window_start(node)
+    if node.name == "changes":
+        return _changes(node, start, say)
+    return _increase(start) if node.name == "increase" else _uptime(node, start, say)
+
+
+def window_start(node: Windowed) -> ColumnElement[Any]:
+    """The moment at which the window of `node` begins, itself outside the window."""
+    return shifted(NOW, -float(node.window.value))
+
+
+def kept_thing(node: Windowed) -> Table:
+    """The table of the thing whose field `changes` reads."""
+    assert node.operand is not None  # noqa: S101 - checked by the language
+    (key,) = fields_of(node.operand)
+    return TABLES[FIELDS[key].thing]
+
+
+def intervals_of(node: Windowed, interval: FromClause) -> list[ColumnElement[bool]]:
+    """What makes a row of `interval` one of those of the field that `changes` reads."""
+    assert node.operand is not None  # noqa: S101 - checked by the language
+    (key,) = fields_of(node.operand)
+    spec = FIELDS[key]
+    of_thing = interval.c.thing_id == TABLES[spec.thing].c.id
+    return [interval.c.thing == spec.thing, of_thing, interval.c.field == spec.interval]
+
+
+def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
+    """How many intervals that began in the window differ from the last one before them, of those that are known."""
+    assert node.operand is not None  # noqa: S101 - checked by the language
+    operand = node.operand
+    (key,) = fields_of(operand)
+    thing = TABLES[FIELDS[key].thing]
+    now, before = INTERVAL.alias(), INTERVAL.alias()
+
+    def value(interval: FromClause) -> ColumnElement[Any]:
+        then = kept_value(FIELDS[key], interval)
+        return then if isinstance(operand, FieldRef) else say(operand, lambda _: then)
+
+    earlier = sa.or_(
+        before.c.valid_from < now.c.valid_from,
+        sa.and_(before.c.valid_from == now.c.valid_from, before.c.id < now.c.id),
+    )
+    last = (
+        sa.select(value(before))
+        .where(*intervals_of(node, before), before.c.valid_from <= now.c.valid_from, earlier)
+        .where(value(before).is_not(None))
+        .order_by(before.c.valid_from.desc(), before.c.id.desc())
+        .limit(1)
+        .correlate(thing, now)
+        .scalar_subquery()
+    )
+    changed = sa.select(sa.func.count()).where(
+        *intervals_of(node, now), now.c.valid_from > start, sa.type_coerce(value(now), last.type) != last
+    )
+    return sa.case((thing.c.id.is_not(None), changed.select_from(now).correlate(thing).scalar_subquery()))
+
+
+def _increase(start: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The energy now less that of the latest sample before the window; 0 where it has not changed since."""
+    before = (
+        sa.select(SAMPLE.c.energy_kwh)
+        .where(SAMPLE.c.session_id == SESSION.c.id, SAMPLE.c.at <= start)
+        .order_by(SAMPLE.c.at.desc())
+        .limit(1)
+        .correlate(SESSION)
+        .scalar_subquery()
+    )
+    energy = SESSION.c.energy_kwh
+    return sa.case(
+        (energy.is_(None), sa.null()), (SESSION.c.energy_changed_at <= start, sa.literal(0.0)), else_=energy - before
+    )
+
+
+_DOWN = ("Faulted", "Unavailable")
+
+
+def _uptime(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
+    """Up time over up and down time, or down time alone: down where either the status or the connection says so, up
+    where both do. Time of which `where` is false is neither.
+    """
+    status, online, gap = INTERVAL.alias(), INTERVAL.alias(), GAP.alias()
+    of_status = _of_connector("connector.status", status)
+    of_online = _of_connector("charger.online", online)
+    is_up = [*of_status, status.c.value.not_in(_DOWN)]
+    is_down = [*of_status, status.c.value.in_(_DOWN)]
+    is_online, is_offline = [*of_online, online.c.value == "true"], [*of_online, online.c.value == "false"]
+    counted, is_counted = _counted(node, say)
+
+    def seconds(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
+        """How long all of the spans lasted together within the window, the gaps in polling left out."""
+        conditions, spans = [*conditions, *is_counted], (*spans, *counted)
+        return _overlap(start, conditions, spans) - _overlap(
+            start, [*conditions, gap.c.resource == "chargers"], [*spans, gap]
+        )
+
+    down = seconds(is_down, status) + seconds(is_offline, online) - seconds([*is_down, *is_offline], status, online)
+    if node.name == "downtime":
+        return sa.case((CONNECTOR.c.id.is_not(None), down))
+    up = seconds([*is_up, *is_online], status, online)
+    return up / sa.func.nullif(up + down, 0.0)
+
+
+def _of_connector(key: str, interval: FromClause) -> list[ColumnElement[bool]]:
+    """What makes a row of `interval` one of a field of the connector, or of its charger."""
+    spec = FIELDS[key]
+    thing_id = CONNECTOR.c.id if spec.thing == "connector" else CONNECTOR.c.charger_id
+    return [interval.c.thing == spec.thing, interval.c.thing_id == thing_id, interval.c.field == spec.interval]
+
+
+def _counted(node: Windowed, say: Say) -> tuple[list[FromClause], list[ColumnElement[bool]]]:
+    """The intervals in which time counts: all but those of which `where` is false; none where there is no `where`."""
+    if node.where is None:
+        return [], []
+    (key,) = fields_of(node.where)
+    interval = INTERVAL.alias()
+    counts = say(node.where, lambda _: kept_value(FIELDS[key], interval))
+    return [interval], [*_of_connector(key, interval), sa.or_(counts.is_(None), counts)]
+
+
+def _overlap(
+    start: ColumnElement[Any], conditions: list[ColumnElement[bool]], spans: Iterable[FromClause]
+) -> ColumnElement[Any]:
+    listed = list(spans)
+    began = greatest(start, *(span.c.valid_from for span in listed))
+    ended = least(NOW, *(sa.func.coalesce(span.c.valid_to, NOW) for span in listed))
+    total = sa.func.coalesce(sa.func.sum(seconds_between(began, ended)), 0.0)
+    source: FromClause = listed[0]
+    for span in listed[1:]:
+        source = source.join(span, sa.true())
+    in_window = [sa.or_(span.c.valid_to.is_(None), span.c.valid_to > start) for span in listed]
+    found = sa.select(total).select_from(source).where(*conditions, *in_window, began < ended)
+    return found.correlate(CONNECTOR).scalar_subquery()
+
+
+def local_clocks(zones: Iterable[str], now: datetime) -> str:
+    """What the weekly clock of each zone shows at `now`: JSON of the seconds since its Monday 00:00.
+
+    A name that is no zone is left out: its local time is unknown.
+    """
+    clocks = {}
+    for zone in zones:
+        try:
+            local = now.astimezone(ZoneInfo(zone))
+        except (OSError, ValueError):  # not found, or no key at all: ZoneInfoNotFoundError is a KeyError
+            continue
+        except KeyError:
+            continue
+        clocks[zone] = local.weekday() * _DAY + local.hour * 3600 + local.minute * 60 + local.second
+    return json.dumps(clocks)
+
+
+def compile_local_time(node: LocalTime) -> ColumnElement[Any]:
+    """The weekday at the location, or whether it is within hours there."""
+    clock = json_number(CLOCKS, LOCATION.c.timezone)
+    if node.name == "weekday":
+        return sa.case(*((clock < (day + 1) * _DAY, name) for day, name in enumerate(WEEKDAYS)))
+    begin, end = (_seconds(text) for text in node.text.split("-"))
+    days = range(5 if node.name == "business_hours" else 7)
+    spans = [(begin, end)] if begin < end else [(0, end), (begin, _DAY)]
+    return sa.or_(*(sa.and_(clock >= day * _DAY + a, clock < day * _DAY + b) for day in days for a, b in spans))
+
+
+def _seconds(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60

@@ -1,0 +1,148 @@
+"""Rules as they stand in the database: synchronised with the files, versioned, and loaded ready to be matched.
+
+A rule that vanished from the files ends its alerts as "rule removed"; an edited one is matched anew at once. Rules
+made in Slack (source "slack") are never touched by files: `rules.registry.authoring` makes and changes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.alerts.evaluate import end_alerts
+from rules.alerts.events import CompiledEventRule, begin_events, compile_event_rule, forget_waiting
+from rules.alerts.inhibitions import store_inhibitions
+from rules.alerts.query import CompiledRule, compile_rule
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.inhibition import evaluation_order
+from rules.documents.speech_plan import PLAIN, SpeechPlan
+from rules.language.errors import RuleError, RuleErrors
+from rules.lifecycle import Transition
+from rules.registry.speech_plan import load_plan, store_plan
+from storage.dialects import AnyRow
+from storage.schema import GAP, RULE, RULE_VERSION
+
+FROM_SLACK = "slack"
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """The rules that run: alert and event rules compiled, digest rules as documents."""
+
+    alerts: tuple[CompiledRule, ...]
+    digests: tuple[Rule, ...]
+    documents: dict[str, Rule]
+    events: tuple[CompiledEventRule, ...] = ()
+    plan: SpeechPlan = PLAIN
+
+
+def sync_rules(
+    connection: Connection, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN
+) -> list[Transition]:
+    """Make the stored rules, and how they speak, those of the files; the transitions of alerts that ended with theirs.
+
+    RuleErrors where a name is taken by a rule that was made in Slack: nothing is changed then.
+    """
+    rows = {row.id: row for row in connection.execute(sa.select(RULE))}
+    taken = {name for name, row in rows.items() if row.source == FROM_SLACK and row.removed_at is None}
+    errors = [_taken(rule) for rule in rules if rule.name in taken]
+    if errors:
+        raise RuleErrors(errors)
+    transitions: list[Transition] = []
+    for rule in rules:
+        row = rows.pop(rule.name, None)
+        if row is None:
+            insert_rule(connection, rule, rule.source, now)
+        elif row.document != rule.document or row.removed_at is not None:
+            if row.document.get("for_each") != rule.for_each:  # its alerts are about other things
+                transitions += end_alerts(connection, rule.name, "rule changed", now)
+            update_rule(connection, rule, row, rule.source, now)
+    for name, row in rows.items():
+        if row.removed_at is None and row.source != FROM_SLACK:
+            connection.execute(sa.update(RULE).where(RULE.c.id == name).values(removed_at=now, updated_at=now))
+            transitions += end_alerts(connection, name, "rule removed", now)
+            forget_waiting(connection, name)
+    store_inhibitions(connection, stored_rules(connection).values())
+    store_plan(connection, plan)
+    return transitions
+
+
+def is_in_force(connection: Connection, rule_id: str, version: int) -> bool:
+    """Whether this is the version that counts; the rule then stays so until the end of the transaction."""
+    row = connection.execute(_IN_FORCE, {"rule": rule_id}).first()
+    return row is not None and row.enabled and row.removed_at is None and row.version == version
+
+
+_IN_FORCE = (
+    sa.select(RULE.c.version, RULE.c.enabled, RULE.c.removed_at)
+    .where(RULE.c.id == sa.bindparam("rule"))
+    .with_for_update()  # SQLite drops this: there one transaction writes at a time
+)
+
+
+def load_rules(connection: Connection) -> RulesInForce:
+    """Every rule in force, from the stored documents."""
+    documents = stored_rules(connection)
+    versions = {row.id: row.version for row in connection.execute(sa.select(RULE.c.id, RULE.c.version))}
+    named = [name for name, rule in documents.items() if rule.kind == "alert"]
+    # what inhibits advances before what it inhibits
+    alerts = [compile_rule(documents[name], versions[name]) for name in evaluation_order(documents, named)]
+    digests = [rule for rule in documents.values() if rule.kind == "digest"]
+    events = [compile_event_rule(rule, versions[name]) for name, rule in documents.items() if rule.kind == "event"]
+    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection))
+
+
+def stored_rules(connection: Connection) -> dict[str, Rule]:
+    """The rules in force by name, as documents."""
+    statement = sa.select(RULE).where(RULE.c.enabled, RULE.c.removed_at.is_(None)).order_by(RULE.c.id)
+    return {row.id: rule_from_document(row.document, row.source) for row in connection.execute(statement)}
+
+
+def insert_rule(connection: Connection, rule: Rule, author: str, now: datetime) -> int:
+    """A rule that never was: its first version."""
+    last_gap = connection.execute(sa.select(sa.func.max(GAP.c.id))).scalar() or 0
+    values = {"id": rule.name, "version": 1, "document": rule.document, "source": rule.source, "enabled": True}
+    times = {"created_at": now, "updated_at": now, "evaluated_seq": 0, "evaluated_gap": last_gap}
+    connection.execute(sa.insert(RULE).values(**values, **times))
+    if rule.kind == "event":
+        begin_events(connection, rule.name, now)
+    insert_version(connection, rule.name, 1, rule.document, author=author, act="created", now=now)
+    return 1
+
+
+def update_rule(connection: Connection, rule: Rule, row: AnyRow, author: str, now: datetime) -> int:
+    """A new version, matched at once over every subject: what is still true keeps its `active_at`.
+
+    An event rule goes on where it was, unless it was gone or waits for another event now: then it begins anew.
+    """
+    version: int = row.version + 1
+    values = {"version": version, "document": rule.document, "source": rule.source}
+    begins = row.removed_at is not None  # a name that is used anew is switched on
+    seen = row.evaluated_seq if rule.kind == "event" else 0
+    on = {"removed_at": None, "enabled": True} if begins else {}
+    this = sa.update(RULE).where(RULE.c.id == rule.name)
+    connection.execute(this.values(**values, **on, updated_at=now, evaluated_seq=seen))
+    if rule.on != row.document.get("on"):
+        forget_waiting(connection, rule.name)
+    if rule.kind == "event" and (begins or rule.on != row.document.get("on")):
+        begin_events(connection, rule.name, now)
+    act = "created" if begins else "changed"
+    insert_version(connection, rule.name, version, rule.document, author=author, act=act, now=now)
+    return version
+
+
+def insert_version(
+    connection: Connection, name: str, version: int, document: dict[str, Any], *, author: str, act: str, now: datetime
+) -> None:
+    """Write down what a rule says from `now` on, and who said so."""
+    values = {"rule_id": name, "version": version, "document": document, "author": author, "at": now, "act": act}
+    connection.execute(sa.insert(RULE_VERSION).values(**values))
+
+
+def _taken(rule: Rule) -> RuleError:
+    told = "the name is taken by a rule that was made in Slack"
+    mend = f"give it another name, or delete that one with `/charge rules delete {rule.name}`"
+    return RuleError(rule.source, rule.name, f"{told}; {mend}")
