@@ -33,11 +33,11 @@ from bot.slack import (
 )
 from bot.slack_groups import GroupIds
 from notify import outbox
-from notify.blocks import sections
-from notify.message import SlackMessage
-from notify.refusals import tell_author
+from notify.channel_refusals import tell_author
 from notify.render import render_or_fallback
-from notify.words import code
+from notify.text.blocks import sections
+from notify.text.message import SlackMessage
+from notify.text.words import code
 from storage.engine import Database
 from storage.schema import OUTBOX
 

@@ -19,11 +19,11 @@ from commands.automations.tries import plan_tries, tell_recovered
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Forbidden, NotFound, RateLimited
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
-from notify.alerts import enqueue_alert_messages, refresh_alert_cards
-from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
+from notify.alert_cards.roll_ups import BUDGET
+from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
-from notify.manner import Manner
-from notify.storms import BUDGET
+from notify.routing import Manner
 from rules.actions.automations import Mode
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from rules.alerts.evaluate import evaluate_rule, look_ahead, rules_to_evaluate

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Row
 from bot.speaking import speak_due
 from commands.automations.facts import Automating
 from commands.automations.tries import advance_try, due_tries, plan_tries
-from notify.alerts import enqueue_alert_messages, refresh_alert_cards
-from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests
+from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
+from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
-from notify.manner import Manner
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP
 from notify.render import render_message
+from notify.routing import Manner
 from rules.actions.automations import Mode
 from rules.alerts.evaluate import Evaluated
 from rules.alerts.events import Event

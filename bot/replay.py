@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from bot import jobs
 from bot.price_polls import PricePolls
-from notify.digests import DigestEnqueued
+from notify.digests.digest import DigestEnqueued
 from rules.alerts.events import Event
 from rules.documents.document import Rule
 from rules.lifecycle import Transition

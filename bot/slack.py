@@ -15,8 +15,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from notify.message import EVENT_TYPE, SlackMessage
 from notify.outbox import RATE_LIMITED
+from notify.text.message import EVENT_TYPE, SlackMessage
 
 CALL_SECONDS = 15
 """How long one call to Slack may take; the SDK's own 30 s would outlast a claim of several calls."""

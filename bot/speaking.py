@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot.jobs import Jobs
-from notify.alerts import enqueue_unmuted, refresh_alert_cards
-from notify.manner import Manner
-from notify.night import enqueue_night_summaries, release_held
-from notify.reminders import enqueue_due_reminders
-from notify.storms import BUDGET
+from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
+from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
+from notify.alert_cards.reminders import enqueue_due_reminders
+from notify.alert_cards.roll_ups import BUDGET
+from notify.routing import Manner
 from rules.alerts.acknowledgements import end_acknowledgements
 from rules.alerts.silences import review_mutings
 from rules.alerts.snoozes import end_snoozes

@@ -14,11 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.manner import AS_THEY_SAY, Manner
-from notify.members import NO_ERROR
+from notify.alert_cards.members import NO_ERROR
+from notify.alert_cards.roll_ups import BUDGET
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
-from notify.prices import PriceLine, currency_of, lines_of
-from notify.storms import BUDGET
+from notify.routing import AS_THEY_SAY, Manner
+from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.alerts.events import Event
 from storage.schema import LOCATION
 

@@ -13,11 +13,10 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
-from notify import blocks, command_cards, contexts, storms
+from notify import command_card
+from notify.alert_cards import card_facts, roll_ups
+from notify.alert_cards.quiet_hours import night_context
 from notify.events import event_context, events_context
-from notify.limits import check_message
-from notify.message import EVENT_TYPE, Block, SlackMessage
-from notify.night import night_context
 from notify.outbox import (
     ALERT_CARD,
     ALERT_REPLY,
@@ -30,13 +29,16 @@ from notify.outbox import (
     ROLL_UP,
     TROUBLE,
 )
+from notify.text import blocks
+from notify.text.limits import check_message
+from notify.text.message import EVENT_TYPE, Block, SlackMessage
+from notify.text.words import FILTERS, code, slack_unescape
 from notify.troubles import trouble_context
-from notify.words import FILTERS, code, slack_unescape
 from rules.actions.command_kinds import CommandState
 from rules.alerts.snoozes import CHOICES
 from storage.schema import OUTBOX
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 class MessageTooLarge(ValueError):  # noqa: N818 - read as a sentence
@@ -94,7 +96,7 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 
 
 def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
-    card = contexts.alert_card(connection, item.incident_id, now)
+    card = card_facts.alert_card(connection, item.incident_id, now)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
     about = {"incident": card.incident_id, "version": item.version}
     acknowledge = "Acknowledge" if card.unacknowledged else None
@@ -104,7 +106,7 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[
 
 
 def _roll_up(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
-    said = storms.storm(connection, item, now)
+    said = roll_ups.storm(connection, item, now)
     text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
     about = {"roll_up": said.id, "version": item.version}
     acknowledge = "Acknowledge all" if said.unacknowledged else None
@@ -113,7 +115,7 @@ def _roll_up(connection: Connection, item: Row[Any], now: datetime) -> tuple[str
     return text, built
 
 
-def _snoozing(said: contexts.AlertCardContext | storms.StormContext) -> dict[str, Any]:
+def _snoozing(said: card_facts.AlertCardContext | roll_ups.StormContext) -> dict[str, Any]:
     """What can be snoozed where somebody has not acknowledged yet, and whether a snooze can be ended."""
     choices = {choice.key: choice.label for choice in CHOICES}
     return {"snooze": choices if said.snoozable and said.unacknowledged else None, "wake": said.snooze is not None}
@@ -123,14 +125,18 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple
     if item.incident_id is None:
         head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
         facts = item.facts
-        said = {"new": len(facts["fired"]), "full_resolve": facts["full_resolve"], "mentions": contexts.mentions(facts)}
-        return _built("roll_up_reply.mrkdwn.j2", item, storm=storms.storm(connection, head, now), said=said)
-    reply = contexts.alert_reply(connection, item.incident_id, item.facts, now)
+        said = {
+            "new": len(facts["fired"]),
+            "full_resolve": facts["full_resolve"],
+            "mentions": card_facts.mentions(facts),
+        }
+        return _built("roll_up_reply.mrkdwn.j2", item, storm=roll_ups.storm(connection, head, now), said=said)
+    reply = card_facts.alert_reply(connection, item.incident_id, item.facts, now)
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
 
 
 def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
-    card = command_cards.command_card(connection, item.facts)
+    card = command_card.command_card(connection, item.facts)
     text, built = _built("command_card.mrkdwn.j2", item, card=card)
     if card.state == CommandState.AWAITING_APPROVAL:
         built.append(blocks.approval_buttons(card.id, card.asked_as, item.version))
@@ -138,7 +144,7 @@ def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tup
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
-    return _built("digest_sessions.mrkdwn.j2", item, digest=contexts.digest(item.facts))
+    return _built("digest_sessions.mrkdwn.j2", item, digest=card_facts.digest(item.facts))
 
 
 def _event(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:

@@ -14,7 +14,7 @@ from bot.commands.answer import Answer, Asked, Word, age_of, button, refused, to
 from bot.permissions import Role
 from commands.requests.checks import check_command
 from commands.requests.enqueue import Enqueued
-from notify.actions import ActionId
+from notify.text.action_ids import ActionId
 from rules.actions.command_kinds import CommandCheck, CommandKind, Reason
 
 VERBS = {

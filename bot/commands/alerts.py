@@ -23,7 +23,7 @@ from bot.commands.answer import (
 )
 from bot.commands.things import WrongWords, need_thing, no_rule
 from bot.permissions import Role
-from notify.alerts import acknowledge_alerts
+from notify.alert_cards.card import acknowledge_alerts
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.alert_queries import PLACES, AlertFilter, list_alerts
 from storage.audit import record_act

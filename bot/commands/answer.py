@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 
 from bot.permissions import Role
 from eosvolt.client import EosvoltClient
-from notify import blocks
-from notify.actions import ActionId
-from notify.message import Block
 from notify.render import render_words
-from notify.words import short, slack_unescape
+from notify.text import blocks
+from notify.text.action_ids import ActionId
+from notify.text.message import Block
+from notify.text.words import short, slack_unescape
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 from storage.queries import Kind, data_age, nearest_ids

@@ -23,7 +23,7 @@ from bot.uploads import UploadRefused, upload_to_person
 from eosvolt.errors import EosvoltError, Forbidden
 from eosvolt.exports import fetch_exports, parts_of
 from notify.render import render_words
-from notify.session_csv import write_header, write_sessions
+from notify.text.session_csv import write_header, write_sessions
 from rules.documents.schedules import day_bounds
 from storage.health import record_switched_off
 from storage.queries import find_location

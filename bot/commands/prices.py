@@ -32,8 +32,8 @@ from commands.requests.checks import check_command
 from commands.requests.prices import as_details, with_block
 from eosvolt.errors import NotFound
 from eosvolt.models import PricingReading
-from notify.actions import ActionId
-from notify.prices import INTERVALS, lines_of, measure_of
+from notify.text.action_ids import ActionId
+from notify.text.prices import INTERVALS, lines_of, measure_of
 from rules.actions.command_kinds import CommandKind
 from rules.actions.steps import MOST_MONEY
 from storage.health import switched_off
@@ -133,7 +133,7 @@ def _buttons(intent: Intent) -> list[ButtonElement]:
 
 
 def read_change(words: Sequence[str], pricing: PricingReading) -> dict[str, Any]:
-    """What words such as `set default 0.45` change, as `notify.prices` keeps it; raises NotUnderstood."""
+    """What words such as `set default 0.45` change, as `notify.text.prices` keeps it; raises NotUnderstood."""
     verb, part, *rest = [word.lower() for word in words] + [""] * (2 - min(2, len(words)))
     if verb == "set" and part == "default" and len(rest) == 1:
         return {"default": _amount(rest[0])}

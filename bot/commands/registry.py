@@ -29,7 +29,7 @@ from bot.commands import (
 )
 from bot.commands.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.permissions import Role, Standing
-from notify.words import slack_unescape
+from notify.text.words import slack_unescape
 from storage.health import switched_off
 from storage.polls import poll_states
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from bot.commands.answer import PAGE, Answer, Asked, Mode, Word, button, paging, refused, told, words_button
 from bot.permissions import Role
 from bot.rehearsal import backtest_rules
-from notify.actions import ActionId
+from notify.text.action_ids import ActionId
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.typed_text import read_typed
 from rules.documents.yaml_text import to_yaml

@@ -19,8 +19,8 @@ from bot.permissions import CLICK_LOOKUP_SECONDS, Role
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
 from commands.outcomes.sending import APPROVE_WITHIN
 from commands.requests.enqueue import Enqueued, enqueue_command
-from notify.actions import ActionId
-from notify.alerts import Acknowledgement, acknowledge_incident, acknowledge_roll_up
+from notify.alert_cards.card import Acknowledgement, acknowledge_incident, acknowledge_roll_up
+from notify.text.action_ids import ActionId
 from rules.actions.command_kinds import CommandKind
 from storage.tables import AuditEntry
 

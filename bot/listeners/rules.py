@@ -14,7 +14,7 @@ from bot.commands.answer import Answer
 from bot.commands.rules import confirmed, refusal
 from bot.listeners.desk import Desk, TooLateError, too_late, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
-from notify.actions import ActionId
+from notify.text.action_ids import ActionId
 from rules.language.errors import RuleErrors
 from rules.registry.authoring import RuleRefused
 from rules.registry.drafts import Confirmed, confirm_draft

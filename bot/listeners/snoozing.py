@@ -15,8 +15,8 @@ from bot.commands import registry
 from bot.commands.answer import Answer, refused, told
 from bot.listeners.desk import Desk, TooLateError, whisper
 from bot.permissions import CLICK_LOOKUP_SECONDS, Role
-from notify.actions import ActionId
-from notify.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
+from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
+from notify.text.action_ids import ActionId
 from storage.tables import AuditEntry
 
 log = structlog.get_logger()

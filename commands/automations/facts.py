@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from commands.requests.checks import check_command
-from notify.manner import AS_THEY_SAY, Manner
-from notify.storms import BUDGET
+from notify.alert_cards.roll_ups import BUDGET
+from notify.routing import AS_THEY_SAY, Manner
 from rules.actions.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
 from rules.actions.steps import ActionStep

@@ -18,9 +18,9 @@ from commands.outcomes.approvals import AWAITING
 from commands.outcomes.sending import APPROVE_WITHIN, cancel_command
 from commands.requests.enqueue import enqueue_command, write_audit
 from commands.requests.prices import default_price
-from notify.alerts import enqueue_unmuted, insert_cards, refresh_alert_cards
-from notify.manner import AS_THEY_SAY, Manner
-from notify.voices import GROUP_WAIT
+from notify.alert_cards.card import enqueue_unmuted, insert_cards, refresh_alert_cards
+from notify.alert_cards.thread import GROUP_WAIT
+from notify.routing import AS_THEY_SAY, Manner
 from rules.actions.automations import (
     LOOK_AGAIN,
     QUIET_AT_MOST,

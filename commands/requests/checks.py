@@ -25,7 +25,7 @@ from commands.requests.lookups import (
     under_way,
 )
 from commands.requests.price_checks import check_price_change
-from notify.words import one_line
+from notify.text.words import one_line
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
 from storage.schema import SESSION
 

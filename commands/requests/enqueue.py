@@ -64,7 +64,7 @@ def enqueue_command(
     3. The command is due at once, and expires after EXPIRES_AFTER. With `approve_within` its card asks for approval
        first, for so long; `commands.outcomes.approvals` goes on from there.
     Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
-    either to enable or disable, `location_id` and `details` (notify.prices) for prices; ValueError where none is given.
+    either to enable or disable, `location_id` and `details` (`requests.prices`) for prices; ValueError where none is.
     `ends` names the open sessions that whoever asks knows will end. `user` is a Slack user id; a rule gives its name,
     and its id as `rule_id`. Without a `channel` there is no card: the card of the rule's alert tells it.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notify.words import duration
+from notify.text.words import duration
 from rules.actions.command_kinds import NOUNS, CommandKind, CommandState, Reason, Refusal
 from storage.polls import poll_states
 from storage.schema import CHARGER, COMMAND, CONNECTOR, LOCATION, SESSION

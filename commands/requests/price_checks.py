@@ -14,7 +14,7 @@ from commands.requests.lookups import NEAREST, nearest
 from commands.requests.prices import agrees, as_details
 from eosvolt.errors import EosvoltError
 from eosvolt.models import PricingReading
-from notify.words import duration
+from notify.text.words import duration
 from rules.actions.command_kinds import CommandCheck, CommandKind, CommandState, Reason, Refusal
 from storage.schema import COMMAND, LOCATION
 

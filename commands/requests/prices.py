@@ -1,7 +1,7 @@
 """Changes of prices compared: what is asked for beside what EOSVOLT tells, and whether it came about.
 
 Money is per kWh or per minute, VAT included, in the location's currency. It asks nobody and writes nothing; how prices
-read in a message is the matter of `notify.prices`.
+read in a message is the matter of `notify.text.prices`.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eosvolt.models import PriceBlock, PricingReading
-from notify.prices import BLOCKING, SHOWN, same_amount
+from notify.text.prices import BLOCKING, SHOWN, same_amount
 
 
 def as_details(pricing: PricingReading) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a condition asks of the stored state: one SQL query that answers true, false or unknown for each subject.
 
-This is the only evaluator, and it knows no alert: what is asked about alerts beside it is in `alerts.query`. How a condition
-is said in SQL is in `clauses`.
+This is the only evaluator, and it knows no alert: what is asked about alerts beside it is in `alerts.query`. How a
+condition is said in SQL is in `clauses`.
 """
 
 from dataclasses import dataclass

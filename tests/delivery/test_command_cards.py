@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from commands.outcomes.sending import end_command, show_command
 from commands.requests.enqueue import enqueue_command
-from notify.message import SlackMessage
 from notify.render import render_message
+from notify.text.message import SlackMessage
 from rules.actions.command_kinds import CommandState
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX

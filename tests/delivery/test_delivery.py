@@ -5,7 +5,7 @@ import asyncio
 import sqlalchemy as sa
 
 from bot.delivery import deliver
-from notify.alerts import acknowledge_incident, enqueue_alert_messages
+from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from sandbox.slack import HandClock, SlackServer
 from storage.engine import Database
 from storage.schema import OUTBOX

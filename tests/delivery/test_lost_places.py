@@ -4,7 +4,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from notify.alerts import enqueue_alert_messages
+from notify.alert_cards.card import enqueue_alert_messages
 from sandbox.slack import Channel
 from storage.schema import OUTBOX
 from tests.delivery.bench import ALERTS, OPS, Bench, words_of

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from notify.alerts import enqueue_alert_messages
-from notify.reminders import enqueue_due_reminders
+from notify.alert_cards.card import enqueue_alert_messages
+from notify.alert_cards.reminders import enqueue_due_reminders
 from rules.documents.document import rule_from_document
 from storage import tables
 from tests.delivery.bench import Bench

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery import deliver
-from notify.alerts import enqueue_alert_messages
+from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import claim_next
 from sandbox.slack.faults import Faults
 from tests.delivery.bench import ALERTS, Bench, words_of

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import jobs
-from notify.alerts import acknowledge_incident
+from notify.alert_cards.card import acknowledge_incident
+from notify.alert_cards.snoozes import Snoozable, snooze_alerts
 from notify.events import enqueue_event_messages
-from notify.snoozes import Snoozable, snooze_alerts
 from rules.alerts.events import Event
 from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document

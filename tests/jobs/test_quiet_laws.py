@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
-from notify.alerts import acknowledge_incident
+from notify.alert_cards.card import acknowledge_incident
+from notify.alert_cards.snoozes import Snoozable, wake_alerts
 from notify.outbox import ALERT_CARD
-from notify.snoozes import Snoozable, wake_alerts
 from rules.alerts.incidents import AUDIBLE
 from rules.alerts.silences import create_silence, end_silence
 from rules.alerts.snoozes import snooze

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.alerts import acknowledge_incident, acknowledge_roll_up
-from notify.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
+from notify.alert_cards.card import acknowledge_incident, acknowledge_roll_up
+from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
 from rules.alerts.silences import create_silence
 from rules.alerts.snoozes import snooze_end
 from storage.engine import Database

@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notify.alerts import acknowledge_incident, acknowledge_roll_up
+from notify.alert_cards.card import acknowledge_incident, acknowledge_roll_up
+from notify.alert_cards.roll_ups import storm
 from notify.outbox import ALERT_CARD, claim_next
-from notify.storms import storm
 from storage.engine import Database
 from storage.schema import INCIDENT, OUTBOX
 from tests.jobs.site import Site

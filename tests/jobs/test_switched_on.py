@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import jobs
-from notify.alerts import acknowledge_roll_up
+from notify.alert_cards.card import acknowledge_roll_up
 from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.schema import ALERT

@@ -12,8 +12,8 @@ from bot.jobs import Jobs, PollPlan
 from bot.ticker import JobState
 from bot.watchdog import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient
+from notify.channel_refusals import tell_author
 from notify.outbox import ALERT_CARD, NOTICE, new_item
-from notify.refusals import tell_author
 from notify.render import render_message
 from notify.troubles import Finding, note_findings, open_troubles
 from rules.documents.document import rule_from_document

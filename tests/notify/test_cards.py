@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from slack_sdk.models.blocks import Block
 
-from notify.alerts import acknowledge_incident, enqueue_alert_messages
-from notify.digests import session_digest
-from notify.limits import check_message
-from notify.message import SlackMessage
+from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
+from notify.digests.digest import session_digest
 from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message, insert_items, new_item
 from notify.render import render_message, render_or_fallback
+from notify.text.limits import check_message
+from notify.text.message import SlackMessage
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX

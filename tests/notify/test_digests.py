@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.digests import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
+from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
 from notify.render import render_message
 from storage import tables
 from storage.engine import Database

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from notify.events import HAPPENED, enqueue_event_messages
-from notify.message import SlackMessage
 from notify.render import render_message
+from notify.text.message import SlackMessage
 from rules.alerts.events import Event, evaluate_events
 from rules.documents.document import rule_from_document
 from rules.documents.reader import EVENTS

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from notify.limits import check_message
-from notify.message import SlackMessage
+from notify.text.limits import check_message
+from notify.text.message import SlackMessage
 
 BUTTON: dict[str, Any] = {"type": "button", "text": {"type": "plain_text", "text": "Go"}, "action_id": "go"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notify.alerts import acknowledge_incident, enqueue_alert_messages
+from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from notify.outbox import (
     ALERT_CARD,
     ALERT_REPLY,

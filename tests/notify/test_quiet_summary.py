@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from notify.night import LINES
+from notify.alert_cards.quiet_hours import LINES
+from notify.alert_cards.snoozes import Snoozable, snooze_alerts
 from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
 from notify.render import render_message
-from notify.snoozes import Snoozable, snooze_alerts
 from storage.engine import Database
 from storage.schema import OUTBOX
 from tests.notify.records import (

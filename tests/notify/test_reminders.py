@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notify.alerts import acknowledge_incident
+from notify.alert_cards.card import acknowledge_incident
+from notify.alert_cards.reminders import enqueue_due_reminders
 from notify.outbox import ALERT_REPLY, mark_mentions
-from notify.reminders import enqueue_due_reminders
 from notify.render import render_message
 from rules.documents.document import rule_from_document
 from storage import tables

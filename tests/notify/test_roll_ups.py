@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from notify.alerts import enqueue_alert_messages
+from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import ALERT_CARD, ROLL_UP
 from notify.render import render_message
 from rules.alerts.silences import create_silence

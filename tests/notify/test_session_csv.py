@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notify.session_csv import FORMULA, HEADER, cell, write_header, write_sessions
+from notify.text.session_csv import FORMULA, HEADER, cell, write_header, write_sessions
 from tests.examples import examples
 from tests.readings import MINUTE, T0, session
 

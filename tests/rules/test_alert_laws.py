@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from bot.speaking import speak_due
-from notify.manner import Manner
+from notify.routing import Manner
 from rules.alerts.silences import create_silence
 from rules.alerts.snoozes import snooze
 from rules.documents.document import rule_from_document

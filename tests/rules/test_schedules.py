@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.digest_slots import claim_slot, is_ready, slots_to_refresh
+from notify.digests.slots import claim_slot, is_ready, slots_to_refresh
 from rules.documents.schedules import Slot, day_bounds, slots_due, window
 from storage.engine import Database
 from tests.notify.records import insert_poll

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from slack_sdk.models.blocks import Block
 
-from notify.limits import LOUD
+from notify.text.limits import LOUD
 from tests.slack.house import FAULTED, House, open_house
 
 HOSTILE = [

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.prices import PriceLine, command_lines
+from notify.text.prices import PriceLine, command_lines
 from rules.actions.command_kinds import NOUNS
 from storage.schema import CHARGER, COMMAND, LOCATION, SESSION
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notify.message import SlackMessage
+from notify.text.message import SlackMessage
 
 BLOCKS = 50
 MESSAGE_TEXT = 40_000

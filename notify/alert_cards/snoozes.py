@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from notify.alerts import refresh_alert_cards
+from notify.alert_cards.card import refresh_alert_cards
 from notify.outbox import ALERT_CARD
 from rules.alerts.snoozes import snooze, snooze_end
 from rules.documents.schedules import usable_zone

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.prices import amount
+from notify.text.prices import amount
 from rules.actions.command_kinds import NOUNS
 from storage.schema import COMMAND, LOCATION, TRY
 

@@ -10,9 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.roll_ups import make_pages
+from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
-from notify.storms import make_pages
-from notify.voices import CHUNK
 from rules.lifecycle import OPEN_STATES, State
 from storage.schema import ALERT, OUTBOX
 

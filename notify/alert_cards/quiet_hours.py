@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.manner import Manner
+from notify.alert_cards.thread import CHUNK, GROUP_WAIT
 from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
-from notify.voices import CHUNK, GROUP_WAIT
+from notify.routing import Manner
 from rules.lifecycle import State
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, TRANSITION
 

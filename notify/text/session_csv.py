@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from eosvolt.models import SessionReading
-from notify.words import one_line
+from notify.text.words import one_line
 
 HEADER = (
     *("session", "connector", "charger", "location", "status", "type", "started_utc", "ended_utc"),

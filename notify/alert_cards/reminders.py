@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.manner import AS_THEY_SAY, Manner
-from notify.voices import CHUNK, Saying, Voice, bump_voices, say_in_thread
+from notify.alert_cards.thread import CHUNK, Saying, Voice, bump_voices, say_in_thread
+from notify.routing import AS_THEY_SAY, Manner
 from rules.alerts.incidents import AUDIBLE
 from rules.documents.document import Rule
 from rules.lifecycle import State

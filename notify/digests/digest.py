@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notify.digest_slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
-from notify.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
+from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
+from notify.digests.slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
 from notify.outbox import DIGEST, enqueue_message
 from rules.documents.schedules import SETTLE, Slot, day_bounds, next_moment, slots_due
 from storage.schema import CHARGER, CONNECTOR, DIGEST_SLOT, LOCATION, RULE, SESSION

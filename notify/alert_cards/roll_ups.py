@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.contexts import Snooze, standing_snooze
+from notify.alert_cards.card_facts import Snooze, standing_snooze
+from notify.alert_cards.thread import bump_roll_ups
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
-from notify.voices import bump_roll_ups
-from notify.words import slack_escape
+from notify.text.words import slack_escape
 from rules.lifecycle import State
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX

@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.members import ENDINGS, Member, by_firing, read_members
-from notify.prices import PriceLine, currency_of, lines_of
-from notify.tried import TriedOnes, tried
-from notify.voices import AGAIN
+from notify.alert_cards.members import ENDINGS, Member, by_firing, read_members
+from notify.alert_cards.thread import AGAIN
+from notify.alert_cards.tries import TriedOnes, tried
+from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.alerts.incidents import OUT_OF_QUIET_HOURS
 from rules.alerts.silences import quiet_until
 from rules.lifecycle import State

@@ -13,12 +13,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.manner import AS_THEY_SAY, Manner
-from notify.night import hold_back, quiet_until
+from notify.alert_cards.quiet_hours import hold_back, quiet_until
+from notify.alert_cards.roll_ups import BUDGET, is_over, roll_up
+from notify.alert_cards.switched_on import already_so, gather_switched_on
+from notify.alert_cards.thread import (
+    AGAIN,
+    CHUNK,
+    GROUP_INTERVAL,
+    GROUP_WAIT,
+    Saying,
+    bump_voices,
+    note_spoken,
+    say_in_thread,
+)
 from notify.outbox import ALERT_CARD, insert_items, new_item
-from notify.storms import BUDGET, is_over, roll_up
-from notify.switched_on import already_so, gather_switched_on
-from notify.voices import AGAIN, CHUNK, GROUP_INTERVAL, GROUP_WAIT, Saying, bump_voices, note_spoken, say_in_thread
+from notify.routing import AS_THEY_SAY, Manner
 from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared

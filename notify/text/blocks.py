@@ -19,10 +19,10 @@ from slack_sdk.models.blocks import (
     StaticSelectElement,
 )
 
-from notify.actions import ActionId
-from notify.limits import SECTION_TEXT
-from notify.message import Block
-from notify.words import code_line
+from notify.text.action_ids import ActionId
+from notify.text.limits import SECTION_TEXT
+from notify.text.message import Block
+from notify.text.words import code_line
 
 PREFORMATTED_TEXT = SECTION_TEXT - 10
 PREFORMATTED_PIECES = 3
