@@ -30,14 +30,14 @@ lint: .venv/.installed  ## check style, types, import directions and generated d
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m bot.docs --check
+	$(BIN)/python -m bot.cli.docs --check
 
 format: .venv/.installed  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: .venv/.installed  ## write the generated references in docs/ anew
-	$(BIN)/python -m bot.docs
+	$(BIN)/python -m bot.cli.docs
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev \

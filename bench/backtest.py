@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from bot.rehearsal import Rehearsal
+from bot.trials.rehearsal import Rehearsal
 from rules.documents.document import Rule
 from rules.documents.files import load_rules
 from rules.trials.backtest import Backtest, backtest

@@ -232,7 +232,7 @@ def render_settings_reference() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
+        "<!-- Written by `python -m bot.cli.docs` from the code. Do not edit. -->",
         "",
         "They come from the environment, or from a file `.env` in the working directory. Each secret can be given as a",
         "file instead: `EOSVOLT_TOKEN_FILE` names a file that holds the token, and so for the others marked (file).",

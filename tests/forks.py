@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bot import cli
+from bot.cli import main
 
 KILLED = -signal.SIGKILL
 LONGEST_SECONDS = 60
@@ -26,7 +26,15 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "tests.delivery.service", "tests.replay.service", "tests.delivery.warm"),
-        *("bot.cli", "bot.app", "bot.doctor", "bot.replay", "bot.rehearsal", "storage.migrate", "sandbox.recordings"),
+        *(
+            "bot.cli.main",
+            "bot.service.app",
+            "bot.cli.doctor",
+            "bot.cli.replay",
+            "bot.trials.rehearsal",
+            "storage.migrate",
+            "sandbox.recordings",
+        ),
     ]
 )
 
@@ -100,7 +108,7 @@ def _command_line(arguments: list[str], cwd: Path, environment: dict[str, str], 
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["chargehand", *arguments]
-    cli.main()
+    main.main()
 
 
 def _started(target: Callable[..., None], *told: Any) -> ForkServerProcess:

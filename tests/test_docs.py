@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.docs import DOCUMENTS, ROOT, main, stale_documents
+from bot.cli.docs import DOCUMENTS, ROOT, main, stale_documents
 from rules.documents.reader import KEYS_OF, KEYS_OF_ALL
 from rules.language.conditions import WORDS, parse_condition
 from rules.language.fields import FIELDS, UNITS
@@ -52,7 +52,7 @@ def test_a_stale_document_is_named_by_the_check_and_mended_by_a_run(
 ) -> None:
     assert main(["--check"], tmp_path) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{name} is out of date: run `python -m bot.docs` and commit it" for name in DOCUMENTS
+        f"{name} is out of date: run `python -m bot.cli.docs` and commit it" for name in DOCUMENTS
     ]
     assert main([], tmp_path) == 0
     assert capsys.readouterr().out.splitlines() == [f"wrote {name}" for name in DOCUMENTS]
@@ -63,5 +63,5 @@ def test_a_stale_document_is_named_by_the_check_and_mended_by_a_run(
 
 def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--wrong"], tmp_path) == 2
-    assert capsys.readouterr().err == "usage: python -m bot.docs [--check]\n"
+    assert capsys.readouterr().err == "usage: python -m bot.cli.docs [--check]\n"
     assert not list(tmp_path.iterdir())

@@ -272,7 +272,7 @@ def render_rules_reference() -> str:
     """The whole of docs/rules-reference.md."""
     sections = [
         "# What rules can say",
-        "<!-- Written by `python -m bot.docs` from the code. Do not edit. -->",
+        "<!-- Written by `python -m bot.cli.docs` from the code. Do not edit. -->",
         _INTRODUCTION,
         "## Keys of every rule",
         _key_table(KEYS_OF_ALL),

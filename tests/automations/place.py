@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from bot.automating import automate
-from bot.commanding import run_commands
 from bot.faults import CrashAt, never_crash
-from bot.jobs import Jobs, PollPlan, evaluate, poll, run_inline, use_rules
-from bot.speaking import speak
+from bot.service.automating import automate
+from bot.service.commanding import run_commands
+from bot.service.jobs import Jobs, PollPlan, evaluate, poll, run_inline, use_rules
+from bot.service.speaking import speak
 from commands.automations.tries import set_switch
 from commands.outcomes.sending import recover_commands
 from notify.outbox import ALERT_CARD, ALERT_REPLY, COMMAND_CARD

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from bot.rehearsal import Rehearsal
-from bot.rule_reports import render_backtest
+from bot.trials.rehearsal import Rehearsal
+from bot.trials.reports import render_backtest
 from rules.actions.automations import Rehearsed, rehearse
 from rules.actions.steps import ActionStep, Limit
 from rules.documents.document import rule_from_document

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.answer import Asked
-from bot.commands.why import answer_why
-from bot.permissions import Role
-from bot.rule_reports import render_explanation
+from bot.slack.charge.alerting.why import answer_why
+from bot.slack.charge.answer import Asked
+from bot.slack.permissions import Role
+from bot.trials.reports import render_explanation
 from rules.alerts.explain import explain
 from rules.documents.files import load_rules
 from storage.engine import Database

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery import Delivery, deliver
+from bot.service.delivering import Delivery, deliver
 from notify.outbox import enqueue_message
 from sandbox.slack import HandClock, Message, SlackServer, SlackWorkspace
 from storage.engine import Database

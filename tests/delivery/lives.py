@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import event
 
-from bot.commanding import run_commands
-from bot.delivery import Delivery, deliver
-from bot.jobs import Jobs, PollPlan, poll, run_inline
+from bot.service.commanding import run_commands
+from bot.service.delivering import Delivery, deliver
+from bot.service.jobs import Jobs, PollPlan, poll, run_inline
 from commands.outcomes.approvals import approve_command
 from commands.outcomes.sending import recover_commands
 from commands.requests.enqueue import enqueue_command

@@ -10,9 +10,9 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.commanding import run_commands
-from bot.delivery import Delivery, deliver
-from bot.jobs import Jobs
+from bot.service.commanding import run_commands
+from bot.service.delivering import Delivery, deliver
+from bot.service.jobs import Jobs
 from commands.outcomes.sending import recover_commands
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract

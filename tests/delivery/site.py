@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from bot.commanding import run_commands
-from bot.jobs import Jobs, PollPlan, poll
+from bot.service.commanding import run_commands
+from bot.service.jobs import Jobs, PollPlan, poll
 from commands.outcomes.sending import wants_faster_polls
 from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient

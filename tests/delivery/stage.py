@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.jobs import Jobs, PollPlan, poll, run_inline
+from bot.service.jobs import Jobs, PollPlan, poll, run_inline
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

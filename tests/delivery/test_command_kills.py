@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.commanding import run_commands
+from bot.service.commanding import run_commands
 from commands.outcomes.sending import recover_commands
 from sandbox.server import serving
 from tests.delivery.service import serve_once

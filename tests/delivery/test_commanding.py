@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.commanding import run_commands
-from bot.delivery import deliver
+from bot.service.commanding import run_commands
+from bot.service.delivering import deliver
 from tests.delivery.bench import OPS, Bench, words_of
 from tests.delivery.site import Site
 

@@ -4,7 +4,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from bot.delivery import deliver
+from bot.service.delivering import deliver
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from sandbox.slack import HandClock, SlackServer
 from storage.engine import Database

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery import deliver
+from bot.service.delivering import deliver
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import claim_next
 from sandbox.slack.faults import Faults

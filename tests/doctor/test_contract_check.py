@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.contract_check import RouteCheck, check_contract, examine_sample, table
-from bot.doctor import examine, report
+from bot.cli.contract_doctor import RouteCheck, check_contract, examine_sample, table
+from bot.cli.doctor import examine, report
 from bot.settings import Settings
 from eosvolt.comparison import compare
 from eosvolt.contract import load_contract

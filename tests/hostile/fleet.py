@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from bot import jobs
-from bot.jobs import Jobs, PollPlan, run_inline
+from bot.service import jobs
+from bot.service.jobs import Jobs, PollPlan, run_inline
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

@@ -7,8 +7,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from bot import jobs
-from bot.speaking import speak
+from bot.service import jobs
+from bot.service.speaking import speak
 from eosvolt.client import EosvoltClient
 from notify.render import render_message
 from rules.documents.document import rule_from_document

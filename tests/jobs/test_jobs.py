@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot import jobs
+from bot.service import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

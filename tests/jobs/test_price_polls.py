@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import jobs
-from bot.jobs import PRICES, PollPlan
-from bot.price_polls import AT_ONCE, FEWEST, PricePolls
+from bot.service import jobs
+from bot.service.jobs import PRICES, PollPlan
+from bot.service.price_polls import AT_ONCE, FEWEST, PricePolls
 from commands.requests.prices import as_text
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.speaking import speak
+from bot.service.speaking import speak
 from rules.alerts.silences import active_silences, create_silence, end_silence
 from rules.documents.maintenance import WeeklyWindow
 from storage.engine import Database

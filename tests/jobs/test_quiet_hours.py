@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import jobs
+from bot.service import jobs
 from notify.alert_cards.card import acknowledge_incident
 from notify.alert_cards.snoozes import Snoozable, snooze_alerts
 from notify.events import enqueue_event_messages

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import jobs
+from bot.service import jobs
 from rules.documents.document import rule_from_document
 from rules.documents.routes import Route
 from rules.documents.speech_plan import SpeechPlan

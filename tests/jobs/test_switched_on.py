@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import jobs
+from bot.service import jobs
 from notify.alert_cards.card import acknowledge_roll_up
 from rules.documents.document import rule_from_document
 from storage.engine import Database

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.jobs import Jobs, PollPlan
-from bot.ticker import JobState
-from bot.watchdog import Sight, Watchdog, find_troubles
+from bot.service.jobs import Jobs, PollPlan
+from bot.service.ticker import JobState
+from bot.service.watching import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient
 from notify.channel_refusals import tell_author
 from notify.outbox import ALERT_CARD, NOTICE, new_item

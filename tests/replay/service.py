@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot import jobs
+from bot.service import jobs
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

@@ -19,7 +19,18 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     data = shared_folder("data/irish_status")
     out = tmp_path_factory.mktemp("irish") / "out.jsonl"
     rules = ROOT / "rules/library/connector-faulted.yaml"
-    command = [sys.executable, "-m", "bot.cli", "replay", "--data", str(data), "--rules", str(rules), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "bot.cli.main",
+        "replay",
+        "--data",
+        str(data),
+        "--rules",
+        str(rules),
+        "--out",
+        str(out),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in out.read_text().splitlines()]

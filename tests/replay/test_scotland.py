@@ -30,7 +30,7 @@ def digests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     data = shared_folder("data/chargeplace_scotland")
     out = tmp_path_factory.mktemp("scotland") / "out.jsonl"
     rules = ROOT / "rules/library/daily-sessions.yaml"
-    command = [sys.executable, "-m", "bot.cli", "replay", "--interval", "3600"]
+    command = [sys.executable, "-m", "bot.cli.main", "replay", "--interval", "3600"]
     command += ["--data", str(data), "--rules", str(rules), "--out", str(out)]
     command += [] if os.environ.get("CI") else ["--until", f"2025-10-{DAYS + 1:02d}T12:00:00Z"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from bot import jobs
+from bot.service import jobs
 from eosvolt.client import EosvoltClient
 from rules.documents.document import Rule, rule_from_document
 from rules.language.errors import RuleErrors

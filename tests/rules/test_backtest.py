@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
-from bot.cli import app
-from bot.rehearsal import Rehearsal, backtest_rules
-from bot.rule_reports import render_backtest
+from bot.cli.main import app
+from bot.trials.rehearsal import Rehearsal, backtest_rules
+from bot.trials.reports import render_backtest
 from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
 from rules.lifecycle import State, Transition

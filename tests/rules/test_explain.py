@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.rule_reports import render_explanation
+from bot.trials.reports import render_explanation
 from rules.alerts.explain import Clause, ExplainError, Explanation, explain
 from rules.lifecycle import State
 from storage.engine import Database

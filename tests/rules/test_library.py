@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.rehearsal import run_rule_tests
+from bot.trials.rehearsal import run_rule_tests
 from rules.documents.files import load_rules
 from rules.trials.cases import load_cases
 

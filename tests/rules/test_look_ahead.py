@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import jobs
+from bot.service import jobs
 from rules.alerts.evaluate import end_alerts, evaluate_rule, look_ahead
 from rules.registry.store import load_rules
 from storage.engine import Database

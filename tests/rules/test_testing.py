@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app, main
-from bot.rehearsal import run_rule_tests
+from bot.cli.main import app, main
+from bot.trials.rehearsal import run_rule_tests
 from rules.trials.cases import CaseErrors, load_cases
 from rules.trials.strips import FAILS, read_strip
 

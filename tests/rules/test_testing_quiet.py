@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.rehearsal import run_rule_tests
+from bot.trials.rehearsal import run_rule_tests
 
 RULES = """\
 - name: faulted

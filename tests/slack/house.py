@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot import jobs
-from bot.app import Service, build
+from bot.service import jobs
+from bot.service.app import Service, build
 from bot.settings import Settings
 from rules.documents.document import rule_from_document
 from sandbox.api import Api, create_api

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from bot.commands.registry import WORDS, find_word
-from bot.permissions import Role
+from bot.slack.charge.registry import WORDS, find_word
+from bot.slack.permissions import Role
 from sandbox.slack import Message
 from tests.slack.house import House, polled_anew
 

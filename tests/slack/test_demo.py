@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.demo import Demo, demo_settings, running_demo, what_to_try
+from bot.cli.demo import Demo, demo_settings, running_demo, what_to_try
 from sandbox.server import PortInUseError, listen
 from sandbox.slack import SlackServer, SlackWorkspace
 from tests.slack.house import Clock, polled_anew

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.doctor import Finding
-from bot.manifest import EVENTS, SCOPES, manifest
-from bot.slack_doctor import examine_slack
+from bot.cli.doctor import Finding
+from bot.cli.slack_doctor import examine_slack
+from bot.slack.manifest import EVENTS, SCOPES, manifest
 from sandbox.slack.web_api import SCOPES_NEEDED
 from tests.slack.house import FAULTED, House
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from bot.doors import SocketDoor
 from bot.settings import SettingsError
+from bot.slack.doors import SocketDoor
 from sandbox.slack.link import signature
 from tests.slack.house import House, open_house
 

@@ -3,7 +3,7 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.permissions import Permissions, Role, Standing
+from bot.slack.permissions import Permissions, Role, Standing
 from sandbox.slack import SlackServer, SlackWorkspace
 
 ADA, OLE, VERA = "U0ADA00001", "U0OLE00002", "U0VERA0003"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.prices import NotUnderstood, read_change
+from bot.slack.charge.acting.prices import NotUnderstood, read_change
 from eosvolt.models import PriceBlock, PricingReading
 from tests.slack.house import House
 from tests.slack.test_acting import card_in, posts

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bot.commands.reports import period_of
+from bot.slack.charge.fleet.reports import period_of
 from tests.slack.house import House, polled_anew
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.app import build
+from bot.service.app import build
 from tests.slack.house import House
 
 RULES = """\

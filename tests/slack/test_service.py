@@ -16,10 +16,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bot.app import build
 from bot.logs import REDACTED, Redactor, configure_logs
+from bot.service.app import build
+from bot.service.ticker import Job, Ticker
 from bot.settings import SettingsError
-from bot.ticker import Job, Ticker
 from rules.language.errors import RuleErrors
 from tests.slack.house import Clock, House
 
@@ -64,7 +64,7 @@ async def test_a_process_serves_reads_its_rules_again_and_stops_soon_without_tel
     house, rules = closed_house, tmp_path / "rules.yaml"
     rules.write_text(RULE.format(name="first"))
     code = (
-        "import asyncio; from bot.app import run_service; from bot.settings import load_settings; "
+        "import asyncio; from bot.service.app import run_service; from bot.settings import load_settings; "
         "asyncio.run(run_service(load_settings()))"
     )
     process = await asyncio.create_subprocess_exec(

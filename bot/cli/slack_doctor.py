@@ -1,0 +1,155 @@
+"""Slack's side of `chargehand doctor`: token, scopes, the rules' channels, Socket Mode and the clock.
+
+It posts nothing and joins nothing; each failure says its mend. Every check runs, whatever the others found.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.cli.doctor import Finding
+from bot.settings import Settings, missing_setting
+from bot.slack.manifest import SCOPES
+from bot.slack.permissions import SLACK_FAULTS
+from rules.documents.files import load_rule_files
+from rules.language.errors import RuleErrors
+
+SKEW_TOLERATED = timedelta(minutes=2)
+"""Slack's signatures are refused once 5 minutes old; 2 leave room for the way."""
+PAGE = 200
+CONNECT_SECONDS = 10
+
+Json = dict[str, Any]
+
+
+async def examine_slack(settings: Settings) -> list[Finding]:
+    """Look at Slack's side, in the order in which things must work."""
+    if settings.slack_bot_token is None:
+        return [Finding("Slack token", True, "none is set", missing_setting("SLACK_BOT_TOKEN"))]
+    token = settings.secret("SLACK_BOT_TOKEN")
+    slack = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
+    try:
+        answer = await slack.auth_test()
+    except SLACK_FAULTS as error:
+        return [Finding("Slack token", True, _told(error), _mend(error, "SLACK_BOT_TOKEN"))]
+    who = f"{answer['user']} in {answer['team']}"
+    return [
+        Finding("Slack token", False, who),
+        _examine_clock(answer.headers),
+        _examine_scopes(answer.headers),
+        await _examine_channels(settings, slack),
+        await _examine_door(settings, slack),
+    ]
+
+
+def _examine_clock(headers: Any) -> Finding:
+    date = next((value for name, value in headers.items() if name.lower() == "date"), None)
+    if date is None:
+        return Finding("clock", False, "Slack did not tell its time")
+    skew = parsedate_to_datetime(date) - datetime.now(UTC)
+    if abs(skew) > SKEW_TOLERATED:
+        told = (
+            f"this machine is {abs(skew.total_seconds()):.0f} s {'behind' if skew > timedelta(0) else 'ahead of'} Slack"
+        )
+        return Finding("clock", True, told, "Set the clock by NTP: Slack's requests are refused once 5 minutes old.")
+    return Finding("clock", False, f"within {abs(skew.total_seconds()):.0f} s of Slack's")
+
+
+def _examine_scopes(headers: Any) -> Finding:
+    told = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+    granted = {scope.strip() for scope in str(told).split(",")}
+    missing = [f"{scope} ({what})" for scope, what in SCOPES.items() if scope not in granted]
+    if missing:
+        mend = "Paste the output of `chargehand manifest` into the app's manifest, and install the app again."
+        return Finding("Slack scopes", True, f"missing: {', '.join(missing)}", mend)
+    return Finding("Slack scopes", False, f"all {len(SCOPES)}")
+
+
+async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Finding:
+    try:
+        wanted = _channels(settings)
+        known = await _known_channels(slack) if wanted else {}
+    except RuleErrors:
+        return Finding("Slack channels", True, "the rules cannot be read", "Correct the rules first.")
+    except SLACK_FAULTS as error:
+        return Finding("Slack channels", True, _told(error), _mend(error, "SLACK_BOT_TOKEN"))
+    absent = [name for name in wanted if name not in known]
+    outside = [name for name in wanted if name in known and not known[name].get("is_member")]
+    closed = [name for name in wanted if name in known and known[name].get("is_archived")]
+    problems = [
+        *(f"{name} does not exist, or is private and the bot is not in it" for name in absent),
+        *(f"the bot is not in {name}" for name in outside),
+        *(f"{name} is archived" for name in closed),
+    ]
+    if problems:
+        mend = "Invite the bot in each channel (`/invite @Chargehand`), or correct the rules' `notify`."
+        return Finding("Slack channels", True, "; ".join(problems), mend)
+    return Finding("Slack channels", False, ", ".join(wanted) if wanted else "no rule names one")
+
+
+def _channels(settings: Settings) -> Sequence[str]:
+    files = load_rule_files([Path(name) for name in settings.chargehand_rules])
+    of_rules = [channel for rule in files.rules for channel in rule.notify]
+    named = [*of_rules, *(channel for route in files.plan.routes for channel in route.notify)]
+    fallback = [settings.chargehand_alert_channel] if settings.chargehand_alert_channel else []
+    return [name for name in dict.fromkeys([*fallback, *named]) if not name.startswith("@")]
+
+
+async def _known_channels(slack: AsyncWebClient) -> dict[str, Json]:
+    """The channels that the bot can see, by id and by #name."""
+    known: dict[str, Json] = {}
+    cursor = ""
+    while True:
+        page = await slack.conversations_list(types="public_channel,private_channel", limit=PAGE, cursor=cursor)
+        for channel in page["channels"]:
+            known[channel["id"]] = known[f"#{channel['name']}"] = channel
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            return known
+
+
+async def _examine_door(settings: Settings, slack: AsyncWebClient) -> Finding:
+    if settings.slack_app_token is None:
+        missing = [name for name in ("SLACK_SIGNING_SECRET", "PORT") if getattr(settings, name.lower()) is None]
+        if missing:
+            mend = "For Socket Mode: " + missing_setting("SLACK_APP_TOKEN")
+            return Finding(
+                "Slack door", True, f"neither Socket Mode nor HTTP mode: {', '.join(missing)} is missing", mend
+            )
+        return Finding("Slack door", False, f"HTTP mode on port {settings.port}: Slack must reach /slack/events there")
+    try:
+        opened = await slack.apps_connections_open(app_token=settings.secret("SLACK_APP_TOKEN"))
+        async with (
+            asyncio.timeout(CONNECT_SECONDS),
+            aiohttp.ClientSession() as session,
+            session.ws_connect(opened["url"]) as socket,
+        ):
+            greeting = await socket.receive_json()
+    except (*SLACK_FAULTS, TypeError, ValueError) as error:
+        return Finding("Slack door", True, f"Socket Mode: {_told(error)}", _mend(error, "SLACK_APP_TOKEN"))
+    if greeting.get("type") != "hello":
+        told = f"Socket Mode: {greeting.get('reason') or greeting.get('type')}"
+        return Finding(
+            "Slack door", True, told, "Stop other processes that use this app's token; 10 connections are the most."
+        )
+    return Finding("Slack door", False, "Socket Mode opens")
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, SlackApiError):
+        needed = error.response.get("needed")
+        return f"Slack answers {error.response['error']}" + (f", needed: {needed}" if needed else "")
+    return f"Slack cannot be reached ({type(error).__name__})"
+
+
+def _mend(error: BaseException, setting: str) -> str:
+    if isinstance(error, SlackApiError):
+        return missing_setting(setting).partition(" is missing: ")[2]
+    return "Check the network, a proxy, and SLACK_API_URL."

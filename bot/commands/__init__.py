@@ -1,1 +1,0 @@
-"""The words of /charge, one family a file; `bot.commands.registry` lists them. They answer, and send nothing."""

@@ -1,0 +1,387 @@
+"""Puts the service together: database, EOSVOLT, Slack, the one table of jobs, and their start and stop.
+
+`build` makes everything from the settings and connects to nothing; `Service.run` works until it is told to stop. No
+other module decides what the process consists of.
+"""
+
+import asyncio
+import contextlib
+import re
+import signal
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import configure_logs
+from bot.service import jobs
+from bot.service.automating import automate
+from bot.service.commanding import run_commands
+from bot.service.delivering import Delivery, deliver
+from bot.service.jobs import Jobs, PollPlan
+from bot.service.price_polls import PricePolls
+from bot.service.speaking import speak
+from bot.service.ticker import Job, Ticker
+from bot.service.watching import Watchdog
+from bot.settings import Settings
+from bot.slack.charge.answer import Office
+from bot.slack.doors import TOKEN_ERRORS, HttpDoor, SocketDoor, refused_token
+from bot.slack.listeners import register
+from bot.slack.listeners.desk import Desk
+from bot.slack.permissions import SLACK_FAULTS, Permissions
+from commands.outcomes.sending import recover_commands, wants_faster_polls
+from eosvolt.client import EosvoltClient
+from notify.troubles import open_troubles
+from rules.actions.automations import Mode
+from rules.documents.document import Rule
+from rules.documents.files import RuleFiles, load_rule_files
+from rules.language.errors import RuleErrors
+from storage.engine import Database
+from storage.migrate import upgrade
+from storage.polls import poll_states
+
+log = structlog.get_logger()
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - HTTP mode is there to be reached
+DELIVER_EVERY = timedelta(seconds=1)
+DIGESTS_EVERY = timedelta(minutes=1)
+CORRECTIONS_EVERY = timedelta(minutes=10)
+REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
+COMMANDS_EVERY = timedelta(seconds=5)
+WATCH_EVERY = timedelta(seconds=30)
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
+
+
+def utc_now() -> datetime:
+    """The service's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Service:
+    """The whole process. `clock` is read by the ticker and the listeners, once for each piece of work."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    database: Database
+    client: EosvoltClient
+    slack: AsyncWebClient
+    jobs: Jobs
+    delivery: Delivery
+    app: AsyncApp
+    socket: SocketDoor | None
+    http: HttpDoor | None
+    ticker: Ticker
+    desk: Desk
+    watchdog: Watchdog
+    prices: PricePolls
+    rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def adopt_rules(self, files: RuleFiles, now: datetime) -> None:
+        """Make these the rules in force, and how they speak, between two evaluations."""
+        async with self.rules_lock:
+            await asyncio.to_thread(jobs.use_rules, self.jobs, files.rules, now, files.plan)
+        log.info("rules in force", rules=len(files.rules))
+
+    async def adopt_stored_rules(self) -> None:
+        """Take up what was changed in Slack, between two evaluations."""
+        async with self.rules_lock:
+            await asyncio.to_thread(jobs.take_up_rules, self.jobs)
+
+    async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
+        """Start working: tables, rules, Slack, jobs, in this order.
+
+        Raises SettingsError, RuleErrors and database errors for what a person must mend. `rules` are given where they
+        come from no file; `rules_since` is then the moment from which they hold.
+        """
+        before, after = await asyncio.to_thread(upgrade, self.database)
+        if before != after:
+            log.info("database upgraded", revision=after)
+        if rules is None and not self.settings.chargehand_rules:
+            log.warning("CHARGEHAND_RULES names no rules: commands work, nothing alerts and no digest comes")
+        now = self.clock()
+        await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
+        lost = await asyncio.to_thread(self._recover, now)
+        if lost:
+            log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
+        await self._check_bot_token()
+        if self.http is not None:
+            await self.http.open()
+        if self.socket is not None:
+            await self.socket.open()
+        self.ticker.start()
+        self.ready.set()
+        log.info("at work", slack="Socket Mode" if self.socket else "HTTP mode", port=self.http and self.http.port)
+
+    async def stop(self) -> None:
+        """Stop: no new work from Slack, let running jobs end, close everything. A stop at any instant loses nothing."""
+        for door in (self.socket, self.http):
+            if door is not None:
+                await door.close()
+        for task in tuple(self.desk.office.work):
+            task.cancel()
+        await asyncio.gather(*self.desk.office.work, return_exceptions=True)
+        await self.ticker.stop()
+        await self.client.aclose()
+        self.database.close()
+        log.info("stopped")
+
+    def reload(self) -> None:
+        """Have the rule files read again, soon."""
+        self.ticker.wake("reload")
+
+    async def reload_rules(self, now: datetime) -> None:
+        """Read the rule files again; broken ones change nothing, and the log says what is wrong with them."""
+        try:
+            await self.adopt_rules(await asyncio.to_thread(self.load_rules), now)
+        except (RuleErrors, OSError) as error:
+            log.error("the rules are broken; those before stay in force", error=str(error))  # noqa: TRY400
+
+    def load_rules(self) -> RuleFiles:
+        """What the files say that the settings name; raises RuleErrors with all that is wrong."""
+        return load_rule_files([Path(name) for name in self.settings.chargehand_rules])
+
+    async def poll(self, now: datetime) -> None:
+        """Poll; after a good poll evaluate at its `now`; then let what waits for readings look again."""
+        fresh = await jobs.poll(self.jobs, now)
+        if fresh:
+            async with self.rules_lock:
+                transitions = await asyncio.to_thread(jobs.evaluate, self.jobs, now, fresh)
+                await asyncio.to_thread(speak, self.jobs, now)
+                await asyncio.to_thread(automate, self.jobs, now)
+            if transitions:
+                log.info("alerts moved", transitions=len(transitions))
+        self.ticker.wake("commands")
+        self.ticker.wake("digests")
+        self.ticker.wake("deliver")
+        if fresh:
+            await self.prices.poll(now)
+
+    async def remind(self, now: datetime) -> None:
+        """Let alerts speak whose time has come: repeats, escalations, silences that end."""
+        async with self.rules_lock:
+            if await asyncio.to_thread(speak, self.jobs, now):
+                self.ticker.wake("deliver")
+
+    async def send_commands(self, now: datetime) -> None:
+        """Let rules act, then send the commands that are due, and judge those that were sent."""
+        async with self.rules_lock:
+            acted = await asyncio.to_thread(automate, self.jobs, now)
+        if await run_commands(self.jobs, now) or acted:
+            self.ticker.wake("deliver")
+        if await asyncio.to_thread(self._wants_faster_polls, now):
+            polled = await asyncio.to_thread(self._polled_at)
+            if polled is None or now - polled >= min(FASTER_POLLS_EVERY, self.jobs.plan.interval):
+                self.ticker.wake("poll")
+
+    async def say_digests(self, now: datetime) -> None:
+        """Enqueue the digests that are due."""
+        async with self.rules_lock:
+            if await asyncio.to_thread(jobs.enqueue_digests, self.jobs, now):
+                self.ticker.wake("deliver")
+
+    async def correct_digests(self, now: datetime) -> None:
+        """Edit digests whose sessions came late."""
+        async with self.rules_lock:
+            if await asyncio.to_thread(jobs.correct_digests, self.jobs, now):
+                self.ticker.wake("deliver")
+
+    async def deliver(self, now: datetime) -> None:
+        """Send what is due."""
+        await deliver(self.delivery, now)
+
+    async def watch(self, now: datetime) -> None:
+        """Look whether the service itself is well, and tell what is not."""
+        told = await self.watchdog.watch(now)
+        if told.raised or told.ended:
+            self.ticker.wake("deliver")
+
+    def table(self) -> list[Job]:
+        """The one table of jobs: what runs how often; each may also be woken."""
+        return [
+            Job("poll", self.poll, self.jobs.plan.interval),
+            Job("deliver", self.deliver, DELIVER_EVERY),
+            Job("reminders", self.remind, REMINDERS_EVERY),
+            Job("digests", self.say_digests, DIGESTS_EVERY),
+            Job("corrections", self.correct_digests, CORRECTIONS_EVERY),
+            Job("commands", self.send_commands, COMMANDS_EVERY),
+            Job("watchdog", self.watch, WATCH_EVERY),
+            Job("reload", self.reload_rules),
+        ]
+
+    async def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether this process is well, and the facts. EOSVOLT's silence is told, but a restart would not mend it."""
+        try:
+            polls = await asyncio.to_thread(self._polls)
+        except Exception as error:
+            return False, {"status": "the database cannot be read", "error": type(error).__name__}
+        slack = await self.slack_alive()
+        unwritable = self.watchdog.unwritable_since
+        well = self.ticker.is_alive and slack and unwritable is None
+        facts: dict[str, Any] = {"status": "well" if well else "not well", "slack": slack, "polls": polls}
+        facts["troubles"] = await asyncio.to_thread(self._troubles)
+        if unwritable is not None:
+            facts["database"] = f"cannot be written since {unwritable.isoformat()}"
+        return well, facts
+
+    async def slack_alive(self) -> bool:
+        """Whether Slack can reach us in Socket Mode; in HTTP mode only deliveries tell."""
+        return await self.socket.is_alive() if self.socket is not None else True
+
+    async def slack_link(self) -> str:
+        """How the connection to Slack stands, in words."""
+        if self.socket is None:
+            return "HTTP mode: Slack calls Chargehand"
+        return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
+
+    def _troubles(self) -> list[str]:
+        with self.database.read() as connection:
+            return [row.key for row in open_troubles(connection)]
+
+    def _polls(self) -> dict[str, str | None]:
+        with self.database.read() as connection:
+            states = poll_states(connection)
+        return {name: state.good_at.isoformat() if state.good_at else None for name, state in states.items()}
+
+    def _polled_at(self) -> datetime | None:
+        with self.database.read() as connection:
+            state = poll_states(connection).get("chargers")
+        return state.attempted_at if state is not None else None
+
+    def _wants_faster_polls(self, now: datetime) -> bool:
+        with self.database.read() as connection:
+            return wants_faster_polls(connection, now)
+
+    def _recover(self, now: datetime) -> int:
+        with self.database.write() as connection:
+            return recover_commands(connection, now)
+
+    async def _check_bot_token(self) -> None:
+        try:
+            await self.slack.auth_test()
+        except SLACK_FAULTS as error:
+            if isinstance(error, SlackApiError) and error.response["error"] in TOKEN_ERRORS:
+                raise refused_token("SLACK_BOT_TOKEN", error) from None
+            log.warning("Slack cannot be reached yet", error=type(error).__name__)
+
+
+def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
+    """Make the service from its settings; raises SettingsError where some are missing. Needs a running event loop.
+
+    Socket Mode where SLACK_APP_TOKEN is set, else HTTP mode; `/healthz` wherever PORT is set.
+    """
+    settings.require("EOSVOLT_BASE_URL", "EOSVOLT_TOKEN", "SLACK_BOT_TOKEN")
+    in_socket_mode = settings.slack_app_token is not None
+    if not in_socket_mode:
+        settings.require("SLACK_SIGNING_SECRET", "PORT")
+    # the SDK's own retry of a reset connection could post a message twice
+    token = settings.secret("SLACK_BOT_TOKEN")
+    slack = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
+    secret = None if in_socket_mode else settings.secret("SLACK_SIGNING_SECRET")
+    app = AsyncApp(client=slack, signing_secret=secret)
+    database = Database(settings.database_url)
+    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract())
+    work = Jobs(
+        database,
+        client,
+        _plan(settings),
+        settings.chargehand_timezone,
+        settings.chargehand_alert_channel,
+        settings.chargehand_card_budget,
+        automations=Mode(settings.chargehand_automations),
+        commands_per_day=settings.chargehand_commands_per_day,
+        price_approval=settings.chargehand_price_approval_channel,
+    )
+    desk = Desk(
+        database=database,
+        slack=slack,
+        permissions=Permissions(slack, settings.chargehand_admins, settings.chargehand_operators),
+        clock=clock,
+        interval=settings.poll_interval,
+        zone=settings.chargehand_timezone,
+        commands_per_day=settings.chargehand_commands_per_day,
+        automations=settings.chargehand_automations,
+        office=Office(
+            database=database,
+            client=client,
+            slack=slack,
+            slack_link=lambda: service.slack_link(),  # noqa: PLW0108 - there is no service yet
+            price_approval=settings.chargehand_price_approval_channel,
+        ),
+        wake_commands=lambda: service.ticker.wake("commands"),
+        wake_deliveries=lambda: service.ticker.wake("deliver"),
+        wake_reminders=lambda: service.ticker.wake("reminders"),
+        adopt_rules=lambda: service.adopt_stored_rules(),  # noqa: PLW0108 - the service is made below
+        tell_of_rule=partial(jobs.tell_of_rule, work),
+    )
+    register(app, desk)
+    service = Service(
+        settings=settings,
+        clock=clock,
+        database=database,
+        client=client,
+        slack=slack,
+        jobs=work,
+        delivery=Delivery(database, slack, f"worker-{uuid.uuid4().hex[:12]}", settings.chargehand_alert_channel),
+        app=app,
+        socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
+        http=None,
+        ticker=Ticker((), clock),
+        desk=desk,
+        watchdog=Watchdog(
+            work,
+            clock(),
+            lambda: service.ticker.states,
+            lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
+            [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
+        ),
+        prices=PricePolls(work),
+    )
+    service.ticker = Ticker(service.table(), clock)
+    if settings.port is not None:
+        service.http = HttpDoor(host, settings.port, service.health, None if in_socket_mode else app)
+    return service
+
+
+def _plan(settings: Settings) -> PollPlan:
+    key = settings.chargehand_id_tag_key
+    return PollPlan(
+        interval=settings.poll_interval,
+        tag_key=key.get_secret_value().encode() if key is not None else None,
+        plain_tags=settings.chargehand_plain_id_tags,
+    )
+
+
+async def run_service(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again."""
+    configure_logs(settings)
+    service = build(settings)
+    stopping = asyncio.Event()
+    with _signals({signal.SIGTERM: stopping.set, signal.SIGINT: stopping.set, signal.SIGHUP: service.reload}):
+        try:
+            await service.start()
+            await stopping.wait()
+        finally:
+            await service.stop()
+
+
+@contextlib.contextmanager
+def _signals(wanted: dict[signal.Signals, Callable[[], None]]) -> Any:
+    loop = asyncio.get_running_loop()
+    for number, act in wanted.items():
+        loop.add_signal_handler(number, act)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,41 @@
+"""What rules do by themselves, as one job: each step that is due is decided or looked at, in a transaction of its own.
+
+It calls nothing outside: a step makes a command, which is sent like those of people. A kill between two steps loses
+nothing, because what is due is in the database.
+"""
+
+from datetime import datetime
+
+from bot.service.jobs import Jobs
+from commands.automations.facts import Automating
+from commands.automations.tries import advance_try, due_tries, has_held_alerts, release_alerts
+
+
+def automate(jobs: Jobs, now: datetime) -> int:
+    """Move every step that can be moved at `now`; how many did, and how many alerts speak.
+
+    1. Steps are looked at oldest first: what waits is decided, what was sent is verified.
+    2. Alerts that still fire when their steps are over are let speak.
+    Call it after each poll, and before commands are sent: it cancels those that should not be any more.
+    """
+    work = Automating(
+        default=jobs.automations,
+        interval=jobs.plan.interval,
+        channels=jobs.channels(),
+        budget=jobs.card_budget,
+        per_day=jobs.commands_per_day,
+        manner=jobs.manner(),
+        price_approval=jobs.price_approval,
+    )
+    moved = 0
+    with jobs.database.read() as connection:
+        due = due_tries(connection, now)
+    for try_id in due:
+        with jobs.database.write() as connection:
+            moved += advance_try(connection, try_id, work, now)
+    with jobs.database.read() as connection:
+        waits = has_held_alerts(connection)
+    if waits:
+        with jobs.database.write() as connection:
+            moved += release_alerts(connection, work, now)
+    return moved

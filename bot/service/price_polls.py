@@ -1,0 +1,147 @@
+"""Asks for the prices of every location, a few at each poll, so that a round takes part of an hour and hurries nobody.
+
+What was read is recorded at once; where a round stands is known to the process alone, and a new one begins after a
+restart. One location's fault keeps the others. It evaluates nothing: the next poll finds the rules what has changed.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from bot.service.jobs import PRICES, Jobs
+from commands.requests.prices import as_text
+from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited
+from eosvolt.models import PricingReading
+from storage.engine import Database
+from storage.health import FAILED, GOOD, Counted, record_counts
+from storage.polls import PollState, after_bad_poll, after_good_poll, poll_states, store_poll_states
+from storage.prices import priced_locations, record_prices
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+"""How many calls are under way together."""
+
+FEWEST = 20
+"""How many locations a poll asks for at least, if there are so many."""
+
+Answer = PricingReading | EosvoltError
+
+
+@dataclass(slots=True)
+class _Round:
+    """One pass over all locations: those still to be asked for, and what came of the others."""
+
+    waiting: deque[str]
+    a_time: int
+    read: int = 0
+    error: EosvoltError | None = None
+
+
+@dataclass(slots=True)
+class PricePolls:
+    """The rounds of one service or replay. Call `poll` after each good poll, in the same line of jobs."""
+
+    jobs: Jobs
+    _round: _Round | None = field(default=None, init=False)
+
+    async def poll(self, now: datetime) -> None:
+        """Ask for the next few locations if a round is due or under way, and record what they told."""
+        if self._round is None:
+            if not await self._is_due(now):
+                return
+            ids: list[str] = await self.jobs.run(_locations, self.jobs.database)
+            if not ids:
+                return
+            # half of the time between two rounds is enough for one
+            self._round = _Round(deque(ids), max(FEWEST, -(-2 * len(ids) // self.jobs.plan.polls_per_sweep)))
+        told = await self._ask(self._round)
+        await self.jobs.run(self._record, told, now)
+
+    async def _is_due(self, now: datetime) -> bool:
+        absent = self.jobs.absent.get(PRICES)
+        if absent is not None:
+            return now - absent >= self.jobs.plan.interval * self.jobs.plan.polls_per_try
+        states = self.jobs.polls if self.jobs.polls is not None else await self.jobs.run(_states, self.jobs.database)
+        state = states.get(PRICES)
+        if state is None or state.good_at is None or state.good_at != state.attempted_at:
+            return True
+        return bool(now - state.good_at >= self.jobs.plan.interval_of(PRICES))
+
+    async def _ask(self, going: _Round) -> dict[str, Answer]:
+        """The answers of the next locations; few where nobody answers, none more once the API refuses or has enough."""
+        told: dict[str, Answer] = {}
+        while going.waiting and len(told) < going.a_time:
+            ids = [going.waiting.popleft() for _ in range(min(AT_ONCE, len(going.waiting)))]
+            answers = dict(zip(ids, await asyncio.gather(*(self._fetch(one) for one in ids)), strict=True))
+            put_off = [one for one, answer in answers.items() if isinstance(answer, RateLimited)]
+            going.waiting.extend(put_off)
+            told |= answers
+            if any(isinstance(answer, Forbidden) for answer in answers.values()):
+                going.waiting.clear()
+            if put_off or not any(isinstance(answer, PricingReading | NotFound) for answer in answers.values()):
+                break
+        return told
+
+    async def _fetch(self, location_id: str) -> Answer:
+        try:
+            return await self.jobs.client.fetch_price(location_id)
+        except EosvoltError as error:
+            return error
+
+    def _record(self, told: Mapping[str, Answer], now: datetime) -> None:
+        going = self._round
+        if going is None:
+            return
+        readings = {one: answer for one, answer in told.items() if isinstance(answer, PricingReading)}
+        errors = [answer for answer in told.values() if isinstance(answer, EosvoltError)]
+        going.read += len(readings)
+        going.error = next((error for error in errors if isinstance(error, Forbidden)), going.error)
+        going.error = going.error or next(iter(errors), None)
+        # that a location has no prices is an answer
+        faults = Counter(error.kind for error in errors if not isinstance(error, NotFound))
+        counts = [Counted(PRICES, FAILED, kind, count) for kind, count in faults.items()]
+        state: PollState | None = None
+        with self.jobs.database.write() as connection:
+            record_prices(connection, {one: as_text(reading) for one, reading in readings.items()}, now)
+            if not going.waiting:
+                before = poll_states(connection).get(PRICES)
+                if going.read:
+                    interval = self.jobs.plan.interval_of(PRICES)
+                    state = after_good_poll(connection, PRICES, now, interval, state=before)
+                    counts.append(Counted(PRICES, GOOD))
+                else:
+                    state = after_bad_poll(PRICES, now, str(going.error), state=before)
+                    if isinstance(going.error, NotFound):
+                        counts.append(Counted(PRICES, FAILED, going.error.kind))
+                store_poll_states(connection, [state])
+            record_counts(connection, counts, now)
+        if state is not None:
+            self._end(going, state, now)
+
+    def _end(self, going: _Round, state: PollState, now: datetime) -> None:
+        self._round = None
+        if self.jobs.polls is not None:
+            self.jobs.polls = {**self.jobs.polls, PRICES: state}
+        if not going.read and isinstance(going.error, Forbidden | NotFound):
+            if PRICES not in self.jobs.absent:
+                log.warning("resource switched off", resource=PRICES, error=str(going.error))
+            self.jobs.absent[PRICES] = now
+            return
+        self.jobs.absent.pop(PRICES, None)
+        if going.error is not None and not isinstance(going.error, NotFound):
+            log.warning("some prices could not be read", error=str(going.error), read=going.read)
+
+
+def _locations(database: Database) -> Sequence[str]:
+    with database.read() as connection:
+        return priced_locations(connection)
+
+
+def _states(database: Database) -> dict[str, PollState]:
+    with database.read() as connection:
+        return poll_states(connection)

@@ -1,0 +1,239 @@
+"""The watcher of the service itself: polls, token, pace, Slack, jobs, deliveries, disk and database, each a watch.
+
+It looks and tells, once an occurrence, through the outbox; it mends nothing. What keeps the database from being
+written cannot be told through it: that is logged, said by `/healthz`, and told once it is over.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection
+
+from bot.service.jobs import Jobs
+from bot.service.ticker import JobState
+from bot.slack.client import WORKSPACE_WIDE
+from notify.outbox import TROUBLE
+from notify.troubles import Finding, Told, note_findings
+from storage.engine import Database
+from storage.health import FAILED, WHOLE_API, Counted, Pace, load_pace, record_counts
+from storage.polls import PollState, poll_states
+from storage.schema import COUNT, OUTBOX
+
+log = structlog.get_logger()
+
+SHORTEST_STALE = timedelta(minutes=5)
+STALE_INTERVALS = 5
+TOKEN_AFTER = timedelta(minutes=2)
+LIMITED_AFTER = timedelta(minutes=15)
+SLACK_AFTER = timedelta(minutes=1)
+LATE_INTERVALS = 5
+SHORTEST_LATE = timedelta(minutes=5)
+BACKLOG_AFTER = timedelta(minutes=5)
+REFUSED_FOR = timedelta(hours=24)
+LEAST_FREE = 200_000_000
+DATABASE_AFTER = timedelta(minutes=1)
+AT_ONCE = timedelta()
+WATCHED = "watched"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
+
+    `unsent` is how many messages have waited for BACKLOG_AFTER, since when, and the last error of the oldest; `refused`
+    the channels that took nothing and had no fallback, since when, and why. `free_bytes` None: not known.
+    """
+
+    now: datetime
+    began_at: datetime
+    polls: Mapping[str, PollState]
+    intervals: Mapping[str, timedelta]
+    absent: frozenset[str]
+    unauthorized: frozenset[str]
+    pace: Pace
+    slack_alive: bool
+    jobs: Mapping[str, JobState]
+    unsent: tuple[int, datetime, str | None] | None = None
+    slack_error: str | None = None
+    refused: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+    free_bytes: int | None = None
+
+
+def _polls(sight: Sight) -> Iterator[Finding]:
+    for name, state in sight.polls.items():
+        if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
+            continue  # told as `token`, or no part of the account
+        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.pace.slowness)
+        if sight.now - max(state.good_at or sight.began_at, sight.began_at) > limit:
+            yield Finding(f"polls:{name}", AT_ONCE, state.good_at, facts={"error": state.error})
+
+
+def _token(sight: Sight) -> Iterator[Finding]:
+    if sight.unauthorized:
+        yield Finding("token", TOKEN_AFTER, facts={"resources": sorted(sight.unauthorized)})
+
+
+def _rate_limit(sight: Sight) -> Iterator[Finding]:
+    if sight.pace.slowness > 1:
+        yield Finding("rate_limit", LIMITED_AFTER, sight.pace.slowed_at, facts={"slowness": sight.pace.slowness})
+
+
+def _slack(sight: Sight) -> Iterator[Finding]:
+    if not sight.slack_alive or sight.slack_error is not None:
+        yield Finding("slack", SLACK_AFTER, facts={"error": sight.slack_error})
+
+
+def _late_jobs(sight: Sight) -> Iterator[Finding]:
+    for name, state in sight.jobs.items():
+        if state.every is None:
+            continue
+        well_at = max(state.good_at or sight.began_at, sight.began_at)
+        if sight.now - well_at > max(SHORTEST_LATE, LATE_INTERVALS * state.every):
+            yield Finding(f"job:{name}", AT_ONCE, well_at, facts={"error": state.error})
+
+
+def _backlog(sight: Sight) -> Iterator[Finding]:
+    if sight.now - sight.began_at < BACKLOG_AFTER:
+        return  # what the last service left has only begun to be sent
+    if sight.unsent is not None and sight.slack_alive and sight.slack_error is None:
+        count, since, error = sight.unsent
+        yield Finding("backlog", AT_ONCE, since, facts={"count": count, "error": error})
+
+
+def _refused(sight: Sight) -> Iterator[Finding]:
+    for channel, (since, error) in sight.refused.items():
+        yield Finding(f"refused:{channel}", AT_ONCE, since, not_to=channel, facts={"error": error})
+
+
+def _disk(sight: Sight) -> Iterator[Finding]:
+    if sight.free_bytes is not None and sight.free_bytes < LEAST_FREE:
+        yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
+
+
+WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
+    _polls,
+    _token,
+    _rate_limit,
+    _slack,
+    _late_jobs,
+    _backlog,
+    _refused,
+    _disk,
+)
+"""Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
+
+
+def find_troubles(sight: Sight) -> list[Finding]:
+    """Everything that is wrong in a sight."""
+    return [finding for watch in WATCHES for finding in watch(sight)]
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Looks at the service. `people` are told where no alert channel is set, by their Slack user ids."""
+
+    jobs: Jobs
+    began_at: datetime
+    job_states: Callable[[], Mapping[str, JobState]]
+    slack_alive: Callable[[], Any]  # awaited
+    people: Sequence[str] = ()
+    unwritable_since: datetime | None = None
+
+    async def watch(self, now: datetime) -> Told:
+        """Look once, and write down what is new; a database that cannot be written is logged instead."""
+        alive = bool(await self.slack_alive())
+        try:
+            told: Told = await asyncio.to_thread(self._look, now, alive)
+        except Exception as error:
+            if self.unwritable_since is None:
+                log.exception("the database cannot be written", error=type(error).__name__)
+            self.unwritable_since = self.unwritable_since or now
+            return Told()
+        self.unwritable_since = None
+        for key in told.raised:
+            log.error("something is wrong with the service", trouble=key)
+        for key in told.ended:
+            log.info("a trouble of the service is over", trouble=key)
+        return told
+
+    def _look(self, now: datetime, slack_alive: bool) -> Told:
+        channel = self.jobs.alert_channel
+        with self.jobs.database.write() as connection:
+            record_counts(connection, [Counted(WHOLE_API, WATCHED)], now)  # a write that proves that one can be made
+            findings = find_troubles(self._sight(connection, now, slack_alive))
+            if self.unwritable_since is not None and now - self.unwritable_since >= DATABASE_AFTER:
+                was = [Finding("database", AT_ONCE, self.unwritable_since)]
+                note_findings(connection, [*findings, *was], now, channel=channel, people=self.people)
+            return note_findings(connection, findings, now, channel=channel, people=self.people)
+
+    def _sight(self, connection: Connection, now: datetime, slack_alive: bool) -> Sight:
+        polls = poll_states(connection)
+        failed = sa.select(COUNT.c.resource, COUNT.c.last_at).where(
+            COUNT.c.kind == FAILED, COUNT.c.reason == "unauthorized"
+        )
+        refused = {
+            row.resource
+            for row in connection.execute(failed)
+            if (state := polls.get(row.resource)) is not None and state.failures and state.attempted_at == row.last_at
+        }
+        return Sight(
+            now=now,
+            began_at=self.began_at,
+            polls=polls,
+            intervals={name: self.jobs.plan.interval_of(name) for name in polls},
+            absent=frozenset(self.jobs.absent),
+            unauthorized=frozenset(refused),
+            pace=load_pace(connection),
+            slack_alive=slack_alive,
+            jobs=self.job_states(),
+            unsent=_unsent(connection, now),
+            slack_error=_slack_error(connection),
+            refused=_refused_channels(connection, now),
+            free_bytes=_free_bytes(self.jobs.database),
+        )
+
+
+_WAITS = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(None), OUTBOX.c.rolled_into.is_(None))
+
+
+def _unsent(connection: Connection, now: datetime) -> tuple[int, datetime, str | None] | None:
+    late = (*_WAITS, OUTBOX.c.due_at <= now - BACKLOG_AFTER, OUTBOX.c.kind != TROUBLE)
+    oldest = sa.select(OUTBOX.c.due_at, OUTBOX.c.error).where(*late).order_by(OUTBOX.c.due_at, OUTBOX.c.id).limit(1)
+    row = connection.execute(oldest).first()
+    if row is None:
+        return None
+    count = connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(*late)).scalar_one()
+    return count, row.due_at, row.error
+
+
+def _slack_error(connection: Connection) -> str | None:
+    """The error by which Slack refuses the whole app, if a message waits because of one."""
+    refused = sa.select(OUTBOX.c.error).where(*_WAITS, OUTBOX.c.error.in_(sorted(WORKSPACE_WIDE)))
+    error: str | None = connection.execute(refused.order_by(OUTBOX.c.due_at, OUTBOX.c.id).limit(1)).scalar()
+    return error
+
+
+def _refused_channels(connection: Connection, now: datetime) -> dict[str, tuple[datetime, str]]:
+    lost = (OUTBOX.c.abandoned_at > now - REFUSED_FOR, OUTBOX.c.kind != TROUBLE)
+    rows = connection.execute(
+        sa.select(OUTBOX.c.channel, sa.func.min(OUTBOX.c.abandoned_at).label("since"), sa.func.max(OUTBOX.c.error))
+        .where(*lost)
+        .group_by(OUTBOX.c.channel)
+        .order_by(OUTBOX.c.channel)
+    )
+    return {row[0]: (row[1], row[2] or "") for row in rows}
+
+
+def _free_bytes(database: Database) -> int | None:
+    """The room on the disk that holds a SQLite file; another database's disk is not ours to see."""
+    path = database.engine.url.database if database.engine.dialect.name == "sqlite" else None
+    if not path or path == ":memory:":
+        return None
+    return shutil.disk_usage(Path(path).resolve().parent).free

@@ -1,0 +1,59 @@
+"""`/charge automations`: whether rules act, what they are at, and the one switch for all of them.
+
+Switching is written down at once, with who did it; what waited is cancelled in the same transaction.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from bot.slack.charge.answer import Answer, Asked, Word, told, words_button
+from bot.slack.charge.answer import Mode as Does
+from bot.slack.permissions import Role
+from commands.automations.switch import acting_rules, at_work, read_switch
+from commands.automations.tries import set_switch
+from rules.actions.automations import Mode
+
+LABELS = {Mode.OFF: "Switch off", Mode.DRY_RUN: "Only tell", Mode.ON: "Switch on"}
+
+
+def answer_automations(connection: Connection, asked: Asked) -> Answer:
+    """How automations stand, what waits, and which rules act."""
+    switch = read_switch(connection, Mode(asked.automations))
+    others = [mode for mode in LABELS if mode is not switch.mode] if asked.role >= Role.ADMIN else []
+    return told(
+        "answer_automations",
+        buttons=[words_button(LABELS[mode], f"automations {mode}", n) for n, mode in enumerate(others, 1)],
+        switch=switch,
+        work=at_work(connection),
+        rules=acting_rules(connection),
+    )
+
+
+def _switching(mode: Mode) -> Callable[[Connection, Asked], Answer]:
+    def answer(connection: Connection, asked: Asked) -> Answer:
+        before = read_switch(connection, Mode(asked.automations)).mode
+        cancelled = set_switch(connection, mode, asked.user, asked.now)
+        return told("answer_automations_set", mode=mode, before=before, cancelled=cancelled)
+
+    return answer
+
+
+def _word(mode: Mode, does: str) -> Word:
+    word = f"automations {mode}"
+    return Word(word, word, does, word, _switching(mode), needs=Role.ADMIN, mode=Does.WRITES, needs_data=False)
+
+
+WORDS = (
+    Word(
+        "automations",
+        "automations",
+        "whether rules act by themselves, and what waits",
+        "automations",
+        answer_automations,
+        needs_data=False,
+    ),
+    _word(Mode.ON, "let the actions of rules be carried out"),
+    _word(Mode.DRY_RUN, "let rules only tell what they would do"),
+    _word(Mode.OFF, "stop all actions of rules, and cancel what waits"),
+)

@@ -1,0 +1,122 @@
+"""`/charge alerts [filters]` and `/charge ack WHAT`: what fires or is pending, and who has seen it.
+
+To acknowledge is written down at once; it covers what fires now, and what comes new still speaks.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.slack.charge.answer import (
+    LONGEST_QUESTION,
+    PAGE,
+    Answer,
+    Asked,
+    Mode,
+    Word,
+    age_of,
+    paging,
+    refused,
+    told,
+    words_button,
+)
+from bot.slack.charge.things import WrongWords, need_thing, no_rule
+from bot.slack.permissions import Role
+from notify.alert_cards.card import acknowledge_alerts
+from rules.registry.authoring import RuleRefused, find_rule
+from storage.alert_queries import PLACES, AlertFilter, list_alerts
+from storage.audit import record_act
+from storage.queries import FIRING
+
+STATES: dict[str, dict[str, Any]] = {
+    "firing": {"state": "firing"},
+    "pending": {"state": "pending"},
+    "acknowledged": {"acknowledged": True},
+    "unacknowledged": {"acknowledged": False, "state": "firing"},
+    "quiet": {"quiet": True},
+}
+EXAMPLES = ("/charge alerts", "/charge alerts rule=connector-faulted unacknowledged", "/charge alerts pending")
+ACK_EXAMPLES = ("/charge alerts", "/charge ack #12", "/charge ack rule=connector-faulted", "/charge ack all")
+
+
+def read_filter(connection: Connection, words: tuple[str, ...], word: str) -> AlertFilter:
+    """Which alerts the words mean: `rule=NAME`, `location=ID`, a state, `#12` (a card's number), or a thing's id."""
+    which = AlertFilter()
+    ids = []
+    for said in words:
+        key, sign, value = said.partition("=")
+        if sign and key.lower() == "rule":
+            try:
+                which = replace(which, rule_id=find_rule(connection, value).id)
+            except RuleRefused as wrong:
+                raise WrongWords(no_rule(wrong)) from None
+        elif sign and f"{key.lower()}_id" in PLACES:
+            which = replace(which, place=(f"{key.lower()}_id", value))
+        elif said.lower() in STATES:
+            which = replace(which, **STATES[said.lower()])
+        elif said.startswith("#") and said[1:].isdecimal() and len(said) < 12:
+            which = replace(which, incident_id=int(said[1:]))
+        else:
+            ids.append(said)
+    if ids:
+        thing = need_thing(connection, " ".join(ids), word)
+        which = replace(which, place=(thing.column, thing.id))
+    return which
+
+
+def answer_alerts(connection: Connection, asked: Asked) -> Answer:
+    """The open alerts that pass the filters, in pages."""
+    said = " ".join(asked.words)
+    if len(said) > LONGEST_QUESTION:
+        return refused("The filters are too long", mend="Use fewer:", examples=EXAMPLES)
+    try:
+        which = read_filter(connection, asked.words, "alerts")
+    except WrongWords as wrong:
+        return wrong.answer
+    page = list_alerts(connection, which, asked.offset, PAGE)
+    waiting = dict.fromkeys(
+        row.incident_id for row in page.rows if row.state == FIRING and row.incident_id and not row.acknowledged_by
+    )
+    acks = [words_button(f"Acknowledge #{number}", f"ack #{number}", n) for n, number in enumerate(waiting, 1)]
+    buttons = [*(acks if asked.role >= Role.OPERATOR else ()), *paging(page, f"alerts {said}".strip())]
+    age = age_of(connection, asked)
+    return told("answer_alerts", buttons=buttons, page=page, said=said, age=age, now=asked.now)
+
+
+def answer_ack(connection: Connection, asked: Asked) -> Answer:
+    """Acknowledge what fires of what the words mean."""
+    words = asked.words
+    if not words:
+        return refused("`ack` needs to know what", mend="For example:", examples=ACK_EXAMPLES)
+    try:
+        which = AlertFilter() if tuple(map(str.lower, words)) == ("all",) else read_filter(connection, words, "ack")
+    except WrongWords as wrong:
+        return wrong.answer
+    done = acknowledge_alerts(connection, replace(which, state=FIRING).conditions(), asked.user, asked.now)
+    if done.outcome == "acknowledged":
+        facts = {"members": done.members}
+        record_act(
+            connection, asked.user, "acknowledge", " ".join(words)[:200], asked.now, outcome=done.outcome, facts=facts
+        )
+    return told("answer_acknowledged", done=done, user=asked.user)
+
+
+WORDS = (
+    Word(
+        "alerts",
+        "alerts [rule=NAME] [firing|pending|unacknowledged|quiet] [THING]",
+        "what fires and what is pending, the unseen first",
+        "alerts unacknowledged",
+        answer_alerts,
+    ),
+    Word(
+        "ack",
+        "ack #NUMBER|THING|rule=NAME|all",
+        "acknowledge what fires; what comes new still speaks",
+        "ack rule={firing_rule}",
+        answer_ack,
+        needs=Role.OPERATOR,
+        mode=Mode.WRITES,
+    ),
+)

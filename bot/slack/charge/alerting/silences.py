@@ -1,0 +1,331 @@
+"""`/charge silence ...`, `silences` and `silence end`: quiet about some alerts, for a time, an event or every week.
+
+What is understood is written down at once, with who asked and why; nothing here moves an alert.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
+from bot.slack.charge.things import Thing, WrongWords, need_thing, no_rule
+from bot.slack.permissions import Role
+from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
+from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
+from rules.language.conditions import QuantityError, parse_duration
+from rules.registry.authoring import RuleRefused, find_rule
+from storage.audit import record_act
+from storage.queries import FIRING
+from storage.rows import Page
+from storage.schema import ALERT, LOCATION, SILENCE
+
+ENDS = ("for", "until", "weekly")
+LONGEST_SILENCE = timedelta(days=400)
+SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}](\d{1,2}:\d{2})")
+USAGE = "silence THING|rule=NAME for 2h|until 18:00|until recovery|until session end|weekly sat 02:00-04:00 REASON"
+EXAMPLES = (
+    "/charge silence 242.2.1 for 2h Technician on site",
+    "/charge silence rule=connector-faulted until 18:00 Known, being mended",
+    "/charge silence 242 weekly sat 02:00-04:00 Nightly firmware updates",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asked to keep quiet: matchers, one way to end, and why."""
+
+    rule_id: str | None = None
+    thing: Thing | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    until: datetime | None = None
+    until_recovery: bool = False
+    until_session_end: bool = False
+    weekly: WeeklyWindow | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceLine:
+    """A silence as a list shows it: what it matches as plain text, and how it ends. A window opens and closes."""
+
+    id: int
+    about: str
+    how: str  # time | recovery | session | weekly
+    until: datetime | None
+    window: str | None
+    quiet_now: bool
+    opens: datetime | None
+    closes: datetime | None
+    author: str
+    reason: str
+
+
+def read_silence(connection: Connection, asked: Asked) -> Wanted:
+    """What the words of a silence say; WrongWords with what to write instead."""
+    words = list(asked.words)
+    place = next((n for n, word in enumerate(words) if word.lower() in ENDS), None)
+    if not place:
+        raise WrongWords(refused("A silence says what, for how long and why", mend="For example:", examples=EXAMPLES))
+    wanted = _matchers(connection, words[:place])
+    zone = _zone(connection, wanted.thing) or asked.zone
+    keyword, rest = words[place].lower(), words[place + 1 :]
+    if keyword == "for":
+        wanted, reason = _lasting(wanted, rest, asked.now)
+    elif keyword == "until":
+        wanted, reason = _until(wanted, rest, asked.now, zone)
+    else:
+        wanted, reason = _weekly(wanted, rest, asked.zone)
+    if not reason:
+        raise WrongWords(
+            refused("A silence needs a reason, for whoever wonders later", mend="For example:", examples=EXAMPLES[:1])
+        )
+    return replace(wanted, reason=" ".join(reason))
+
+
+def answer_silence(connection: Connection, asked: Asked) -> Answer:
+    """Silence what the words say."""
+    try:
+        wanted = read_silence(connection, asked)
+        number = create_silence(
+            connection,
+            author=asked.user,
+            reason=wanted.reason[:500],
+            now=asked.now,
+            until=wanted.until,
+            until_recovery=wanted.until_recovery,
+            until_session_end=wanted.until_session_end,
+            weekly=wanted.weekly,
+            rule_id=wanted.rule_id,
+            labels=dict(wanted.labels),
+            **({wanted.thing.column: wanted.thing.id} if wanted.thing is not None else {}),
+        )
+    except WrongWords as wrong:
+        return wrong.answer
+    except ValueError as wrong:
+        return refused(
+            "This silence cannot be made", reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES
+        )
+    row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
+    line = _line(connection, row, asked.now)
+    facts = {"about": line.about, "how": line.how, "reason": wanted.reason[:500]}
+    record_act(connection, asked.user, "silence", f"silence {number}", asked.now, outcome="silenced", facts=facts)
+    firing = connection.execute(sa.select(ALERT).where(ALERT.c.state == FIRING)).all()
+    concerned = sum(matches(row, alert) for alert in firing)
+    return told(
+        "answer_silenced",
+        buttons=[words_button("End it", f"silence end {number}")],
+        plain=[line.about],
+        line=line,
+        concerned=concerned,
+    )
+
+
+def answer_silences(connection: Connection, asked: Asked) -> Answer:
+    """The silences that last, in pages, each with a button to end it."""
+    rows = active_silences(connection, asked.now)
+    lines = [_line(connection, row, asked.now) for row in rows[asked.offset : asked.offset + PAGE]]
+    page = Page(tuple(lines), asked.offset, len(rows))
+    ends = [words_button(f"End #{line.id}", f"silence end {line.id}", n) for n, line in enumerate(lines, 1)]
+    buttons = [*(ends if asked.role >= Role.OPERATOR else ()), *paging(page, "silences")]
+    return told("answer_silences", buttons=buttons, page=page, examples=EXAMPLES)
+
+
+def answer_end(connection: Connection, asked: Asked) -> Answer:
+    """End one silence before its time."""
+    said = asked.words[0].lstrip("#") if asked.words else ""
+    if not said.isdecimal() or len(said) > 12:
+        return refused(
+            "`silence end` needs the number of a silence", mend="See which there are:", examples=["/charge silences"]
+        )
+    number = int(said)
+    ended = end_silence(connection, number, asked.user, asked.now)
+    if ended:
+        subject = f"silence {number}"
+        record_act(connection, asked.user, "end silence", subject, asked.now, outcome="ended")
+    row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).first()
+    return told("answer_silence_ended", ended=ended, number=number, row=row, user=asked.user)
+
+
+def _matchers(connection: Connection, words: list[str]) -> Wanted:
+    rule_id, things, labels = None, [], []
+    ids: list[str] = []
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            ids.append(word)
+        elif key.lower() == "rule":
+            try:
+                rule_id = find_rule(connection, value).id
+            except RuleRefused as wrong:
+                raise WrongWords(no_rule(wrong)) from None
+        elif f"{key.lower()}_id" in PLACES:
+            things.append(need_thing(connection, value, "silence", [key.lower()]))  # type: ignore[list-item]  # of PLACES
+        else:
+            labels.append((key.lower(), value))
+    if ids:
+        things.append(need_thing(connection, " ".join(ids), "silence"))
+    if len(things) > 1:
+        raise WrongWords(refused("A silence names one thing at most", mend="For example:", examples=EXAMPLES))
+    return Wanted(rule_id, things[0] if things else None, tuple(labels))
+
+
+def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, list[str]]:
+    said = rest[0] if rest else ""
+    used = 1
+    if said.isdecimal() and len(rest) > 1:  # "2 h"
+        said, used = said + rest[1], 2
+    try:
+        span = timedelta(seconds=parse_duration(said))
+    except (QuantityError, OverflowError):
+        raise WrongWords(
+            refused(
+                "A silence lasts for example 30m, 2h or 3d, and not",
+                about=said[:60],
+                mend="For example:",
+                examples=EXAMPLES[:1],
+            )
+        ) from None
+    if not timedelta() < span <= LONGEST_SILENCE:
+        raise WrongWords(
+            refused("A silence lasts 400 days at most, and not", about=said, mend="For example:", examples=EXAMPLES[:1])
+        )
+    return replace(wanted, until=now + span), rest[used:]
+
+
+def _until(wanted: Wanted, rest: list[str], now: datetime, zone: str) -> tuple[Wanted, list[str]]:
+    said = [word.lower() for word in rest[:2]]
+    if said[:1] in (["recovery"], ["recovered"]):
+        return replace(wanted, until_recovery=True), rest[1:]
+    if said[:1] == ["session"]:
+        ends = said[1:] in (["end"], ["ends"])
+        return replace(wanted, until_session_end=True), rest[2 if ends else 1 :]
+    today = now.astimezone(ZoneInfo(zone)).date()
+    day, used = _day(said[0], today) if said else None, 0
+    if day is not None:
+        used = 1
+    at = _time(said[used]) if len(said) > used else None
+    if day is None and at is None:
+        raise WrongWords(
+            refused(
+                "Until when? A time, a day, `recovery` or `session end`, and not",
+                about=" ".join(rest[:2])[:60],
+                mend="For example:",
+                examples=EXAMPLES[1:2],
+            )
+        )
+    used += at is not None
+    until = datetime.combine(day or today, at or time(), ZoneInfo(zone))
+    if day is None and until <= now:
+        until = datetime.combine(today + timedelta(days=1), at or time(), ZoneInfo(zone))
+    return replace(wanted, until=until.astimezone(UTC)), rest[used:]
+
+
+def _weekly(wanted: Wanted, rest: list[str], default_zone: str) -> tuple[Wanted, list[str]]:
+    span = SPAN.fullmatch(rest[1]) if len(rest) > 1 else None
+    if span is None:
+        raise WrongWords(
+            refused("A weekly silence says days and from when to when", mend="For example:", examples=EXAMPLES[2:])
+        )
+    start, end = (text.zfill(5) for text in span.groups())
+    words, zone, dates = rest[2:], BY_LOCATION, {"from": None, "to": None}
+    if words and ("/" in words[0] or words[0] in {"UTC", BY_LOCATION}):
+        zone, words = words[0], words[1:]
+    while len(words) > 1 and words[0].lower() in dates and (day := _iso(words[1])) is not None:
+        dates[words[0].lower()], words = day, words[2:]  # type: ignore[assignment]  # a date where there is one
+    window = WeeklyWindow(read_days(rest[0]), start, end, zone, default_zone, dates["from"], dates["to"])
+    return replace(wanted, weekly=window), words
+
+
+def _day(said: str, today: date) -> date | None:
+    if said in {"today", "tomorrow"}:
+        return today + timedelta(days=said == "tomorrow")
+    return _iso(said)
+
+
+def _iso(said: str) -> date | None:
+    try:
+        return date.fromisoformat(said)
+    except ValueError:
+        return None
+
+
+def _time(said: str) -> time | None:
+    found = re.fullmatch(r"(\d{1,2}):(\d{2})", said)
+    try:
+        return time(int(found[1]), int(found[2])) if found else None
+    except ValueError:
+        return None
+
+
+def _zone(connection: Connection, thing: Thing | None) -> str | None:
+    """The zone of a thing's location, where the API's name for it is one that is known."""
+    if thing is None or thing.location_id is None:
+        return None
+    said = connection.execute(sa.select(LOCATION.c.timezone).where(LOCATION.c.id == thing.location_id)).scalar()
+    try:
+        return ZoneInfo(said).key if said else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _line(connection: Connection, row: Row[Any], now: datetime) -> SilenceLine:
+    about = [f"rule {row.rule_id}"] if row.rule_id is not None else []
+    about += [f"{name.removesuffix('_id')} {getattr(row, name)}" for name in PLACES if getattr(row, name) is not None]
+    about += [f"{name} = {value}" for name, value in row.labels.items()]
+    how = "recovery" if row.until_recovery else "session" if row.until_sessions else "time"
+    window = opens = closes = None
+    quiet_now = True
+    if row.weekly:
+        how = "weekly"
+        weekly = window_from(row.weekly)
+        local = None
+        if row.location_id is not None:
+            place = sa.select(LOCATION.c.timezone).where(LOCATION.c.id == row.location_id)
+            local = connection.execute(place).scalar()
+        zone = "each location's own time" if weekly.zone == BY_LOCATION else weekly.zone
+        window = f"{days_text(weekly.days)} {weekly.start} to {weekly.end}, {zone}"
+        dates = [f"{word} {day}" for word, day in (("from", weekly.first), ("to", weekly.last)) if day is not None]
+        window = ", ".join([window, *([" ".join(dates)] if dates else [])])
+        present = weekly.open_at(now, local)
+        quiet_now = present is not None
+        opens, closes = present or weekly.coming(now, local) or (None, None)
+    return SilenceLine(
+        id=row.id,
+        about=", ".join(about),
+        how=how,
+        until=quiet_until(row, None, now) if not row.weekly else row.until,
+        window=window,
+        quiet_now=quiet_now,
+        opens=opens,
+        closes=closes,
+        author=row.author,
+        reason=row.reason,
+    )
+
+
+WORDS = (
+    Word(
+        "silence",
+        USAGE,
+        "keep alerts quiet; they go on, and what still fires at the end speaks",
+        "silence {charger} for 2h Technician on site",
+        answer_silence,
+        needs=Role.OPERATOR,
+        mode=Mode.WRITES,
+    ),
+    Word("silences", "silences", "what is kept quiet, until when, by whom and why", "silences", answer_silences),
+    Word(
+        "silence end",
+        "silence end NUMBER",
+        "end a silence before its time",
+        "silence end {silence}",
+        answer_end,
+        needs=Role.OPERATOR,
+        mode=Mode.WRITES,
+    ),
+)

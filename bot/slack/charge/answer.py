@@ -1,0 +1,236 @@
+"""What a person asked, what they are answered, and how an entry of the command list looks.
+
+An answer is a text with blocks, made by a plain function of a read transaction and the question; nothing here sends
+it. Words are the templates' work, structure is built here.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any
+
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import Connection
+
+from bot.slack.permissions import Role
+from eosvolt.client import EosvoltClient
+from notify.render import render_words
+from notify.text import blocks
+from notify.text.action_ids import ActionId
+from notify.text.message import Block
+from notify.text.words import short, slack_unescape
+from rules.actions.command_kinds import COMMANDS_PER_DAY
+from storage.engine import Database
+from storage.queries import Kind, data_age, nearest_ids
+from storage.rows import Page
+
+PAGE = 10
+LONGEST_QUESTION = 200  # so that it fits into a button's value
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: the words after the command's own, who asks, and what the answer depends on.
+
+    `text` is what those words were, with its lines. `card_channel` is where a command's card would stand; only words
+    that act are told it.
+    """
+
+    words: tuple[str, ...]
+    user: str
+    role: Role
+    now: datetime
+    interval: timedelta
+    zone: str = "UTC"
+    offset: int = 0
+    card_channel: str = ""
+    commands_per_day: int = COMMANDS_PER_DAY
+    automations: str = "dry-run"  # as the setting says
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said: `text` for notifications, `blocks` for eyes. `later`, run in a thread, says the rest."""
+
+    text: str
+    blocks: list[Block]
+    later: "Callable[[Database], Answer] | None" = None
+
+
+class Mode(Enum):
+    """What a word does to the database: it reads, tries something out and drafts it, or writes down what it does."""
+
+    READS = auto()
+    REHEARSES = auto()
+    WRITES = auto()
+
+
+@dataclass(slots=True)
+class Office:
+    """Where an answer that must ask outside turns to. Nothing here is used while a transaction is open.
+
+    `slack_link` says how the connection to Slack stands; `price_approval` is the channel in which changes of prices are
+    approved, where they must be. `work` are tasks that go on after their answer, and
+    `wait` waits for so many seconds.
+    """
+
+    database: Database
+    client: EosvoltClient
+    slack: AsyncWebClient
+    slack_link: Callable[[], Awaitable[str]]
+    price_approval: str | None = None
+    work: set[asyncio.Task[None]] = field(default_factory=set)
+    wait: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An answer that must first ask EOSVOLT or Slack; `route` is the contract's name of what it asks, if of EOSVOLT.
+
+    `of_thing`: it asks about one thing, so that a 404 says nothing about the account.
+    """
+
+    route: str
+    run: Callable[[Office], Awaitable[Answer]]
+    of_thing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of /charge, or two: how it is written, what it does, an example with `{connector}` and such to fill in.
+
+    `acts` words are told where a card would stand, and their previews are shown to the person alone. `route` is the
+    contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data answers before the
+    first poll.
+    """
+
+    word: str
+    usage: str
+    does: str
+    example: str
+    answer: Callable[[Connection, Asked], Answer | Errand]
+    needs: Role = Role.VIEWER
+    acts: bool = False
+    route: str | None = None
+    needs_data: bool = True
+    mode: Mode = Mode.READS
+
+
+def button(label: str, action_id: ActionId, value: Any, *, style: str | None = None, number: int = 0) -> ButtonElement:
+    """A button whose value is compact JSON; `number` keeps several of one kind apart in a row."""
+    return ButtonElement(
+        text=PlainTextObject(text=short(label, 70), emoji=False),
+        action_id=action_id.value + (f"_{number}" if number else ""),
+        value=json.dumps(value, separators=(",", ":")),
+        style=style,
+    )
+
+
+def words_button(label: str, words: str, number: int = 0) -> ButtonElement:
+    """A button that answers as if these words had been typed."""
+    return button(label, ActionId.RUN_WORDS, {"words": words}, number=number)
+
+
+def told(
+    template: str,
+    *,
+    buttons: Sequence[ButtonElement] = (),
+    plain: Sequence[str] = (),
+    preformatted: str = "",
+    later: Callable[[Database], Answer] | None = None,
+    **values: Any,
+) -> Answer:
+    """An answer in the words of templates/`template`.mrkdwn.j2, its buttons in a row below.
+
+    `plain` are sentences with names in them, as given: shown between `body` and `after` where nothing is parsed.
+    `preformatted` is a text with its lines, shown there too, in a code block.
+    """
+    words = render_words(f"{template}.mrkdwn.j2", **values)
+    built: list[Block] = []
+    if words.get("title"):
+        built.append(blocks.header(slack_unescape(words["title"])))
+    built += blocks.sections(words["body"])
+    if plain:
+        text = "\n".join(short(line, 400) for line in plain[:6])
+        built.append(SectionBlock(text=PlainTextObject(text=text, emoji=False), block_id="plain").to_dict())
+    built += blocks.preformatted(preformatted)
+    if words.get("after"):
+        built += [{**block, "block_id": f"after_{n}"} for n, block in enumerate(blocks.sections(words["after"]))]
+    if buttons:
+        built.append(ActionsBlock(elements=list(buttons), block_id="actions").to_dict())
+    built += blocks.context((), words.get("context", ""))
+    return Answer(" ".join(words["fallback"].split()), built, later)
+
+
+def refused(
+    problem: str,
+    *,
+    mend: str,
+    about: str = "",
+    reasons: Sequence[str] = (),
+    examples: Sequence[str] = (),
+    preformatted: str = "",
+) -> Answer:
+    """What is wrong (`about` is the value that was, `reasons` say why), what to do next, and examples to paste.
+
+    `problem` and `mend` are ours and mrkdwn; everything else is text from outside, as given.
+    """
+    sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
+    return told(
+        "answer_refused",
+        plain=sentences,
+        preformatted=preformatted,
+        problem=problem,
+        about=about,
+        mend=mend,
+        examples=examples,
+    )
+
+
+def not_in_plan(what: str, reason: str) -> Answer:
+    """EOSVOLT says that the account has no such thing."""
+    said = {"forbidden": "that the key has no right to it (403)", "not_found": "that there is no such call (404)"}
+    return refused(
+        f"`{what}` is not in this account's EOSVOLT plan",
+        reasons=[f"EOSVOLT said {said.get(reason, 'so')}"],
+        mend="It is tried again within an hour. `chargehand doctor` says how to mend it. What there is:",
+        examples=["/charge help"],
+    )
+
+
+def unknown_id(connection: Connection, kind: Kind, wrong: str, word: str) -> Answer:
+    """No such thing: the closest ids, as commands to paste."""
+    near = nearest_ids(connection, kind, wrong)
+    lists = {"location": "locations", "charger": "chargers", "connector": "chargers", "session": "sessions"}
+    return refused(
+        f"There is no {kind} with the id",
+        about=wrong,
+        mend="Did you mean one of these?" if near else "See which there are:",
+        examples=[f"/charge {word} {known}" for known in near] or [f"/charge {lists[kind]}"],
+    )
+
+
+def missing_id(word: str, kind: str, example: str) -> Answer:
+    """A word that needs an id was given none."""
+    return refused(f"`{word}` needs the id of a {kind}", mend="For example:", examples=[example])
+
+
+def paging(page: Page[Any], words: str) -> list[ButtonElement]:
+    """The buttons to the page before and after, where there is one."""
+    buttons = []
+    if page.offset > 0:
+        before = {"words": words, "offset": max(0, page.offset - PAGE)}
+        buttons.append(button("Previous", ActionId.PREVIOUS_PAGE, before))
+    if page.offset + len(page.rows) < page.total:
+        buttons.append(button("Next", ActionId.NEXT_PAGE, {"words": words, "offset": page.offset + PAGE}))
+    return buttons
+
+
+def age_of(connection: Connection, asked: Asked, resource: str = "chargers") -> Any:
+    """How old what is shown is, for a template's context."""
+    return data_age(connection, resource, asked.now, asked.interval)

@@ -1,0 +1,4 @@
+"""Words that look: status, places, chargers, sessions, reports, exports, health.
+
+They only read.
+"""

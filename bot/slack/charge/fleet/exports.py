@@ -1,0 +1,194 @@
+"""`/charge export sessions FROM TO [LOCATION]`: a CSV file of sessions, sent to the person who asked.
+
+The answer comes at once and the file when it is ready. A file that was being made when the service stopped is not made
+later: whoever asked is told so, and asks again.
+"""
+
+import asyncio
+import contextlib
+import io
+import tempfile
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import BinaryIO, cast
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection
+
+from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told, unknown_id
+from bot.slack.charge.fleet.sessions import RANGE
+from bot.slack.permissions import SLACK_FAULTS, Role
+from bot.slack.uploads import UploadRefused, upload_to_person
+from eosvolt.errors import EosvoltError, Forbidden
+from eosvolt.exports import fetch_exports, parts_of
+from notify.render import render_words
+from notify.text.session_csv import write_header, write_sessions
+from rules.documents.schedules import day_bounds
+from storage.health import record_switched_off
+from storage.queries import find_location
+from storage.tables import AuditEntry
+
+log = structlog.get_logger()
+
+MOST_DAYS = 400
+MOST_BYTES = 200_000_000
+IN_MEMORY_BYTES = 2_000_000
+FAREWELL_SECONDS = 3
+EXAMPLE = "/charge export sessions 2026-01-01 2026-03-31"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What was asked for: local days, both included, and their instants in UTC (half open)."""
+
+    user: str
+    first: date
+    last: date
+    since: datetime
+    until: datetime
+    zone: str
+    location_id: str | None
+    now: datetime
+
+    @property
+    def parts(self) -> int:
+        """How many pieces EOSVOLT is asked for."""
+        return len(parts_of(self.since, self.until))
+
+
+class TooLarge(Exception):  # noqa: N818 - read as a sentence
+    """The file would be larger than is sent."""
+
+
+def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
+    """Order an export and say so; the file comes later."""
+    words = asked.words
+    if not words or words[0].lower() != "sessions":
+        return refused("Only sessions can be exported", mend="For example:", examples=[EXAMPLE])
+    days = RANGE.fullmatch(words[1]) if len(words) > 1 else None
+    texts, rest = (days.groups(), words[2:]) if days else (words[1:3], words[3:])
+    try:
+        first, last = (date.fromisoformat(text) for text in texts)
+        since, until = day_bounds(first, asked.zone)[0], min(day_bounds(last, asked.zone)[1], asked.now)
+    except (ValueError, OverflowError):
+        return refused("An export needs a first and a last day", mend="For example:", examples=[EXAMPLE])
+    if first > last or since >= until:
+        problem = "The last day is before the first, or nothing has happened yet"
+        return refused(problem, mend="For example:", examples=[EXAMPLE])
+    if (last - first).days >= MOST_DAYS:
+        return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=[EXAMPLE])
+    location_id = " ".join(rest) or None
+    if location_id is not None and find_location(connection, location_id) is None:
+        return unknown_id(connection, "location", location_id, f"export sessions {first} {last}")
+    order = ExportOrder(asked.user, first, last, since, until, asked.zone, location_id, asked.now)
+    return Errand("export_sessions", lambda office: begin(office, order))
+
+
+class CutOff(Exception):  # noqa: N818 - read as a sentence
+    """The service stops."""
+
+
+async def begin(office: Office, order: ExportOrder) -> Answer:
+    """Start making the file, one at a time for each person."""
+    name = f"export:{order.user}"
+    if any(task.get_name() == name for task in office.work):
+        mend = "It comes to your messages with me. Then:"
+        return refused("Your last export is still being made", mend=mend, examples=[EXAMPLE])
+    task = asyncio.create_task(make(office, order), name=name)
+    office.work.add(task)
+    task.add_done_callback(office.work.discard)
+    return told("answer_export", order=order)
+
+
+async def make(office: Office, order: ExportOrder) -> None:
+    """Make the file and send it, or tell the person why there is none."""
+    try:
+        rows, aside = await _make(office, order)
+    except (EosvoltError, UploadRefused, TooLarge, *SLACK_FAULTS) as error:
+        log.warning("an export failed", user=order.user, error=str(error))
+        await _tell_failure(office, order, error)
+        return
+    except asyncio.CancelledError:
+        log.warning("an export was cut off by the stop", user=order.user)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await _tell_failure(office, order, CutOff("Chargehand was stopped while it was being made"))
+        raise
+    except Exception:
+        log.exception("an export broke", user=order.user)
+        await _tell_failure(office, order, None)
+        return
+    log.info("export sent", user=order.user, rows=rows, set_aside=aside)
+    await asyncio.to_thread(_audit, office, order, rows)
+
+
+async def _make(office: Office, order: ExportOrder) -> tuple[int, int]:
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as raw:
+        file = cast("BinaryIO", raw)
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # so that Excel knows it for UTF-8
+        try:
+            rows, aside = await _write(office, order, text, file)
+        finally:
+            text.detach()
+        words = render_words("export_file.mrkdwn.j2", order=order, rows=rows, aside=aside)
+        name = f"sessions-{order.first}-{order.last}.csv"
+        title = f"Sessions {order.first} to {order.last}"
+        await upload_to_person(office.slack, order.user, file, name=name, title=title, comment=words["body"])
+    return rows, aside
+
+
+async def _write(office: Office, order: ExportOrder, text: io.TextIOWrapper, file: BinaryIO) -> tuple[int, int]:
+    """Write all parts below one header; how many sessions, and how many could not be read."""
+    rows = aside = 0
+    write_header(text)
+    asked = fetch_exports(office.client, order.since, order.until, order.location_id, wait=office.wait)
+    async with contextlib.aclosing(asked) as parts:
+        async for part in parts:
+            rows += await asyncio.to_thread(write_sessions, text, part.sessions)
+            aside += len(part.set_aside)
+            if file.tell() > MOST_BYTES:
+                raise TooLarge(f"the file is larger than {MOST_BYTES // 1_000_000} MB: ask for fewer days at once")
+    return rows, aside
+
+
+async def _tell_failure(office: Office, order: ExportOrder, error: Exception | None) -> None:
+    if isinstance(error, Forbidden):
+        await asyncio.to_thread(_switch_off, office, order.now)
+        answer = not_in_plan("export", error.kind)
+    else:
+        reason = str(error) if error is not None else "Chargehand has a fault of its own; the log has it"
+        again = f"/charge export sessions {order.first} {order.last}"
+        answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
+    try:
+        channel = (await office.slack.conversations_open(users=order.user))["channel"]["id"]
+        await office.slack.chat_postMessage(channel=channel, text=answer.text, blocks=answer.blocks)
+    except SLACK_FAULTS as lost:
+        log.error("a person could not be told of an export", user=order.user, error=type(lost).__name__)  # noqa: TRY400
+
+
+def _switch_off(office: Office, now: datetime) -> None:
+    with office.database.write() as connection:
+        record_switched_off(connection, "export_sessions", "forbidden", now)
+
+
+def _audit(office: Office, order: ExportOrder, rows: int) -> None:
+    facts = {"from": str(order.first), "to": str(order.last), "location": order.location_id, "rows": rows}
+    row = AuditEntry(at=order.now, user=order.user, action="export_sessions", facts=facts, outcome="sent")
+    with office.database.write() as connection:
+        values = row.model_dump(exclude={"id"}) | {"subject": order.location_id or ""}
+        connection.execute(sa.insert(AuditEntry).values(**values))
+
+
+WORDS = (
+    Word(
+        "export",
+        "export sessions FROM TO [LOCATION]",
+        "a CSV file of the sessions that ended on these days, sent to you",
+        "export sessions 2026-01-01 2026-03-31",
+        answer_export,
+        needs=Role.OPERATOR,
+        acts=True,
+        route="export_sessions",
+    ),
+)

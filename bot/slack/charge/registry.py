@@ -1,0 +1,121 @@
+"""Every word of /charge in one list: help, the nearest right word and the rights are all read from it.
+
+`answer` is the one door for typed words, mentions and buttons; it checks the role, and runs inside a transaction that
+reads, or writes where the word's mode says so.
+"""
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+from sqlalchemy import Connection
+
+from bot.slack.charge import help  # noqa: A004 - the word itself
+from bot.slack.charge.acting import automations, charger_commands, prices, session_commands
+from bot.slack.charge.alerting import alerts, rules, silences, why
+from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
+from bot.slack.charge.fleet import chargers, exports, health, locations, reports, sessions, status
+from bot.slack.permissions import Role, Standing
+from notify.text.words import slack_unescape
+from storage.health import switched_off
+from storage.polls import poll_states
+
+
+def answer_help(connection: Connection, asked: Asked) -> Answer:
+    """What this person may do."""
+    return help.answer_help(connection, asked, WORDS)
+
+
+WORDS: tuple[Word, ...] = (
+    Word("help", "help", "this", "help", answer_help, needs_data=False),
+    *status.WORDS,
+    *locations.WORDS,
+    *chargers.WORDS,
+    *sessions.WORDS,
+    *session_commands.WORDS,
+    *charger_commands.WORDS,
+    *automations.WORDS,
+    *prices.WORDS,
+    *reports.WORDS,
+    *exports.WORDS,
+    *health.WORDS,
+    *alerts.WORDS,
+    *rules.WORDS,
+    *why.WORDS,
+    *silences.WORDS,
+)
+BY_NAME = {word.word: word for word in WORDS}
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The words of a text as Slack sends it, with its three escapes undone."""
+    return tuple(slack_unescape(text).split())
+
+
+def find_word(words: tuple[str, ...]) -> Word | None:
+    """The entry that the first two words name, or the first; no word at all asks for help."""
+    if not words:
+        return BY_NAME["help"]
+    both = " ".join(words[:2]).lower()
+    return BY_NAME.get(both) or BY_NAME.get(words[0].lower())
+
+
+def writes(text: str) -> bool:
+    """Whether the words of a text write down what they do, so that they are acknowledged after it."""
+    word = find_word(split(text))
+    return word is not None and word.mode is Mode.WRITES
+
+
+def rest_of(text: str, word: Word | None) -> str:
+    """What follows an entry's own words in a text as Slack sends it: its lines are kept, its escapes undone."""
+    own = len(word.word.split()) if word is not None else 0
+    parts = slack_unescape(text).split(maxsplit=own)
+    return parts[own].rstrip() if len(parts) > own else ""
+
+
+def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
+    """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
+    word = find_word(words)
+    if word is None:
+        return _wrong_word(connection, words)
+    if not standing.may(word.needs):
+        return not_allowed(standing, word.needs, word.word)
+    off = {one.name: one for one in switched_off(connection, asked.now)}
+    if word.route in off:
+        return not_in_plan(word.word, off[word.route].reason)
+    if word.needs_data:
+        state = poll_states(connection).get("chargers")
+        if state is None or state.good_at is None:
+            return _nothing_known(state.error if state is not None else None)
+    return word.answer(connection, replace(asked, words=words[len(word.word.split()) :]))
+
+
+def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:
+    """A person may not do this: what it needs, and who can change that."""
+    if standing.unsure:
+        return refused(
+            f"`{what}` needs the role {needed.word}, and Slack did not tell whether you have it",
+            mend="Try again in a minute; an admin can see in the log why.",
+        )
+    return refused(
+        f"`{what}` needs the role {needed.word}; you are {standing.role.word}",
+        mend=f"Whoever runs Chargehand names people and user groups in CHARGEHAND_{needed.name}S. What you may do:",
+        examples=["/charge help"],
+    )
+
+
+def _nothing_known(error: str | None) -> Answer:
+    return refused(
+        "EOSVOLT has not answered yet, so nothing is known",
+        reasons=[error] if error else [],
+        mend="Try again in a minute. Whoever runs Chargehand sees with `chargehand doctor` what is wrong.",
+    )
+
+
+def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
+    near = get_close_matches(words[0].lower(), BY_NAME, n=1, cutoff=0.5)
+    if not near:
+        return refused("There is no word", about=words[0], mend="See what there is:", examples=["/charge help"])
+    rest = " ".join(words[1:])
+    example = f"/charge {near[0]} {rest}".strip() if rest else None
+    example = example or help.example_of(BY_NAME[near[0]], help.known_ids(connection)) or f"/charge {near[0]}"
+    return refused("There is no word", about=words[0], mend="Did you mean this?", examples=[example, "/charge help"])

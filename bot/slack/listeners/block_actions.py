@@ -1,0 +1,194 @@
+"""Clicks. Acknowledge and Confirm write one intent row, then acknowledge; paging and words acknowledge first.
+
+Everything a button needs is in its value and in the database, so that buttons from before a restart work, and two
+clicks on one have one effect: each person is told what happened.
+"""
+
+import json
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from sqlalchemy import Connection
+
+from bot.slack.charge import registry
+from bot.slack.charge.acting import session_commands
+from bot.slack.charge.answer import Answer, refused, told
+from bot.slack.listeners.desk import Desk, TooLateError, too_late, whisper
+from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
+from commands.outcomes.approvals import Decision, approve_command, refuse_command
+from commands.outcomes.sending import APPROVE_WITHIN
+from commands.requests.enqueue import Enqueued, enqueue_command
+from notify.alert_cards.card import Acknowledgement, acknowledge_incident, acknowledge_roll_up
+from notify.text.action_ids import ActionId
+from rules.actions.command_kinds import CommandKind
+from storage.tables import AuditEntry
+
+Json = dict[str, Any]
+
+ACTS = Role.OPERATOR
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Register the clicks."""
+
+    @app.action(ActionId.ACKNOWLEDGE_INCIDENT.value)
+    async def on_acknowledge(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        answer = await acknowledge(desk, body["user"]["id"], _value(action))
+        await ack()
+        await whisper(respond, answer, replace_original=False, **_thread(body))
+
+    @app.action(ActionId.CONFIRM_COMMAND.value)
+    async def on_confirm(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        answer, final = await confirm(desk, body["user"]["id"], _value(action))
+        await ack()
+        await whisper(respond, answer, replace_original=final, **({} if final else _thread(body)))
+
+    @app.action(re.compile(f"^({ActionId.APPROVE_COMMAND}|{ActionId.REFUSE_COMMAND})$"))
+    async def on_decision(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        approves = action["action_id"] == ActionId.APPROVE_COMMAND
+        answer = await decide(desk, body["user"]["id"], _value(action), approves=approves)
+        await ack()
+        await whisper(respond, answer, replace_original=False, **_thread(body))
+
+    @app.action(ActionId.CANCEL_COMMAND.value)
+    async def on_cancel(ack: AsyncAck, respond: AsyncRespond) -> None:
+        await ack()
+        await whisper(respond, told("answer_cancelled"), replace_original=True)
+
+    @app.action(re.compile(f"^({ActionId.PREVIOUS_PAGE}|{ActionId.NEXT_PAGE})$"))
+    async def on_page(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        await ack()
+        asked = _value(action)
+        answer = await desk.answer(
+            asked["words"], user=body["user"]["id"], channel=_channel(body), offset=int(asked["offset"])
+        )
+        await whisper(respond, answer, replace_original=True)
+
+    @app.action(re.compile(rf"^{ActionId.RUN_WORDS}(_\d+)?$"))
+    async def on_words(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        words = _value(action)["words"]
+        writes = registry.writes(words)
+        if not writes:
+            await ack()
+        answer = await desk.answer(words, user=body["user"]["id"], channel=_channel(body))
+        if writes:
+            await ack()
+        await whisper(respond, answer, replace_original=False, **_thread(body))
+        later = await desk.finish(answer)
+        if later is not None:
+            await whisper(respond, later, replace_original=False, **_thread(body))
+
+
+async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
+    """Acknowledge an incident for a person, if they may; what to tell them."""
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    if not standing.may(ACTS):
+        return registry.not_allowed(standing, ACTS, "Acknowledge")
+    now = desk.clock()
+
+    def write(connection: Connection) -> Acknowledgement:
+        if "roll_up" in value:
+            done = acknowledge_roll_up(connection, str(value["roll_up"]), user, now)
+            about, subject = {"roll_up": value["roll_up"]}, "roll-up"
+        else:
+            done = acknowledge_incident(connection, int(value["incident"]), user, now)
+            about, subject = {"incident": value["incident"]}, f"incident {value['incident']}"
+        if done.outcome == "acknowledged":
+            facts = {**about, "members": done.members}
+            row = AuditEntry(at=now, user=user, action="acknowledge", facts=facts, outcome=done.outcome)
+            values = row.model_dump(exclude={"id"}) | {"subject": subject}
+            connection.execute(sa.insert(AuditEntry).values(**values))
+        return done
+
+    try:
+        done = await desk.write(write)
+    except TooLateError:
+        return too_late("Nothing was acknowledged")
+    desk.wake_deliveries()
+    return told("answer_acknowledged", done=done, user=user)
+
+
+async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
+    """Write a command down for a person, if they may and it still makes sense.
+
+    What to tell them, and whether that is final, so that it takes the place of the preview.
+    """
+    words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
+    intent = session_commands.Intent(**words, ends=tuple(map(str, value["ends"])), details=value["details"])
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    needed = session_commands.role_for(intent.kind)
+    if not standing.may(needed):
+        return registry.not_allowed(standing, needed, session_commands.VERBS[intent.kind]), False
+    now = desk.clock()
+    asks = desk.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
+    approval = APPROVE_WITHIN if asks else None
+    target: Json = {f"{intent.thing}_id": intent.target}
+
+    def write(connection: Connection) -> Enqueued:
+        return enqueue_command(
+            connection,
+            kind=intent.kind,
+            nonce=intent.nonce,
+            user=user,
+            channel=intent.channel,
+            now=now,
+            ends=intent.ends,
+            per_day=desk.commands_per_day,
+            details=intent.details,
+            approve_within=approval,
+            **target,
+        )
+
+    try:
+        enqueued = await desk.write(write)
+    except TooLateError:
+        return too_late("Nothing was sent"), False
+    desk.wake_commands()
+    desk.wake_deliveries()
+    return session_commands.requested(enqueued, intent, user), True
+
+
+async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answer:
+    """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    needed = session_commands.role_for(str(value["kind"]))
+    if not standing.may(needed):
+        return registry.not_allowed(standing, needed, "Approve" if approves else "Refuse")
+    now, command_id = desk.clock(), str(value["command"])
+
+    def write(connection: Connection) -> Decision:
+        if approves:
+            return approve_command(connection, command_id, user, now, per_day=desk.commands_per_day)
+        return refuse_command(connection, command_id, user, now)
+
+    try:
+        decision = await desk.write(write)
+    except TooLateError:
+        return too_late("Nothing was decided")
+    desk.wake_commands()
+    desk.wake_deliveries()
+    if decision.outcome == "changed":
+        reasons = [refusal.text for refusal in decision.refusals]
+        return refused(
+            "Nothing was sent, because things have changed",
+            reasons=reasons,
+            mend="Look at:",
+            examples=["/charge status"],
+        )
+    return told("answer_decided", decision=decision, user=user)
+
+
+def _value(action: Json) -> Json:
+    value: Json = json.loads(action["value"])
+    return value
+
+
+def _channel(body: Json) -> str:
+    return str((body.get("channel") or {}).get("id") or body["user"]["id"])
+
+
+def _thread(body: Json) -> Json:
+    thread_ts = body.get("container", {}).get("thread_ts")
+    return {"thread_ts": thread_ts} if thread_ts else {}

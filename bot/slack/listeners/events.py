@@ -1,0 +1,68 @@
+"""Mentions and the Home tab: Bolt acknowledges events at once, then the words are answered in their thread.
+
+What reads is answered where the question stands; a preview, which one person confirms, is shown to that person alone.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from sqlalchemy import Connection
+
+from bot.slack.charge import registry
+from bot.slack.charge.answer import Answer, Mode, told
+from bot.slack.listeners.desk import Desk
+from storage.queries import data_age, fleet_counts, open_alerts
+
+Json = dict[str, Any]
+
+MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
+SHOWN_ALERTS = 10
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Register the events."""
+
+    @app.event("app_mention")
+    async def on_mention(event: Json, body: Json) -> None:
+        if event.get("bot_id") or not event.get("user") or not desk.is_new_event(body["event_id"]):
+            return
+        text = MENTION.sub("", event["text"], count=1)
+        word = registry.find_word(registry.split(text))
+        answer = await desk.answer(text, user=event["user"], channel=event["channel"])
+        place: Json = {"channel": event["channel"], "thread_ts": event.get("thread_ts") or event["ts"]}
+        said: Answer | None = answer
+        while said is not None:
+            content: Json = {"text": said.text, "blocks": said.blocks}
+            if word is not None and (word.acts or word.mode is Mode.REHEARSES):
+                await desk.slack.chat_postEphemeral(user=event["user"], **place, **content)
+            else:
+                await desk.slack.chat_postMessage(**place, **content, unfurl_links=False, unfurl_media=False)
+            said = await desk.finish(said)
+
+    @app.event("app_home_opened")
+    async def on_home(event: Json) -> None:
+        if event.get("tab") != "home":
+            return
+        standing = await desk.permissions.standing_of(event["user"])
+        answer = await asyncio.to_thread(_home, desk, standing.role.word)
+        view = {"type": "home", "blocks": answer.blocks}
+        await desk.slack.views_publish(user_id=event["user"], view=view)
+
+
+def _home(desk: Desk, role: str) -> Answer:
+    now = desk.clock()
+    with desk.database.read() as connection:
+        return _home_answer(connection, desk, role, now)
+
+
+def _home_answer(connection: Connection, desk: Desk, role: str, now: Any) -> Answer:
+    return told(
+        "answer_home",
+        counts=fleet_counts(connection),
+        alerts=open_alerts(connection, SHOWN_ALERTS),
+        age=data_age(connection, "chargers", now, desk.interval),
+        role=role,
+        now=now,
+    )

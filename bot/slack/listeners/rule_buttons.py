@@ -1,0 +1,60 @@
+"""The Confirm button of a rule: what was shown is done once, if the rule is still as it was shown.
+
+Alerts, their messages and the log of who did it are written in one transaction with the rule, then acknowledged.
+"""
+
+import json
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from sqlalchemy import Connection
+
+from bot.slack.charge import registry
+from bot.slack.charge.alerting.rules import confirmed, refusal
+from bot.slack.charge.answer import Answer
+from bot.slack.listeners.desk import Desk, TooLateError, too_late, whisper
+from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
+from notify.text.action_ids import ActionId
+from rules.language.errors import RuleErrors
+from rules.registry.authoring import RuleRefused
+from rules.registry.drafts import Confirmed, confirm_draft
+from storage.audit import record_act
+
+Json = dict[str, Any]
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Register the clicks about rules."""
+
+    @app.action(ActionId.CONFIRM_RULE.value)
+    async def on_confirm_rule(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+        answer, final = await confirm(desk, body["user"]["id"], json.loads(action["value"]))
+        await ack()
+        if final and desk.adopt_rules is not None:
+            await desk.adopt_rules()
+        await whisper(respond, answer, replace_original=final)
+
+
+async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
+    """Do what a draft says for a person, if they may; what to tell them, and whether it was done."""
+    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    if not standing.may(Role.ADMIN):
+        return registry.not_allowed(standing, Role.ADMIN, "rules"), False
+    now = desk.clock()
+
+    def write(connection: Connection) -> Confirmed:
+        done = confirm_draft(connection, str(value["draft"]), user, now)
+        if desk.tell_of_rule is not None:
+            desk.tell_of_rule(connection, done.rule, done.outcome.transitions, now)
+        facts = {"version": done.outcome.version, "document": done.rule.document}
+        record_act(connection, user, "rule", f"rule {done.rule.name}", now, outcome=done.draft.act.value, facts=facts)
+        return done
+
+    try:
+        done = await desk.write(write)
+    except TooLateError:
+        return too_late("Nothing was changed"), False
+    except (RuleRefused, RuleErrors) as wrong:
+        return refusal(wrong), False
+    desk.wake_deliveries()
+    return confirmed(done, user), True

@@ -1,0 +1,28 @@
+"""The slash command: answered to the person alone. What reads acknowledges first; what acts is written down first."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+
+from bot.slack.charge import registry
+from bot.slack.listeners.desk import Desk, whisper
+
+COMMAND = "/charge"
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Register the slash command."""
+
+    @app.command(COMMAND)
+    async def on_charge(ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+        text = command.get("text") or ""
+        acts = registry.writes(text)
+        if not acts:
+            await ack()
+        answer = await desk.answer(text, user=command["user_id"], channel=command["channel_id"])
+        if acts:
+            await ack()
+        await whisper(respond, answer)
+        later = await desk.finish(answer)
+        if later is not None:
+            await whisper(respond, later)

@@ -1,0 +1,71 @@
+"""The Slack app manifest: what Slack must allow and send for Chargehand to work, to be pasted when making the app.
+
+It names nothing that is not used. Slack's reference: docs.slack.dev/reference/app-manifest.
+"""
+
+from typing import Any
+
+from bot.slack.listeners.slash_command import COMMAND
+
+SCOPES = {
+    "app_mentions:read": "to be asked by @mention",
+    "channels:history": "to look up whether a message was posted, before it is sent again",
+    "channels:read": "to find channels by name, and see whether it is a member",
+    "chat:write": "to post and edit cards and digests",
+    "commands": "for /charge",
+    "files:write": "to send exports and show charts",
+    "groups:history": "as channels:history, for private channels",
+    "groups:read": "as channels:read, for private channels",
+    "im:history": "as channels:history, for direct messages",
+    "im:read": "as channels:read, for direct messages",
+    "im:write": "to show a command's card, or send an export, to the person who asked",
+    "reactions:write": "to mark messages",
+    "usergroups:read": "for roles given to user groups",
+    "users:read": "to see who is a workspace admin",
+}
+"""The bot's scopes, each with what it is for."""
+
+EVENTS = ("app_home_opened", "app_mention")
+
+
+def manifest(*, name: str = "Chargehand", request_url: str | None = None, command: str = COMMAND) -> dict[str, Any]:
+    """The manifest for Socket Mode, or with `request_url` (https://.../slack/events) for HTTP mode."""
+    url = {"url": request_url} if request_url else {}
+    events = {"request_url": request_url} if request_url else {}
+    return {
+        "display_information": {
+            "name": name,
+            "description": "Run EV chargers on EOSVOLT from Slack",
+            "long_description": (
+                "Slash commands act on the EOSVOLT API; rules that operators write watch the polled state and alert a "
+                "channel; digests arrive on time. No alert is lost, doubled or left stale, no charger command is ever "
+                "sent twice, and every alert can say why it fired."
+            ),
+            "background_color": "#1d3a2f",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
+            "bot_user": {"display_name": name, "always_online": True},
+            "slash_commands": [
+                {
+                    "command": command,
+                    "description": "Look at chargers and sessions; start, stop, reset; prices, reports, exports",
+                    "usage_hint": "help | status | charger ID | start CONNECTOR | reset CHARGER",
+                    "should_escape": False,
+                    **url,
+                }
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {"bot_events": list(EVENTS), **events},
+            "interactivity": {"is_enabled": True, **events},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": request_url is None,
+            "token_rotation_enabled": False,
+        },
+    }
