@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from sandbox.api import create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
 
 CALLS = 2000
 ROUNDS = 3

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.api import create_api
-from sandbox.clock import SpeedClock
-from sandbox.fleet import FleetSource
-from sandbox.server import serving
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
+from sandbox.world.clock import SpeedClock
 from tests.forks import Done, command_line
 from tests.replay.recorded import COLUMNS, status, until, write_timeline
 

@@ -23,11 +23,12 @@ from bot.service.app import Service, build, utc_now
 from bot.settings import Settings
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.files import load_rules
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.server import PortInUseError, drive, listen, serving
-from sandbox.slack import SlackServer, SlackWorkspace, posting
-from sandbox.slack.state import SLACKBOT
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.server import PortInUseError, drive, listen, serving
+from sandbox.fleet.fleet import FleetSource
+from sandbox.slack import SlackServer, SlackWorkspace
+from sandbox.slack.workspace import posting
+from sandbox.slack.workspace.state import SLACKBOT
 from storage.migrate import upgrade
 
 HOST = "127.0.0.1"

@@ -125,9 +125,9 @@ async def replay_recording(
     from eosvolt.client import EosvoltClient
     from eosvolt.contract import load_contract
     from eosvolt.tokens import TokenSource
-    from sandbox.api import create_api
-    from sandbox.in_process import InProcessTransport
-    from sandbox.replay import ReplaySource
+    from sandbox.eosvolt.api import create_api
+    from sandbox.eosvolt.in_process import InProcessTransport
+    from sandbox.recordings.replay import ReplaySource
     from storage.engine import Database
     from storage.migrate import upgrade
 
@@ -261,13 +261,13 @@ def sandbox(
 
 
 async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, speed: float, port: int) -> None:
-    from sandbox.api import create_api
-    from sandbox.clock import SpeedClock
-    from sandbox.fleet import FleetSource
+    from sandbox.eosvolt.api import create_api
+    from sandbox.eosvolt.server import drive, serving
+    from sandbox.fleet.fleet import FleetSource
     from sandbox.recordings.folder import open_recording
-    from sandbox.replay import ReplaySource
-    from sandbox.server import drive, serving
-    from sandbox.source import Source
+    from sandbox.recordings.replay import ReplaySource
+    from sandbox.world.clock import SpeedClock
+    from sandbox.world.source import Source
 
     source: Source
     if recording is not None:
@@ -344,8 +344,8 @@ def _mendable(error: Exception) -> str | None:
     from rules.language.errors import RuleErrors
     from rules.trials.backtest import CannotBacktest
     from rules.trials.cases import CaseErrors
+    from sandbox.eosvolt.server import PortInUseError
     from sandbox.recordings.recording import RecordingError
-    from sandbox.server import PortInUseError
 
     of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
     of_others = (SettingsError, ContractError, EosvoltError, TokenUnusable, RecordingError, PortInUseError)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.recordings.recording import Event, Recording, RecordingError, find_file, read_rows
-from sandbox.times import parse_iso_ms, to_ms
+from sandbox.world.times import parse_iso_ms, to_ms
 
 STATUSES = {"Available": "Available", "Part": "Charging", "Occ": "Charging", "OOS": "Faulted"}
 OUT_OF_CONTACT = "OOC"

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.recordings.recording import Event, Recording, RecordingError, read_rows
-from sandbox.times import parse_iso_ms
+from sandbox.world.times import parse_iso_ms
 
 COLUMNS = (
     *("at", "location_id", "charger_id", "connector_id", "field"),

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from sandbox.times import from_ms
+from sandbox.world.times import from_ms
 
 
 class RecordingError(Exception):

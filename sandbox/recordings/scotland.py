@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.recordings.recording import Recording, RecordingError, find_file, read_rows
 from sandbox.recordings.sessions import PastSession, sessions_recording
-from sandbox.times import parse_iso_ms
+from sandbox.world.times import parse_iso_ms
 
 _COLUMNS = (
     *("cp_id", "connector_id", "connector_type", "start_time", "end_time", "consumption_kwh"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sandbox.recordings.recording import Details, Event, Recording, RecordingError
-from sandbox.times import DAY
+from sandbox.world.times import DAY
 
 
 class PastSession(NamedTuple):

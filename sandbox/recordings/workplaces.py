@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.recordings.recording import Recording, RecordingError, read_rows
 from sandbox.recordings.sessions import PastSession, sessions_recording
-from sandbox.times import to_ms
+from sandbox.world.times import to_ms
 
 _ACN = ("site", "arrival", "departure", "delivered_energy_kwh", "station_id", "session_id")
 _DATAVERSE = ("sessionId", "kwhTotal", "dollars", "created", "ended", "stationId", "locationId")

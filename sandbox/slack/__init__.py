@@ -3,9 +3,9 @@
 It answers the Web API, opens Socket Mode websockets and sends signed requests; it never reaches the real Slack.
 """
 
-from sandbox.slack.clock import HandClock
-from sandbox.slack.model import Channel, Message, User, View
-from sandbox.slack.server import SlackServer
-from sandbox.slack.workspace import ALL_EVENTS, Outcome, SlackWorkspace
+from sandbox.slack.server.server import SlackServer
+from sandbox.slack.workspace.clock import HandClock
+from sandbox.slack.workspace.model import Channel, Message, User, View
+from sandbox.slack.workspace.workspace import ALL_EVENTS, Outcome, SlackWorkspace
 
 __all__ = ["ALL_EVENTS", "Channel", "HandClock", "Message", "Outcome", "SlackServer", "SlackWorkspace", "User", "View"]

@@ -23,7 +23,7 @@ from notify.render import render_message
 from rules.actions.automations import Mode
 from rules.documents.document import rule_from_document
 from rules.registry.store import load_rules
-from sandbox.times import to_ms
+from sandbox.world.times import to_ms
 from storage.engine import Database
 from storage.schema import ALERT, COMMAND, OUTBOX, TRY
 from tests.delivery.site import Site, site_on

@@ -16,9 +16,9 @@ from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
 from storage.engine import Database
 from storage.schema import COMMAND
 from tests.sandbox.neutral import NOON, Hand, free_connector

@@ -14,10 +14,10 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from notify.render import render_message
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
-from sandbox.server import serving
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import SlackServer, SlackWorkspace
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX

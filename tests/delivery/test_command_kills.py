@@ -8,7 +8,7 @@ import pytest
 
 from bot.service.commanding import run_commands
 from commands.outcomes.sending import recover_commands
-from sandbox.server import serving
+from sandbox.eosvolt.server import serving
 from tests.delivery.service import serve_once
 from tests.delivery.site import Site
 from tests.forks import KILLED, ended, run, running

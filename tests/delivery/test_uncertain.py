@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.service.delivering import deliver
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import claim_next
-from sandbox.slack.faults import Faults
+from sandbox.slack.workspace.faults import Faults
 from tests.delivery.bench import ALERTS, Bench, words_of
 from tests.notify.records import fired, insert_alert, insert_connector, one_alert
 

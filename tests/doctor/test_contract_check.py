@@ -15,9 +15,9 @@ from bot.settings import Settings
 from eosvolt.comparison import compare
 from eosvolt.contract import load_contract
 from eosvolt.errors import MalformedAnswer
-from sandbox.api import create_api
-from sandbox.fleet import FleetSource
-from sandbox.server import serving
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
 from tests.eosvolt.accounts import DIALECTS, FILES, NOON, TOKEN, Account, account, contract_of
 from tests.eosvolt.wire import charger, connector, session
 

@@ -12,11 +12,11 @@ import httpx
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
-from sandbox.api import Api, create_api
-from sandbox.dialect import Dialect
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
-from sandbox.server import serving
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.dialect import Dialect
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 TOKEN = "sandbox-token"

@@ -10,7 +10,7 @@ import pytest
 
 from eosvolt.errors import Conflict, Forbidden, InvalidRequest, NotFound, RateLimited, Unauthorized
 from eosvolt.models import PriceBlock
-from sandbox.api import RateLimit
+from sandbox.eosvolt.faults import RateLimit
 from tests.eosvolt.accounts import DIALECTS, NOON, Account, account
 
 DAY = timedelta(days=1)

@@ -15,10 +15,10 @@ from bot.service.jobs import Jobs, PollPlan, run_inline
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
-from sandbox.source import RefusedError
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
+from sandbox.world.source import RefusedError
 from storage.engine import Database
 from storage.health import PollHealth, poll_health
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION

@@ -13,9 +13,9 @@ from eosvolt.tokens import TokenSource
 from rules.alerts.evaluate import Look, evaluate_rule
 from rules.alerts.query import CompiledRule
 from rules.documents.document import rule_from_document
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
 from storage.engine import Database
 from storage.polls import poll_states
 from storage.schema import ALERT, CONNECTOR, TRANSITION

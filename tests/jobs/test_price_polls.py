@@ -18,9 +18,9 @@ from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited, Serve
 from eosvolt.models import PriceBlock, PricingReading
 from eosvolt.tokens import TokenSource
 from rules.documents.document import rule_from_document
-from sandbox.api import create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
 from storage.engine import Database
 from storage.health import poll_health
 from storage.polls import PollState, poll_states

@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.recordings import open_recording
 from sandbox.recordings.recording import Event, Recording
-from sandbox.times import from_ms
+from sandbox.world.times import from_ms
 from tests.conftest import shared_folder
 
 MINUTE = timedelta(minutes=1)

@@ -13,10 +13,10 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from rules.documents.document import rule_from_document
-from sandbox.api import create_api
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.in_process import InProcessTransport
 from sandbox.recordings import open_recording
-from sandbox.replay import ReplaySource
+from sandbox.recordings.replay import ReplaySource
 from storage.engine import Database
 from storage.migrate import upgrade
 from tests.forks import kill_myself

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from sandbox.api import Api, create_api
+from sandbox.eosvolt.api import Api, create_api
 from sandbox.recordings import open_recording
-from sandbox.replay import ReplaySource
-from sandbox.source import Source
+from sandbox.recordings.replay import ReplaySource
+from sandbox.world.source import Source
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 HEADER = "at,location_id,charger_id,connector_id,field,value,session_id,energy_kwh,cost,currency"

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.api import Api, Faults, RateLimit, create_api
-from sandbox.clock import SpeedClock
-from sandbox.fleet import FleetSource
-from sandbox.listing import PARAMETERS
-from sandbox.routes import BODY_NAMES, ROUTES
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.faults import Faults, RateLimit
+from sandbox.eosvolt.listing import PARAMETERS
+from sandbox.eosvolt.routes import BODY_NAMES, ROUTES
+from sandbox.fleet.fleet import FleetSource
+from sandbox.world.clock import SpeedClock
 from tests.sandbox.neutral import NOON, Hand, asking, client_of, connector, free_connector, replay
 
 ONE = "2025-10-01T12:00:00Z,L,C,A,status,Available"

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.fleet import FleetSource
+from sandbox.fleet.fleet import FleetSource
 from tests.sandbox.neutral import NOON, Hand, asking, free_connector
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.dialect import Dialect
-from sandbox.replay import ReplaySource
+from sandbox.eosvolt.dialect import Dialect
+from sandbox.recordings.replay import ReplaySource
 from tests.sandbox.neutral import NOON, Hand, asking, replay
 
 

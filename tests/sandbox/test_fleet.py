@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.fleet import FleetSource
-from sandbox.rates import ERROR_CODES, OFFLINE, OUTAGES
-from sandbox.times import MINUTE
-from sandbox.world import World
+from sandbox.fleet.fleet import FleetSource
+from sandbox.fleet.rates import ERROR_CODES, OFFLINE, OUTAGES
+from sandbox.world.state import World
+from sandbox.world.times import MINUTE
 from tests.sandbox.neutral import NOON, Hand, asking
 
 OCPP_STATUSES = {"Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Faulted", "Unavailable"}

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.api import create_api
-from sandbox.fleet import FleetSource
-from sandbox.in_process import InProcessTransport
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.fleet.fleet import FleetSource
 from tests.sandbox.neutral import AUTHORIZED, NOON, Hand, free_connector, replay
 
 

@@ -12,8 +12,8 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.fleet import FleetSource
-from sandbox.openapi import openapi_document
+from sandbox.eosvolt.openapi import openapi_document
+from sandbox.fleet.fleet import FleetSource
 from tests.sandbox.neutral import NOON, Hand, asking
 
 DOCUMENT = openapi_document()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.recordings import RecordingError, open_recording
-from sandbox.replay import ReplaySource
-from sandbox.world import World
+from sandbox.recordings.replay import ReplaySource
+from sandbox.world.state import World
 from tests.conftest import shared_folder
 
 IRISH = "ts,cp_id,connector_type,from_status,to_status"

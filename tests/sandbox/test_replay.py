@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.recordings import RecordingError, open_recording
-from sandbox.replay import ReplaySource
+from sandbox.recordings.replay import ReplaySource
 from tests.sandbox.neutral import HEADER, NOON, Hand, asking, connector, replay, write
 
 

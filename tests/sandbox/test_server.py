@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.api import create_api
-from sandbox.server import PortInUseError, drive, listen, serve, serving
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.server import PortInUseError, drive, listen, serve, serving
 from tests.sandbox.neutral import AUTHORIZED, NOON, Hand, replay
 
 

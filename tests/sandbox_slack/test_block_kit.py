@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from slack_sdk.models.blocks import Block
 
-from sandbox.slack.blocks import faults_of_message, with_ids
-from sandbox.slack.views import faults_of_view
+from sandbox.slack.block_kit.blocks import faults_of_message, with_ids
+from sandbox.slack.workspace.views import faults_of_view
 from tests.sandbox_slack.app import CARD, MODAL
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ import pytest
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from sandbox.slack import HandClock, Message, SlackServer, SlackWorkspace
-from sandbox.slack.payloads import new_response_url
-from sandbox.slack.posting import post, whisper
+from sandbox.slack.workspace.payloads import new_response_url
+from sandbox.slack.workspace.posting import post, whisper
 from tests.sandbox_slack.app import CARD
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.slack import SlackServer, SlackWorkspace, saved
+from sandbox.slack import SlackServer, SlackWorkspace
+from sandbox.slack.server import saved
 from tests.sandbox_slack.app import CARD, client_of, workspace_without_limits
 
 ALERTS = "C0ALERTS01"

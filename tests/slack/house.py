@@ -14,9 +14,9 @@ from bot.service import jobs
 from bot.service.app import Service, build
 from bot.settings import Settings
 from rules.documents.document import rule_from_document
-from sandbox.api import Api, create_api
-from sandbox.fleet import FleetSource
-from sandbox.server import serving
+from sandbox.eosvolt.api import Api, create_api
+from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import Message, SlackServer, SlackWorkspace
 from storage.migrate import upgrade
 

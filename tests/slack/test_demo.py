@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bot.cli.demo import Demo, demo_settings, running_demo, what_to_try
-from sandbox.server import PortInUseError, listen
+from sandbox.eosvolt.server import PortInUseError, listen
 from sandbox.slack import SlackServer, SlackWorkspace
 from tests.slack.house import Clock, polled_anew
 

@@ -10,7 +10,7 @@ import pytest
 from bot.cli.doctor import Finding
 from bot.cli.slack_doctor import examine_slack
 from bot.slack.manifest import EVENTS, SCOPES, manifest
-from sandbox.slack.web_api import SCOPES_NEEDED
+from sandbox.slack.web_api.api import SCOPES_NEEDED
 from tests.slack.house import FAULTED, House
 
 RULES = """

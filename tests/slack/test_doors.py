@@ -11,7 +11,7 @@ import pytest
 
 from bot.settings import SettingsError
 from bot.slack.doors import SocketDoor
-from sandbox.slack.link import signature
+from sandbox.slack.workspace.link import signature
 from tests.slack.house import House, open_house
 
 FORM = "application/x-www-form-urlencoded"
