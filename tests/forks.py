@@ -25,7 +25,12 @@ LONGEST_SECONDS = 60
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
-        *("pytest", "tests.delivery.service", "tests.replay.service", "tests.delivery.warm"),
+        *(
+            "pytest",
+            "tests.bot.service.delivery.service",
+            "tests.bot.cli.replay.service",
+            "tests.bot.service.delivery.warm",
+        ),
         *(
             "bot.cli.main",
             "bot.service.app",

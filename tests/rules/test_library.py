@@ -7,8 +7,9 @@ import pytest
 from bot.trials.rehearsal import run_rule_tests
 from rules.documents.files import load_rules
 from rules.trials.cases import load_cases
+from tests.conftest import ROOT
 
-LIBRARY = Path(__file__).parents[2] / "rules/library"
+LIBRARY = ROOT / "rules/library"
 FILES = sorted(path.name.removesuffix(".yaml") for path in LIBRARY.glob("*.yaml") if ".test." not in path.name)
 
 RECIPES = {

@@ -1,0 +1,241 @@
+"""What people read by typing /charge or by a mention: each word's answer, wrong words and ids, pages, rights, age."""
+
+import re
+
+import pytest
+
+from bot.slack.charge.registry import WORDS, find_word
+from bot.slack.permissions import Role
+from sandbox.slack import Message
+from tests.bot.house import House, polled_anew
+
+EXAMPLE = re.compile(r"For example `(/charge [^`]+)`")
+
+
+def words_of(message: Message) -> str:
+    return message.plain().replace("\n", " ")
+
+
+async def test_each_word_answers_in_both_modes(either_house: House) -> None:
+    house = either_house
+    location = next(iter(house.fleet.world.locations))
+    said = {
+        "": "What you can say",
+        "help": "What you can say",
+        "status": "connectors",
+        "locations": "Locations",
+        f"location {location.id}": location.fields["name"].replace("&", "&amp;"),
+        "chargers": "Chargers",
+        f"charger {house.free()}": house.free(),
+        "sessions": "No session is known",
+        "session S7-0": "There is no session with the id",
+        f"start {house.free()}": "Nothing is sent before you confirm",
+        f"stop {house.free()}": "not possible to stop",
+        f"reset {house.free().rpartition('.')[0]}": "Nothing is sent before you confirm",
+        f"unlock {house.free()}": "EOSVOLT does not report locks",
+        f"enable {house.free()}": "is not out of service",
+        f"disable {house.free()}": "Nothing is sent before you confirm",
+        f"price {location.id}": "VAT included",
+        "report": "EOSVOLT's own figures",
+        "health": "Polling EOSVOLT",
+        "alerts": "No alert is open",
+        "ack all": "nothing is left to acknowledge",
+        f"silence {house.free()} for 2h Works": "Silence `#1` is in force",
+        "silences": "Works",
+        "silence end 1": "is over: what still fires",
+        f"why {house.free()} hot": "There is no rule",
+        "rules": "There is no rule yet",
+        "rules library": "Ready rules",
+        "rules add library/zero-energy": "Nothing changes before you confirm",
+        **{f"rules {verb} hot": "There is no rule" for verb in ("show", "on", "off", "delete", "history", "backtest")},
+        "rules edit hot for: 2m": "There is no rule",
+        "export sessions 2026-01-01 2026-01-02": "are being exported",
+        "automations": "Automations are *dry-run*",
+        **{f"automations {mode}": f"Automations are *{mode}*" for mode in ("on", "dry-run", "off")},
+    }
+    assert {find_word(tuple(text.split())) for text in said} == set(WORDS)
+    for text, expected in said.items():
+        assert expected in words_of(await house.ask(text)), text
+
+
+async def test_answers_are_seen_by_the_person_alone(house: House) -> None:
+    await house.ask("status")
+    assert house.workspace.ephemerals("vera") == []
+    assert house.workspace.channel("#ev-ops").messages == []
+
+
+async def test_help_shows_what_this_person_may_do_and_what_the_rest_needs(house: House) -> None:
+    viewer, operator = words_of(await house.ask("", "vera")), words_of(await house.ask("help", "ole"))
+    acting = [word.usage for word in WORDS if word.needs == Role.OPERATOR]
+    for usage in acting:
+        assert f"`/charge {usage}`" not in viewer
+        assert f"`/charge {usage}`" in operator
+    assert "You are *viewer*" in viewer
+    assert "CHARGEHAND_OPERATORS" in viewer
+    assert "You are *operator*" in operator
+
+
+async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
+    started = house.fleet.start_session(house.free(), None, house.clock())
+    out = house.free(-1)
+    house.fleet.set_availability(out.rpartition(".")[0], out, False, house.clock())
+    await polled_anew(house.running)
+    assert started.id in words_of(await house.ask("sessions active"))
+    examples = EXAMPLE.findall((await house.ask("help")).plain())
+    assert len(examples) > len(WORDS) / 3, "all but those whose usage is the example, or that need a rule or an alert"
+    for example in examples:
+        told = words_of(await house.ask(example.removeprefix("/charge ")))
+        for refusal in ("There is no", "not possible", "needs the"):
+            assert refusal not in told, example
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [
+        ("strat 1.1.1", "/charge start 1.1.1"),
+        ("statsu", "/charge status"),
+        ("Location", "needs the id"),
+        ("halp", "/charge help"),
+    ],
+)
+async def test_a_wrong_word_gets_the_nearest_right_one(house: House, typed: str, nearest: str) -> None:
+    assert nearest in words_of(await house.ask(typed))
+
+
+@pytest.mark.parametrize("kind", ["location", "charger", "start", "stop", "session"])
+async def test_a_wrong_id_gets_the_closest_ids(house: House, kind: str) -> None:
+    world = house.fleet.world
+    session = house.fleet.start_session(house.free(), None, house.clock())
+    await polled_anew(house.running)
+    known = {
+        "location": next(iter(world.locations)).id,
+        "charger": next(iter(world.chargers)).id,
+        "session": session.id,
+    }.get(kind, house.free())
+    wrong = known[:-1] + "x"
+    told = words_of(await house.ask(f"{kind} {wrong}"))
+    assert wrong in told
+    close = re.findall(rf"`/charge {kind} ([^`]+)`", told)
+    assert close
+    assert close[0][:2] == known[:2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("chargers status=Fautled", "status=Faulted"),
+        ("chargers loction=1", "location="),
+        ("chargers zebra", "No charger is like"),
+        ("sessions yesterdy", "/charge sessions today"),
+        ("sessions 2026-02-30..2026-03-01", "no such window"),
+        ("sessions 2026-03-02..2026-03-01", "no such window"),
+        ("charger", "needs the id"),
+        ("start", "needs the id"),
+        ("chargers " + "x" * 300, "longer than 200"),
+    ],
+)
+async def test_every_mistake_says_what_to_do_next(house: House, typed: str, expected: str) -> None:
+    told = words_of(await house.ask(typed))
+    assert expected in told
+    assert "/charge " in told
+
+
+async def test_filters_narrow_the_chargers(house: House) -> None:
+    broken = house.free()
+    location = house.fleet.connectors[broken].charger.planned.location_id
+    house.break_connector(broken)
+    await polled_anew(house.running)
+    told = words_of(await house.ask(f"chargers faulted location={location} online"))
+    assert f"`{broken}` Faulted · `GroundFailure`" in told
+    assert broken not in words_of(await house.ask(f"chargers status:charging location={location}"))
+    charger = house.fleet.connectors[broken].charger.id
+    assert charger in words_of(await house.ask(f"chargers {charger} faulted"))
+
+
+async def test_long_lists_page_in_place(house: House) -> None:
+    first = await house.ask("chargers")
+    assert "1 to 10 of 14" in first.plain()
+    ids = set(re.findall(r"^• `([^`]+)`", first.plain(), re.MULTILINE))
+    await house.click("ada", first, "next_page")
+    await house.wait_for(lambda: "11 to 14 of 14" in first.plain())
+    others = set(re.findall(r"^• `([^`]+)`", first.plain(), re.MULTILINE))
+    assert (len(ids), len(others), ids & others) == (10, 4, set())
+    assert "next_page" not in str(first.blocks)
+    await house.click("ada", first, "previous_page")
+    await house.wait_for(lambda: "1 to 10 of 14" in first.plain())
+    assert len(house.workspace.ephemerals("ada")) == 1
+
+
+async def test_buttons_answer_as_if_their_words_were_typed(house: House) -> None:
+    charger = await house.ask(f"charger {house.free()}", "ole")
+    button = next(e for b in charger.blocks if b["type"] == "actions" for e in b["elements"])
+    await house.click("ole", charger, button["action_id"])
+    preview = await house.next_whisper("ole", 1)
+    assert "Nothing is sent before you confirm" in preview.plain()
+
+
+async def test_a_viewer_is_offered_and_allowed_nothing_that_acts(house: House) -> None:
+    told = words_of(await house.ask(f"start {house.free()}", "vera"))
+    assert "needs the role operator; you are viewer" in told
+    assert "CHARGEHAND_OPERATORS" in told
+    charger = await house.ask(f"charger {house.free()}", "vera")
+    assert not [block for block in charger.blocks if block["type"] == "actions"]
+
+
+async def test_a_mention_is_answered_in_its_thread_for_all(either_house: House) -> None:
+    house = either_house
+    asked = await house.workspace.mention("vera", "#ev-ops", "status")
+    channel = house.workspace.channel("#ev-ops")
+    thread = await house.wait_for(lambda: t if len(t := channel.thread(asked.ts)) > 1 else None)
+    assert "connectors" in thread[1].plain()
+
+
+async def test_a_mention_that_slack_tells_twice_is_answered_once(house: House) -> None:
+    asked = await house.workspace.mention("vera", "#ev-ops", "help")
+    channel = house.workspace.channel("#ev-ops")
+    await house.wait_for(lambda: len(channel.thread(asked.ts)) == 2)
+    again = house.workspace.link.deliver_event(house.workspace.deliveries[-1].payload)
+    await house.wait_for(lambda: again.acknowledged)
+    other = await house.workspace.mention("vera", "#ev-ops", "help")
+    await house.wait_for(lambda: len(channel.thread(other.ts)) == 2)
+    assert len(channel.thread(asked.ts)) == 2
+
+
+async def test_a_preview_by_mention_is_shown_to_that_person_alone(house: House) -> None:
+    asked = await house.workspace.mention("ole", "#ev-ops", f"start {house.free()}")
+    preview = await house.next_whisper("ole", 0)
+    assert preview.thread_ts == asked.ts
+    assert "Nothing is sent before you confirm" in preview.plain()
+    assert len(house.workspace.channel("#ev-ops").thread(asked.ts)) == 1
+
+
+async def test_before_the_first_answer_of_eosvolt_it_says_that_nothing_is_known(closed_house: House) -> None:
+    closed_house.api.faults.answers_503 = 1_000
+    await closed_house.start(polled=False)
+    told = words_of(await closed_house.ask("status"))
+    assert "EOSVOLT has not answered yet" in told
+    assert "What you can say" in words_of(await closed_house.ask("help"))
+
+
+async def test_old_data_is_said_to_be_old(house: House) -> None:
+    assert "EOSVOLT has not answered since" not in words_of(await house.ask("status"))
+    house.api.faults.answers_503 = 1_000
+    house.clock.ahead += house.running.jobs.plan.interval * 10
+    told = words_of(await house.ask("status"))
+    assert re.search(r"As of <!date\^\d+\^[^>]+>; EOSVOLT has not answered since\.", told)
+
+
+async def test_the_home_tab_shows_the_fleet_at_a_glance(either_house: House) -> None:
+    house = either_house
+    await house.workspace.open_home("vera")
+    home = await house.wait_for(lambda: house.workspace.home("vera"))
+    told = str(home.blocks)
+    assert "The fleet at a glance" in told
+    assert f"{len(house.fleet.connectors)} connectors" in told
+    assert "you are *viewer*" in told
+
+
+async def test_a_fault_of_ours_is_told_to_the_person(house: House) -> None:
+    with house.running.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE location RENAME TO elsewhere")
+    assert "Chargehand has a fault" in words_of(await house.ask("locations"))

@@ -1,0 +1,255 @@
+"""A slow, plain reading of the functions of a condition: over all rows that are stored, in Python alone.
+
+It reads whole tables and walks through them; it imports nothing that compiles.
+"""
+
+import itertools
+import math
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from eosvolt.models import SESSION_STATUSES
+from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
+from rules.language.fields import REACHABLE, RELATIONS
+from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
+from tests.rules.matching.plain import Between, Function, Subject, Value, truth
+
+Row = Any
+Chain = dict[str, Row]
+"""A thing and the things above it, by their kind; None where one is not known."""
+
+COLUMNS = {
+    "connector.id": ("id", "first_seen_at"),
+    "connector.status": ("status", "status_changed_at"),
+    "connector.power": ("power_kw", "power_changed_at"),
+    "charger.online": ("online", "online_changed_at"),
+    "location.name": ("name", "changed_at"),
+    "location.timezone": ("timezone", "changed_at"),
+    "session.energy": ("energy_kwh", "energy_changed_at"),
+    "session.status": ("status", "status_changed_at"),
+    "session.duration": (None, None),
+    "session.type": ("type", "changed_at"),
+}
+
+
+class Stored:
+    """Everything that is stored, and what can be said of it at `now`."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        tables = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR, "session": SESSION}
+        self.now = now
+        self.rows = {thing: list(connection.execute(sa.select(table))) for thing, table in tables.items()}
+        self.intervals = list(connection.execute(sa.select(INTERVAL).order_by(INTERVAL.c.valid_from, INTERVAL.c.id)))
+        self.samples = list(connection.execute(sa.select(SAMPLE).order_by(SAMPLE.c.at)))
+        self.began = {row.resource: row.first_good_at for row in connection.execute(sa.select(POLL))}
+        self.gaps = [gap for gap in connection.execute(sa.select(GAP)) if gap.resource == "chargers"]
+
+    def subjects(self, for_each: str) -> dict[str, Subject]:
+        """Each thing that a rule looks at, ready to be asked."""
+        looked_at = [
+            row for row in self.rows[for_each] if (row.ended_at if for_each == "session" else row.gone_at) is None
+        ]
+        return {row.id: self.subject(for_each, row) for row in looked_at}
+
+    def subject(self, thing: str, row: Row) -> Subject:
+        chain: Chain = {thing: row}
+        for above in REACHABLE[thing][1:]:
+            named = getattr(row, f"{above}_id")
+            chain[above] = next((one for one in self.rows[above] if one.id == named), None)
+        values = {key: self.value(key, chain) for key in COLUMNS if key.split(".")[0] in chain}
+        return Subject(values, lambda function: self.work_out(function, chain))
+
+    def value(self, key: str, chain: Chain) -> Value:
+        row = chain[key.split(".", maxsplit=1)[0]]
+        if row is None:
+            return None
+        if key == "session.duration":
+            return float(((row.ended_at or self.now) - row.started_at).total_seconds())
+        value: Value = getattr(row, COLUMNS[key][0] or "")
+        return None if key == "session.status" and value not in SESSION_STATUSES else value
+
+    def work_out(self, function: Function, chain: Chain) -> Any:
+        match function:
+            case Aggregate():
+                return self.aggregate(function, chain)
+            case Since(FieldRef(key)):
+                row = chain[key.split(".", maxsplit=1)[0]]
+                known = self.value(key, chain) is not None
+                return (self.now - getattr(row, COLUMNS[key][1] or "")).total_seconds() if known else None
+            case LocalTime():
+                return self.local_time(function, chain)
+            case Windowed("changes"):
+                return self.changes(function, chain)
+            case Windowed("increase"):
+                return self.increase(function, chain["session"])
+        return self.uptime(function, chain["connector"])
+
+    def aggregate(self, node: Aggregate, chain: Chain) -> Any:
+        """Its value, or all that it may be where what is kept does not reach back far enough."""
+        seen = self.seen(node, chain)
+        start = chain[node.path.split(".")[0]]
+        if start is None or (node.window is None and node.last is None and node.name != "streak"):
+            return seen
+        if node.window is not None:
+            known_since = self.sessions_known_since(node.path.split(".")[0], start)
+            begin = self.now - timedelta(seconds=float(node.window.value))
+            if known_since is not None and known_since <= begin:
+                return seen
+        elif node.name == "streak":
+            assert node.where is not None
+            if any(truth(node.where, subject) is False for _, subject in self.ended(node, chain)):
+                return seen
+        elif node.name in {"share", "avg"} or len(self.ended(node, chain)) >= (node.last or 0):
+            return seen
+        if seen is None or node.name in {"share", "avg"}:
+            return None
+        return Between(-math.inf, seen) if node.name == "min" else Between(seen, math.inf)
+
+    def sessions_known_since(self, thing: str, row: Row) -> datetime | None:
+        polled = self.began.get({"location": "locations"}.get(thing, "chargers"))
+        if self.began.get("sessions") is None:
+            return None
+        read_back: datetime = self.began["sessions"] - timedelta(days=35)
+        there_from_the_first = polled is not None and row.first_seen_at <= polled
+        return read_back if there_from_the_first else max(row.first_seen_at, read_back)
+
+    def ended(self, node: Aggregate, chain: Chain) -> list[tuple[Row, Subject]]:
+        """The sessions that have ended; with `last`, the latest so many of those that it is about."""
+        start = node.path.split(".")[0]
+        rows = [row for row in self.rows["session"] if getattr(row, f"{start}_id") == chain[start].id and row.ended_at]
+        members = [(row, self.subject("session", row)) for row in rows]
+        if node.last is None:
+            return members
+        members = [one for one in members if node.among is None or truth(node.among, one[1])]
+        return sorted(members, key=lambda one: (one[0].ended_at, one[0].id), reverse=True)[: node.last]
+
+    def seen(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a function)
+        start, inner = node.path.split(".")[0], RELATIONS[node.path]
+        if chain[start] is None:
+            return None
+        rows = [row for row in self.rows[inner] if getattr(row, f"{start}_id") == chain[start].id]
+        if inner != "session":
+            rows = [row for row in rows if row.gone_at is None]
+        elif node.window is not None:
+            begin = self.now - timedelta(seconds=float(node.window.value))
+            rows = [row for row in rows if row.ended_at is not None and row.ended_at > begin]
+        elif node.last is None and node.name != "streak":
+            rows = [row for row in rows if row.ended_at is None]
+        members = [(row, self.subject(inner, row)) for row in rows]
+        if node.last is not None or node.name == "streak":
+            members = self.ended(node, chain)
+        if node.name == "streak":
+            return self.streak(node, members)
+        answers = [True if node.where is None else truth(node.where, subject) for _, subject in members]
+        if node.last is not None and node.name in {"share", "avg"} and len(members) < node.last:
+            return None
+        if node.name == "share":
+            known = [answer for answer in answers if answer is not None]
+            return sum(known) / len(known) if known else None
+        chosen = [subject for (_, subject), answer in zip(members, answers, strict=True) if answer]
+        if node.name == "count":
+            return len(chosen)
+        values: list[Any] = [subject[node.value or ""] for subject in chosen]
+        values = [value for value in values if value is not None]
+        if node.name == "sum":
+            return sum(values)
+        if not values:
+            return None
+        return {"avg": sum(values) / len(values), "min": min(values), "max": max(values)}[node.name]
+
+    def streak(self, node: Aggregate, members: list[tuple[Row, Subject]]) -> int:
+        assert node.where is not None
+        where = node.where
+        stops = [row.ended_at for row, subject in members if truth(where, subject) is False]
+        later = [subject for row, subject in members if not stops or row.ended_at > max(stops)]
+        return sum(truth(where, subject) is True for subject in later)
+
+    def of_field(self, key: str, row: Row) -> list[Row]:
+        thing, field = key.split(".")
+        return [one for one in self.intervals if (one.thing, one.thing_id, one.field) == (thing, row.id, field)]
+
+    def changes(self, node: Windowed, chain: Chain) -> int | Between | None:
+        assert node.operand is not None
+        (key,) = fields_of(node.operand)
+        row = chain[key.split(".", maxsplit=1)[0]]
+        if row is None:
+            return None
+        begin = self.now - timedelta(seconds=float(node.window.value))
+        changes, before = 0, None
+        for interval in self.of_field(key, row):
+            value = interval.value if key != "charger.online" else {"true": True, "false": False}.get(interval.value)
+            said = value if isinstance(node.operand, FieldRef) else truth(node.operand, {key: value})
+            if said is None:
+                continue
+            changes += before is not None and said != before and interval.valid_from > begin
+            before = said
+        in_sight = [one for one in self.of_field(key, row) if one.valid_to is None or one.valid_to > row.first_seen_at]
+        known = min([row.first_seen_at, *(one.valid_from for one in in_sight)])
+        return changes if known <= begin else Between(changes, math.inf)
+
+    def increase(self, node: Windowed, row: Row) -> float | None:
+        begin = self.now - timedelta(seconds=float(node.window.value))
+        if row.energy_kwh is None:
+            return None
+        if row.energy_changed_at <= begin:
+            return 0.0
+        before = [one for one in self.samples if one.session_id == row.id and one.at <= begin]
+        if not before or before[-1].energy_kwh is None:
+            return None
+        return float(row.energy_kwh - before[-1].energy_kwh)
+
+    def uptime(self, node: Windowed, row: Row) -> float | Between | None:
+        """Second by second is too slow: between any two moments at which something changed, nothing does."""
+        if row is None:
+            return None
+        begin = self.now - timedelta(seconds=float(node.window.value))
+        charger = next((one for one in self.rows["charger"] if one.id == row.charger_id), None)
+        statuses = self.of_field("connector.status", row)
+        onlines = self.of_field("charger.online", charger) if charger else []
+        key = next(iter(fields_of(node.where)), "") if node.where is not None else ""
+        counted = onlines if key == "charger.online" else self.of_field(key, row) if key else []
+        spans = [*statuses, *onlines, *self.gaps, *counted]
+        moments = {moment for one in spans for moment in (one.valid_from, one.valid_to) if moment is not None}
+        edges = sorted({begin, self.now, *(moment for moment in moments if begin < moment < self.now)})
+        up = down = 0.0
+        for start, end in itertools.pairwise(edges):
+            if self.then(self.gaps, start, "resource") is not None or not self.counts(node, key, counted, start):
+                continue
+            status, online = self.then(statuses, start, "value"), self.then(onlines, start, "value")
+            if status in {"Faulted", "Unavailable"} or online == "false":
+                down += (end - start).total_seconds()
+            elif status is not None and online == "true":
+                up += (end - start).total_seconds()
+        if node.name == "downtime":
+            return down if row.first_seen_at <= begin else Between(down, math.inf)
+        return up / (up + down) if up + down and row.first_seen_at <= begin else None
+
+    def counts(self, node: Windowed, key: str, counted: list[Row], moment: datetime) -> bool:
+        if node.where is None:
+            return True
+        if not any(one.valid_from <= moment and (one.valid_to is None or moment < one.valid_to) for one in counted):
+            return False  # before anything was known of it
+        value = self.then(counted, moment, "value")
+        return truth(node.where, {key: {"true": True, "false": False}.get(value, value)}) is not False
+
+    @staticmethod
+    def then(spans: list[Row], moment: datetime, name: str) -> Any:
+        for one in spans:
+            if one.valid_from <= moment and (one.valid_to is None or moment < one.valid_to):
+                return getattr(one, name)
+        return None
+
+    def local_time(self, node: LocalTime, chain: Chain) -> Any:
+        zone = None if chain["location"] is None else chain["location"].timezone
+        if zone is None:
+            return None
+        local = self.now.astimezone(ZoneInfo(zone))
+        if node.name == "weekday":
+            return f"{local:%A}"
+        begin, end, time = *node.text.split("-"), f"{local:%H:%M}"
+        within = begin <= time < end if begin < end else time >= begin or time < end
+        return within and (node.name == "hours" or local.weekday() < 5)

@@ -1,0 +1,259 @@
+"""The page, looked at in headless Chromium: what people see of the workspace and what they do there."""
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, expect
+from slack_sdk.web.async_client import AsyncWebClient
+
+from sandbox.slack import SlackServer, SlackWorkspace
+from tests.sandbox.slack.app import MODAL, Heard
+from tests.sandbox.slack.browser import launched, open_page
+
+ALERTS = "C0ALERTS01"
+# One black pixel.
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+HOSTILE = [
+    "<!channel>",
+    "`code` ```pre``` *bold* _it_ ~no~",
+    "<script>window.hacked = true</script>",
+    '"><img src=x onerror="window.hacked = true">',
+    "n" * 300,
+    "\u202eright to left שלום \u2066x",
+    "<https://evil.example|click me>",
+    "javascript:alert(1)",
+]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop for the module, so that its tests share one browser."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with launched() as running:
+        yield running
+
+
+@pytest.fixture
+async def page(server: SlackServer, browser: Browser) -> AsyncIterator[Page]:
+    async with open_page(browser, f"{server.url}/#{ALERTS}") as opened:
+        await expect(opened.locator("#title")).to_have_text("# ev-alerts")
+        yield opened
+
+
+def escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+async def type_in(page: Page, text: str) -> None:
+    await page.fill("#text", text)
+    await page.press("#text", "Enter")
+
+
+async def test_a_slash_command_is_typed_and_its_answer_seen_by_one_alone(
+    page: Page, workspace: SlackWorkspace, socket_app: Heard
+) -> None:
+    await type_in(page, "/charge status")
+    answer = page.locator("#messages .ephemeral")
+    await expect(answer).to_contain_text("All is well")
+    await expect(answer).to_contain_text("Only visible to you")
+    await page.select_option("#user", label="Vera Lind (@vera)")
+    await expect(answer).to_have_count(0)
+    await page.select_option("#user", label="Ada Holm (@ada)")
+    await answer.get_by_role("button", name="Dismiss").click()
+    await expect(answer).to_have_count(0)
+    assert workspace.ephemerals("ada") == []
+
+
+async def test_a_button_edits_its_card_before_one_s_eyes(
+    page: Page, workspace: SlackWorkspace, socket_app: Heard
+) -> None:
+    await type_in(page, "/charge card")
+    card = page.locator("#messages .message", has_text="242.2.1")
+    await expect(card.locator("strong", has_text="242.2.1")).to_be_visible()
+    await card.get_by_role("button", name="Acknowledge").click()
+    edited = page.locator("#messages .message", has_text="Acknowledged by ada")
+    await expect(edited.locator(".edited")).to_have_text("(edited)")
+    await expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+
+
+async def test_a_modal_opens_shows_errors_keeps_what_was_typed_and_closes(
+    page: Page, workspace: SlackWorkspace, socket_app: Heard
+) -> None:
+    await type_in(page, "/charge card")
+    await page.get_by_role("button", name="Add a note").click()
+    modal = page.locator("#modal")
+    await expect(modal.get_by_role("heading", name="Add a note")).to_be_visible()
+    await modal.get_by_role("button", name="Save").click()
+    await expect(modal.locator(".error").first).to_have_text("Please complete this required field.")
+    await modal.get_by_label("Note").fill("bad")
+    await modal.get_by_label("Severity").select_option("critical")
+    await modal.get_by_role("button", name="Save").click()
+    await expect(modal.locator(".error").first).to_have_text("Say something kind")
+    await expect(modal.get_by_label("Note")).to_have_value("bad")
+    await modal.get_by_label("Note").fill("fine")
+    await modal.get_by_role("button", name="Save").click()
+    await expect(modal).to_be_hidden()
+    sent = socket_app.of("view_submission")[-1]["view"]["state"]["values"]
+    assert sent["words"]["words"]["value"] == "fine"
+    assert sent["severity"]["severity"]["selected_option"]["value"] == "critical"
+
+
+async def test_an_updated_modal_is_shown_and_cancel_closes_it(
+    page: Page, workspace: SlackWorkspace, socket_app: Heard
+) -> None:
+    await type_in(page, "/charge card")
+    await page.get_by_role("button", name="Add a note").click()
+    modal = page.locator("#modal")
+    await modal.get_by_label("Note").fill("more")
+    await modal.get_by_role("button", name="Save").click()
+    await expect(modal.get_by_role("heading")).to_have_text("More")
+    await modal.get_by_role("button", name="Cancel").click()
+    await expect(modal).to_be_hidden()
+    await workspace.wait_for(lambda: socket_app.of("view_closed"))
+
+
+async def test_a_click_in_a_modal_tells_what_is_typed_there(
+    page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    button = {"type": "button", "action_id": "note", "text": {"type": "plain_text", "text": "Count matches"}}
+    view = {**MODAL, "blocks": [*MODAL["blocks"], {"type": "actions", "elements": [button]}]}
+    await client.views_open(trigger_id=workspace.new_trigger("U0ADA00001"), view=view)
+    modal = page.locator("#modal")
+    await modal.get_by_label("Note").fill("half a sentence")
+    await modal.get_by_role("button", name="Count matches").click()
+    sent = await workspace.wait_for(lambda: socket_app.of("block_actions"))
+    assert sent[0]["view"]["state"]["values"]["words"]["words"]["value"] == "half a sentence"
+
+
+async def test_a_thread_is_read_and_answered(page: Page, workspace: SlackWorkspace, client: AsyncWebClient) -> None:
+    root = (await client.chat_postMessage(channel=ALERTS, text="the card"))["ts"]
+    await client.chat_postMessage(channel=ALERTS, text="quiet reply", thread_ts=root)
+    await client.chat_postMessage(channel=ALERTS, text="loud reply", thread_ts=root, reply_broadcast=True)
+    await expect(page.locator("#messages .message")).to_have_count(2)
+    await expect(page.locator("#messages")).to_contain_text("replied to a thread")
+    await page.get_by_role("button", name="2 replies").click()
+    await expect(page.locator("#replies .message")).to_have_count(3)
+    await page.fill("#reply", "I see to it")
+    await page.press("#reply", "Enter")
+    await expect(page.locator("#replies .message")).to_have_count(4)
+    assert workspace.channel(ALERTS).messages[-1].thread_ts == root
+
+
+async def test_a_mention_is_typed_by_name(page: Page, workspace: SlackWorkspace, socket_app: Heard) -> None:
+    await type_in(page, "@chargehand what about <b> & #ev-ops?")
+    await expect(page.get_by_role("button", name="1 reply")).to_be_visible()
+    asked = workspace.channel(ALERTS).messages[0]
+    assert asked.text == "<@U0CHARGE01> what about &lt;b&gt; &amp; <#C0OPS00003>?"
+    await expect(page.locator("#messages .mention").first).to_have_text("@chargehand")
+
+
+async def test_the_home_tab_is_shown(page: Page, workspace: SlackWorkspace, socket_app: Heard) -> None:
+    await page.get_by_role("button", name="Home").click()
+    await expect(page.locator(".home h3")).to_have_text("The fleet at a glance")
+    assert workspace.home("ada") is not None
+
+
+async def test_a_confirmation_is_asked_for_before_a_click_is_sent(
+    page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    words = {k: {"type": "plain_text", "text": v} for k, v in [("title", "Sure?"), ("confirm", "Yes"), ("deny", "No")]}
+    confirm = {**words, "text": {"type": "mrkdwn", "text": "It *stops*."}}
+    button = {"type": "button", "action_id": "acknowledge", "text": words["confirm"], "confirm": confirm}
+    button = {**button, "text": {"type": "plain_text", "text": "Stop"}}
+    await client.chat_postMessage(channel=ALERTS, text="x", blocks=[{"type": "actions", "elements": [button]}])
+    await page.get_by_role("button", name="Stop").click()
+    await page.locator("#confirm").get_by_role("button", name="No").click()
+    assert socket_app.of("block_actions") == []
+    await page.get_by_role("button", name="Stop").click()
+    await page.locator("#confirm").get_by_role("button", name="Yes").click()
+    await workspace.wait_for(lambda: socket_app.of("block_actions"))
+
+
+async def test_menus_and_pickers_in_a_message_send_their_choice(
+    page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    option = {"text": {"type": "plain_text", "text": "One hour"}, "value": "1h"}
+    elements = [
+        {"type": "static_select", "action_id": "acknowledge", "options": [option]},
+        {"type": "overflow", "action_id": "more", "options": [option]},
+    ]
+    await client.chat_postMessage(channel=ALERTS, text="x", blocks=[{"type": "actions", "elements": elements}])
+    await page.locator("[data-action=acknowledge]").select_option("1h")
+    sent = await workspace.wait_for(lambda: socket_app.of("block_actions"))
+    assert sent[0]["actions"][0]["selected_option"]["value"] == "1h"
+
+
+async def test_hostile_words_are_shown_as_words(page: Page, workspace: SlackWorkspace, client: AsyncWebClient) -> None:
+    for words in HOSTILE:
+        blocks: list[dict[str, Any]] = [
+            {"type": "header", "text": {"type": "plain_text", "text": words[:150]}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": escaped(words)}},
+            {"type": "section", "fields": [{"type": "plain_text", "text": words}]},
+            {"type": "context", "elements": [{"type": "plain_text", "text": words}]},
+            {"type": "image", "image_url": "https://example.com/a.png", "alt_text": words},
+            {
+                "type": "actions",
+                "elements": [{"type": "button", "action_id": "b", "text": {"type": "plain_text", "text": words[:75]}}],
+            },
+        ]
+        await client.chat_postMessage(channel=ALERTS, text=escaped(words), blocks=blocks)
+    await expect(page.locator("#messages .message")).to_have_count(len(HOSTILE))
+    shown = page.locator("#messages .message")
+    for index, words in enumerate(HOSTILE):
+        assert await shown.nth(index).locator(".plain").first.text_content() == words
+    assert await page.evaluate("window.hacked") is None
+    assert await page.locator("#messages script, #messages img").count() == 0
+    assert await page.locator("#messages .mention.loud").count() == 0
+    assert await page.locator("#messages a").count() == 0
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_mrkdwn_looks_as_in_slack(page: Page, client: AsyncWebClient) -> None:
+    text = (
+        "*bold* _it_ ~old~ `a *b* &lt;c&gt;` <https://example.com/?a=1&amp;b=2|manual> <@U0OLE00002> <#C0OPS00003> "
+        "<!subteam^S0ONCALL01> <!here> <!date^1767225600^{date_num}|never> snake_case_name 2*3*4\n"
+        "&gt; quoted\n```x\ny```"
+    )
+    await client.chat_postMessage(channel=ALERTS, text=text)
+    message = page.locator("#messages .mrkdwn")
+    await expect(message.locator("strong")).to_have_text("bold")
+    await expect(message.locator("em")).to_have_text("it")
+    await expect(message.locator("s")).to_have_text("old")
+    await expect(message.locator("code")).to_have_text("a *b* <c>")
+    await expect(message.locator("a")).to_have_attribute("href", "https://example.com/?a=1&b=2")
+    await expect(message.locator(".mention")).to_have_text(["@ole", "#ev-ops", "@oncall", "@here"])
+    await expect(message.locator("time")).to_have_attribute("datetime", "2026-01-01T00:00:00.000Z")
+    await expect(message.locator("blockquote")).to_have_text("quoted")
+    await expect(message.locator("pre")).to_have_text("x\ny")
+    await expect(message).to_contain_text("snake_case_name 2*3*4")
+
+
+async def test_an_uploaded_chart_is_shown_with_its_words(page: Page, client: AsyncWebClient) -> None:
+    uploaded = await client.files_upload_v2(filename="uptime.png", content=PNG, title="Uptime")
+    chart = {"type": "image", "alt_text": "Uptime 99 %", "slack_file": {"id": uploaded["files"][0]["id"]}}
+    await client.chat_postMessage(channel=ALERTS, text="x", blocks=[chart])
+    image = page.get_by_alt_text("Uptime 99 %")
+    await expect(image).to_have_js_property("naturalWidth", 1)
+
+
+async def test_a_permalink_leads_to_the_page(server: SlackServer, client: AsyncWebClient, browser: Browser) -> None:
+    ts = (await client.chat_postMessage(channel="#ev-daily", text="digest"))["ts"]
+    link = (await client.chat_getPermalink(channel="C0DAILY002", message_ts=ts))["permalink"]
+    async with open_page(browser, link) as page:
+        await expect(page.locator("#title")).to_have_text("# ev-daily")
+
+
+async def test_the_page_answers_no_other_host_and_no_form(server: SlackServer) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/page/state", headers={"Host": "evil.example"})).status_code == 403
+        form = await client.post("/page/act", data={"verb": "slash"})
+        assert form.status_code == 415
+        assert (await client.get("/../workspace.py")).status_code == 404
