@@ -1,4 +1,4 @@
 """Digests: their slots, each said exactly once, and the figures of a local day that they tell.
 
-It enqueues and corrects; it renders and posts nothing.
+It enqueues and corrects. It renders nothing and posts nothing.
 """

@@ -1,7 +1,7 @@
 """Every table of Chargehand, as SQLModel classes.
 
 State rows hold what is true now, one row a thing, each with the `changed_seq` at which it last changed; history is kept
-as intervals. Nothing here decides anything: the statements live in `record`, `queries` and the packages above.
+as intervals. Nothing here decides anything. The statements live in `record`, `queries` and the packages above.
 Times are aware UTC datetimes (SQLModel's default column type), energies kWh, powers kW.
 """
 

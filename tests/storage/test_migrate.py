@@ -1,17 +1,20 @@
 """The migrations against the tables that the code declares: nothing between the two may differ."""
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlmodel import SQLModel
 
 from storage import tables
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision, upgrade
+from tests.conftest import ROOT
 from tests.readings import T0, charger, connector, poll
 
 
@@ -93,3 +96,16 @@ def test_a_database_at_a_revision_that_this_version_does_not_know_is_refused_and
     with pytest.raises(CommandError, match="9999"):
         upgrade(empty)
     assert current_revision(empty) == "9999"
+
+
+RELEASED = {"0001_create_every_table.py": "8efc84039e98a997e26f12cac22ca69bc9326207dc59d10a5a9d64250ce25c3b"}
+"""Revisions that databases stand at, by SHA-256: whoever needs another table adds a revision."""
+
+
+def test_a_released_revision_is_never_edited() -> None:
+    folder = ROOT / "storage" / "migrations" / "versions"
+    assert {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in RELEASED} == RELEASED
+
+
+def test_the_revisions_have_one_head() -> None:
+    assert len(ScriptDirectory(str(ROOT / "storage" / "migrations")).get_heads()) == 1

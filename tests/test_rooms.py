@@ -1,0 +1,35 @@
+"""The rooms of the house: each says what it is and what it may not do, and none is a hall."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+FLOORS = ("bot", "commands", "notify", "rules", "storage", "eosvolt", "sandbox")
+MOST_MODULES = 15
+
+
+def rooms() -> list[Path]:
+    folders = [folder for floor in FLOORS for folder in [ROOT / floor, *(ROOT / floor).rglob("*/")]]
+    return sorted({folder for folder in folders if any(folder.glob("*.py")) and "migrations" not in folder.parts})
+
+
+def named(folder: Path) -> str:
+    return str(folder.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("room", rooms(), ids=named)
+def test_a_room_says_what_it_is_and_what_it_may_not_do(room: Path) -> None:
+    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+    sentences = [part for part in said.replace("\n", " ").split(".") if part.strip()]
+    assert len(sentences) >= 2, f"{named(room)}/__init__.py: say in two sentences what this room is and may not do"
+    denied = {"not", "no", "nothing", "never", "neither", "none", "nobody", "only", "alone"}
+    assert denied & set(said.lower().replace(",", " ").replace(":", " ").replace(".", " ").split())
+
+
+@pytest.mark.parametrize("room", rooms(), ids=named)
+def test_a_room_is_no_hall(room: Path) -> None:
+    modules = [file.name for file in room.glob("*.py") if file.name != "__init__.py"]
+    assert len(modules) <= MOST_MODULES, f"{named(room)} has {len(modules)} modules: give it rooms"
