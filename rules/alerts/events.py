@@ -6,7 +6,7 @@ repeated poll loses or doubles one. It sends nothing, and an event has no resolv
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -15,16 +15,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, FromClause
 
+from rules.alerts.event_sources import MOMENT, EventSource, source_of
 from rules.alerts.query import compile_rule
 from rules.documents.document import Rule
-from rules.documents.reader import EVENTS
 from rules.language.expressions import LocalTime, outside
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, current
 from rules.matching.scope import NOW, PATHS, TABLES
 from rules.matching.windows import local_clocks
-from storage.dialects import AnyRow, latest, least
-from storage.schema import CHARGER, COUNTER, INTERVAL, LOCATION, POLL, RULE, RULE_EVENT, SESSION
+from storage.dialects import AnyRow, latest
+from storage.schema import COUNTER, LOCATION, POLL, RULE, RULE_EVENT
 
 ANNOUNCED = "announced"
 NOT_MATCHED = "not matched"
@@ -63,30 +63,11 @@ class CompiledEventRule:
     waiting: sa.Select[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where an event is read from: `table` joined to the things above `thing`, one row an event."""
-
-    thing: str
-    rows: FromClause
-    of_waiting: ColumnElement[bool]
-    natural_key: ColumnElement[Any]
-    interval_id: ColumnElement[Any]
-    event_at: ColumnElement[Any]
-    occurred: ColumnElement[bool]
-    lasted_until: ColumnElement[Any]  # null while it lasts
-    known: ColumnElement[bool]
-    unchanged_since: ColumnElement[Any]
-    own: tuple[ColumnElement[Any], ...]
-    replaced: Mapping[str, ColumnElement[Any]]  # fields that are read as they were when it happened
-    facts: Mapping[str, ColumnElement[Any]]
-
-
 def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
     """Compile an event rule. The document was checked before: what reaches this is typed."""
     if rule.on is None:
         raise ValueError(f'rule "{rule.name}" waits for no event')
-    source = _source_of(rule.on)
+    source = source_of(rule.on)
     resource = "prices" if rule.on == "price.changed" else RESOURCE_OF[source.thing]
     resources = frozenset({resource})
     reads: tuple[str, ...] = ()
@@ -251,13 +232,12 @@ def _facts(compiled: CompiledEventRule, row: AnyRow) -> dict[str, Any]:
     }
 
 
-_MOMENT = SESSION.c.changed_at.type
 _RULE = sa.bindparam("rule", type_=sa.String)
 _SEEN = sa.bindparam("seen", type_=sa.Integer)
-_SINCE = sa.bindparam("since", type_=_MOMENT)
-_OLDEST = sa.bindparam("oldest", type_=_MOMENT)
+_SINCE = sa.bindparam("since", type_=MOMENT)
+_OLDEST = sa.bindparam("oldest", type_=MOMENT)
 _ZONES = sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct()
-_LONG_AGO = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), type_=_MOMENT)
+_LONG_AGO = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), type_=MOMENT)
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery()
 _POSITION = (
     sa.select(
@@ -283,7 +263,7 @@ _BEHIND_OR_DUE = sa.select(RULE.c.id).where(
 )
 
 
-def _answer(source: _Source, reads: tuple[str, ...], truth: ColumnElement[Any]) -> sa.Select[Any]:
+def _answer(source: EventSource, reads: tuple[str, ...], truth: ColumnElement[Any]) -> sa.Select[Any]:
     """What is asked of each event; the tables to ask are still to be said."""
     fields = [key for key in reads if not FIELDS[key].reads_clock and key not in source.replaced]
     things = {source.thing, *(FIELDS[key].thing for key in fields)}
@@ -311,126 +291,8 @@ def _answer(source: _Source, reads: tuple[str, ...], truth: ColumnElement[Any]) 
     )
 
 
-def _joined(source: _Source, rows: FromClause) -> FromClause:
+def _joined(source: EventSource, rows: FromClause) -> FromClause:
     paths = PATHS[source.thing]
     return reduce(
         lambda joined, thing: joined.outerjoin(TABLES[thing], TABLES[thing].c.id == paths[thing]), paths, rows
     )
-
-
-def _source_of(event: str) -> _Source:
-    match event:
-        case "status.changed":
-            return _interval_source(event, "status")
-        case "charger.online" | "charger.offline":
-            return _interval_source(event, "online", "true" if event == "charger.online" else "false")
-        case "price.changed":
-            return _interval_source(event, "price")
-        case _:
-            return _session_source(event)
-
-
-def _session_source(event: str) -> _Source:
-    columns = SESSION.c
-    happened, occurred, own = {
-        # a booking that is still to come has begun nothing
-        "session.started": (
-            columns.started_at,
-            sa.and_(columns.started_at.is_not(None), columns.status.is_distinct_from("Pending")),
-            (columns.started_at,),
-        ),
-        "session.ended": (
-            columns.ended_at,
-            columns.ended_at.is_not(None),
-            (columns.ended_at, columns.status, columns.energy_kwh, columns.cost),
-        ),
-        "session.failed": (
-            sa.func.coalesce(columns.ended_at, columns.status_changed_at),
-            columns.status == "Failed",
-            (columns.ended_at, columns.status, columns.energy_kwh, columns.cost),
-        ),
-    }[event]
-    told = ("status", "started_at", "ended_at", "energy_kwh", "cost", "fail_reason", "stop_reason")
-    ids = ("connector_id", "charger_id", "location_id")
-    return _Source(
-        thing="session",
-        rows=SESSION,
-        of_waiting=columns.id == RULE_EVENT.c.subject,
-        natural_key=sa.literal(f"{event}:") + columns.id,
-        interval_id=sa.null(),
-        event_at=least(happened, columns.changed_at),  # a clock ahead of ours: it has happened when we saw it
-        occurred=occurred,
-        lasted_until=sa.type_coerce(sa.null(), _MOMENT),
-        known=sa.true(),
-        unchanged_since=columns.changed_at,
-        own=own,
-        replaced={},
-        facts={
-            **{name: columns[name] for name in (*ids, *told)},
-            "currency": sa.func.coalesce(columns.currency, LOCATION.c.currency),
-            **_NAMES,
-        },
-    )
-
-
-def _interval_source(event: str, field: str, value: str | None = None) -> _Source:
-    """A field came to have a value, where the last one that was known before it was another.
-
-    It has it until another one is known: unknown in between ends nothing, but nothing is judged meanwhile.
-    """
-    thing = EVENTS[event]
-    table = TABLES[thing]
-    earlier, later = INTERVAL.alias("earlier"), INTERVAL.alias("later")
-    before = (
-        sa.select(earlier.c.value)
-        .where(*_known_of_same(earlier), earlier.c.valid_from <= INTERVAL.c.valid_from, earlier.c.id < INTERVAL.c.id)
-        .order_by(earlier.c.valid_from.desc(), earlier.c.id.desc())
-        .limit(1)
-    )
-    after = sa.select(sa.func.min(later.c.valid_from)).where(
-        *_known_of_same(later),
-        later.c.valid_from >= INTERVAL.c.valid_from,
-        later.c.id > INTERVAL.c.id,
-        later.c.value != INTERVAL.c.value,
-    )
-    value_before = before.correlate(INTERVAL).scalar_subquery()
-    lasted_until = sa.func.coalesce(after.correlate(INTERVAL).scalar_subquery(), table.c.gone_at)
-    became = INTERVAL.c.value == value if value is not None else INTERVAL.c.value.is_not(None)
-    of_thing = (INTERVAL.c.thing == thing, INTERVAL.c.field == field, INTERVAL.c.thing_id == table.c.id)
-    now_value: ColumnElement[Any] = INTERVAL.c.value
-    if value is not None:
-        now_value = sa.case((INTERVAL.c.value == "true", sa.true()), (INTERVAL.c.value == "false", sa.false()))
-    names = {"connector": ("status_raw", "error_code", "vendor_error_code"), "location": ("currency",)}.get(thing, ())
-    above = {
-        f"{other}_name": TABLES[other].c.name for other in ("charger", "location") if other in {thing, *PATHS[thing]}
-    }
-    return _Source(
-        thing=thing,
-        rows=INTERVAL.join(table, sa.and_(*of_thing)),
-        of_waiting=INTERVAL.c.id == RULE_EVENT.c.interval_id,
-        natural_key=sa.literal(f"{event}:") + table.c.id + ":" + sa.cast(INTERVAL.c.id, sa.String),
-        interval_id=INTERVAL.c.id,
-        event_at=INTERVAL.c.valid_from,
-        occurred=sa.and_(became, value_before != INTERVAL.c.value),
-        lasted_until=lasted_until,
-        known=sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),
-        unchanged_since=INTERVAL.c.valid_from,
-        own=(sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),),
-        replaced={f"{thing}.{field}": now_value},
-        facts={
-            "before": value_before,
-            "value": INTERVAL.c.value,
-            f"{thing}_id": table.c.id,
-            **{f"{other}_id": column for other, column in PATHS[thing].items()},
-            **{name: table.c[name] for name in names},
-            **above,
-        },
-    )
-
-
-def _known_of_same(interval: FromClause) -> list[ColumnElement[bool]]:
-    same = [interval.c[name] == INTERVAL.c[name] for name in ("thing", "thing_id", "field")]
-    return [*same, interval.c.value.is_not(None)]
-
-
-_NAMES = {"charger_name": CHARGER.c.name, "location_name": LOCATION.c.name}
