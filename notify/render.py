@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from notify import command_card
 from notify.alert_cards import card_facts, roll_ups
 from notify.alert_cards.quiet_hours import night_context
+from notify.digests import digest_facts
 from notify.events import event_context, events_context
 from notify.outbox import (
     ALERT_CARD,
@@ -144,7 +145,7 @@ def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tup
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
-    return _built("digest_sessions.mrkdwn.j2", item, digest=card_facts.digest(item.facts))
+    return _built("digest_sessions.mrkdwn.j2", item, digest=digest_facts.digest(item.facts))
 
 
 def _event(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:

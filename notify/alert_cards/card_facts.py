@@ -1,13 +1,12 @@
-"""What a template may say, read from the database at the moment of rendering and frozen.
+"""What the templates of a card and of its thread may say, read from the database when they are rendered, and frozen.
 
 A context holds facts in fixed units (aware UTC datetimes, timedeltas, plain text as given): words and escapes are the
 templates' work. Long lists are cut here, in the query, with the number left out beside them.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +15,6 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.members import ENDINGS, Member, by_firing, read_members
 from notify.alert_cards.thread import AGAIN
 from notify.alert_cards.tries import TriedOnes, tried
-from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.alerts.incidents import OUT_OF_QUIET_HOURS
 from rules.alerts.silences import quiet_until
 from rules.lifecycle import State
@@ -96,85 +94,6 @@ class AlertCardContext:
     def snoozable(self) -> bool:
         """Whether a member fires that is not snoozed."""
         return self.firing > (self.snooze.members if self.snooze else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class DigestFigures:
-    """The figures of one local day; energy in kWh, revenue by ISO 4217 currency."""
-
-    day: date
-    sessions: int
-    energy_kwh: float
-    revenue: Mapping[str, float]
-    zero_energy: int
-    locations: int
-    utilisation: float | None = None  # a ratio; None in facts of an older version, and without connectors
-
-
-@dataclass(frozen=True, slots=True)
-class TopConnector:
-    """A connector that delivered much on the digest's day."""
-
-    connector_id: str
-    charger_name: str | None
-    location_name: str | None
-    energy_kwh: float
-    sessions: int
-
-
-@dataclass(frozen=True, slots=True)
-class FleetFigures:
-    """How a fleet stood on one local day; `uptime` is a ratio, None where nothing was observed."""
-
-    uptime: float | None
-    open_alerts: int
-    silences: int
-
-
-@dataclass(frozen=True, slots=True)
-class WorstConnector:
-    """A connector that was down long, or on which sessions came to nothing."""
-
-    connector_id: str
-    charger_name: str | None
-    location_name: str | None
-    down: timedelta
-    failed: int
-    zero_energy: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedPrices:
-    """A location's prices that were seen to have changed on the digest's day, part by part."""
-
-    location_name: str
-    lines: tuple[PriceLine, ...]
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class FleetContext:
-    """What a digest says of the connectors, alerts and silences."""
-
-    today: FleetFigures
-    before: FleetFigures
-    worst: tuple[WorstConnector, ...]
-    prices: tuple[ChangedPrices, ...] = ()
-    price_changes: int = 0  # all of them, those that are not named too
-
-
-@dataclass(frozen=True, slots=True)
-class DigestContext:
-    """What a session digest says. `zone` None: each session by its own location's day. `before`: a week earlier."""
-
-    today: DigestFigures
-    before: DigestFigures | None
-    top: tuple[TopConnector, ...]
-    zone: str | None
-    complete: bool
-    complete_to: datetime | None
-    late: bool
-    fleet: FleetContext | None = None  # None in facts of an older version
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,48 +185,6 @@ def mentions(facts: Mapping[str, Any]) -> tuple[Mention, ...]:
     """Whom a reply mentions; an id that delivery could not find is None."""
     ids = facts.get("mention_ids", {})
     return tuple(Mention(handle, ids.get(handle)) for handle in facts.get("mentions", ()))
-
-
-def digest(facts: Mapping[str, Any]) -> DigestContext:
-    """What a digest says, from the facts that `session_digest` gathered; a missing fact is a KeyError."""
-    complete_to = facts["complete_to"]
-    return DigestContext(
-        today=_figures(facts),
-        before=_figures(facts["before"]) if facts["before"] is not None else None,
-        top=tuple(TopConnector(**connector) for connector in facts["top"]),
-        zone=facts["zone"],
-        complete=facts["complete"],
-        complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
-        late=facts["late"],
-        fleet=_fleet(facts["fleet"]) if facts.get("fleet") is not None else None,
-    )
-
-
-def _fleet(facts: Mapping[str, Any]) -> FleetContext:
-    today, before = (
-        FleetFigures(**{name: told[name] for name in ("uptime", "open_alerts", "silences")})
-        for told in (facts, facts["before"])
-    )
-    named = ("connector_id", "charger_name", "location_name", "failed", "zero_energy")
-    worst = tuple(
-        WorstConnector(down=timedelta(seconds=one["down_s"]), **{name: one[name] for name in named})
-        for one in facts["worst"]
-    )
-    told = facts["prices"]
-    prices = tuple(
-        ChangedPrices(
-            one["location_name"],
-            lines_of(json.loads(one["before"]), json.loads(one["value"])),
-            currency_of(one["currency"]),
-        )
-        for one in told["first"]
-    )
-    return FleetContext(today, before, worst, prices, told["count"])
-
-
-def _figures(facts: Mapping[str, Any]) -> DigestFigures:
-    numbers = {key: facts[key] for key in ("sessions", "energy_kwh", "revenue", "zero_energy", "locations")}
-    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers, utilisation=facts.get("utilisation"))
 
 
 def _card_state(incident: Row[Any], counts: Row[Any], snooze: Snooze | None) -> str:

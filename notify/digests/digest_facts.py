@@ -1,0 +1,134 @@
+"""What a digest says: the facts that were gathered with it, made into the values that its template reads.
+
+The database is not asked again, so that a digest says on every try what it said at its slot. Words and escapes are the
+template's work.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from notify.text.prices import PriceLine, currency_of, lines_of
+
+
+@dataclass(frozen=True, slots=True)
+class DigestFigures:
+    """The figures of one local day; energy in kWh, revenue by ISO 4217 currency."""
+
+    day: date
+    sessions: int
+    energy_kwh: float
+    revenue: Mapping[str, float]
+    zero_energy: int
+    locations: int
+    utilisation: float | None = None  # a ratio; None in facts of an older version, and without connectors
+
+
+@dataclass(frozen=True, slots=True)
+class TopConnector:
+    """A connector that delivered much on the digest's day."""
+
+    connector_id: str
+    charger_name: str | None
+    location_name: str | None
+    energy_kwh: float
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFigures:
+    """How a fleet stood on one local day; `uptime` is a ratio, None where nothing was observed."""
+
+    uptime: float | None
+    open_alerts: int
+    silences: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorstConnector:
+    """A connector that was down long, or on which sessions came to nothing."""
+
+    connector_id: str
+    charger_name: str | None
+    location_name: str | None
+    down: timedelta
+    failed: int
+    zero_energy: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPrices:
+    """A location's prices that were seen to have changed on the digest's day, part by part."""
+
+    location_name: str
+    lines: tuple[PriceLine, ...]
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetContext:
+    """What a digest says of the connectors, alerts and silences."""
+
+    today: FleetFigures
+    before: FleetFigures
+    worst: tuple[WorstConnector, ...]
+    prices: tuple[ChangedPrices, ...] = ()
+    price_changes: int = 0  # all of them, those that are not named too
+
+
+@dataclass(frozen=True, slots=True)
+class DigestContext:
+    """What a session digest says. `zone` None: each session by its own location's day. `before`: a week earlier."""
+
+    today: DigestFigures
+    before: DigestFigures | None
+    top: tuple[TopConnector, ...]
+    zone: str | None
+    complete: bool
+    complete_to: datetime | None
+    late: bool
+    fleet: FleetContext | None = None  # None in facts of an older version
+
+
+def digest(facts: Mapping[str, Any]) -> DigestContext:
+    """What a digest says, from the facts that `session_digest` gathered; a missing fact is a KeyError."""
+    complete_to = facts["complete_to"]
+    return DigestContext(
+        today=_figures(facts),
+        before=_figures(facts["before"]) if facts["before"] is not None else None,
+        top=tuple(TopConnector(**connector) for connector in facts["top"]),
+        zone=facts["zone"],
+        complete=facts["complete"],
+        complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
+        late=facts["late"],
+        fleet=_fleet(facts["fleet"]) if facts.get("fleet") is not None else None,
+    )
+
+
+def _fleet(facts: Mapping[str, Any]) -> FleetContext:
+    today, before = (
+        FleetFigures(**{name: told[name] for name in ("uptime", "open_alerts", "silences")})
+        for told in (facts, facts["before"])
+    )
+    named = ("connector_id", "charger_name", "location_name", "failed", "zero_energy")
+    worst = tuple(
+        WorstConnector(down=timedelta(seconds=one["down_s"]), **{name: one[name] for name in named})
+        for one in facts["worst"]
+    )
+    told = facts["prices"]
+    prices = tuple(
+        ChangedPrices(
+            one["location_name"],
+            lines_of(json.loads(one["before"]), json.loads(one["value"])),
+            currency_of(one["currency"]),
+        )
+        for one in told["first"]
+    )
+    return FleetContext(today, before, worst, prices, told["count"])
+
+
+def _figures(facts: Mapping[str, Any]) -> DigestFigures:
+    numbers = {key: facts[key] for key in ("sessions", "energy_kwh", "revenue", "zero_energy", "locations")}
+    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers, utilisation=facts.get("utilisation"))
