@@ -1,47 +1,27 @@
 """Why a rule says what it says of one subject: clause by clause, from the same compiled SQL that judges it.
 
-It reads what is stored and moves nothing. Each clause of the document's condition is asked by itself; a clause of a
-kind that is new here is a leaf whose truth is told all the same.
+It reads what is stored and moves nothing. The clauses are asked in `clause_truths`; here the alert, the polls and what
+else stands in its way are told beside them.
 """
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
+from rules.alerts.clause_truths import Clause, ask, clause_of, tree_of
 from rules.alerts.query import compile_rule
 from rules.alerts.standing import Card, Muted, find_card, find_muting
 from rules.documents.document import Rule, rule_from_document
-from rules.language.expressions import (
-    Aggregate,
-    And,
-    Compare,
-    Expression,
-    FieldRef,
-    IsUnknown,
-    Literal,
-    Membership,
-    Not,
-    Or,
-    outside,
-    parts_of,
-    to_text,
-    type_of,
-)
-from rules.language.fields import Type
 from rules.lifecycle import OPEN_STATES, State
-from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.learning import Learner, covered_since
-from rules.matching.relations import seen_members, seen_of_aggregate, stopped
-from rules.matching.scope import NOW, PATHS, TABLES
-from rules.matching.windows import local_clocks
+from rules.matching.scope import PATHS, TABLES
 from storage.dialects import AnyRow
 from storage.polls import poll_states
-from storage.schema import ALERT, LOCATION, RULE, TRANSITION
+from storage.schema import ALERT, RULE, TRANSITION
 
 PAST_TRANSITIONS = 20
 MANY_IDS = 5000  # more are not searched for a near one
@@ -49,45 +29,6 @@ MANY_IDS = 5000  # more are not searched for a near one
 
 class ExplainError(Exception):
     """What was asked about does not exist; the message names what is near."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """A value that a clause compares, as it is stored now; None is unknown."""
-
-    text: str
-    value: Any
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Learning:
-    """A function that a clause compares goes further back than is known: so much is, of what is needed.
-
-    `seen` and `needed` are times, or numbers of sessions; `needed` is None where any number may still be missing.
-    """
-
-    text: str
-    seen: timedelta | int
-    needed: timedelta | int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One part of a condition. `since`: when its truth last changed, None where that is not known."""
-
-    text: str
-    truth: bool | None
-    since: datetime | None
-    observed: tuple[Observed, ...]
-    clauses: tuple["Clause", ...]
-    learning: tuple[Learning, ...] = ()
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """What is unknown in it and below it."""
-        below = [name for clause in self.clauses for name in clause.missing]
-        return tuple(dict.fromkeys([*(item.text for item in self.observed if item.value is None), *below]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +109,12 @@ def explain(connection: Connection, rule_id: str, subject: str, now: datetime) -
     if rule.kind != "alert" or rule.when is None or rule.for_each is None:
         told = "it has a schedule" if rule.schedule is not None else "it tells of events"
         raise ExplainError(f'"{rule_id}" is no alert rule: {told}, and no subject has a state under it')
-    parts = [part for condition in (rule.when, rule.while_) if condition is not None for part in _tree(condition)]
-    answers = _answers(connection, rule.for_each, subject, parts, now)
+    parts = [part for condition in (rule.when, rule.while_) if condition is not None for part in tree_of(condition)]
+    answers = ask(connection, rule.for_each, subject, parts, now)
     if answers is None:
         raise ExplainError(_unknown_subject(connection, rule.for_each, subject))
-    when = _clause(rule.when, answers, now)
-    while_ = _clause(rule.while_, answers, now) if rule.while_ is not None else None
+    when = clause_of(rule.when, answers, now)
+    while_ = clause_of(rule.while_, answers, now) if rule.while_ is not None else None
     freshness = _freshness(connection, compile_rule(rule, row.version).resources)
     alert_row = _alert_row(connection, rule_id, subject)
     alert = _alert(alert_row)
@@ -183,119 +124,6 @@ def explain(connection: Connection, rule_id: str, subject: str, now: datetime) -
     muted, card = find_muting(connection, alert_row, now), find_card(connection, alert_row)
     return Explanation(
         rule, subject, now, when, while_, freshness, alert, earliest, assuming, notes, past, muted=muted, card=card
-    )
-
-
-@dataclass(slots=True)
-class _Answers:
-    """The row that answers for each part of the conditions, by its place in `parts`."""
-
-    parts: list[Expression]
-    row: AnyRow
-
-    def of(self, part: Expression, what: str, *otherwise: Any) -> Any:
-        number = next(n for n, known in enumerate(self.parts) if known is part)
-        return getattr(self.row, f"{what}_{number}", *otherwise)
-
-
-def _clauses_of(expression: Expression) -> tuple[Expression, ...]:
-    return parts_of(expression) if isinstance(expression, And | Or | Not) else ()
-
-
-def _operands_of(leaf: Expression) -> tuple[Expression, ...]:
-    """What a leaf compares, constants aside; nothing of a kind unknown here, whose parts may be about other things."""
-    if isinstance(leaf, FieldRef):
-        return (leaf,)
-    if not isinstance(leaf, Compare | Membership | IsUnknown):
-        return ()
-    return tuple(part for part in parts_of(leaf) if not isinstance(part, Literal))
-
-
-def _tree(condition: Expression) -> list[Expression]:
-    """The clauses of a condition and what its leaves compare."""
-    below = _clauses_of(condition)
-    if below:
-        return [condition, *(part for clause in below for part in _tree(clause))]
-    return [condition, *(part for part in _operands_of(condition) if part is not condition)]
-
-
-def _answers(
-    connection: Connection, for_each: str, subject: str, parts: list[Expression], now: datetime
-) -> _Answers | None:
-    table = TABLES[for_each]
-    columns: list[ColumnElement[Any]] = []
-    for number, part in enumerate(parts):
-        value = compile_condition(part, current)
-        columns += [column.label(f"{what}_{number}") for what, column in _learning_columns(part)]
-        if type_of(part) is not Type.BOOLEAN:
-            columns.append(value.label(f"value_{number}"))
-            continue
-        columns.append(sa.type_coerce(value, sa.Boolean()).label(f"value_{number}"))
-        columns += [
-            sa.type_coerce(compile_since(part, truth), NOW.type).label(f"since_{truth}_{number}")
-            for truth in (True, False)
-        ]
-    gone = table.c.ended_at if for_each == "session" else table.c.gone_at
-    source: sa.FromClause = table
-    for thing, path in PATHS[for_each].items():
-        source = source.outerjoin(TABLES[thing], TABLES[thing].c.id == path)
-    statement = sa.select(*columns, gone.label("gone_at")).select_from(source).where(table.c.id == subject)
-    zones = connection.execute(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
-    parameters = {"now": now, "clocks": local_clocks(zones.scalars(), now)}
-    row = connection.execute(statement, parameters).first()
-    return None if row is None else _Answers(parts, row)
-
-
-def _learners(part: Expression) -> list[Learner]:
-    """The functions over history that a leaf compares."""
-    if _clauses_of(part):
-        return []
-    return [node for node in outside(part) if isinstance(node, Learner)]
-
-
-def _learning_columns(part: Expression) -> list[tuple[str, ColumnElement[Any]]]:
-    """By the place of each function of a leaf: how far its history reaches, and how many sessions it has."""
-    columns: list[tuple[str, ColumnElement[Any]]] = []
-    for place, node in enumerate(_learners(part) if type_of(part) is Type.BOOLEAN else []):
-        since = covered_since(node)
-        if since is not None:
-            columns.append((f"known_{place}", sa.type_coerce(since, NOW.type)))
-        elif isinstance(node, Aggregate) and node.last is not None:
-            columns.append((f"known_{place}", seen_members(node, compile_condition)))
-        elif isinstance(node, Aggregate) and node.name == "streak":
-            stop = stopped(node, compile_condition)
-            columns.append((f"known_{place}", sa.case((stop.is_(None), seen_of_aggregate(node, compile_condition)))))
-    return columns
-
-
-def _learning(part: Expression, answers: _Answers, now: datetime) -> tuple[Learning, ...]:
-    told = []
-    for place, node in enumerate(_learners(part)):
-        known = answers.of(part, f"known_{place}", None)
-        if known is None:
-            continue
-        needed: timedelta | int | None = None if not isinstance(node, Aggregate) else node.last
-        if node.window is not None:
-            known, needed = now - known, timedelta(seconds=float(node.window.value))
-        if needed is None or known < needed:
-            told.append(Learning(to_text(node), known, needed))
-    return tuple(told)
-
-
-def _clause(condition: Expression, answers: _Answers, now: datetime) -> Clause:
-    truth: bool | None = answers.of(condition, "value")
-    since = None if truth is None else answers.of(condition, f"since_{truth}")
-    below = _clauses_of(condition)
-    return Clause(
-        text=to_text(condition),
-        truth=truth,
-        since=since if since is not None and since < now else None,  # `now` stands for "not kept"
-        observed=tuple(
-            Observed(to_text(part), answers.of(part, "value"), type_of(part))
-            for part in ([] if below else _operands_of(condition))
-        ),
-        clauses=tuple(_clause(part, answers, now) for part in below),
-        learning=_learning(condition, answers, now),
     )
 
 
