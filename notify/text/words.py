@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from markupsafe import Markup
 
+from notify.text.clusters import clusters, is_joiner
+
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 MINOR_DIGITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 SIGNS = {"critical": "\N{LARGE RED CIRCLE}", "warning": "\N{LARGE ORANGE CIRCLE}", "info": "\N{LARGE BLUE CIRCLE}"}
@@ -30,21 +32,23 @@ def slack_unescape(text: str) -> str:
 
 def one_line(text: object) -> str:
     """The text on one line, without control characters (among them those that turn the writing direction)."""
-    spaced = " ".join(str(text).split())
-    return "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return "".join(clusters(" ".join(str(text).split())))
 
 
 def short(text: object, limit: int = 40) -> str:
-    """The text on one line in at most `limit` characters, counted as escaped: what is cut ends in an ellipsis."""
-    line = one_line(text)
-    costs = [len(ESCAPES.get(character, character)) for character in line]
+    """The text on one line in at most `limit` characters, counted as escaped: what is cut ends in an ellipsis.
+
+    What people see as one character, such as a joined emoji, is kept or left out as a whole.
+    """
+    pieces = list(clusters(" ".join(str(text).split())))
+    costs = [len(slack_escape(piece)) for piece in pieces]
     if sum(costs) <= limit:
-        return line
+        return "".join(pieces)
     kept, left = 0, limit - 1
     while costs[kept] <= left:
         left -= costs[kept]
         kept += 1
-    return line[:kept].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return "".join(pieces[:kept]).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def code(text: object, limit: int = 40) -> Markup:
@@ -56,9 +60,19 @@ def code(text: object, limit: int = 40) -> Markup:
 def code_line(text: str) -> str:
     """One line of a code block: escaped, its backticks turned so that the block goes on, its columns kept."""
     expanded = text.expandtabs(4).replace("`", "'")
-    clean = "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else " " for c in expanded)
-    kept = clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return slack_escape(kept)
+    pieces = list(clusters("".join(" " if _breaks_columns(c) else c for c in expanded)))
+    if sum(map(len, pieces)) <= LONGEST_LINE:
+        return slack_escape("".join(pieces))
+    kept, room = 0, LONGEST_LINE - 1
+    while len(pieces[kept]) <= room:
+        room -= len(pieces[kept])
+        kept += 1
+    return slack_escape("".join(pieces[:kept]) + "\N{HORIZONTAL ELLIPSIS}")
+
+
+def _breaks_columns(character: str) -> bool:
+    invisible = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return invisible and not is_joiner(character)
 
 
 def when(at: datetime) -> Markup:
