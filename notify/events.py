@@ -15,9 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.alert_cards.members import NO_ERROR
-from notify.alert_cards.roll_ups import BUDGET
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
-from notify.routing import AS_THEY_SAY, Manner
+from notify.routing import BUDGET, Routing
 from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.alerts.events import Event
 from storage.schema import LOCATION
@@ -101,29 +100,26 @@ class EventsContext:
 def enqueue_event_messages(
     connection: Connection,
     events: Sequence[Event],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    manner: Manner = AS_THEY_SAY,
+    routing: Routing,
 ) -> int:
     """Enqueue what a channel of their rule is told of events, once for all time; how many messages were new.
 
     A message each, up to the channel's budget; more of one rule at once are a list. In quiet hours it waits.
     """
     told: dict[tuple[str, str, datetime | None], list[Event]] = {}
-    held = _held(connection, events, manner, now)
+    held = _held(connection, events, routing)
     for event in events:
-        for channel in _channels(event, channels.get(event.rule_id, ()), manner):
+        for channel in _channels(event, routing):
             told.setdefault((event.rule_id, channel, held.get(event.natural_key)), []).append(event)
     items = [
         new_item(
             key,
             kind,
             channel,
-            due_at=(until or now) + in_turn,
-            now=now,
+            due_at=(until or routing.now) + in_turn,
+            now=routing.now,
             rule_id=rule_id,
-            facts={**facts, "held_since": now.isoformat()} if until else facts,
+            facts={**facts, "held_since": routing.now.isoformat()} if until else facts,
         )
         for (rule_id, channel, until), mine in told.items()
         for key, kind, facts, in_turn in _messages(rule_id, mine, channel)
@@ -131,26 +127,26 @@ def enqueue_event_messages(
     return sum(insert_items(connection, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
 
 
-def _held(connection: Connection, events: Sequence[Event], manner: Manner, now: datetime) -> dict[str, datetime | None]:
+def _held(connection: Connection, events: Sequence[Event], routing: Routing) -> dict[str, datetime | None]:
     """Until when quiet hours hold each of these events back, by its natural key."""
-    if manner.plan.quiet_hours is None:
+    if routing.plan.quiet_hours is None:
         return {}
     zones = {row.id: row.timezone for row in connection.execute(sa.select(LOCATION.c.id, LOCATION.c.timezone))}
     return {
-        event.natural_key: manner.quiet_until(
-            event.rule_id, event.facts["severity"], zones.get(event.facts.get("location_id")), now
+        event.natural_key: routing.quiet_until(
+            event.rule_id, event.facts["severity"], zones.get(event.facts.get("location_id"))
         )
         for event in events
     }
 
 
-def _channels(event: Event, usual: Sequence[str], manner: Manner) -> tuple[str, ...]:
-    if not manner.routes_something:
-        return tuple(dict.fromkeys(usual))
+def _channels(event: Event, routing: Routing) -> tuple[str, ...]:
+    if not routing.routes_something:
+        return routing.usual_channels(event.rule_id)
     ids = {name: event.facts.get(f"{name}_id") for name in ("location", "charger", "connector")}
     session = event.subject if event.event.startswith("session.") else None
     labels = {**event.facts["labels"], **ids, "session": session}
-    routed = manner.channels(event.rule_id, usual, event.facts["severity"], ids["location"], labels)
+    routed = routing.channels(event.rule_id, event.facts["severity"], ids["location"], labels)
     return tuple(dict.fromkeys(routed))
 
 

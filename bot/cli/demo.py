@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.logs import configure_logs
-from bot.service import jobs
+from bot.service import evaluating, jobs, polling
 from bot.service.app import Service, build, utc_now
 from bot.settings import Settings
 from rules.documents.document import Rule, rule_from_document
@@ -188,8 +188,8 @@ async def watch_before(service: Service, api: Api, now: datetime) -> None:
     await asyncio.to_thread(upgrade, service.database)
     rules = [rule for rule in demo_rules(now) if rule.kind == "alert"]
     await asyncio.to_thread(jobs.use_rules, service.jobs, rules, then)
-    fresh = await jobs.poll(service.jobs, then)
-    await asyncio.to_thread(jobs.evaluate, service.jobs, then, fresh)
+    fresh = await polling.poll(service.jobs, then)
+    await asyncio.to_thread(evaluating.evaluate, service.jobs, then, fresh)
     api.clock = clock
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TextIO
 
-from bot.service import jobs
+from bot.service import digesting, evaluating, jobs, polling
 from bot.service.price_polls import PricePolls
 from notify.digests.digest import DigestEnqueued
 from rules.alerts.events import Event
@@ -69,13 +69,13 @@ async def replay(
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
-        fresh = await jobs.poll(work, now)
-        moved = jobs.evaluate(work, now, fresh)
+        fresh = await polling.poll(work, now)
+        moved = evaluating.evaluate(work, now, fresh)
         if prices is not None and fresh:
             await prices.poll(now)
         events = [item for item in moved if isinstance(item, Event)]
         transitions = [item for item in moved if isinstance(item, Transition)]
-        enqueued = jobs.enqueue_digests(work, now)
+        enqueued = digesting.enqueue_digests(work, now)
         out.writelines(_lines(transitions, events, enqueued))
         polls, told, digests = polls + 1, told + len(transitions), digests + len(enqueued)
         announced += len(events)

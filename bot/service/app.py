@@ -22,11 +22,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import configure_logs
-from bot.service import jobs
+from bot.service import digesting, evaluating, jobs, polling
 from bot.service.automating import automate
 from bot.service.commanding import run_commands
 from bot.service.delivering import Delivery, deliver
-from bot.service.jobs import Jobs, PollPlan
+from bot.service.jobs import Jobs
+from bot.service.poll_plan import PollPlan
 from bot.service.price_polls import PricePolls
 from bot.service.speaking import speak
 from bot.service.ticker import Job, Ticker
@@ -153,10 +154,10 @@ class Service:
 
     async def poll(self, now: datetime) -> None:
         """Poll; after a good poll evaluate at its `now`; then let what waits for readings look again."""
-        fresh = await jobs.poll(self.jobs, now)
+        fresh = await polling.poll(self.jobs, now)
         if fresh:
             async with self.rules_lock:
-                transitions = await asyncio.to_thread(jobs.evaluate, self.jobs, now, fresh)
+                transitions = await asyncio.to_thread(evaluating.evaluate, self.jobs, now, fresh)
                 await asyncio.to_thread(speak, self.jobs, now)
                 await asyncio.to_thread(automate, self.jobs, now)
             if transitions:
@@ -187,13 +188,13 @@ class Service:
     async def say_digests(self, now: datetime) -> None:
         """Enqueue the digests that are due."""
         async with self.rules_lock:
-            if await asyncio.to_thread(jobs.enqueue_digests, self.jobs, now):
+            if await asyncio.to_thread(digesting.enqueue_digests, self.jobs, now):
                 self.ticker.wake("deliver")
 
     async def correct_digests(self, now: datetime) -> None:
         """Edit digests whose sessions came late."""
         async with self.rules_lock:
-            if await asyncio.to_thread(jobs.correct_digests, self.jobs, now):
+            if await asyncio.to_thread(digesting.correct_digests, self.jobs, now):
                 self.ticker.wake("deliver")
 
     async def deliver(self, now: datetime) -> None:
@@ -322,7 +323,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         wake_deliveries=lambda: service.ticker.wake("deliver"),
         wake_reminders=lambda: service.ticker.wake("reminders"),
         adopt_rules=lambda: service.adopt_stored_rules(),  # noqa: PLW0108 - the service is made below
-        tell_of_rule=partial(jobs.tell_of_rule, work),
+        tell_of_rule=partial(evaluating.tell_of_rule, work),
     )
     register(app, desk)
     service = Service(

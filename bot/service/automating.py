@@ -21,10 +21,8 @@ def automate(jobs: Jobs, now: datetime) -> int:
     work = Automating(
         default=jobs.automations,
         interval=jobs.plan.interval,
-        channels=jobs.channels(),
-        budget=jobs.card_budget,
+        routing=jobs.routing(now),
         per_day=jobs.commands_per_day,
-        manner=jobs.manner(),
         price_approval=jobs.price_approval,
     )
     moved = 0

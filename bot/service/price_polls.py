@@ -12,7 +12,8 @@ from datetime import datetime
 
 import structlog
 
-from bot.service.jobs import PRICES, Jobs
+from bot.service.jobs import Jobs
+from bot.service.poll_plan import PRICES
 from commands.requests.prices import as_text
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited
 from eosvolt.models import PricingReading

@@ -12,4 +12,4 @@ from notify.alert_cards.due import speak_due
 def speak(jobs: Jobs, now: datetime) -> int:
     """Let everything speak that is due at `now`; how many threads and cards have something new to show."""
     with jobs.database.write() as connection:
-        return speak_due(connection, jobs.manner(), channels=jobs.channels(), now=now, budget=jobs.card_budget)
+        return speak_due(connection, jobs.routing(now))

@@ -4,7 +4,7 @@ Rule tests read what stands in the channel, backtests count it. The words and th
 Slack's answer is made up.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_d
 from notify.events import enqueue_event_messages
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP
 from notify.render import render_message
-from notify.routing import Manner
+from notify.routing import Routing
 from rules.actions.automations import Mode
 from rules.alerts.evaluate import Evaluated
 from rules.alerts.events import Event
@@ -91,8 +91,8 @@ class Rehearsal:
     def enqueue(self, connection: Connection, rules: RulesInForce, evaluated: Evaluated, now: datetime) -> None:
         """Enqueue what one evaluation makes worth saying."""
         if evaluated.transitions:
-            told = plan_tries(connection, rules.documents, evaluated.transitions, Mode.DRY_RUN, now)
-            enqueue_alert_messages(connection, told, channels=self._channels(rules), now=now)
+            told = plan_tries(connection, evaluated.transitions, self._routing(rules, now), Mode.DRY_RUN)
+            enqueue_alert_messages(connection, told, self._routing(rules, now))
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, now)
 
@@ -100,24 +100,23 @@ class Rehearsal:
         self, connection: Connection, rules: RulesInForce, events: Sequence[Event], now: datetime
     ) -> None:
         """Enqueue the messages of the events that are announced."""
-        enqueue_event_messages(connection, events, channels=self._channels(rules), now=now)
+        enqueue_event_messages(connection, events, self._routing(rules, now))
 
     def act(self, connection: Connection, rules: RulesInForce, interval: timedelta, now: datetime) -> None:
         """Decide what rules would try by themselves, and do none of it: the cards say what it would have been."""
-        work = Automating(default=Mode.DRY_RUN, interval=interval, channels=self._channels(rules))
+        work = Automating(Mode.DRY_RUN, interval, self._routing(rules, now))
         for try_id in due_tries(connection, now):
             advance_try(connection, try_id, work, now)
 
     def remind(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue what speaks because time passed or because nothing keeps it quiet any more."""
-        speak_due(connection, Manner(rules=rules.documents), channels=self._channels(rules), now=now)
+        speak_due(connection, self._routing(rules, now))
 
     def enqueue_digests(self, connection: Connection, rules: RulesInForce, now: datetime) -> None:
         """Enqueue the digests that are due, and correct those whose figures have changed."""
-        channels = self._channels(rules)
-        zone = self.default_zone
-        told = enqueue_due_digests(connection, rules.digests, now, default_zone=zone, channels=channels)
-        told += refresh_digests(connection, rules.digests, now, default_zone=zone, channels=channels)
+        routing = self._routing(rules, now)
+        told = enqueue_due_digests(connection, rules.digests, routing)
+        told += refresh_digests(connection, rules.digests, routing)
         self._digests |= {(one.rule, one.slot): one for one in told}
 
     def digests(self) -> list[Digest]:
@@ -156,8 +155,9 @@ class Rehearsal:
             local = moment.astimezone(ZoneInfo(self.default_zone))
         return local.hour >= NIGHT_FROM or local.hour < NIGHT_TO
 
-    def _channels(self, rules: RulesInForce) -> Mapping[str, Sequence[str]]:
-        return {name: rule.notify or (self.channel,) for name, rule in rules.documents.items()}
+    def _routing(self, rules: RulesInForce, now: datetime) -> Routing:
+        usual = {name: rule.notify or (self.channel,) for name, rule in rules.documents.items()}
+        return Routing(now, usual, rules=rules.documents, default_zone=self.default_zone)
 
 
 def _message(connection: Connection, row: Row[Any], now: datetime) -> Message:

@@ -3,7 +3,7 @@
 It only reads. Limits count the rows that everybody's commands make, so that rules and people share them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from commands.requests.checks import check_command
-from notify.alert_cards.roll_ups import BUDGET
-from notify.routing import AS_THEY_SAY, Manner
+from notify.routing import Routing
 from rules.actions.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
 from rules.actions.steps import ActionStep
@@ -39,11 +38,9 @@ class Automating:
 
     default: Mode
     interval: timedelta
-    channels: Mapping[str, Sequence[str]]
-    budget: int = BUDGET
+    routing: Routing
     price_approval: str | None = None  # the channel that is asked about each change of prices, whoever asks for it
     per_day: int = COMMANDS_PER_DAY
-    manner: Manner = AS_THEY_SAY
 
 
 @dataclass(frozen=True, slots=True)

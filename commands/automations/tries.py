@@ -4,7 +4,7 @@ A step makes at most one command, through the same rows as people's commands, an
 function works inside the caller's transaction, so that a stop between two of them loses and repeats nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,8 +19,7 @@ from commands.outcomes.sending import APPROVE_WITHIN, cancel_command
 from commands.requests.enqueue import enqueue_command, write_audit
 from commands.requests.prices import default_price
 from notify.alert_cards.card import enqueue_unmuted, insert_cards, refresh_alert_cards
-from notify.alert_cards.thread import GROUP_WAIT
-from notify.routing import AS_THEY_SAY, Manner
+from notify.routing import Routing
 from rules.actions.automations import (
     LOOK_AGAIN,
     QUIET_AT_MOST,
@@ -75,17 +74,14 @@ def set_switch(connection: Connection, mode: Mode, user: str, now: datetime) -> 
 
 
 def plan_tries(
-    connection: Connection,
-    rules: Mapping[str, Rule],
-    transitions: Sequence[Transition],
-    default: Mode,
-    now: datetime,
+    connection: Connection, transitions: Sequence[Transition], routing: Routing, default: Mode
 ) -> list[Transition]:
     """Write down the first step for each alert that fires, cancel what waited for those that ended.
 
     The transitions come back; those whose messages wait for the actions are muted. Call it in the transaction that
     made them, before their messages are enqueued.
     """
+    rules, now = routing.rules, routing.now
     ended = [t.alert_id for t in transitions if t.from_state == State.FIRING and t.to_state != State.FIRING]
     if ended:
         cancel_tries(connection, TRY.c.alert_id.in_(ended), "the alert is over", now)
@@ -110,14 +106,7 @@ def plan_tries(
     return [replace(t, muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
 
 
-def tell_recovered(
-    connection: Connection,
-    transitions: Iterable[Transition],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    manner: Manner = AS_THEY_SAY,
-) -> None:
+def tell_recovered(connection: Connection, transitions: Iterable[Transition], routing: Routing) -> None:
     """Let one card tell of an incident that nobody heard of because its actions mended it; after quiet hours."""
     over = {t.incident_id for t in transitions if t.reason == "recovered" and t.incident_id is not None}
     if not over:
@@ -131,9 +120,9 @@ def tell_recovered(
         .where(INCIDENT.c.id.in_(over), INCIDENT.c.resolved_at.is_not(None), acted, told)
     )
     for row in connection.execute(statement).all():
-        quiet_until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
-        due_at = max(now + GROUP_WAIT, quiet_until or now)
-        insert_cards(connection, {row.id: row.rule_id}, channels=channels, now=now, due_at=due_at, manner=manner)
+        quiet_until = routing.quiet_until(row.rule_id, row.severity, row.timezone)
+        due_at = max(routing.due_at, quiet_until or routing.now)
+        insert_cards(connection, {row.id: row.rule_id}, routing, due_at)
 
 
 def cancel_tries(connection: Connection, which: ColumnElement[bool], reason: str, now: datetime) -> int:
@@ -203,7 +192,7 @@ def release_alerts(connection: Connection, work: Automating, now: datetime) -> i
     if ids:
         changed = sa.select(TRY.c.alert_id).where(TRY.c.alert_id.in_(ids), TRY.c.state == TryState.CHANGED.value)
         again = dict.fromkeys(ids, "unmended") | dict.fromkeys(connection.execute(changed).scalars(), "repriced")
-        enqueue_unmuted(connection, again, channels=work.channels, now=now, budget=work.budget, manner=work.manner)
+        enqueue_unmuted(connection, again, work.routing)
     return len(ids)
 
 

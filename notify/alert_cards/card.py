@@ -7,27 +7,25 @@ An edit of a card notifies nobody, so what matters is also said as a broadcast r
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
-from notify.alert_cards.roll_ups import BUDGET, is_over, roll_up
+from notify.alert_cards.roll_ups import is_over, roll_up
 from notify.alert_cards.switched_on import already_so, gather_switched_on
 from notify.alert_cards.thread import (
     AGAIN,
     CHUNK,
-    GROUP_INTERVAL,
-    GROUP_WAIT,
     Saying,
     bump_voices,
     note_spoken,
     say_in_thread,
 )
 from notify.outbox import ALERT_CARD, insert_items, new_item
-from notify.routing import AS_THEY_SAY, Manner
+from notify.routing import Routing
 from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
@@ -60,15 +58,9 @@ class Acknowledgement:
 def enqueue_alert_messages(
     connection: Connection,
     transitions: Iterable[Transition],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    group_wait: timedelta = GROUP_WAIT,
-    group_interval: timedelta = GROUP_INTERVAL,
-    budget: int = BUDGET,
-    manner: Manner = AS_THEY_SAY,
+    routing: Routing,
 ) -> None:
-    """Enqueue what a firing or a resolve makes worth saying; `channels` gives the channels of each rule id.
+    """Enqueue what a firing or a resolve makes worth saying.
 
     1. The cards that the touched incidents have become one version newer: an edit.
     2. Where something fired and a channel has no card yet, one is due after `group_wait`; more than `budget` new ones
@@ -78,7 +70,7 @@ def enqueue_alert_messages(
     In quiet hours 2 and 3 wait for the morning.
     """
     news = _news_by_incident(transitions)
-    held = hold_back(connection, [i for told in news.values() for i in told.saying.fired], manner, now)
+    held = hold_back(connection, [i for told in news.values() for i in told.saying.fired], routing)
     for told in news.values():
         told.saying.fired = [i for i in told.saying.fired if i not in held]
     incident_ids = sorted(news)
@@ -86,10 +78,10 @@ def enqueue_alert_messages(
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         # the update locks the rows: a worker cannot pick a card up between this and our commit
-        voices = bump_voices(connection, chunk, now)
+        voices = bump_voices(connection, chunk, routing.now)
         # a channel that never heard of it is not told that it ended
         fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
-        made |= insert_cards(connection, fired, channels=channels, now=now, due_at=now + group_wait, manner=manner)
+        made |= insert_cards(connection, fired, routing)
         resolved = _resolved_among(connection, chunk)
         for voice in voices:
             saying = _merged([news[i] for i in voice.incident_ids], resolved)
@@ -99,13 +91,13 @@ def enqueue_alert_messages(
                 known = already_so(connection, saying.fired)
                 saying.fired = [i for i in saying.fired if i not in known]
             if voice.somebody_saw and (saying.fired or saying.full_resolve):
-                until = quiet_until(connection, voice.incident_ids, manner, now) if not saying.fired else None
-                saying.held_since = now.isoformat() if until else None
-                say_in_thread(connection, voice, saying, now=now, not_before=until, group_interval=group_interval)
+                until = quiet_until(connection, voice.incident_ids, routing) if not saying.fired else None
+                saying.held_since = routing.now.isoformat() if until else None
+                say_in_thread(connection, voice, saying, routing, not_before=until)
     if made:
         opened = [i for i in incident_ids if news[i].saying.fired]
-        gather_switched_on(connection, opened, now, now + group_wait, budget)
-    roll_up(connection, made, now, now + group_wait, budget)
+        gather_switched_on(connection, opened, routing)
+    roll_up(connection, made, routing)
 
 
 def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], now: datetime) -> int:
@@ -117,12 +109,7 @@ def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], n
 def enqueue_unmuted(
     connection: Connection,
     alerts: Mapping[int, str],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    group_wait: timedelta = GROUP_WAIT,
-    budget: int = BUDGET,
-    manner: Manner = AS_THEY_SAY,
+    routing: Routing,
 ) -> None:
     """Let alerts speak, after `group_wait`, that were quiet until now: each id with its reason, one of AGAIN.
 
@@ -134,7 +121,7 @@ def enqueue_unmuted(
     for start in range(0, len(ids), CHUNK):
         mine = (ALERT.c.id.in_(ids[start : start + CHUNK]), ALERT.c.state == State.FIRING.value, AUDIBLE)
         rows += connection.execute(sa.select(ALERT).where(*mine, ALERT.c.acknowledged_at.is_(None))).all()
-    held = hold_back(connection, [row.id for row in rows], manner, now)
+    held = hold_back(connection, [row.id for row in rows], routing)
     for row in rows:
         if row.incident_id is not None and row.id not in held:
             told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
@@ -143,16 +130,16 @@ def enqueue_unmuted(
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
-        voices = bump_voices(connection, chunk, now)
+        voices = bump_voices(connection, chunk, routing.now)
         rules = {i: incidents[i].rule_id for i in chunk}
-        made |= insert_cards(connection, rules, channels=channels, now=now, due_at=now + group_wait, manner=manner)
+        made |= insert_cards(connection, rules, routing)
         for voice in voices:
             saying = _merged([incidents[i] for i in voice.incident_ids], set())
             if voice.somebody_saw:
-                say_in_thread(connection, voice, saying, now=now, not_before=now + group_wait)
+                say_in_thread(connection, voice, saying, routing, not_before=routing.due_at)
     if made:
-        gather_switched_on(connection, incident_ids, now, now + group_wait, budget)
-    roll_up(connection, made, now, now + group_wait, budget)
+        gather_switched_on(connection, incident_ids, routing)
+    roll_up(connection, made, routing)
 
 
 def acknowledge_incident(connection: Connection, incident_id: int, user: str, now: datetime) -> Acknowledgement:
@@ -241,21 +228,22 @@ def _merged(news: Iterable[News], resolved: Collection[int]) -> Saying:
 def insert_cards(
     connection: Connection,
     rules: Mapping[int, str],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    due_at: datetime,
-    manner: Manner = AS_THEY_SAY,
+    routing: Routing,
+    due_at: datetime | None = None,
 ) -> set[str]:
-    """Insert the cards that these incidents (id to rule id) do not have yet; the channels that got one."""
-    places = frozen_channels(connection, rules, channels, manner)
+    """Insert the cards that these incidents (id to rule id) do not have yet; the channels that got one.
+
+    They are due after `group_wait`, or at `due_at`.
+    """
+    due_at = due_at or routing.due_at
+    places = frozen_channels(connection, rules, routing)
     items = [
         new_item(
             f"incident:{incident_id}:{channel}",
             ALERT_CARD,
             channel,
             due_at=due_at,
-            now=now,
+            now=routing.now,
             rule_id=rule_id,
             incident_id=incident_id,
         )
@@ -272,18 +260,16 @@ def insert_cards(
     return {item["channel"] for item in new}
 
 
-def frozen_channels(
-    connection: Connection, rules: Mapping[int, str], channels: Mapping[str, Sequence[str]], manner: Manner
-) -> dict[int, Sequence[str]]:
+def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: Routing) -> dict[int, Sequence[str]]:
     """Where the cards of these incidents (id to rule id) stand: chosen when the first one is opened, and kept.
 
     A route is asked for each alert that fires then; an incident of several places may have the channels of each.
     """
     incidents = _THESE_INCIDENTS.all(connection, {"incidents": list(rules)})
     kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
-    usual = {i: tuple(dict.fromkeys(channels.get(rule_id, ()))) for i, rule_id in rules.items() if i not in kept}
+    usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
     chosen: dict[int, Sequence[str]] = dict(usual)
-    if manner.routes_something and usual:
+    if routing.routes_something and usual:
         severities = {row.id: row.severity for row in incidents}
         routed: dict[int, list[str]] = {}
         over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
@@ -291,9 +277,7 @@ def frozen_channels(
         firing = (ALERT.c.incident_id.in_(usual), which)
         for alert in connection.execute(sa.select(ALERT).where(*firing).order_by(ALERT.c.id)):
             i = alert.incident_id
-            routed.setdefault(i, []).extend(
-                manner.channels(rules[i], usual[i], severities[i], alert.location_id, alert.labels)
-            )
+            routed.setdefault(i, []).extend(routing.channels(rules[i], severities[i], alert.location_id, alert.labels))
         chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
     rows = [{"incident": i, "told": json.dumps(list(told))} for i, told in chosen.items() if told]
     _KEEP_CHANNELS.run_many(connection, rows)

@@ -3,46 +3,36 @@
 It moves no alert and posts nothing: it writes to the outbox, in the caller's transaction, what is due at `now`.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-
 from sqlalchemy import Connection
 
 from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
 from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
 from notify.alert_cards.reminders import enqueue_due_reminders
-from notify.alert_cards.roll_ups import BUDGET
-from notify.routing import Manner
+from notify.routing import Routing
 from rules.alerts.acknowledgements import end_acknowledgements
 from rules.alerts.silences import review_mutings
 from rules.alerts.snoozes import end_snoozes
 
 
-def speak_due(
-    connection: Connection,
-    manner: Manner,
-    *,
-    channels: Mapping[str, Sequence[str]],
-    now: datetime,
-    budget: int = BUDGET,
-) -> int:
-    """As `speak`, in the caller's transaction.
+def speak_due(connection: Connection, routing: Routing) -> int:
+    """Let everything speak that is due; how many threads and cards have something new to show.
 
     1. Bring up to date what keeps alerts quiet; snoozes and quiet hours first, because a source that is itself quiet
        inhibits nothing. The cards say so.
     2. What is no longer quiet and still fires speaks after group_wait; what came and went in quiet hours gets a line.
     3. What nobody acknowledged is said again, or to more people.
     """
+    now = routing.now
     woken = end_snoozes(connection, now)
-    released = release_held(connection, manner, now)
+    released = release_held(connection, routing)
     reviewed = review_mutings(connection, now)
-    lapsed = end_acknowledgements(connection, manner.rules, now)
+    lapsed = end_acknowledgements(connection, routing.rules, now)
     changed = reviewed.incidents.union(
         i for i in (*woken.values(), *lapsed.values(), *released.firing.values()) if i is not None
     )
     shown = refresh_alert_cards(connection, changed, now)
     again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
     again |= dict.fromkeys(lapsed, "lapsed") | dict.fromkeys(released.firing, "released")
-    shown += enqueue_night_summaries(connection, released.ended, channels=channels, manner=manner, now=now)
-    enqueue_unmuted(connection, again, channels=channels, now=now, budget=budget, manner=manner)
-    return shown + enqueue_due_reminders(connection, manner.rules, now, manner)
+    shown += enqueue_night_summaries(connection, released.ended, routing)
+    enqueue_unmuted(connection, again, routing)
+    return shown + enqueue_due_reminders(connection, routing)

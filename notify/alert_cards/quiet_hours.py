@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.alert_cards.thread import CHUNK, GROUP_WAIT
+from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
-from notify.routing import Manner
+from notify.routing import Routing
 from rules.lifecycle import State
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, TRANSITION
 
@@ -51,14 +51,15 @@ class NightContext:
     more: int
 
 
-def hold_back(connection: Connection, alert_ids: Collection[int], manner: Manner, now: datetime) -> set[int]:
-    """Hold those of these alerts that quiet hours keep back at `now`; which these are. Their transitions say so."""
-    if manner.plan.quiet_hours is None or not alert_ids:
+def hold_back(connection: Connection, alert_ids: Collection[int], routing: Routing) -> set[int]:
+    """Hold those of these alerts that quiet hours keep back now; which these are. Their transitions say so."""
+    now = routing.now
+    if routing.plan.quiet_hours is None or not alert_ids:
         return set()
     held: dict[int, datetime] = {}
     for ids in _chunks(alert_ids):
         for row in connection.execute(_WITH_PLACE.where(ALERT.c.id.in_(ids))):
-            until = manner.quiet_until(row.rule_id, row.severity, row.timezone, now)
+            until = routing.quiet_until(row.rule_id, row.severity, row.timezone)
             if until is not None:
                 held[row.id] = until
     for ids in _chunks(held):
@@ -75,39 +76,34 @@ def hold_back(connection: Connection, alert_ids: Collection[int], manner: Manner
     return set(held)
 
 
-def quiet_until(connection: Connection, incident_ids: Sequence[int], manner: Manner, now: datetime) -> datetime | None:
+def quiet_until(connection: Connection, incident_ids: Sequence[int], routing: Routing) -> datetime | None:
     """Until when quiet hours keep all of these incidents back; None where one of them may speak now."""
-    if manner.plan.quiet_hours is None:
+    if routing.plan.quiet_hours is None:
         return None
     rows = connection.execute(
         sa.select(INCIDENT.c.rule_id, INCIDENT.c.severity, LOCATION.c.timezone)
         .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
         .where(INCIDENT.c.id.in_(incident_ids))
     )
-    ends = [manner.quiet_until(row.rule_id, row.severity, row.timezone, now) for row in rows]
+    ends = [routing.quiet_until(row.rule_id, row.severity, row.timezone) for row in rows]
     return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 
-def release_held(connection: Connection, manner: Manner, now: datetime) -> Released:
+def release_held(connection: Connection, routing: Routing) -> Released:
     """Release what quiet hours hold no longer, because they are over or were taken away."""
     waiting = (ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
     rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERT.c.id)).all()
-    free = [row for row in rows if manner.quiet_until(row.rule_id, row.severity, row.timezone, now) is None]
+    free = [row for row in rows if routing.quiet_until(row.rule_id, row.severity, row.timezone) is None]
     for ids in _chunks([row.id for row in free]):
-        connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(ids)).values(quiet_ended_at=now, heard_at=now))
+        connection.execute(
+            sa.update(ALERT).where(ALERT.c.id.in_(ids)).values(quiet_ended_at=routing.now, heard_at=routing.now)
+        )
     firing = {row.id: row.incident_id for row in free if row.state == State.FIRING.value}
     heard_of_nothing = (row for row in free if row.id not in firing and row.silence_id is None)
     return Released(firing, tuple(row for row in heard_of_nothing if row.inhibited_by is None))
 
 
-def enqueue_night_summaries(
-    connection: Connection,
-    ended: Sequence[Row[Any]],
-    *,
-    channels: Mapping[str, Sequence[str]],
-    manner: Manner,
-    now: datetime,
-) -> int:
+def enqueue_night_summaries(connection: Connection, ended: Sequence[Row[Any]], routing: Routing) -> int:
     """Tell, once a channel, which incidents came and went unheard in quiet hours; how many messages that makes.
 
     What has a card, or still fires, is told there.
@@ -119,14 +115,19 @@ def enqueue_night_summaries(
     told: dict[str, list[list[Row[Any]]]] = {}
     for incident_id in sorted(unheard):
         rows = by_incident[incident_id]
-        usual = channels.get(rows[0].rule_id, ())
-        routed = [manner.channels(r.rule_id, usual, r.severity, r.location_id, r.labels) for r in rows]
+        routed = [routing.channels(r.rule_id, r.severity, r.location_id, r.labels) for r in rows]
         for channel in dict.fromkeys(name for names in routed for name in names):
             told.setdefault(channel, []).append(rows)
     items = [
-        new_item(f"night:{channel}:{now.isoformat()}", QUIET_SUMMARY, channel, due_at=due_at, now=now, facts=facts)
+        new_item(
+            f"night:{channel}:{routing.now.isoformat()}",
+            QUIET_SUMMARY,
+            channel,
+            due_at=routing.due_at,
+            now=routing.now,
+            facts=_facts(incidents),
+        )
         for channel, incidents in told.items()
-        for due_at, facts in [(now + GROUP_WAIT, _facts(incidents))]
     ]
     return insert_items(connection, items)
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.thread import CHUNK, Saying, Voice, bump_voices, say_in_thread
-from notify.routing import AS_THEY_SAY, Manner
+from notify.routing import Routing
 from rules.alerts.incidents import AUDIBLE
 from rules.documents.document import Rule
 from rules.lifecycle import State
@@ -21,19 +21,18 @@ from storage.schema import ALERT, INCIDENT, LOCATION
 GROUPED = ("id", "rule_id", "spoke_at", "opened_at", "escalated", "severity")
 
 
-def enqueue_due_reminders(
-    connection: Connection, rules: Mapping[str, Rule], now: datetime, manner: Manner = AS_THEY_SAY
-) -> int:
-    """Say again what is due at `now` by `repeat`, and mention whom `escalate` names; how many threads speak.
+def enqueue_due_reminders(connection: Connection, routing: Routing) -> int:
+    """Say again what is due by `repeat`, and mention whom `escalate` names; how many threads speak.
 
-    `rules` are the rules in force by name. Each step of an escalation is said once an incident; a repeat is due
+    The rules are those in force. Each step of an escalation is said once an incident; a repeat is due
     `repeat` after the incident was last said. What came due while nobody looked, or in quiet hours, is said once.
     """
+    rules, now = routing.rules, routing.now
     names = [name for name, rule in rules.items() if rule.repeat or rule.escalate]
     due: dict[int, Saying] = {}
     for start in range(0, len(names), CHUNK):
         for row in connection.execute(_waiting(names[start : start + CHUNK])):
-            if manner.quiet_until(row.rule_id, row.severity, row.timezone, now) is not None:
+            if routing.quiet_until(row.rule_id, row.severity, row.timezone) is not None:
                 continue
             saying = _due(connection, row, rules[row.rule_id], now)
             if saying is not None:
@@ -42,17 +41,17 @@ def enqueue_due_reminders(
     ids = sorted(due)
     for start in range(0, len(ids), CHUNK):
         for voice in bump_voices(connection, ids[start : start + CHUNK], now):
-            spoken += _say(connection, voice, due, now)
+            spoken += _say(connection, voice, due, routing)
     return spoken
 
 
-def _say(connection: Connection, voice: Voice, due: Mapping[int, Saying], now: datetime) -> bool:
+def _say(connection: Connection, voice: Voice, due: Mapping[int, Saying], routing: Routing) -> bool:
     sayings = [due[incident_id] for incident_id in voice.incident_ids]
     mentions = [mention for saying in sayings for mention in saying.mentions]
     if not voice.somebody_saw and not mentions:  # the card itself is still to be posted, and says it all
         return False
     saying = Saying(repeated=any(saying.repeated for saying in sayings), mentions=mentions)
-    say_in_thread(connection, voice, saying, now=now)
+    say_in_thread(connection, voice, saying, routing)
     return True
 
 

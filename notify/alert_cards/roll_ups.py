@@ -15,13 +15,11 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.card_facts import Snooze, standing_snooze
 from notify.alert_cards.thread import bump_roll_ups
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
+from notify.routing import Routing
 from notify.text.words import slack_escape
 from rules.lifecycle import State
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX
-
-BUDGET = 3
-"""How many new cards of one evaluation a channel takes one by one, and how many messages a roll-up may have."""
 
 PLACES_A_PAGE = 180
 PAGE_TEXT = 11_000  # less than Slack's 13,200 over all blocks, the title and the small print left out
@@ -76,12 +74,13 @@ class StormContext:
         return self.firing > (self.snooze.members if self.snooze else 0)
 
 
-def roll_up(connection: Connection, channels: Collection[str], now: datetime, due_at: datetime, budget: int) -> None:
-    """Roll the cards up that were made at `now`, in each of these channels where they are more than the budget.
+def roll_up(connection: Connection, channels: Collection[str], routing: Routing) -> None:
+    """Roll the cards up that were made now, in each of these channels where they are more than the budget.
 
     The rules of one evaluation have one transaction each: what an earlier one made at `now` counts as well, and none
     of it can have been sent before its group_wait is over.
     """
+    now, budget = routing.now, routing.budget
     for channel in sorted(channels):
         key = f"storm:{channel}:{now.isoformat()}"
         made = {"channel": channel, "now": now}
@@ -90,7 +89,7 @@ def roll_up(connection: Connection, channels: Collection[str], now: datetime, du
         if not count or (head is None and count <= budget):
             continue
         if head is None:
-            item = new_item(f"{key}:1", ROLL_UP, channel, due_at=due_at, now=now, facts={"page": 1, "pages": 1})
+            item = new_item(f"{key}:1", ROLL_UP, channel, due_at=routing.due_at, now=now, facts={"page": 1, "pages": 1})
             insert_items(connection, [item])
             head = item["id"]
         # said by the roll-up: never due itself

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.roll_ups import make_pages
 from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
+from notify.routing import Routing
 from rules.lifecycle import OPEN_STATES, State
 from storage.schema import ALERT, OUTBOX
 
@@ -38,10 +39,9 @@ def already_so(connection: Connection, alert_ids: Collection[int]) -> set[int]:
     return found
 
 
-def gather_switched_on(
-    connection: Connection, incident_ids: Collection[int], now: datetime, due_at: datetime, budget: int
-) -> None:
-    """Let the summary of a switch-on say the cards that were made at `now` for these incidents; one a channel."""
+def gather_switched_on(connection: Connection, incident_ids: Collection[int], routing: Routing) -> None:
+    """Let the summary of a switch-on say the cards that were made now for these incidents; one a channel."""
+    now, due_at = routing.now, routing.due_at
     for told in _switch_ons(connection, incident_ids):
         fresh = sa.and_(
             OUTBOX.c.kind == ALERT_CARD,
@@ -66,7 +66,7 @@ def gather_switched_on(
             connection.execute(
                 sa.update(OUTBOX).where(here).values(rolled_into=head.id, shown_version=OUTBOX.c.version)
             )
-            make_pages(connection, head, budget)
+            make_pages(connection, head, routing.budget)
 
 
 def _switch_ons(connection: Connection, incident_ids: Collection[int]) -> list[_SwitchOn]:

@@ -5,18 +5,17 @@ It writes outbox rows and nothing else. Whether there is something to say is dec
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, insert_items, new_item, one_version_on
+from notify.routing import Routing
 from storage.prepared import Prepared
 from storage.schema import INCIDENT, OUTBOX
 
-GROUP_WAIT = timedelta(seconds=30)
-GROUP_INTERVAL = timedelta(minutes=5)
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
@@ -127,16 +126,15 @@ def say_in_thread(
     connection: Connection,
     voice: Voice,
     saying: Saying,
+    routing: Routing,
     *,
-    now: datetime,
     not_before: datetime | None = None,
-    group_interval: timedelta = GROUP_INTERVAL,
 ) -> None:
     """Say something in the thread and to the channel, at most once per `group_interval`.
 
     A reply that nobody has seen yet takes it along. The incidents note when they are heard, for repeats.
     """
-    card = voice.row
+    card, now = voice.row, routing.now
     last = _LAST_REPLY.first(connection, {"card": card.id})
     if last is not None and last.shown_version == 0 and last.claimed_by is None and not last.uncertain:
         facts, newer = saying.facts(last.facts), one_version_on(now)
@@ -147,7 +145,7 @@ def say_in_thread(
         note_spoken(connection, voice.incident_ids, due_at)
         return
     earliest = max(now, not_before or now)
-    due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + group_interval)
+    due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + routing.group_interval)
     number = _REPLIES.scalar(connection, {"card": card.id})
     reply = new_item(
         f"reply:{card.id}:{number + 1}",

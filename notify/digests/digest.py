@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row
 from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.digests.slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
 from notify.outbox import DIGEST, enqueue_message
+from notify.routing import Routing
 from rules.documents.schedules import SETTLE, Slot, day_bounds, next_moment, slots_due
 from storage.schema import CHARGER, CONNECTOR, DIGEST_SLOT, LOCATION, RULE, SESSION
 
@@ -81,20 +82,14 @@ def session_digest(
     }
 
 
-def enqueue_due_digests(
-    connection: Connection,
-    rules: Iterable[DigestRule],
-    now: datetime,
-    *,
-    default_zone: str,
-    channels: Mapping[str, Sequence[str]],
-) -> list[DigestEnqueued]:
+def enqueue_due_digests(connection: Connection, rules: Iterable[DigestRule], routing: Routing) -> list[DigestEnqueued]:
     """Enqueue every digest whose slot has come and need wait no longer, once a slot; what was enqueued, in order.
 
     1. The slots since the rule's last one (or its making), at most a day back.
     2. Of those that are ready, the newest; older ones are thereby skipped.
     3. Claim it; whoever claimed it first enqueues one message a channel, in the same transaction.
     """
+    now, default_zone = routing.now, routing.default_zone
     digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
     spoken_to = last_slots(connection, [rule.name for rule in digests])
     made_at = _made_at(connection, digests)
@@ -114,22 +109,16 @@ def enqueue_due_digests(
                 continue
             if _has_nothing_to_say(connection, rule, zone, facts, default_zone):
                 continue
-            for channel in dict.fromkeys(channels.get(rule.name, ())):
+            for channel in routing.usual_channels(rule.name):
                 enqueue_digest(connection, rule.name, slot.zone, slot.local, facts=facts, channel=channel, now=now)
             spoken_of = {"from": slot.window_from.isoformat(), "to": slot.window_to.isoformat()}
             enqueued.append(DigestEnqueued(now, rule.name, slot.local, spoken_of, facts))
     return enqueued
 
 
-def refresh_digests(
-    connection: Connection,
-    rules: Iterable[DigestRule],
-    now: datetime,
-    *,
-    default_zone: str,
-    channels: Mapping[str, Sequence[str]],
-) -> list[DigestEnqueued]:
+def refresh_digests(connection: Connection, rules: Iterable[DigestRule], routing: Routing) -> list[DigestEnqueued]:
     """Edit the digests of the last 48 hours whose figures have changed since they were said; those that did."""
+    now, default_zone = routing.now, routing.default_zone
     by_name = {rule.name: rule for rule in rules}
     changed = []
     for row in slots_to_refresh(connection, now):
@@ -146,7 +135,7 @@ def refresh_digests(
             .where(DIGEST_SLOT.c.rule_id == row.rule_id, DIGEST_SLOT.c.zone == row.zone, DIGEST_SLOT.c.slot == row.slot)
             .values(facts=facts)
         )
-        for channel in dict.fromkeys(channels.get(rule.name, ())):
+        for channel in routing.usual_channels(rule.name):
             enqueue_digest(connection, rule.name, row.zone, row.slot, facts=facts, channel=channel, now=now)
         spoken_of = {"from": row.window_from.isoformat(), "to": row.window_to.isoformat()}
         changed.append(DigestEnqueued(now, rule.name, row.slot, spoken_of, facts))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.service import jobs
+from bot.service import polling
 from bot.service.app import Service, build
 from bot.settings import Settings
 from rules.documents.document import rule_from_document
@@ -93,7 +93,7 @@ class House:
         self.service = build(self.settings(), clock=self.clock, host="127.0.0.1")
         if polled:
             upgrade(self.service.database)
-            await jobs.poll(self.service.jobs, self.clock())
+            await polling.poll(self.service.jobs, self.clock())
         await self.service.start([rule_from_document(rule, "test") for rule in rules])
         if self.http:
             assert self.service.http is not None

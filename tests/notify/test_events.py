@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from notify.events import HAPPENED, enqueue_event_messages
 from notify.render import render_message
+from notify.routing import Routing
 from notify.text.message import SlackMessage
 from rules.alerts.events import Event, evaluate_events
 from rules.documents.document import rule_from_document
@@ -58,7 +59,7 @@ def happen(connection: sa.Connection, on: str, *, name: str = "Harbour", descrip
     (compiled,) = load_rules(connection).events
     events = evaluate_events(connection, compiled, at("10:10"))
     assert len(events) == 1
-    assert enqueue_event_messages(connection, events, channels=CHANNELS, now=at("10:10")) == 2
+    assert enqueue_event_messages(connection, events, Routing(at("10:10"), CHANNELS)) == 2
 
 
 def rendered(connection: sa.Connection) -> SlackMessage:
@@ -97,9 +98,9 @@ def test_an_event_that_is_enqueued_again_is_said_once(database: Database) -> Non
     facts: dict[str, Any] = {}
     event = Event(T0, "rule", "s1", "session.ended", T0, "session.ended:s1", facts)
     with database.write() as connection:
-        assert enqueue_event_messages(connection, [event], channels=CHANNELS, now=T0) == 2
-        assert enqueue_event_messages(connection, [event], channels=CHANNELS, now=T0 + MINUTE) == 0
-        assert enqueue_event_messages(connection, [event], channels={}, now=T0) == 0
+        assert enqueue_event_messages(connection, [event], Routing(T0, CHANNELS)) == 2
+        assert enqueue_event_messages(connection, [event], Routing(T0 + MINUTE, CHANNELS)) == 0
+        assert enqueue_event_messages(connection, [event], Routing(T0, {})) == 0
         rows = connection.execute(sa.select(OUTBOX.c.channel, OUTBOX.c.version, OUTBOX.c.kind)).all()
     assert sorted(map(tuple, rows)) == [("C1", 1, "event"), ("C2", 1, "event")]
 
@@ -137,8 +138,8 @@ def test_more_events_at_once_than_the_budget_are_a_list(
     sqlite: Database, count: int, messages: int, named: int, left_out: int
 ) -> None:
     with sqlite.write() as connection:
-        enqueue_event_messages(connection, many(count), channels={"rule": ["C1"]}, now=T0)
-        enqueue_event_messages(connection, many(count), channels={"rule": ["C1"]}, now=T0 + MINUTE)
+        enqueue_event_messages(connection, many(count), Routing(T0, {"rule": ["C1"]}))
+        enqueue_event_messages(connection, many(count), Routing(T0 + MINUTE, {"rule": ["C1"]}))
         texts = [json.dumps(message.blocks) for message in said(connection)]
     assert len(texts) == messages
     assert sum(text.count("30 min, 0.02 kWh") for text in texts) == (named if count > 3 else 3)
@@ -149,7 +150,7 @@ def test_more_events_at_once_than_the_budget_are_a_list(
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_breaks_a_list_of_events(sqlite: Database, name: str) -> None:
     with sqlite.write() as connection:
-        enqueue_event_messages(connection, many(40, name), channels={"rule": ["C1"]}, now=T0)
+        enqueue_event_messages(connection, many(40, name), Routing(T0, {"rule": ["C1"]}))
         (message,) = said(connection)
     assert_harmless(message, "" if name.startswith("&<>") else name)
 
@@ -164,8 +165,8 @@ def test_no_name_and_no_number_breaks_a_list_of_prices(sqlite: Database, name: s
     told: dict[str, Any] = {"event": "price.changed", "before": prices(0.45), "value": prices(1e300), "currency": name}
     events = [replace(event, facts={**event.facts, **told}) for event in many(40, name)]
     with sqlite.write() as connection:
-        enqueue_event_messages(connection, events, channels={"rule": ["C1"]}, now=T0)
-        enqueue_event_messages(connection, events[:1], channels={"rule": ["C1"]}, now=T0)
+        enqueue_event_messages(connection, events, Routing(T0, {"rule": ["C1"]}))
+        enqueue_event_messages(connection, events[:1], Routing(T0, {"rule": ["C1"]}))
         messages = said(connection)
     assert ["and 13 more" in json.dumps(message.blocks) for message in messages] == [True, False]
     for message in messages:

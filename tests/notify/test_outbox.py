@@ -21,6 +21,7 @@ from notify.outbox import (
     postpone,
     reset_message_place,
 )
+from notify.routing import Routing
 from rules.lifecycle import Transition
 from storage import tables
 from storage.engine import Database
@@ -54,7 +55,7 @@ def tell(
     database: Database, transitions: Sequence[Transition], now: Any, channels: dict[str, list[str]] | None = None
 ) -> None:
     with database.write() as connection:
-        enqueue_alert_messages(connection, transitions, channels=channels or CHANNELS, now=now)
+        enqueue_alert_messages(connection, transitions, Routing(now, channels or CHANNELS))
 
 
 def claim(database: Database, now: Any, worker: str = "w1") -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from commands.automations.facts import Automating
 from commands.automations.tries import advance_try, due_tries
+from notify.routing import Routing
 from rules.actions.automations import Mode
 from storage.engine import Database
 from tests.commands.automations.place import RULE, SECONDS, Died, place_on
@@ -30,7 +31,7 @@ async def test_the_limit_in_total_holds_over_two_processes(database: Database, s
         with pytest.raises(Died):
             await place.tick(die=evaluated_only)
         now = place.clock.now
-        work = Automating(Mode.ON, MINUTE * (SECONDS / 60), {"self-healing": ["#ev-alerts"]})
+        work = Automating(Mode.ON, MINUTE * (SECONDS / 60), Routing(now, {"self-healing": ["#ev-alerts"]}))
         with database.read() as connection:
             first, second = due_tries(connection, now)
 

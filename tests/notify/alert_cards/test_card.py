@@ -13,6 +13,7 @@ from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from notify.digests.digest import session_digest
 from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message, insert_items, new_item
 from notify.render import render_message, render_or_fallback
+from notify.routing import Routing
 from notify.text.limits import check_message
 from notify.text.message import SlackMessage
 from storage import tables
@@ -41,7 +42,7 @@ NOW = T0 + 40 * MINUTE
 
 
 def enqueue_card(connection: sa.Connection, now: Any = NOW, channels: tuple[str, ...] = ("C1",)) -> None:
-    enqueue_alert_messages(connection, [fired()], channels={"faulted": channels}, now=now)
+    enqueue_alert_messages(connection, [fired()], Routing(now, {"faulted": channels}))
 
 
 def render(connection: sa.Connection, kind: str = ALERT_CARD, now: Any = NOW) -> SlackMessage:

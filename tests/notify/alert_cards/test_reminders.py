@@ -9,6 +9,7 @@ from notify.alert_cards.card import acknowledge_incident
 from notify.alert_cards.reminders import enqueue_due_reminders
 from notify.outbox import ALERT_REPLY, mark_mentions
 from notify.render import render_message
+from notify.routing import Routing
 from rules.documents.document import rule_from_document
 from storage import tables
 from storage.engine import Database
@@ -26,7 +27,7 @@ STEP = timedelta(seconds=30)
 def remind(database: Database, now: datetime, document: dict[str, Any] = REPEATED) -> int:
     rule = rule_from_document(document, "test.yaml")
     with database.write() as connection:
-        return enqueue_due_reminders(connection, {rule.name: rule}, now)
+        return enqueue_due_reminders(connection, Routing(now, rules={rule.name: rule}))
 
 
 def shown_card(database: Database) -> Database:

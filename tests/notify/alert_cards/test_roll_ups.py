@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import ALERT_CARD, ROLL_UP
 from notify.render import render_message
+from notify.routing import Routing
 from rules.alerts.silences import create_silence
 from storage import tables
 from storage.engine import Database
@@ -38,7 +39,7 @@ def storm_of(connection: sa.Connection, names: list[str], budget: int = 3) -> li
         insert_incident(connection, number, location_id=f"l{number}")
         insert_alert(connection, number, incident_id=number, location_id=f"l{number}")
     moved = [fired(number, NOW, number) for number in range(1, len(names) + 1)]
-    enqueue_alert_messages(connection, moved, channels={"faulted": ["C1"]}, now=NOW, budget=budget)
+    enqueue_alert_messages(connection, moved, Routing(NOW, {"faulted": ["C1"]}, budget=budget))
     pages = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == ROLL_UP).order_by(OUTBOX.c.due_at)).all()
     words = []
     for page in pages:
@@ -72,7 +73,7 @@ def test_more_places_than_any_message_can_name_are_counted(database: Database) -
 def test_no_reason_of_a_silence_breaks_a_card(database: Database, reason: str) -> None:
     with database.write() as connection:
         one_alert(connection)
-        enqueue_alert_messages(connection, [fired()], channels={"faulted": ["C1"]}, now=NOW)
+        enqueue_alert_messages(connection, [fired()], Routing(NOW, {"faulted": ["C1"]}))
         number = create_silence(
             connection, author="U1", reason=f"x{reason}", now=NOW, rule_id="faulted", until=NOW + timedelta(days=1)
         )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
 from notify.render import render_message
+from notify.routing import Routing
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX
@@ -71,12 +72,12 @@ def enqueue(
     channels: Mapping[str, Sequence[str]] = CHANNELS,
 ) -> list[DigestEnqueued]:
     with database.write() as connection:
-        return enqueue_due_digests(connection, rules, now, default_zone="UTC", channels=channels)
+        return enqueue_due_digests(connection, rules, Routing(now, channels, default_zone="UTC"))
 
 
 def refresh(database: Database, now: datetime) -> list[DigestEnqueued]:
     with database.write() as connection:
-        return refresh_digests(connection, [Daily()], now, default_zone="UTC", channels=CHANNELS)
+        return refresh_digests(connection, [Daily()], Routing(now, CHANNELS, default_zone="UTC"))
 
 
 def outbox(database: Database) -> list[Any]:
@@ -259,7 +260,7 @@ def test_a_default_zone_with_nothing_in_it_is_silent_until_a_late_stray_session_
     assert len(outbox(database)) == 2
     with database.write() as connection:
         insert_session(connection, "a", utc("2026-03-02T12:00"), location_id=None)
-        said = refresh_digests(connection, [rule], nine, default_zone="UTC", channels=CHANNELS)
+        said = refresh_digests(connection, [rule], Routing(nine, CHANNELS, default_zone="UTC"))
     assert [(each.slot, each.facts["sessions"]) for each in said] == [("2026-03-03T08:00:00+00:00", 1)]
     assert len(outbox(database)) == 4
 

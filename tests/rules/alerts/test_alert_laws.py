@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from notify.alert_cards.due import speak_due
-from notify.routing import Manner
+from notify.routing import Routing
 from rules.alerts.silences import create_silence
 from rules.alerts.snoozes import snooze
 from rules.documents.document import rule_from_document
@@ -103,7 +103,7 @@ def hush(database: Database, how: str, until: datetime, now: datetime) -> None:
         elif how == "review":
             rule = rule_from_document(FAULTED | {"ack_for": "5m"}, "test.yaml")
             plan = SpeechPlan(quiet_hours=QuietHours(WeeklyWindow((0,), "10:05", "10:15")))
-            speak_due(connection, Manner(plan, {rule.name: rule}), channels={rule.name: ["#alerts"]}, now=now)
+            speak_due(connection, Routing(now, {rule.name: ["#alerts"]}, plan, {rule.name: rule}))
 
 
 hushes = st.tuples(

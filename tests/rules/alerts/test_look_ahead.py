@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.service import jobs
+from bot.service import evaluating
 from rules.alerts.evaluate import end_alerts, evaluate_rule, look_ahead
 from rules.registry.store import load_rules
 from storage.engine import Database
@@ -36,7 +36,7 @@ def test_while_every_subject_is_matched_nobody_waits_to_write(sqlite: Database) 
 
     sqlite.engine.dispose()
     sa.event.listen(sqlite.engine, "connect", lambda raw, _: raw.set_trace_callback(note))
-    moved = jobs.evaluate(site.work, at("10:00"), FRESH)
+    moved = evaluating.evaluate(site.work, at("10:00"), FRESH)
     assert len(moved) == 1
     assert matched_in == ["BEGIN DEFERRED"]
     sqlite.engine.dispose()

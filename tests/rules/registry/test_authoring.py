@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from bot.service import jobs
+from bot.service import evaluating, jobs
 from eosvolt.client import EosvoltClient
 from rules.documents.document import Rule, rule_from_document
 from rules.language.errors import RuleErrors
@@ -248,7 +248,7 @@ def test_an_evaluation_with_a_version_that_was_just_replaced_moves_nothing(datab
         work.rules = load_rules(connection)
     change(database, made(when='connector.status == "Unavailable"'), 1, at("10:00"))
     poll(database, at("10:01"), fleet("Faulted"))
-    assert jobs.evaluate(work, at("10:01"), ["chargers"]) == []
+    assert evaluating.evaluate(work, at("10:01"), ["chargers"]) == []
     with database.read() as connection:
         work.rules = load_rules(connection)
-    assert jobs.evaluate(work, at("10:01"), ["chargers"]) == []
+    assert evaluating.evaluate(work, at("10:01"), ["chargers"]) == []

@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.service import jobs
+from bot.service import evaluating, jobs, polling, recording
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
@@ -46,10 +46,10 @@ async def _live(folder: Path, url: str, begin: datetime, end: datetime, point: s
             source.advance_to(now)
             if now == end:
                 _arm(point)
-            fresh = await jobs.poll(work, now)
+            fresh = await polling.poll(work, now)
             if now == end and point == "between record and evaluate":
                 kill_myself()
-            jobs.evaluate(work, now, fresh)
+            evaluating.evaluate(work, now, fresh)
             now += MINUTE
         if point == "after evaluate":
             kill_myself()
@@ -58,6 +58,6 @@ async def _live(folder: Path, url: str, begin: datetime, end: datetime, point: s
 
 def _arm(point: str) -> None:
     if point == "before the poll is finished":
-        setattr(jobs, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
+        setattr(recording, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
     if point == "before the evaluation is committed":
-        setattr(jobs, "enqueue_alert_messages", kill_myself)  # noqa: B010
+        setattr(evaluating, "enqueue_alert_messages", kill_myself)  # noqa: B010

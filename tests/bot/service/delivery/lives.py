@@ -20,7 +20,9 @@ from sqlalchemy import event
 
 from bot.service.commanding import run_commands
 from bot.service.delivering import Delivery, deliver
-from bot.service.jobs import Jobs, PollPlan, poll, run_inline
+from bot.service.jobs import Jobs, run_inline
+from bot.service.poll_plan import PollPlan
+from bot.service.polling import poll
 from commands.outcomes.approvals import approve_command
 from commands.outcomes.sending import recover_commands
 from commands.requests.enqueue import enqueue_command

@@ -10,7 +10,9 @@ import httpx
 import sqlalchemy as sa
 
 from bot.service.commanding import run_commands
-from bot.service.jobs import Jobs, PollPlan, poll
+from bot.service.jobs import Jobs
+from bot.service.poll_plan import PollPlan
+from bot.service.polling import poll
 from commands.outcomes.sending import wants_faster_polls
 from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient

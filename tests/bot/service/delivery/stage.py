@@ -9,7 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.service.jobs import Jobs, PollPlan, poll, run_inline
+from bot.service.jobs import Jobs, run_inline
+from bot.service.poll_plan import PollPlan
+from bot.service.polling import poll
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

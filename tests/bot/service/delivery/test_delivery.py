@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from bot.service.delivering import deliver
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
+from notify.routing import Routing
 from sandbox.slack import HandClock, SlackServer
 from storage.engine import Database
 from storage.schema import OUTBOX
@@ -18,7 +19,7 @@ CHANNELS = {"faulted": ("#ev-alerts",)}
 def fire(bench: Bench) -> None:
     with bench.database.write() as connection:
         one_alert(connection)
-        enqueue_alert_messages(connection, [fired(at=bench.now)], channels=CHANNELS, now=bench.now)
+        enqueue_alert_messages(connection, [fired(at=bench.now)], Routing(bench.now, CHANNELS))
     bench.after(30)
 
 
@@ -44,7 +45,7 @@ async def test_a_card_is_edited_in_place_and_its_end_told_in_the_thread_and_to_t
     assert "acknowledged" in card.text
     with bench.database.write() as connection:
         resolve_incident(connection, bench.now)
-        enqueue_alert_messages(connection, [resolved(at=bench.now)], channels=CHANNELS, now=bench.now)
+        enqueue_alert_messages(connection, [resolved(at=bench.now)], Routing(bench.now, CHANNELS))
     assert await bench.deliver() == 2
     card, reply = bench.messages()
     assert "resolved" in card.text
@@ -123,7 +124,7 @@ async def test_hostile_names_pass_slacks_own_checks(bench: Bench) -> None:
             insert_connector(connection, f"c{number}", charger_name=name)
             evidence = {"error_code": name, "vendor_error_code": name}
             insert_alert(connection, number, evidence=evidence, subject=name)
-        enqueue_alert_messages(connection, [fired()], channels=CHANNELS, now=bench.now)
+        enqueue_alert_messages(connection, [fired()], Routing(bench.now, CHANNELS))
     for number, name in enumerate(HOSTILE):
         bench.say(f"x{name}", key=f"n{number}")
     bench.after(30)

@@ -5,6 +5,7 @@ import asyncio
 import sqlalchemy as sa
 
 from notify.alert_cards.card import enqueue_alert_messages
+from notify.routing import Routing
 from sandbox.slack import Channel
 from storage.schema import OUTBOX
 from tests.bot.service.delivery.bench import ALERTS, OPS, Bench, words_of
@@ -17,13 +18,13 @@ async def with_card_and_a_reply_due(bench: Bench) -> None:
     """A card that stands in #ev-alerts, and a second member that is still to be told in its thread."""
     with bench.database.write() as connection:
         one_alert(connection)
-        enqueue_alert_messages(connection, [fired()], channels=CHANNELS, now=bench.now)
+        enqueue_alert_messages(connection, [fired()], Routing(bench.now, CHANNELS))
     bench.after(30)
     await bench.deliver()
     with bench.database.write() as connection:
         insert_connector(connection, "c2")
         insert_alert(connection, 2)
-        enqueue_alert_messages(connection, [fired(2)], channels=CHANNELS, now=bench.now)
+        enqueue_alert_messages(connection, [fired(2)], Routing(bench.now, CHANNELS))
 
 
 async def test_a_deleted_message_is_posted_anew_when_there_is_news(bench: Bench) -> None:

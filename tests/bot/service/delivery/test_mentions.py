@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.alert_cards.reminders import enqueue_due_reminders
+from notify.routing import Routing
 from rules.documents.document import rule_from_document
 from storage import tables
 from tests.bot.service.delivery.bench import Bench
@@ -24,12 +25,14 @@ async def escalated(bench: Bench) -> None:
     with bench.database.write() as connection:
         one_alert(connection)
         connection.execute(sa.update(table(tables.Alert)).values(fired_at=bench.now))
-        enqueue_alert_messages(connection, [fired(at=bench.now)], channels={"faulted": ("#ev-alerts",)}, now=bench.now)
+        enqueue_alert_messages(connection, [fired(at=bench.now)], Routing(bench.now, {"faulted": ("#ev-alerts",)}))
     bench.after(30)
     await bench.deliver()
     bench.after(timedelta(minutes=30).total_seconds())
     with bench.database.write() as connection:
-        assert enqueue_due_reminders(connection, {"faulted": rule_from_document(RULE, "t")}, bench.now) == 1
+        assert (
+            enqueue_due_reminders(connection, Routing(bench.now, rules={"faulted": rule_from_document(RULE, "t")})) == 1
+        )
 
 
 async def test_a_step_pages_the_group_in_the_thread_and_in_the_channel(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.service.delivering import deliver
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.outbox import claim_next
+from notify.routing import Routing
 from sandbox.slack.workspace.faults import Faults
 from tests.bot.service.delivery.bench import ALERTS, Bench, words_of
 from tests.notify.records import fired, insert_alert, insert_connector, one_alert
@@ -91,13 +92,13 @@ async def test_a_lost_reply_is_looked_for_in_its_thread(bench: Bench) -> None:
     channels = {"faulted": ("#ev-alerts",)}
     with bench.database.write() as connection:
         one_alert(connection)
-        enqueue_alert_messages(connection, [fired()], channels=channels, now=bench.now)
+        enqueue_alert_messages(connection, [fired()], Routing(bench.now, channels))
     bench.after(30)
     await bench.deliver()
     with bench.database.write() as connection:
         insert_connector(connection, "c2")
         insert_alert(connection, 2)
-        enqueue_alert_messages(connection, [fired(2)], channels=channels, now=bench.now)
+        enqueue_alert_messages(connection, [fired(2)], Routing(bench.now, channels))
     bench.workspace.faults.lose_next_answer(POST)
     await bench.settle()
     card, reply = bench.messages()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.service.jobs import PollPlan
 from bot.service.pace import LONGEST_PAUSE, pace_after
+from bot.service.poll_plan import PollPlan
 from eosvolt.errors import RateLimited, ServerFault, Timeout
 from eosvolt.models import Fetched
 from storage.engine import Database

@@ -7,7 +7,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from bot.service import jobs
+from bot.service import evaluating, jobs
 from bot.service.speaking import speak
 from eosvolt.client import EosvoltClient
 from notify.render import render_message
@@ -34,7 +34,7 @@ class Site:
         """One minute of the service: what was due is shown, then a poll is recorded and what follows is written."""
         self.show(now)
         poll(self.database, now, *readings, resource=resource)
-        moved = jobs.evaluate(self.work, now, FRESH)
+        moved = evaluating.evaluate(self.work, now, FRESH)
         speak(self.work, now)
         return [item for item in moved if isinstance(item, Transition)]
 

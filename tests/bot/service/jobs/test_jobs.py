@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.service import jobs
+from bot.service import evaluating, jobs, polling
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
@@ -40,7 +40,7 @@ class World:
     async def poll(self, now: datetime) -> frozenset[str]:
         self.now = now
         self.fleet.advance_to(now)
-        return await jobs.poll(self.jobs, now)
+        return await polling.poll(self.jobs, now)
 
 
 @pytest.fixture
@@ -97,15 +97,15 @@ async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, m
             raise RuntimeError("disk on fire")
         return evaluate_rule(connection, rule, now, ahead)
 
-    monkeypatch.setattr(jobs, "evaluate_rule", break_one)
+    monkeypatch.setattr(evaluating, "evaluate_rule", break_one)
     with pytest.raises(ExceptionGroup) as failure:
-        jobs.evaluate(world.jobs, T0, fresh)
+        evaluating.evaluate(world.jobs, T0, fresh)
     assert failure.value.exceptions[0].__notes__ == ['while rule "b" was evaluated']
     with world.jobs.database.read() as connection:
         told = set(connection.execute(sa.select(ALERT.c.rule_id).distinct()).scalars())
     assert told == {"a", "c"}
     monkeypatch.undo()
-    jobs.evaluate(world.jobs, T0, fresh)
+    evaluating.evaluate(world.jobs, T0, fresh)
     with world.jobs.database.read() as connection:
         told = set(connection.execute(sa.select(TRANSITION.c.rule_id).distinct()).scalars())
     assert told == {"a", "b", "c"}

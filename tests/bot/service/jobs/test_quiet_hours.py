@@ -1,5 +1,6 @@
 """Quiet hours: what is not critical waits for the morning and says so; what came and went is one line of a summary."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -243,7 +244,7 @@ def test_an_event_of_the_night_is_told_in_the_morning(database: Database) -> Non
                 facts | {"severity": severity},
             )
             enqueue_event_messages(
-                connection, [event], channels={"e": ["#alerts"]}, now=at("23:00"), manner=made.work.manner()
+                connection, [event], replace(made.work.routing(at("23:00")), usual={"e": ["#alerts"]})
             )
     due = {row.facts["severity"]: row for row in made.rows(sa.select(OUTBOX))}
     assert due["critical"].due_at == at("23:00")

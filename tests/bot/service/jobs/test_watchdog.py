@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.service.jobs import Jobs, PollPlan
+from bot.service.jobs import Jobs
+from bot.service.poll_plan import PollPlan
 from bot.service.ticker import JobState
 from bot.service.watching import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient

@@ -1,0 +1,94 @@
+"""How often what is polled, and what is asked for: everything in a sweep, else what changed since the last good poll.
+
+Pure: a plan, how polling stands and a moment in. It asks nothing and writes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.health import (
+    Pace,
+)
+from storage.polls import (
+    PollState,
+)
+
+RESOURCES = ("locations", "chargers", "sessions")
+PRICES = "prices"
+"""Asked for location by location, by `bot.service.price_polls`."""
+
+ONE_DAY = timedelta(days=1)
+MOST_SKEW = ONE_DAY
+"""A clock that is said to be further off is not believed when asking for changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollPlan:
+    """How often what is polled. `overlap` is how far an incremental poll reaches back behind the last good one."""
+
+    interval: timedelta = timedelta(seconds=60)
+    polls_per_sweep: int = 60
+    polls_per_location_poll: int = 360
+    polls_per_try: int = 60  # how often a resource that the account lacks is tried again
+    overlap: timedelta = timedelta(seconds=30)
+    tag_key: bytes | None = None
+    plain_tags: bool = False
+
+    def interval_of(self, resource: str) -> timedelta:
+        """The time between two polls of a resource, by which gaps in it are told."""
+        if resource == PRICES:
+            return self.sweep_interval
+        return self.interval * (self.polls_per_location_poll if resource == "locations" else 1)
+
+    @property
+    def sweep_interval(self) -> timedelta:
+        """The time between two full sweeps."""
+        return self.interval * self.polls_per_sweep
+
+    def asks_again(self, state: PollState, now: datetime) -> bool:
+        """Whether to ask anew for rows set aside: at each sweep's time for a day, and then once a day."""
+        if state.unread_at is None:
+            return False
+        before = state.swept_at or state.unread_at
+        if now - before < self.sweep_interval:
+            return False
+        age = now - state.unread_at
+        return age < ONE_DAY or age // ONE_DAY != (before - state.unread_at) // ONE_DAY
+
+
+def is_due(
+    plan: PollPlan, absent: Mapping[str, datetime], resource: str, state: PollState | None, now: datetime
+) -> bool:
+    """Whether a resource is to be asked for at `now`; `absent` are those that the account lacks, since when."""
+    if resource in absent:
+        return now - absent[resource] >= plan.interval * plan.polls_per_try
+    if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
+        return True
+    return now - state.good_at >= plan.interval_of(resource) or plan.asks_again(state, now)
+
+
+def is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
+    """Whether a resource is to be asked for in full."""
+    if resource == "locations" or state is None or state.good_at is None:
+        return True
+    return state.swept_at is None or now - state.swept_at >= plan.sweep_interval
+
+
+def since_of(
+    plan: PollPlan, pace: Pace, resource: str, state: PollState | None, now: datetime, *, sweep: bool
+) -> datetime | None:
+    """From when on to ask for changes; None asks for everything.
+
+    EOSVOLT's clock counts: where it is behind ours, its stamps are earlier. A sweep of sessions reads what changed
+    since the sweep before the last one, because a row can come late though its stamp is early; and those set aside.
+    """
+    if resource == "locations" or state is None or state.good_at is None or (sweep and resource != "sessions"):
+        return None
+    behind = min(pace.clock_skew, timedelta(0)) if pace.clock_skew is not None else -timedelta(minutes=2)
+    since = state.good_at - plan.overlap + max(-MOST_SKEW, behind)
+    if sweep and state.swept_at is not None:
+        since = min(since, state.swept_at - plan.sweep_interval)
+        if state.unread_since is not None and plan.asks_again(state, now):
+            since = min(since, state.unread_since)
+    return since
