@@ -55,6 +55,13 @@ def check_command(
         return charger_checks.check(
             connection, wanted, target, now, ends=ends, whole_charger=whole_charger, per_day=per_day, own=own
         )
+    return _check_session(connection, wanted, target, now, per_day=per_day, own=own)
+
+
+def _check_session(
+    connection: Connection, wanted: CommandKind, target: str, now: datetime, *, per_day: int, own: str | None
+) -> CommandCheck:
+    """What starting or stopping a session would do, and what speaks against it."""
     session = _open_session(connection, wanted, target)
     connector_id = session.connector_id if session is not None else target
     place = connector_place(connection, connector_id)

@@ -3,9 +3,10 @@
 A second press of the same button is the same request. Nothing here calls EOSVOLT or reads a clock.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -71,61 +72,93 @@ def enqueue_command(
     target = session_id or connector_id or charger_id or location_id
     if target is None:
         raise ValueError(f"{kind}: a connector, a session, a charger or a location is needed")
-    if (known := _by_nonce(connection, nonce)) is not None:
-        return known
     whole_charger = session_id is None and connector_id is None
     how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day}
-    check = check_command(connection, kind, target, now, **how)
+    check = _checked(connection, nonce, partial(check_command, connection, kind, target, now, **how))
+    if isinstance(check, Enqueued):
+        return check
+    request = _Request(target, nonce, user, channel, now, details or {}, rule_id, approve_within)
+    refusals = check.refusals or _awaiting(connection, check, approve_within, now)
+    return _refuse(connection, request, check, refusals) if refusals else _write_down(connection, request, check)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What somebody asks for, as it is written down once it is checked."""
+
+    target: str
+    nonce: str
+    user: str
+    channel: str
+    at: datetime
+    details: Mapping[str, Any]
+    rule_id: str | None
+    approve_within: timedelta | None
+
+    def told(self, check: CommandCheck) -> dict[str, Any]:
+        """The facts of its audit entry."""
+        things = {"connector": check.connector_id, "session": check.session_id, "charger": check.charger_id}
+        return {**things, **self.details}
+
+    def audit(self, connection: Connection, check: CommandCheck, outcome: str, facts: Mapping[str, Any]) -> None:
+        about = {"at": self.at, "user": self.user, "action": check.kind, "subject": self.target}
+        write_audit(connection, **about, outcome=outcome, facts=facts)
+
+
+def _checked(connection: Connection, nonce: str, look: Callable[[], CommandCheck]) -> CommandCheck | Enqueued:
+    """What is found under the lock of the charger or location; or the request that this nonce has made already."""
+    if (known := _by_nonce(connection, nonce)) is not None:
+        return known
+    check = look()
     if check.charger_id is not None or check.location_id is not None:
         # one at a time a charger: PostgreSQL would let two transactions both find it free
         lock_thing(connection, check.charger_id, check.location_id)
         if (known := _by_nonce(connection, nonce)) is not None:
             return known
-        check = check_command(connection, kind, target, now, **how)
-    about = {"at": now, "user": user, "action": check.kind, "subject": target}
-    facts = {
-        "connector": check.connector_id,
-        "session": check.session_id,
-        "charger": check.charger_id,
-        **(details or {}),
-    }
-    refusals = check.refusals or _awaiting(connection, check, approve_within, now)
-    if refusals:
-        because = "; ".join(refusal.text for refusal in refusals)
-        write_audit(connection, **about, outcome=f"refused: {because}", facts=facts)
-        return Enqueued(None, False, "refused", user, now, refusals)
+        check = look()
+    return check
+
+
+def _refuse(connection: Connection, request: _Request, check: CommandCheck, refusals: tuple[Refusal, ...]) -> Enqueued:
+    because = "; ".join(refusal.text for refusal in refusals)
+    request.audit(connection, check, f"refused: {because}", request.told(check))
+    return Enqueued(None, False, "refused", request.user, request.at, refusals)
+
+
+def _write_down(connection: Connection, request: _Request, check: CommandCheck) -> Enqueued:
+    """Write the command, its card and its audit entry; where its nonce was written meanwhile, answer with that."""
+    approve_within, now = request.approve_within, request.at
     state = CommandState.REQUESTED if approve_within is None else CommandState.AWAITING_APPROVAL
     command_id = uuid4().hex
     values = {
         "id": command_id,
-        "nonce": nonce,
+        "nonce": request.nonce,
         "kind": check.kind,
         "location_id": check.location_id,
         "charger_id": check.charger_id,
         "connector_id": check.connector_id,
         "session_id": check.session_id,
-        "requested_by": user,
+        "requested_by": request.user,
         "requested_at": now,
-        "channel": channel,
+        "channel": request.channel,
         "state": state.value,
         "due_at": now,
         "expires_at": now + (approve_within or EXPIRES_AFTER),
-        "rule_id": rule_id,
-        "details": {**(details or {}), **({"ends": sorted(check.ends_sessions)} if check.ends_sessions else {})},
+        "rule_id": request.rule_id,
+        "details": {**request.details, **({"ends": sorted(check.ends_sessions)} if check.ends_sessions else {})},
     }
     statement = insert(connection, COMMAND).values(**values).on_conflict_do_nothing().returning(COMMAND.c.id)
     if connection.execute(statement).first() is None:
-        first = _by_nonce(connection, nonce)
+        first = _by_nonce(connection, request.nonce)
         assert first is not None  # noqa: S101 - the conflict was with its nonce
         return first
-    if channel:
+    if request.channel:
         told = {"command": command_id}
-        insert_items(
-            connection, [new_item(card_key(command_id), COMMAND_CARD, channel, due_at=now, now=now, facts=told)]
-        )
+        card = new_item(card_key(command_id), COMMAND_CARD, request.channel, due_at=now, now=now, facts=told)
+        insert_items(connection, [card])
     asked = "requested" if approve_within is None else "approval asked for"
-    write_audit(connection, **about, outcome=asked, facts={**facts, "command": command_id})
-    return Enqueued(command_id, True, state.value, user, now)
+    request.audit(connection, check, asked, {**request.told(check), "command": command_id})
+    return Enqueued(command_id, True, state.value, request.user, now)
 
 
 def _awaiting(
