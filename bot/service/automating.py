@@ -7,8 +7,9 @@ nothing, because what is due is in the database.
 from datetime import datetime
 
 from bot.service.jobs import Jobs
+from commands.automations.advance import advance_try, due_tries
 from commands.automations.facts import Automating
-from commands.automations.tries import advance_try, due_tries, has_held_alerts, release_alerts
+from commands.automations.tries import has_held_alerts, release_alerts
 
 
 def automate(jobs: Jobs, now: datetime) -> int:

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from commands.automations.advance import advance_try, due_tries
 from commands.automations.facts import Automating
-from commands.automations.tries import advance_try, due_tries, plan_tries
+from commands.automations.tries import plan_tries
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.alert_cards.due import speak_due
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests

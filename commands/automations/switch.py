@@ -1,6 +1,6 @@
 """The one switch of automations, and what they are at: on, off, or telling only what they would do.
 
-Until somebody says so, the setting holds. Nothing here cancels or makes a command: `commands.automations.tries` does.
+Until somebody says so, the setting holds. Nothing here cancels a step, which is done in `commands.automations.tries`.
 """
 
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
+from commands.automations.advance import advance_try, due_tries
 from commands.automations.facts import Automating
-from commands.automations.tries import advance_try, due_tries
 from notify.routing import Routing
 from rules.actions.automations import Mode
 from storage.engine import Database
