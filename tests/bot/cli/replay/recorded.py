@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.cli.main import replay_recording
+from bot.cli.sandbox_commands import replay_recording
 from rules.documents.document import rule_from_document
 from sandbox.recordings import open_recording
 

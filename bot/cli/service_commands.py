@@ -1,0 +1,67 @@
+"""The commands that run the service, show it, and look at its surroundings: run, demo, manifest and doctor.
+
+Each imports what it needs when it runs; none does more than read its arguments and tell what came of it.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def run() -> None:
+    """Run the service: poll, evaluate, deliver, and answer in Slack. Stop it with SIGTERM or Ctrl-C."""
+    from bot.service.app import run_service
+    from bot.settings import load_settings
+
+    asyncio.run(run_service(load_settings()))
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="The port of the page on 127.0.0.1.", min=0, max=65535)] = 8080,
+    database: Annotated[Path | None, typer.Option(help="Keep the state in this SQLite file.")] = None,
+) -> None:
+    """Show the product at work on this machine: sandbox, service and a page to try it; no account needed."""
+    from bot.cli.demo import run_demo
+
+    asyncio.run(run_demo(port=port, database_url=f"sqlite:///{database}" if database else None))
+
+
+def manifest(
+    request_url: Annotated[
+        str | None, typer.Option(help="The address of POST /slack/events, for HTTP mode; Socket Mode without it.")
+    ] = None,
+) -> None:
+    """Print the Slack app manifest, to be pasted at api.slack.com/apps, Create New App, From a manifest."""
+    import json
+
+    from bot.slack import manifest as slack_manifest
+
+    typer.echo(json.dumps(slack_manifest.manifest(request_url=request_url), indent=2))
+
+
+def doctor(
+    sample: Annotated[
+        Path | None, typer.Option(help="Check how this recorded answer of EOSVOLT would be read, and nothing else.")
+    ] = None,
+) -> None:
+    """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
+    if sample is not None:
+        from bot.cli.contract_doctor import examine_sample
+        from bot.settings import load_settings as settings_of
+
+        typer.echo(examine_sample(sample, settings_of().contract()))
+        return
+    from bot.cli.doctor import examine, report
+    from bot.cli.slack_doctor import examine_slack
+    from bot.settings import load_settings
+
+    async def everything() -> Any:
+        settings = load_settings()
+        return await examine(settings) + await examine_slack(settings)
+
+    findings = asyncio.run(everything())
+    typer.echo(report(findings))
+    if any(finding.failed for finding in findings):
+        raise typer.Exit(1)
