@@ -28,6 +28,7 @@ _MARKS = (rb"\u0000", rb"\ud", rb"\uD")
 _SURELY_UNSTORABLE = re.compile(rb"\\u0000|" + _LONE, re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed.
+_SHAPES = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number", str: "a text"}
 _decode_json = json.JSONDecoder(parse_constant=str).decode
 
 
@@ -73,7 +74,7 @@ class AnswerReader:
             layers.append(rows)
             rows = self._first((rows,), envelope.rows)
         if not isinstance(rows, list):
-            shape = f"an object with {', '.join(list(layers[0])[:8])}" if layers else type(document).__name__
+            shape = f"an object with {', '.join(list(layers[0])[:8])}" if layers else _SHAPES[type(document)]
             wanted = ", ".join(envelope.rows)
             raise MalformedAnswer(
                 self._redacted(f"no list of rows bare or under {wanted}, but {shape}"), request=request
@@ -144,18 +145,29 @@ class AnswerReader:
         return next(found, None)
 
 
-def needs_cleaning(body: bytes) -> bool:
-    """Whether a JSON answer holds a character that no database stores, which is replaced by U+FFFD when it is read."""
+def needs_cleaning(body: bytes, charset: str | None = None) -> bool:
+    """Whether a JSON answer holds a character that no database stores, or bytes that are none in its charset.
+
+    Each is replaced by U+FFFD when it is read.
+    """
     # the search for bare bytes costs a hundredth of the expression's
-    return any(mark in body for mark in _MARKS) and _SURELY_UNSTORABLE.search(body) is not None
+    if any(mark in body for mark in _MARKS) and _SURELY_UNSTORABLE.search(body) is not None:
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return charset is None or charset.lower() not in _CHARSETS
+    return False
 
 
 def _decoded(body: bytes, charset: str | None) -> str:
+    """The text of an answer. One bad byte in a name is one bad character: the other rows are read none the worse."""
+    encoding = "utf-8-sig" if body.startswith(b"\xef\xbb\xbf") else "utf-8"
     try:
-        return body.decode("utf-8-sig" if body.startswith(b"\xef\xbb\xbf") else "utf-8")
+        return body.decode(encoding)
     except UnicodeDecodeError:
         if charset is None or charset.lower() not in _CHARSETS:
-            raise
+            return body.decode(encoding, "replace")
         return body.decode(charset)
 
 

@@ -11,12 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from eosvolt.moments import read_moment
+from eosvolt.words import error_code, folded
+
 Convert = Callable[[Any], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_REMEMBERED = 20_000
 _LONGEST_ID = 255  # an index of PostgreSQL takes about 2,700 bytes in all
 _LARGEST = 1e12  # sums over any number of rows stay finite
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_REPLACED = "\ufffd"  # stands for what could not be read: two different ids may look alike with it
 # Outside of it lie units mistaken, "never" as the year 1, and dates that no local time can show.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -76,8 +81,15 @@ def to_id(value: Any) -> str:
     if type(value) is str and value:
         if len(value) > _LONGEST_ID:
             raise ValueError(f"{value[:20]!r}... is an id of {len(value)} characters, more than {_LONGEST_ID}")
+        if _REPLACED in value:
+            raise ValueError(f"{as_json(value)} is an id with a character that could not be read")
         return value
     raise ValueError("is missing" if value is None or value == "" else f"{as_json(value)} is no id")
+
+
+def to_error_code(value: Any) -> str | None:
+    text = to_text(value)
+    return None if text is None else error_code(text)
 
 
 def to_id_or_none(value: Any) -> str | None:
@@ -98,6 +110,13 @@ def to_texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _number(text: str) -> float:
+    """A number as JSON or CSV would write it: Python's own float() takes "1_000" and digits of every script."""
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise ValueError(f"{as_json(text)} is no number")
+    return float(text)
+
+
 def number_of(factor: float) -> Convert:
     # Dividing by a whole number rounds rightly where multiplying by its inverse does not (0.01 is no exact float).
     divisor = round(1 / factor) if factor < 1 else 1
@@ -106,7 +125,7 @@ def number_of(factor: float) -> Convert:
         if value is None:
             return None
         if type(value) is str:
-            value = float(value)
+            value = _number(value)
         elif type(value) is not float and type(value) is not int:
             raise ValueError(f"{as_json(value)} is no number")
         number = value / divisor * (factor if divisor == 1 else 1)
@@ -132,7 +151,7 @@ def time_of(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
             if value is None or value == "":
                 return None
             if type(value) is str:
-                value = float(value)
+                value = _number(value)
             if type(value) is not int and type(value) is not float:
                 raise ValueError(f"{as_json(value)} is no number of {step} since 1970")
             return _believable(_EPOCH + timedelta(**{step: value}), value)
@@ -144,9 +163,7 @@ def time_of(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
             return None
         if type(value) is not str:
             raise ValueError(f"{as_json(value)} is no ISO 8601 time (its `unit` is for the contract file to say)")
-        moment = datetime.fromisoformat(value)
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=naive_timezone)
-        return _believable(aware.astimezone(UTC), value)
+        return _believable(read_moment(value, naive_timezone), value)
 
     return _Remembered(from_iso).__getitem__
 
@@ -157,16 +174,12 @@ def _believable(moment: datetime, value: Any) -> datetime:
     return moment
 
 
-def _folded(word: str) -> str:
-    return "".join(c for c in word if c.isalnum()).lower()
-
-
 def one_of(statuses: tuple[str, ...], otherwise: Callable[[str], str | None]) -> Convert:
-    known = {_folded(status): status for status in statuses}
+    known = {folded(status): status for status in statuses}
 
     def convert(value: Any) -> str | None:
         text = to_text(value)
-        return None if text is None else known.get(_folded(text), otherwise(text))
+        return None if text is None else known.get(folded(text), otherwise(text))
 
     return _Remembered(convert).__getitem__
 

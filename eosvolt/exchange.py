@@ -5,8 +5,9 @@ not run. No redirect is followed. An answer is kept only where it came with an E
 """
 
 import asyncio
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -56,6 +57,7 @@ class Call:
     asked_again: bool = False  # in these very words, by a later poll: an unchanged answer need not come twice
 
 
+_PIECE = 1 << 20
 MOST_KEPT = 256
 MOST_KEPT_BYTES = 1_000_000
 LONGEST_ETAG = 200
@@ -82,6 +84,27 @@ class Answered:
     document: Any
     clock_skew: timedelta | None
     cleaned: bool
+
+
+async def _unpacked(response: httpx.Response, request: str) -> AsyncIterator[bytes]:
+    """The bytes of an answer in pieces of bounded size; a gzip that is cut off is never taken for whole."""
+    if response.headers.get("content-encoding", "").strip().lower() not in {"gzip", "x-gzip"}:
+        async for part in response.aiter_bytes():
+            yield part
+        return
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    came = 0
+    async for packed in response.aiter_raw():
+        came += len(packed)
+        rest = packed
+        try:
+            while rest and not unzip.eof:
+                yield unzip.decompress(rest, _PIECE)
+                rest = unzip.unconsumed_tail
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error), request=response.request) from None
+    if not unzip.eof and response.is_success:
+        raise MalformedAnswer(f"its gzip is cut off after {came} bytes", request=request)
 
 
 class Exchange:
@@ -181,7 +204,7 @@ class Exchange:
         document = self._answers.document(response, body, call.request, now)
         if call.asked_again:
             self._keep(call.url, response, body)
-        return Answered(document, None if date is None else date - now, needs_cleaning(body))
+        return Answered(document, None if date is None else date - now, needs_cleaning(body, response.charset_encoding))
 
     async def _transfer(self, call: Call) -> tuple[httpx.Response, bytes]:
         if self._generation != self._token.generation:
@@ -205,7 +228,7 @@ class Exchange:
             most = self._contract.limits.most_answer_bytes
             parts: list[bytes] = []
             size = 0
-            async for part in response.aiter_bytes():
+            async for part in _unpacked(response, call.request):
                 size += len(part)
                 if size > most:
                     raise MalformedAnswer(f"more than {most} bytes came", request=call.request)

@@ -23,6 +23,28 @@ CONNECTOR_STATUSES = (
 )
 """The nine values of ChargePointStatus (OCPP 1.6, section 7.7)."""
 
+ERROR_CODES = (
+    "ConnectorLockFailure",
+    "EVCommunicationError",
+    "GroundFailure",
+    "HighTemperature",
+    "InternalError",
+    "LocalListConflict",
+    "NoError",
+    "OtherError",
+    "OverCurrentFailure",
+    "OverVoltage",
+    "PowerMeterFailure",
+    "PowerSwitchFailure",
+    "ReaderFailure",
+    "ResetFailure",
+    "UnderVoltage",
+    "WeakSignal",
+)
+"""The values of ChargePointErrorCode (OCPP 1.6, section 7.6); vendors add codes of their own."""
+
+NO_ERROR = "NoError"
+
 SESSION_STATUSES = ("Pending", "Active", "Completed", "Failed")
 
 COMMAND_STATUSES = ("Accepted", "Scheduled", "Unlocked", "Rejected", "UnlockFailed", "NotSupported")

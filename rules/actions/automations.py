@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from eosvolt.words import error_code
 from rules.actions.steps import ActionStep
 from rules.language.expressions import duration_text
 
@@ -153,9 +154,8 @@ def rehearse(step: ActionStep, firings: Iterable[tuple[datetime, str]]) -> Rehea
 
 
 def first_safety_code(codes: Collection[str]) -> str | None:
-    """The first of these codes that means danger; upper and lower case and spaces around it do not count."""
-    known = {code.casefold(): code for code in SAFETY_CODES}
-    return next((known[code.strip().casefold()] for code in codes if code.strip().casefold() in known), None)
+    """The first of these codes that means danger, however it is spelled."""
+    return next((code for code in map(error_code, codes) if code in SAFETY_CODES), None)
 
 
 def _against(step: ActionStep, facts: Situation, now: datetime) -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, case, func
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from eosvolt.models import CONNECTOR_STATUSES, SESSION_STATUSES
+from eosvolt.words import error_code
 from storage.sql import seconds_between
 
 Columns = ReadOnlyColumnCollection[str, Any]
@@ -104,7 +105,7 @@ class FieldSpec:
     `interval` is the `field` of table Interval under which the history is kept, or None where there is none.
     `sql` takes the columns of the thing's table (or alias) and `now`, a datetime expression or bind parameter.
     `describes`: it says what a thing is, not how it stands, and nothing tells when that changed; so beside a state it
-    does not date a condition.
+    does not date a condition. `spelled` gives the spelling in which a text that it is compared with is stored.
     """
 
     key: str
@@ -118,6 +119,7 @@ class FieldSpec:
     interval: str | None
     reads_clock: bool
     describes: bool = False
+    spelled: Callable[[str], str] = str
 
 
 def _column(name: str) -> Sql:
@@ -157,11 +159,14 @@ def _spec(
     changed_at: str = "changed_at",
     interval: str | None = None,
     reads_clock: bool = False,
+    spelled: Callable[[str], str] = str,
 ) -> FieldSpec:
     sql = _column(column) if isinstance(column, str) else column
     thing = key.split(".", maxsplit=1)[0]
     described = key in _DESCRIPTIONS
-    return FieldSpec(key, thing, type_, unit, values, english, sql, changed_at, interval, reads_clock, described)
+    return FieldSpec(
+        key, thing, type_, unit, values, english, sql, changed_at, interval, reads_clock, described, spelled
+    )
 
 
 _DESCRIPTIONS = frozenset(
@@ -194,10 +199,11 @@ _SPECS = (
     _spec(
         "connector.error_code",
         Type.TEXT,
-        "The OCPP error code, such as GroundFailure; vendors add codes of their own.",
+        "The OCPP error code, such as GroundFailure, in any spelling; vendors add codes of their own.",
         "error_code",
         changed_at="error_code_changed_at",
         interval="error_code",
+        spelled=error_code,
     ),
     _spec("connector.vendor_error_code", Type.TEXT, "The vendor's own error code.", "vendor_error_code"),
     _spec(

@@ -65,7 +65,7 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
             answer = compile_condition(operand, resolve)
             return answer.is_not(None) if negated else answer.is_(None)
         case Membership(operand, items, negated):
-            within = compile_condition(operand, resolve).in_([item.value for item in items])
+            within = compile_condition(operand, resolve).in_([_as_stored(item, operand) for item in items])
             return sa.not_(within) if negated else within
         case Compare():
             return _compare(expression, resolve)
@@ -115,12 +115,24 @@ def _compare(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
     )
     if learning is not None:
         return learning
-    left = compile_condition(expression.left, resolve)
-    right = compile_condition(expression.right, resolve)
+    left, right = _side(expression.left, expression, resolve), _side(expression.right, expression, resolve)
     if expression.op == "contains" and type_of(expression.left) is Type.TEXTS:
         return json_list_contains(left, right)
     compared: ColumnElement[Any] = _OPERATORS[expression.op](left, right)
     return compared
+
+
+def _side(side: Expression, of: Compare, resolve: Resolve) -> ColumnElement[Any]:
+    if isinstance(side, Literal) and isinstance(side.value, str) and of.op in {"==", "!="}:
+        return sa.literal(_as_stored(side, of.left if side is of.right else of.right))
+    return compile_condition(side, resolve)
+
+
+def _as_stored(text: Literal, other: Expression) -> float | str | bool:
+    """A literal in the spelling in which the field that it is compared with is stored."""
+    if isinstance(other, FieldRef) and isinstance(text.value, str):
+        return FIELDS[other.key].spelled(text.value)
+    return text.value
 
 
 def _extreme(name: str, values: list[ColumnElement[Any]]) -> ColumnElement[Any]:

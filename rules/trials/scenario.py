@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from eosvolt.models import CONNECTOR_STATUSES, ChargerReading, ConnectorReading, LocationReading, SessionReading
+from eosvolt.words import error_code
 from rules.trials.cases import Case, Subject
 from rules.trials.scratch import Answer
 from rules.trials.strips import ABSENT, FAILS
@@ -92,12 +93,13 @@ class World:
     def _connector(self, connector_id: str, charger_id: str, step: int) -> ConnectorReading:
         connector = self.connectors[connector_id]
         raw = _value(connector, "status", step, default="Available")
+        code = _value(connector, "error_code", step)
         return ConnectorReading(
             id=connector_id,
             charger_id=charger_id,
             status=raw if raw in CONNECTOR_STATUSES else None,
             status_raw=raw,
-            error_code=_value(connector, "error_code", step),
+            error_code=error_code(code) if code is not None else None,
             vendor_error_code=_value(connector, "vendor_error_code", step),
             power_kw=_value(connector, "power", step),
             max_power_kw=connector.constants.get("max_power"),

@@ -108,6 +108,9 @@ def test_a_bad_connector_does_not_take_its_charger_with_it() -> None:
         (charger("1", updatedAt=["x"]), "updatedAt:"),
         (charger("1", heartbeatIntervalSeconds=float("inf")), "heartbeatIntervalSeconds:"),
         (charger("1", heartbeatIntervalSeconds="NaN"), "heartbeatIntervalSeconds:"),
+        (charger("1", heartbeatIntervalSeconds="1_000"), 'heartbeatIntervalSeconds: "1_000" is no number'),
+        (charger("1", heartbeatIntervalSeconds="\u0661"), "heartbeatIntervalSeconds:"),
+        (charger("1", heartbeatIntervalSeconds="1,5"), "heartbeatIntervalSeconds:"),
         (charger("1", heartbeatIntervalSeconds=10**400), "heartbeatIntervalSeconds:"),
         (charger("1", heartbeatIntervalSeconds=True), "heartbeatIntervalSeconds:"),
         (charger("1", vendor=["a"]), "vendor:"),
@@ -130,12 +133,64 @@ def test_a_row_that_does_not_fit_is_refused_with_its_reason(row: Any, reason: st
         ("2026-03-01T11:00:00+01:00", TEN),
         ("2026-03-01T10:00:00.000000000Z", TEN),
         ("2026-03-01 10:00:00", TEN),
+        ("2026-03-01T24:00:00Z", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("20260301T2400Z", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("2017-01-01T00:59:60.5+01:00", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 10:00:00 GMT", TEN),
+        ("01 Mar 2026 11:00:00 +0100", TEN),
+        ("2026-03-01 10:00:00 UTC", TEN),
+        ("2026-03-01T10:00:00UTC", TEN),
+        ("2026-03-01 10:00:00.000 +0000 UTC", TEN),
+        ("2026-03-01T11:00:00 +01:00", TEN),
         ("", None),
         (None, None),
     ],
 )
 def test_times_become_utc(text: str | None, expected: datetime | None) -> None:
     assert reader().session(session("1", endedAt=text), []).ended_at == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T24:00:01Z",
+        "2026-03-01T24:00:00.5Z",
+        "2026-03-01T25:00:00Z",
+        "2026-03-01T10:12:60Z",
+        "2026-03-01T23:59:60+01:00",
+        "2026-03-01T11:00:00+01:00 UTC",
+        "Sun, 31 Feb 2026 10:00:00 GMT",
+        "Sunday",
+        "10",
+    ],
+)
+def test_a_moment_that_there_is_not_is_not_guessed(text: str) -> None:
+    with pytest.raises(RowUnreadable, match="startedAt"):
+        reader().session(session("1", startedAt=text), [])
+
+
+@pytest.mark.parametrize(("given", "read"), [("7.5", 7.5), (" 11 ", 11.0), ("-1e-1", -0.1), (".5", 0.5), ("3.", 3.0)])
+def test_a_number_given_as_text_is_read(given: str, read: float) -> None:
+    (inner,) = reader().charger(charger("1", connectors=[connector("1.1", powerKw=given)]), []).connectors
+    assert inner.power_kw == read
+
+
+@pytest.mark.parametrize("spelled", ["GroundFailure", "GROUND_FAILURE", "Ground Failure", "ground-failure"])
+def test_an_error_code_is_known_however_it_is_spelled(spelled: str) -> None:
+    (inner,) = reader().charger(charger("1", connectors=[connector("1.1", errorCode=spelled)]), []).connectors
+    assert inner.error_code == "GroundFailure"
+
+
+@pytest.mark.parametrize("code", ["E-4711", "ground failure 2", "", "NO-ERROR?"])
+def test_a_vendors_own_code_stays_as_it_is_unless_it_is_one_of_the_standards(code: str) -> None:
+    (inner,) = reader().charger(charger("1", connectors=[connector("1.1", errorCode=code)]), []).connectors
+    assert inner.error_code == ("NoError" if code == "NO-ERROR?" else code)
+
+
+def test_an_id_with_a_character_that_could_not_be_read_is_no_id() -> None:
+    with pytest.raises(RowUnreadable, match="could not be read"):
+        reader().charger(charger("\ufffdr"), [])
 
 
 def test_a_time_without_zone_is_read_in_the_zone_that_the_contract_names(tmp_path: Path) -> None:

@@ -88,8 +88,11 @@ def test_a_rule_that_runs_dry_only_tells() -> None:
     assert decide(STEP, READY, T0, dry_run=True) == WOULD
 
 
+SPELLED = ("GROUND_FAILURE", "Ground Failure", " over-current failure ", "high_temperature")
+
+
 @given(
-    codes=st.lists(st.sampled_from([*SAFETY_CODES, *(code.upper() for code in SAFETY_CODES)]), min_size=1),
+    codes=st.lists(st.sampled_from([*SAFETY_CODES, *map(str.upper, SAFETY_CODES), *SPELLED]), min_size=1),
     others=st.lists(st.text(max_size=20)),
     mode=st.sampled_from(Mode),
     firing=st.booleans(),

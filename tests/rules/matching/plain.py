@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from eosvolt.words import error_code
 from rules.language.expressions import (
     Aggregate,
     And,
@@ -69,6 +70,8 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
             return value
         case FieldRef(key):
             return values[key]
+        case Compare("==" | "!=", FieldRef("connector.error_code"), Literal(str(code))):
+            return _compared(COMPARISONS[expression.op], values["connector.error_code"], error_code(code))
         case Compare(op, left, right):
             return _compared(COMPARISONS[op], _worth(left, values), _worth(right, values))
         case Arithmetic(op, left, right):
@@ -77,7 +80,9 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
             return _of_known(EXTREMES[name], *(value_of(operand, values) for operand in operands))
         case Membership(operand, items, negated):
             of = value_of(operand, values)
-            return None if of is None else (of in [item.value for item in items]) is not negated
+            is_code = operand == FieldRef("connector.error_code")
+            listed = [error_code(str(item.value)) if is_code else item.value for item in items]
+            return None if of is None else (of in listed) is not negated
         case IsUnknown(operand, negated):
             return (value_of(operand, values) is None) is not negated
         case Not(operand):

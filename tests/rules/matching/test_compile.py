@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from eosvolt.models import CONNECTOR_STATUSES
 from rules.alerts.query import compile_rule
 from rules.documents.document import rule_from_document
+from rules.language.conditions import parse_condition
 from rules.language.errors import RuleErrors
 from rules.language.expressions import (
     And,
@@ -95,6 +97,28 @@ def test_sql_says_of_each_subject_what_a_plain_reading_says(database: Database) 
                 assert found == expected, to_text(condition)
 
     law()
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ('connector.error_code == "GROUND_FAILURE"', True),
+        ('"ground failure" == connector.error_code', True),
+        ('connector.error_code != "Ground-Failure"', False),
+        ('connector.error_code in ["OVER_VOLTAGE", "GROUND_FAILURE"]', True),
+        ('connector.error_code not in ["GROUND_FAILURE"]', False),
+        ('connector.error_code == "E-4711"', False),
+        ('connector.vendor_error_code == "ground_failure"', True),
+        ('connector.vendor_error_code == "GroundFailure"', False),
+    ],
+)
+def test_a_rule_may_spell_a_standard_code_as_it_likes(database: Database, condition: str, expected: bool) -> None:
+    code = {"error_code": "GroundFailure", "vendor_error_code": "ground_failure"}
+    with forgotten(database) as connection:
+        record_poll(connection, T0, charger(connector("c1", "Faulted", **code)))
+        assert answers(connection, "connector", parse_condition(condition, for_each="connector"), T0) == {
+            "c1": expected
+        }
 
 
 RAW_STATUSES = ("Available", "Faulted", "Unavailable", "Rebooting", "Restarting", None)
