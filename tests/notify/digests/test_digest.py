@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
 from notify.render import render_message
@@ -284,56 +285,70 @@ def test_alert_rules_make_no_digest(database: Database) -> None:
 NOON = utc("2026-03-01T12:00")
 
 
-def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(database: Database) -> None:
-    """On 2 March in Copenhagen c1 was out of order from 10:00, and its charger offline until noon, UTC."""
+def insert_outages(connection: Connection) -> None:
+    """On 2 March c1 was out of order from 10:00, and its charger offline until noon, UTC; c2 was unknown for hours."""
     early = {"first_seen_at": NOON}
+    insert_connector(connection, "c2", **early)
+    insert_connector(connection, "c3", first_seen_at=EIGHT, location_id="l1")  # on the next day
+    insert_location(connection, "ny", timezone="America/New_York")
+    insert_connector(connection, "elsewhere", location_id="ny", **early)
+    for model in (tables.Connector, tables.Charger):
+        connection.execute(sa.update(table(model)).where(table(model).c.id.in_(["c1", "ch-c1"])).values(**early))
+    for thing, field, value, begin, end in (
+        ("c1", "status", "Available", "2026-02-20T00:00", "2026-03-02T10:00"),
+        ("c1", "status", "Faulted", "2026-03-02T10:00", "2026-03-02T11:00"),
+        ("c1", "status", "Available", "2026-03-02T11:00", None),
+        ("ch-c1", "online", "false", "2026-03-02T10:30", "2026-03-02T12:00"),
+        ("c2", "status", None, "2026-03-02T13:00", "2026-03-02T16:00"),
+        ("elsewhere", "status", "Faulted", "2026-03-01T00:00", None),
+    ):
+        kind = "charger" if field == "online" else "connector"
+        to = utc(end) if end else None
+        values = {"thing": kind, "thing_id": thing, "field": field, "value": value}
+        insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=to)
+    # not seen from 11:30 on: half an hour of the outage does not count
+    gap = {"resource": "chargers", "valid_from": utc("2026-03-02T11:30"), "valid_to": utc("2026-03-02T12:30")}
+    insert(connection, tables.PollGap, **gap, changed_seq=1)
+
+
+def insert_sessions(connection: Connection) -> None:
+    insert_session(connection, "s1", utc("2026-03-02T09:00"), started_at=utc("2026-03-02T08:00"), energy_kwh=5)
+    insert_session(connection, "s2", utc("2026-03-02T23:30"), started_at=utc("2026-03-02T22:00"), connector_id="c2")
+    empty = {"connector_id": "c2", "energy_kwh": 0.0}
+    insert_session(connection, "s3", utc("2026-03-02T07:00"), started_at=utc("2026-03-02T07:00"), **empty)
+
+
+def insert_alerts_and_a_silence(connection: Connection) -> None:
+    insert_rule(connection)
+    for number, (fired_at, resolved_at) in enumerate(
+        ((EIGHT - MINUTE, None), (EIGHT - 8 * ONE_DAY, EIGHT - 6 * ONE_DAY), (EIGHT + MINUTE, None)), 1
+    ):
+        insert_incident(connection, number, group_key=str(number), resolved_at=resolved_at)
+        states = {
+            "fired_at": fired_at,
+            "resolved_at": resolved_at,
+            "state": "resolved" if resolved_at else "firing",
+        }
+        insert_alert(connection, number, incident_id=number, subject=f"c{number}", **states)
+    asked = {"author": "U1", "reason": "works", "created_at": EIGHT - ONE_DAY, "until": EIGHT + ONE_DAY}
+    insert(connection, tables.Silence, **asked)
+
+
+def insert_prices(connection: Connection) -> None:
+    for begin, end, price in (
+        ("2026-02-01T10:00", "2026-03-02T09:00", 0.4),  # first sight is no change
+        ("2026-03-02T09:00", "2026-03-02T23:30", 0.45),
+        ("2026-03-02T23:30", None, 0.5),  # on the next day
+    ):
+        told = {"default": price, "blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
+        values = {"thing": "location", "thing_id": "l1", "field": "price", "value": json.dumps(told)}
+        insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=utc(end) if end else None)
+
+
+def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(database: Database) -> None:
     with prepared(database).write() as connection:
-        insert_connector(connection, "c2", **early)
-        insert_connector(connection, "c3", first_seen_at=EIGHT, location_id="l1")  # on the next day
-        insert_location(connection, "ny", timezone="America/New_York")
-        insert_connector(connection, "elsewhere", location_id="ny", **early)
-        for model in (tables.Connector, tables.Charger):
-            connection.execute(sa.update(table(model)).where(table(model).c.id.in_(["c1", "ch-c1"])).values(**early))
-        for thing, field, value, begin, end in (
-            ("c1", "status", "Available", "2026-02-20T00:00", "2026-03-02T10:00"),
-            ("c1", "status", "Faulted", "2026-03-02T10:00", "2026-03-02T11:00"),
-            ("c1", "status", "Available", "2026-03-02T11:00", None),
-            ("ch-c1", "online", "false", "2026-03-02T10:30", "2026-03-02T12:00"),
-            ("c2", "status", None, "2026-03-02T13:00", "2026-03-02T16:00"),
-            ("elsewhere", "status", "Faulted", "2026-03-01T00:00", None),
-        ):
-            kind = "charger" if field == "online" else "connector"
-            to = utc(end) if end else None
-            values = {"thing": kind, "thing_id": thing, "field": field, "value": value}
-            insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=to)
-        # not seen from 11:30 on: half an hour of the outage does not count
-        gap = {"resource": "chargers", "valid_from": utc("2026-03-02T11:30"), "valid_to": utc("2026-03-02T12:30")}
-        insert(connection, tables.PollGap, **gap, changed_seq=1)
-        insert_session(connection, "s1", utc("2026-03-02T09:00"), started_at=utc("2026-03-02T08:00"), energy_kwh=5)
-        insert_session(connection, "s2", utc("2026-03-02T23:30"), started_at=utc("2026-03-02T22:00"), connector_id="c2")
-        empty = {"connector_id": "c2", "energy_kwh": 0.0}
-        insert_session(connection, "s3", utc("2026-03-02T07:00"), started_at=utc("2026-03-02T07:00"), **empty)
-        insert_rule(connection)
-        for number, (fired_at, resolved_at) in enumerate(
-            ((EIGHT - MINUTE, None), (EIGHT - 8 * ONE_DAY, EIGHT - 6 * ONE_DAY), (EIGHT + MINUTE, None)), 1
-        ):
-            insert_incident(connection, number, group_key=str(number), resolved_at=resolved_at)
-            states = {
-                "fired_at": fired_at,
-                "resolved_at": resolved_at,
-                "state": "resolved" if resolved_at else "firing",
-            }
-            insert_alert(connection, number, incident_id=number, subject=f"c{number}", **states)
-        asked = {"author": "U1", "reason": "works", "created_at": EIGHT - ONE_DAY, "until": EIGHT + ONE_DAY}
-        insert(connection, tables.Silence, **asked)
-        for begin, end, price in (
-            ("2026-02-01T10:00", "2026-03-02T09:00", 0.4),  # first sight is no change
-            ("2026-03-02T09:00", "2026-03-02T23:30", 0.45),
-            ("2026-03-02T23:30", None, 0.5),  # on the next day
-        ):
-            told = {"default": price, "blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
-            values = {"thing": "location", "thing_id": "l1", "field": "price", "value": json.dumps(told)}
-            insert(connection, tables.Interval, **values, valid_from=utc(begin), valid_to=utc(end) if end else None)
+        for insert_some in (insert_outages, insert_sessions, insert_alerts_and_a_silence, insert_prices):
+            insert_some(connection)
     zones = {one.facts["zone"]: one for one in enqueue(database, EIGHT, [Daily(timezone="location")])}
     said = zones["Europe/Copenhagen"]
     facts, fleet = said.facts, said.facts["fleet"]

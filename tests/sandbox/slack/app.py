@@ -94,6 +94,14 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
         server.workspace.changed()
         await next()
 
+    answer_words(app)
+    answer_clicks(app)
+    answer_modals(app)
+    answer_events(app)
+    return app
+
+
+def answer_words(app: AsyncApp) -> None:
     @app.command("/charge")
     async def on_charge(ack: Any, command: Json, respond: Any, client: AsyncWebClient) -> None:
         match command["text"]:
@@ -112,6 +120,8 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
             case "silence":
                 pass
 
+
+def answer_clicks(app: AsyncApp) -> None:
     @app.action("acknowledge")
     async def on_acknowledge(ack: Any, body: Json, client: AsyncWebClient) -> None:
         await ack()
@@ -123,6 +133,8 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
 
+
+def answer_modals(app: AsyncApp) -> None:
     @app.view("note")
     async def on_note_sent(ack: Any, view: Json) -> None:
         words = view["state"]["values"]["words"]["words"]["value"]
@@ -143,6 +155,8 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
     async def on_note_closed(ack: Any) -> None:
         await ack()
 
+
+def answer_events(app: AsyncApp) -> None:
     @app.event("app_mention")
     async def on_mention(event: Json, say: Any) -> None:
         await say(text=f"You said: {event['text']}", thread_ts=event["ts"])
@@ -153,8 +167,6 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
         await client.views_publish(
             user_id=event["user"], view={"type": "home", "blocks": [{"type": "header", "text": text}]}
         )
-
-    return app
 
 
 @asynccontextmanager
