@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.docs import DOCUMENTS as GENERATED
+from bot.slack.charge.registry import WORDS
 from tests.conftest import ROOT
 from tests.test_rooms import FLOORS, named
 
@@ -117,6 +118,12 @@ def test_a_decision_has_its_date_and_says_where_in_the_code_it_holds(decision: P
     assert blank == ""
     assert re.match(r"Date: 20\d\d-\d\d-\d\d\. Where: `", head)
     assert paths_in(head.split("\n\n", 1)[0])
+
+
+def test_the_readme_tells_every_word_of_charge() -> None:
+    table = (ROOT / "README.md").read_text().split("\n## In Slack\n", 1)[1].split("\n## ", 1)[0]
+    told = {word for span in spans(table) for word in re.findall(r"[a-z]+", span)}
+    assert sorted({word.word.split()[0] for word in WORDS} - told) == []
 
 
 def test_every_test_that_contributing_names_is_one() -> None:

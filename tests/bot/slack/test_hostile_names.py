@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from slack_sdk.models.blocks import Block
 
+from bot.slack.charge.registry import WORDS
 from notify.text.limits import LOUD
 from tests.bot.house import FAULTED, House, open_house
 
@@ -84,8 +85,10 @@ async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
                 "export sessions 2026-01-01 2026-01-02",
             )
         ]
+    said += [f"{word.word} {text}" for word in WORDS for text in HOSTILE[:3]]
     for text in said:
         answer = await house.ask(text)
+        assert "Chargehand has a fault" not in answer.text, text
         assert not [word for word in LOUD if word in str(answer.blocks) + answer.text and word in answer.text], text
         for block in Block.parse_all(answer.blocks):
             block.validate_json()

@@ -1,11 +1,14 @@
 """The stand-in API's manners: authorisation, errors, rate limits, faults on purpose, and its control routes."""
 
+import contextlib
 import json
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -218,6 +221,20 @@ async def test_control_routes_switch_faults_and_rate_limits(tmp_path: Path) -> N
         assert [(await client.get("/v1/chargers")).status_code for _ in range(2)] == [200, 429]
         await client.post("/__sandbox__/rate-limit", json={"calls": 0})
         assert (await client.get("/v1/chargers")).status_code == 200
+
+
+@pytest.mark.parametrize("fault", [one.name for one in fields(Faults) if isinstance(one.default, int)])
+async def test_every_counted_fault_is_ordered_by_its_control_route_and_used_up(fault: str) -> None:
+    api = create_api(FleetSource(3, 1, NOON), clock=Hand())
+    told = "".join(word.capitalize() if place else word for place, word in enumerate(fault.split("_")))
+    async with client_of(api) as client:
+        assert (await client.post("/__sandbox__/faults", json={told: 1})).json()[told] == 1
+        assert getattr(api.faults, fault) == 1
+        with contextlib.suppress(httpx.HTTPError):
+            await client.get("/v1/chargers")
+        with contextlib.suppress(httpx.HTTPError):
+            await client.post("/v1/sessions/start", json={"connectorId": free_connector(api.source)})
+    assert getattr(api.faults, fault) == 0
 
 
 async def test_the_speed_of_time_is_set_where_the_clock_allows(tmp_path: Path) -> None:

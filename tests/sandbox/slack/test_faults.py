@@ -8,6 +8,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import HandClock, SlackServer, SlackWorkspace
+from sandbox.slack.workspace.faults import Faults
+from tests.conftest import ROOT
 from tests.sandbox.slack.app import client_of
 
 ALERTS = "C0ALERTS01"
@@ -117,3 +119,9 @@ async def test_a_response_url_can_be_lost_too(workspace: SlackWorkspace, socket_
     await workspace.slash("ole", "#ev-ops", "/charge", "six")
     await workspace.wait_for(lambda: len(workspace.ephemerals("ole")) == 5)
     assert workspace.ephemerals("ole")[0].text == "answer 1"
+
+
+def test_every_order_of_a_fault_is_tried_here() -> None:
+    orders = [name for name in vars(Faults) if not name.startswith("_") and name != "take"]
+    tried = (ROOT / "tests" / "sandbox" / "slack" / "test_faults.py").read_text()
+    assert [order for order in orders if f".faults.{order}(" not in tried] == []

@@ -1,9 +1,12 @@
 """What people read by typing /charge or by a mention: each word's answer, wrong words and ids, pages, rights, age."""
 
+import importlib
+import pkgutil
 import re
 
 import pytest
 
+from bot.slack import charge
 from bot.slack.charge.registry import WORDS, find_word
 from bot.slack.permissions import Role
 from sandbox.slack import Message
@@ -14,6 +17,12 @@ EXAMPLE = re.compile(r"For example `(/charge [^`]+)`")
 
 def words_of(message: Message) -> str:
     return message.plain().replace("\n", " ")
+
+
+def test_every_word_that_a_module_declares_is_in_the_list() -> None:
+    found = pkgutil.walk_packages(charge.__path__, f"{charge.__name__}.")
+    declared = [getattr(importlib.import_module(module.name), "WORDS", ()) for module in found]
+    assert {word for words in declared for word in words} == set(WORDS)
 
 
 async def test_each_word_answers_in_both_modes(either_house: House) -> None:

@@ -1,0 +1,21 @@
+"""Every setting says what it is for and is read somewhere."""
+
+import re
+
+from bot.settings import PURPOSES, SECRETS, Settings
+from tests.conftest import ROOT
+
+FIELDS = {name.upper() for name in Settings.model_fields} - {f"{secret}_FILE" for secret in SECRETS}
+
+
+def test_every_setting_has_its_purpose_and_every_secret_its_file() -> None:
+    assert set(PURPOSES) == FIELDS
+    assert {f"{secret.lower()}_file" for secret in SECRETS} <= set(Settings.model_fields)
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    code = "\n".join(file.read_text() for file in (ROOT / "bot").rglob("*.py"))
+    unread = [
+        name for name in FIELDS if not re.search(rf'\b(?:self|settings)\.{name.lower()}\b|secret\("{name}"\)', code)
+    ]
+    assert unread == []

@@ -1,0 +1,43 @@
+"""No kind of message is left out: each has its renderer, its words are used, and a test tries it with hostile names."""
+
+import re
+
+from notify import outbox
+from notify.render import RENDERERS, TEMPLATES
+from tests.conftest import ROOT
+
+TRIED_WITH_HOSTILE_NAMES = {
+    outbox.ALERT_CARD: "test_no_name_breaks_an_alert_message",
+    outbox.ALERT_REPLY: "test_no_name_breaks_an_alert_message",
+    outbox.ROLL_UP: "test_no_name_breaks_a_roll_up",
+    outbox.COMMAND_CARD: "test_no_name_breaks_a_commands_card",
+    outbox.DIGEST: "test_no_name_breaks_a_digest_or_a_notice",
+    outbox.EVENT: "test_no_name_breaks_a_message",
+    outbox.EVENTS: "test_no_name_breaks_a_list_of_events",
+    outbox.QUIET_SUMMARY: "test_no_name_breaks_the_summary_of_quiet_hours",
+    outbox.NOTICE: "test_no_name_breaks_a_digest_or_a_notice",
+    outbox.TROUBLE: "test_every_trouble_has_its_words_also_with_hostile_ones",
+}
+"""By kind, the test that writes it with names that try to shout, to break out or to be too long."""
+
+
+def test_every_kind_of_the_outbox_has_its_renderer() -> None:
+    words = {name: value for name, value in vars(outbox).items() if name.isupper() and isinstance(value, str)}
+    assert {value for name, value in words.items() if name != "RATE_LIMITED"} == set(RENDERERS)
+
+
+def test_every_kind_is_tried_with_hostile_names() -> None:
+    assert set(TRIED_WITH_HOSTILE_NAMES) == set(RENDERERS)
+    defined = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert set(TRIED_WITH_HOSTILE_NAMES.values()) <= defined
+
+
+def test_every_template_is_rendered_by_somebody() -> None:
+    files = [file for folder in ("bot", "notify") for file in (ROOT / folder).rglob("*.py")]
+    text = "\n".join(file.read_text() for file in (*files, *TEMPLATES.glob("*.j2")))
+    names = {file.name: f'"{file.name.removesuffix(".mrkdwn.j2")}"' for file in TEMPLATES.glob("*.j2")}
+    assert [file for file, name in names.items() if f'"{file}"' not in text and name not in text] == []
