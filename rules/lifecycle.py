@@ -87,6 +87,14 @@ class Transition:
     muted: bool = False  # kept quiet by a silence or another alert: the trace says which
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The times that a rule gives its alerts now, and whether this alert was last judged by an older version of it."""
+
+    timing: Timing
+    edited: bool = False
+
+
 def next_state(alert: AlertState | None, match: Match, timing: Timing, now: datetime) -> AlertState | None:
     """The alert's state after this match; None where there was none and is none.
 
@@ -103,6 +111,32 @@ def next_state(alert: AlertState | None, match: Match, timing: Timing, now: date
     if alert.state == State.PENDING:
         return _advance_pending(alert, match.truth, now)
     return _advance_firing(alert, match.truth, timing, now)
+
+
+def path(before: AlertState | None, match: Match, edit: Edit, gap: timedelta, now: datetime) -> list[AlertState]:
+    """The states that one evaluation takes a subject through, in order: none, one, or two where one occurrence ends.
+
+    `gap` is how long nothing was seen since the last evaluation. A state that is not open ends its occurrence; what
+    follows it is a new one, true from `now` on at the earliest.
+    """
+    states: list[AlertState] = []
+    if gap and before is not None:
+        before = after_gap(before, gap, edit.timing, now)
+        states.append(before)
+        if before.state not in OPEN_STATES:
+            before, match = None, replace(match, since=now)
+    after = _edited(before, match, edit, now) if before is not None and edit.edited else None
+    after = after or next_state(before, match, edit.timing, now)
+    return states if after is None else [*states, after]
+
+
+def _edited(alert: AlertState, match: Match, edit: Edit, now: datetime) -> AlertState | None:
+    """The state of an alert whose rule was edited, at the first good answer; None where nothing is known yet."""
+    if match.held or match.gone or match.truth is None:
+        return None
+    if match.truth is False:
+        return end(alert, now, "rule changed")
+    return next_state(retimed(alert, edit.timing), match, edit.timing, now)
 
 
 def end(alert: AlertState, now: datetime, reason: str) -> AlertState:

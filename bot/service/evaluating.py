@@ -15,8 +15,10 @@ from commands.automations.tries import plan_tries, tell_recovered
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.events import enqueue_event_messages
 from notify.routing import Routing
-from rules.alerts.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.alerts.evaluate import evaluate_rule
 from rules.alerts.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
+from rules.alerts.looks import look_ahead
+from rules.alerts.positions import rules_to_evaluate
 from rules.alerts.query import CompiledRule
 from rules.documents.document import Rule
 from rules.lifecycle import Transition

@@ -1,10 +1,10 @@
-"""The rows of alerts, and the ledger that writes what one evaluation moved in a few statements.
+"""The ledger of one evaluation: what moved, written in a few statements.
 
 An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.alerts.incidents import close_incidents, group_key, open_incidents
+from rules.alerts.looks import Subject
+from rules.alerts.query import EVIDENCE, NAMES, CompiledRule
+from rules.alerts.records import MUTABLE_FIELDS, STATE_FIELDS, SUBJECT_FIELDS, THINGS, AlertRecord
 from rules.alerts.silences import Muting, muting, note_mutings
-from rules.lifecycle import AlertState, State, Transition
+from rules.lifecycle import OPEN_STATES, AlertState, State, Transition
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
 from storage.schema import ALERT, TRANSITION
-
-STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
-SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
-THINGS = frozenset(name.removesuffix("_id") for name in SUBJECT_FIELDS)
-MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
-
 
 _INSERT = Prepared(
     sa.insert(ALERT)
@@ -47,44 +44,6 @@ _UPDATE = Prepared(
 
 
 @dataclass(slots=True)
-class AlertRecord:
-    """One alert as it stands in the table, or will stand there once its ledger is written."""
-
-    subject: str
-    state: AlertState
-    rule_version: int
-    subject_ids: dict[str, str | None] = field(default_factory=dict)
-    labels: dict[str, Any] = field(default_factory=dict)
-    evidence: dict[str, Any] = field(default_factory=dict)
-    trace: dict[str, Any] = field(default_factory=dict)  # of the transition that is being written
-    incident_id: int | None = None
-    ended_because: str | None = None
-    switched_on: datetime | None = None  # written when the alert is opened, and never again
-    id: int | None = None
-
-    def mutable_values(self) -> dict[str, Any]:
-        """The columns that can change after the alert was opened."""
-        values = {name: getattr(self.state, name) for name in STATE_FIELDS}
-        rest = {name: getattr(self, name) for name in MUTABLE_FIELDS if name not in values}
-        return {**values, **rest}
-
-
-def record_of(row: AnyRow, prefix: str = "") -> AlertRecord:
-    """The alert in a row that selects the table's columns under their names, with a prefix where they are joined."""
-    values = {name: getattr(row, prefix + name) for name in STATE_FIELDS}
-    return AlertRecord(
-        subject=row.subject,
-        state=AlertState(**{**values, "state": State(values["state"])}),
-        rule_version=getattr(row, prefix + "rule_version"),
-        subject_ids={name: getattr(row, prefix + name) for name in SUBJECT_FIELDS},
-        labels=getattr(row, prefix + "labels"),
-        evidence=getattr(row, prefix + "evidence"),
-        incident_id=getattr(row, prefix + "incident_id"),
-        id=getattr(row, prefix + "id"),
-    )
-
-
-@dataclass(slots=True)
 class _Move:
     record: AlertRecord
     from_state: State
@@ -104,10 +63,29 @@ class Ledger:
         self._moves: list[_Move] = []
         self.held_incidents: set[int] = set()  # whose members are held since now, or no longer
 
-    def open(self, record: AlertRecord) -> None:
-        """A new occurrence begins, pending or at once firing."""
-        self._opened.append(record)
-        self._moves.append(_Move(record, State.INACTIVE, record.state, record.trace))
+    def follow(self, compiled: CompiledRule, subject: Subject, path: Sequence[AlertState]) -> None:
+        """Take a subject through the states that the lifecycle found; the last open occurrence stays in `alert`."""
+        ended: AlertRecord | None = None
+        for after in path:
+            if subject.alert is None:
+                subject.alert = _begun(compiled, subject, after, ended)
+                self._opened.append(subject.alert)
+                self._moves.append(_Move(subject.alert, State.INACTIVE, after, subject.alert.trace))
+            else:
+                renewed = _renewed(compiled, subject)
+                if renewed or after != subject.alert.state:
+                    self.move(subject.alert, after)
+            if after.state not in OPEN_STATES:  # a new occurrence may begin at this very poll
+                subject.alert, ended = None, subject.alert
+
+    def note_switch_on(self) -> None:
+        """Note at the alerts that begin with their rule's first match that they were already so, where they are many.
+
+        It changes what is said about them, and no transition.
+        """
+        if len(self._opened) > 1:
+            for record in self._opened:
+                record.switched_on = self.now
 
     def move(self, record: AlertRecord, after: AlertState) -> None:
         """An open alert moves on, or only what it waits for changes."""
@@ -115,7 +93,7 @@ class Ledger:
         record.state = after
         if record.incident_id is not None and (before.held_since is None) != (after.held_since is None):
             self.held_incidents.add(record.incident_id)
-        if not after.is_open:
+        if after.state not in OPEN_STATES:
             record.ended_because = after.reason
         if record.id is not None:
             self._touched[record.id] = record
@@ -163,14 +141,14 @@ class Ledger:
                 "labels": record.labels,
                 "switched_on": record.switched_on,
                 **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
-                **record.mutable_values(),
+                **_mutable_values(record),
             }
             record.id = _INSERT.scalar(self._connection, row)
 
     def _update_touched(self) -> None:
         if not self._touched:
             return
-        rows = [{"alert_id": key, **record.mutable_values()} for key, record in self._touched.items()]
+        rows = [{"alert_id": key, **_mutable_values(record)} for key, record in self._touched.items()]
         _UPDATE.run_many(self._connection, rows)
 
     def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
@@ -207,6 +185,49 @@ class Ledger:
             ],
         )
         return transitions
+
+
+def _mutable_values(record: AlertRecord) -> dict[str, Any]:
+    """The columns that can change after the alert was opened."""
+    values = {name: getattr(record.state, name) for name in STATE_FIELDS}
+    rest = {name: getattr(record, name) for name in MUTABLE_FIELDS if name not in values}
+    return {**values, **rest}
+
+
+def _begun(compiled: CompiledRule, subject: Subject, state: AlertState, ended: AlertRecord | None) -> AlertRecord:
+    """A new occurrence on a subject, pending or at once firing."""
+    row = subject.row
+    if row is None:
+        if ended is None:
+            raise ValueError(f"{subject.match.subject}: an alert can begin only where the rule's query answered")
+        return replace(ended, state=state, rule_version=compiled.version, id=None, ended_because=None)
+    ids = {name: getattr(row, name) for name in SUBJECT_FIELDS}
+    labels = {**compiled.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
+    evidence = {name: getattr(row, "now_" + name) for name in (*EVIDENCE, *NAMES)}
+    trace = _trace(compiled, row)
+    return AlertRecord(row.subject, state, compiled.version, ids, labels, evidence=evidence, trace=trace)
+
+
+def _renewed(compiled: CompiledRule, subject: Subject) -> bool:
+    """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
+    row, record, match = subject.row, subject.alert, subject.match
+    if row is None or record is None or match.truth is None or match.held:
+        return False
+    record.trace = _trace(compiled, row)
+    renewed = record.rule_version != compiled.version
+    record.rule_version = compiled.version
+    for name in EVIDENCE:
+        found = getattr(row, "now_" + name)
+        if row.truth and record.evidence.get(name) is None and found is not None:
+            record.evidence = {**record.evidence, name: found}
+            renewed = True
+    return renewed
+
+
+def _trace(compiled: CompiledRule, row: AnyRow) -> dict[str, Any]:
+    values = {key: getattr(row, "field_" + key.replace(".", "_")) for key in compiled.reads}
+    worked_out = {text: getattr(row, f"computed_{place}") for place, text in enumerate(compiled.computed)}
+    return {"values": {**values, **worked_out}}
 
 
 def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:

@@ -11,13 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
-from rules.alerts.ledger import STATE_FIELDS, SUBJECT_FIELDS, AlertRecord
+from rules.alerts.records import STATE_FIELDS, SUBJECT_FIELDS
 from rules.documents.document import Rule
-from rules.lifecycle import AlertState, OnGap, State, Timing
+from rules.lifecycle import OnGap, State, Timing
 from rules.matching.compile import (
     Demand,
     demand_of,
-    field_label,
     gone_of,
     match_columns,
     truth_of,
@@ -25,7 +24,6 @@ from rules.matching.compile import (
     with_things_above,
 )
 from rules.matching.scope import PATHS, RULE_ID, TABLES
-from storage.dialects import AnyRow
 from storage.prepared import Prepared
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, WAKE
 
@@ -68,30 +66,6 @@ class CompiledRule:
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
-
-    def open_alert(self, row: AnyRow, state: AlertState) -> AlertRecord:
-        """A new alert on the subject of this row of the query's answer."""
-        ids = {name: getattr(row, name) for name in SUBJECT_FIELDS}
-        labels = {**self.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
-        evidence = {name: getattr(row, "now_" + name) for name in (*EVIDENCE, *NAMES)}
-        return AlertRecord(row.subject, state, self.version, ids, labels, evidence=evidence, trace=self._trace(row))
-
-    def renew_alert(self, row: AnyRow, record: AlertRecord) -> bool:
-        """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
-        record.trace = self._trace(row)
-        renewed = record.rule_version != self.version
-        record.rule_version = self.version
-        for name in EVIDENCE:
-            found = getattr(row, "now_" + name)
-            if row.truth and record.evidence.get(name) is None and found is not None:
-                record.evidence = {**record.evidence, name: found}
-                renewed = True
-        return renewed
-
-    def _trace(self, row: AnyRow) -> dict[str, Any]:
-        values = {key: getattr(row, field_label(key)) for key in self.reads}
-        worked_out = {text: getattr(row, f"computed_{place}") for place, text in enumerate(self.computed)}
-        return {"values": {**values, **worked_out}}
 
 
 def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from rules.alerts.evaluate import Evaluated, clock_moves_at, evaluate_rule, rules_to_evaluate
+from rules.alerts.evaluate import Evaluated, evaluate_rule
 from rules.alerts.events import Event, evaluate_events, event_rules_to_evaluate
+from rules.alerts.positions import clock_moves_at, rules_to_evaluate
 from rules.documents.document import Rule
 from rules.lifecycle import OPEN_STATES, Transition
 from rules.registry.store import RulesInForce, load_rules, sync_rules

@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alerts.evaluate import evaluate_rule, look_ahead, rules_to_evaluate
+from rules.alerts.evaluate import evaluate_rule
+from rules.alerts.looks import look_ahead
+from rules.alerts.positions import rules_to_evaluate
 from rules.alerts.query import CompiledRule
 from rules.documents.document import rule_from_document
 from rules.lifecycle import Transition

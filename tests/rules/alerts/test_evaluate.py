@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from rules.alerts.evaluate import evaluate_rule, rules_to_evaluate
+from rules.alerts.evaluate import evaluate_rule
+from rules.alerts.positions import rules_to_evaluate
 from rules.registry.store import load_rules
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT

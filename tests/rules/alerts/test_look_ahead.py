@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.service import evaluating
-from rules.alerts.evaluate import end_alerts, evaluate_rule, look_ahead
+from rules.alerts.evaluate import end_alerts, evaluate_rule
+from rules.alerts.looks import look_ahead
 from rules.registry.store import load_rules
 from storage.engine import Database
 from storage.schema import ALERT

@@ -10,7 +10,8 @@ from bot.service import evaluating, jobs, polling
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
-from rules.alerts.evaluate import Look, evaluate_rule
+from rules.alerts.evaluate import evaluate_rule
+from rules.alerts.looks import Look
 from rules.alerts.query import CompiledRule
 from rules.documents.document import rule_from_document
 from sandbox.eosvolt.api import Api, create_api

@@ -1,0 +1,152 @@
+"""What a rule's query answers, and the subjects that an evaluation is to look at because of it or because time passed.
+
+It decides nothing about them. A look may be taken ahead, in a transaction that only reads, and holds while nothing has
+moved since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.alerts.positions import is_full, last_gap_end, read_position
+from rules.alerts.query import CompiledRule
+from rules.alerts.records import AlertRecord, record_of
+from rules.lifecycle import Match, OnGap, State
+from rules.matching.windows import local_clocks
+from storage.dialects import AnyRow
+from storage.prepared import Prepared
+from storage.schema import ALERT, LOCATION, WAKE
+
+
+@dataclass(slots=True)
+class Subject:
+    """One subject to look at: what the query said of it, and its open alert if there is one."""
+
+    match: Match
+    alert: AlertRecord | None = None
+    row: AnyRow | None = None  # the query's answer; None where only time brought the alert here
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a rule's query answered, and `upon` what: while that stands, the answer holds."""
+
+    upon: AnyRow
+    rows: Sequence[AnyRow]
+    wakes: Sequence[AnyRow]
+
+
+def look_ahead(connection: Connection, compiled: CompiledRule, now: datetime) -> Look | None:
+    """Match a rule that is to be matched over every subject, before the transaction that writes what comes of it.
+
+    Over a large fleet and a long window that takes seconds, in which others want to write. None where the rule is to
+    be matched over what changed alone, which is quick.
+    """
+    position = read_position(connection, compiled.id)
+    if position is None or not is_full(compiled, position, now):
+        return None
+    return _look(connection, compiled, position, now)
+
+
+def subjects_to_judge(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, ahead: Look | None, *, every: bool
+) -> list[Subject]:
+    """The subjects that may move at `now`: those that the query answers, and the open alerts that are due.
+
+    `ahead` is used where it holds. After a gap, all open alerts are looked at (`every`).
+    """
+    subjects = _matched(connection, compiled, position, now, ahead)
+    statement = _OPEN_ALERTS if every else _DUE_ALERTS
+    for stored in statement.all(connection, {"rule": compiled.id, "now": now}):
+        if stored.subject not in subjects:
+            subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored))
+    if compiled.timing.on_gap == OnGap.RESET:
+        _forget_before_gap(connection, compiled, subjects)
+    return list(subjects.values())
+
+
+_OPEN = (State.PENDING, State.FIRING)
+_DUE_ALERTS = Prepared(
+    sa.select(ALERT).where(
+        ALERT.c.rule_id == sa.bindparam("rule"),
+        ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
+        ALERT.c.state.in_(_OPEN),
+    )
+)
+_OPEN_ALERTS = Prepared(sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
+
+
+def open_records(connection: Connection, rule_id: str) -> list[AlertRecord]:
+    """Every open alert of a rule."""
+    return [record_of(row) for row in _OPEN_ALERTS.all(connection, {"rule": rule_id})]
+
+
+_ZONES = Prepared(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
+
+
+def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime) -> Look:
+    """Ask the rule's query, and when time alone may next move each subject that was looked at."""
+    full = is_full(compiled, position, now)
+    parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    if compiled.local_time:
+        parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now)
+    rows = (compiled.full if full else compiled.changed).all(connection, parameters)
+    wakes = compiled.wakes_full if full else compiled.wakes_changed
+    return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))
+
+
+def _matched(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, ahead: Look | None
+) -> dict[str, Subject]:
+    full = is_full(compiled, position, now)
+    if not full and position.evaluated_seq >= (position.changed_seq or 0) and not compiled.wakes:
+        return {}
+    holds = ahead is not None and ahead.upon == position
+    look = ahead if ahead is not None and holds else _look(connection, compiled, position, now)
+    subjects = {}
+    for row in look.rows:
+        held = compiled.has_while and row.while_truth is not True
+        match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
+        alert = record_of(row, "alert_") if row.alert_id is not None else None
+        subjects[row.subject] = Subject(match, alert, row)
+    _store_wakes(connection, compiled, look, now, full=full)
+    return subjects
+
+
+_FORGET_WAKES = Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == sa.bindparam("rule")))
+_INSERT_WAKES = Prepared(sa.insert(WAKE).values({column.name: sa.bindparam(column.name) for column in WAKE.c}))
+
+
+def _store_wakes(connection: Connection, compiled: CompiledRule, look: Look, now: datetime, *, full: bool) -> None:
+    """Write down when time alone may next move each subject that was looked at; after a look at all, for all."""
+    if full:
+        _FORGET_WAKES.run(connection, {"rule": compiled.id})
+    elif compiled.wakes:
+        seen = {"rule": compiled.id, "now": now, "seen": look.upon.evaluated_seq}
+        compiled.forgotten_wakes.run(connection, seen)
+    coming = [row for row in look.wakes if row.wake_at is not None]
+    values = [{"rule_id": compiled.id, "subject": row.subject, "wake_at": row.wake_at} for row in coming]
+    _INSERT_WAKES.run_many(connection, values)
+
+
+def _last_answer(stored: AnyRow) -> Match:
+    """What the last match of an open alert said, read off the alert itself."""
+    if stored.held_since is not None:
+        return Match(stored.subject, None)
+    return Match(stored.subject, stored.false_since is None, since=stored.active_at)
+
+
+def _forget_before_gap(connection: Connection, compiled: CompiledRule, subjects: dict[str, Subject]) -> None:
+    """Under `on_gap: reset` no alert begins before the last gap ended: what was true before it is not known to have
+    stayed so.
+    """
+    gap_end = last_gap_end(connection, compiled)
+    if gap_end is None:
+        return
+    for subject in subjects.values():
+        since = subject.match.since
+        if since is not None and since < gap_end:
+            subject.match = replace(subject.match, since=gap_end)

@@ -1,0 +1,134 @@
+"""How far each rule has come: what it has seen of changes and gaps, and whether something may move it now.
+
+It reads and stores positions; it matches nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from rules.alerts.query import CompiledRule
+from rules.lifecycle import State
+from storage.dialects import AnyRow
+from storage.prepared import Prepared
+from storage.schema import ALERT, COUNTER, GAP, RULE, TRANSITION, WAKE
+
+_OPEN = (State.PENDING, State.FIRING)
+_SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery().label("changed_seq")
+_DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
+_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
+_WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
+_WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME).distinct().subquery()
+_RULE_POSITIONS = Prepared(
+    sa.select(
+        RULE.c.id,
+        RULE.c.evaluated_seq,
+        RULE.c.full_match_at,
+        _SEQ,
+        sa.or_(_DUE_RULES.c.rule_id.is_not(None), _WOKEN_RULES.c.rule_id.is_not(None)).label("is_due"),
+    )
+    .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
+    .outerjoin(_WOKEN_RULES, _WOKEN_RULES.c.rule_id == RULE.c.id)
+    .where(RULE.c.enabled, RULE.c.removed_at.is_(None))
+)
+
+
+def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now: datetime) -> list[CompiledRule]:
+    """The rules for which something may move at `now`: a change they have not seen, an alert that is due, a clock."""
+    rows = {row.id: row for row in _RULE_POSITIONS.all(connection, {"now": now})}
+    return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], now)]
+
+
+def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
+    behind = position.evaluated_seq < (position.changed_seq or 0)
+    return behind or bool(position.is_due) or (rule.full_every is not None and is_full(rule, position, now))
+
+
+_FULL_MATCHES = Prepared(sa.select(RULE.c.id, RULE.c.full_match_at).where(RULE.c.full_match_at.is_not(None)))
+_FIRST_WAKE = Prepared(sa.select(sa.func.min(WAKE.c.wake_at)))
+
+
+def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> datetime | None:
+    """The earliest moment at which the clock may move something: a subject is woken, or a rule is matched in full."""
+    every = {rule.id: rule.full_every for rule in rules if rule.full_every is not None}
+    matched = _FULL_MATCHES.all(connection)
+    moments = [row.full_match_at + every[row.id] for row in matched if row.id in every]
+    first_wake = _FIRST_WAKE.scalar(connection)
+    return min([*moments, *([first_wake] if first_wake is not None else [])], default=None)
+
+
+# whatever moves an alert writes a transition: what was read before the last one no longer holds
+_LAST_TRANSITION = sa.select(sa.func.max(TRANSITION.c.id)).scalar_subquery().label("last_transition")
+_RULE_POSITION = Prepared(
+    sa.select(
+        RULE.c.version, RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at, _SEQ, _LAST_TRANSITION
+    ).where(RULE.c.id == sa.bindparam("rule"))
+)
+
+
+def read_position(connection: Connection, rule_id: str) -> AnyRow | None:
+    """What a rule has seen, beside the newest change and the last transition of all; None for no rule."""
+    position: AnyRow | None = _RULE_POSITION.first(connection, {"rule": rule_id})
+    return position
+
+
+def is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
+    """Whether a rule is to be matched over every subject."""
+    if position.evaluated_seq == 0:
+        return True
+    last = position.full_match_at
+    return rule.full_every is not None and (last is None or now - last >= rule.full_every)
+
+
+_RESOURCES: sa.BindParameter[str] = sa.bindparam("resources", expanding=True)
+_NEW_GAPS = Prepared(
+    sa.select(GAP).where(GAP.c.id > sa.bindparam("seen"), GAP.c.resource.in_(_RESOURCES)).order_by(GAP.c.valid_from)
+)
+
+
+def new_gaps(connection: Connection, rule: CompiledRule, position: AnyRow) -> Sequence[AnyRow]:
+    """The gaps in what a rule reads that it has not seen yet, by their beginning."""
+    return _NEW_GAPS.all(connection, {"resources": sorted(rule.resources), "seen": position.evaluated_gap})
+
+
+def length_of(gaps: Sequence[AnyRow]) -> timedelta:
+    """How long nothing was seen of at least one resource: gaps that overlap count once. `gaps` by `valid_from`."""
+    total = timedelta(0)
+    until: datetime | None = None
+    for gap in gaps:
+        start = gap.valid_from if until is None else max(gap.valid_from, until)
+        if gap.valid_to > start:
+            total += gap.valid_to - start
+            until = gap.valid_to
+    return total
+
+
+_LAST_GAP = Prepared(sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES)))
+
+
+def last_gap_end(connection: Connection, rule: CompiledRule) -> datetime | None:
+    """When the last gap in what a rule reads ended."""
+    ended: datetime | None = _LAST_GAP.scalar(connection, {"resources": sorted(rule.resources)})
+    return ended
+
+
+_STORE_POSITION = Prepared(
+    sa.update(RULE)
+    .where(RULE.c.id == sa.bindparam("rule"))
+    .values({name: sa.bindparam(name) for name in ("evaluated_seq", "evaluated_gap", "full_match_at")})
+)
+
+
+def store_position(
+    connection: Connection, rule: CompiledRule, position: AnyRow, gaps: Sequence[AnyRow], now: datetime
+) -> None:
+    """Note what a rule has seen by this evaluation, so that a process killed at any point loses no change."""
+    values = {
+        "evaluated_seq": position.changed_seq or 0,
+        "evaluated_gap": max((gap.id for gap in gaps), default=position.evaluated_gap),
+        "full_match_at": now if rule.full_every and is_full(rule, position, now) else position.full_match_at,
+    }
+    if any(getattr(position, name) != value for name, value in values.items()):
+        _STORE_POSITION.run(connection, {"rule": rule.id, **values})
