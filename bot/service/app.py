@@ -30,7 +30,7 @@ from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.price_polls import PricePolls
 from bot.service.speaking import speak
-from bot.service.ticker import Job, Ticker
+from bot.service.ticker import Job, Step, Ticker
 from bot.service.watching import Watchdog
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
@@ -201,6 +201,11 @@ class Service:
         """Send what is due."""
         await deliver(self.delivery, now)
 
+    async def clock_was_put(self, step: Step) -> None:
+        """Go by the clock as it is now, before any job does."""
+        self.watchdog.note_step(step)
+        await jobs.clock_was_put(self.jobs, step)
+
     async def watch(self, now: datetime) -> None:
         """Look whether the service itself is well, and tell what is not."""
         told = await self.watchdog.watch(now)
@@ -216,7 +221,7 @@ class Service:
             Job("digests", self.say_digests, DIGESTS_EVERY),
             Job("corrections", self.correct_digests, CORRECTIONS_EVERY),
             Job("commands", self.send_commands, COMMANDS_EVERY),
-            Job("watchdog", self.watch, WATCH_EVERY),
+            Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
         ]
 
@@ -348,7 +353,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         ),
         prices=PricePolls(work),
     )
-    service.ticker = Ticker(service.table(), clock)
+    service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:
         service.http = HttpDoor(host, settings.port, service.health, None if in_socket_mode else app)
     return service

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.service.poll_plan import PollPlan
+from bot.service.ticker import Step
 from eosvolt.client import EosvoltClient
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.routing import BUDGET, Routing
@@ -69,6 +70,13 @@ class Jobs:
 async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a function here and now, where nobody else waits for the event loop (replay, backtests)."""
     return function(*arguments)
+
+
+async def clock_was_put(jobs: Jobs, step: Step) -> None:
+    """Keep what is remembered in memory as long ago as it was, by the clock as it is now."""
+    jobs.absent = {resource: since + step.by for resource, since in jobs.absent.items()}
+    if jobs.pace.clock_skew is not None:
+        jobs.pace = replace(jobs.pace, clock_skew=jobs.pace.clock_skew - step.by)
 
 
 def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN) -> list[Transition]:

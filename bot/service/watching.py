@@ -7,7 +7,7 @@ written cannot be told through it: that is logged, said by `/healthz`, and told 
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.service.jobs import Jobs
-from bot.service.ticker import JobState
+from bot.service.ticker import LOUD_STEP, JobState, Step
 from bot.slack.client import WORKSPACE_WIDE
 from notify.outbox import TROUBLE
+from notify.text.words import duration
 from notify.troubles import Finding, Told, note_findings
+from storage.ahead import done, is_ahead
 from storage.engine import Database
 from storage.health import FAILED, WHOLE_API, Counted, Pace, load_pace, record_counts
 from storage.polls import PollState, poll_states
@@ -40,6 +42,12 @@ REFUSED_FOR = timedelta(hours=24)
 LEAST_FREE = 200_000_000
 DATABASE_AFTER = timedelta(minutes=1)
 AT_ONCE = timedelta()
+CLOCK_TOLD_FOR = timedelta(minutes=15)
+"""How long a step of the clock stands as a trouble: so long what is dated around it may look odd."""
+
+MOST_SKEW = timedelta(minutes=2)
+"""How far our clock and EOSVOLT's may be apart before one of them is said to be wrong."""
+
 WATCHED = "watched"
 
 
@@ -48,7 +56,8 @@ class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
     `unsent` is how many messages have waited for BACKLOG_AFTER, since when, and the last error of the oldest; `refused`
-    the channels that took nothing and had no fallback, since when, and why. `free_bytes` None: not known.
+    the channels that took nothing and had no fallback, since when, and why. `free_bytes` None: not known. `clock_put`
+    is how the wall clock was put lately, where it was by much.
     """
 
     now: datetime
@@ -64,6 +73,7 @@ class Sight:
     slack_error: str | None = None
     refused: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
     free_bytes: int | None = None
+    clock_put: Step | None = None
 
 
 def _polls(sight: Sight) -> Iterator[Finding]:
@@ -71,8 +81,9 @@ def _polls(sight: Sight) -> Iterator[Finding]:
         if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
             continue  # told as `token`, or no part of the account
         limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.pace.slowness)
-        if sight.now - max(state.good_at or sight.began_at, sight.began_at) > limit:
-            yield Finding(f"polls:{name}", AT_ONCE, state.good_at, facts={"error": state.error})
+        good_at = done(state.good_at, sight.now)
+        if sight.now - max(good_at or sight.began_at, sight.began_at) > limit:
+            yield Finding(f"polls:{name}", AT_ONCE, good_at, facts={"error": state.error})
 
 
 def _token(sight: Sight) -> Iterator[Finding]:
@@ -117,6 +128,17 @@ def _disk(sight: Sight) -> Iterator[Finding]:
         yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
 
 
+def _clock(sight: Sight) -> Iterator[Finding]:
+    if sight.clock_put is not None:
+        by = sight.clock_put.by
+        put = "forward" if by > timedelta() else "back"
+        yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": duration(abs(by))})
+    skew = sight.pace.clock_skew
+    if skew is not None and abs(skew) > MOST_SKEW:
+        side = "ahead of" if skew < timedelta() else "behind"
+        yield Finding("clock_skew", AT_ONCE, facts={"side": side, "by": duration(abs(skew))})
+
+
 WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _polls,
     _token,
@@ -126,6 +148,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _backlog,
     _refused,
     _disk,
+    _clock,
 )
 """Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
 
@@ -145,6 +168,32 @@ class Watchdog:
     slack_alive: Callable[[], Any]  # awaited
     people: Sequence[str] = ()
     unwritable_since: datetime | None = None
+    steps: tuple[Step, ...] = ()  # of the wall clock, lately
+
+    def note_step(self, step: Step) -> None:
+        """The wall clock was put: all that was seen before is as long ago as it was, by the clock as it is now."""
+        self.began_at += step.by
+        if self.unwritable_since is not None:
+            self.unwritable_since += step.by
+        earlier = (replace(one, at=one.at + step.by) for one in self.steps)
+        self.steps = (*(one for one in earlier if step.at - one.at < CLOCK_TOLD_FOR), step)
+
+    def _clock_put(self, now: datetime) -> Step | None:
+        """The last step that is worth a word; where there are only small ones, what they come to together."""
+        lately = [step for step in self.steps if now - step.at < CLOCK_TOLD_FOR]
+        loud = [step for step in lately if abs(step.by) >= LOUD_STEP]
+        together = sum((step.by for step in lately), timedelta())
+        if not loud and abs(together) >= LOUD_STEP:
+            return Step(lately[0].at, together)
+        return loud[-1] if loud else None
+
+    def _as_long_ago(self, state: PollState, now: datetime) -> PollState:
+        """How polling stands, with a good poll before a step of the clock as long ago as it really was."""
+        good_at = state.good_at
+        for step in self.steps:
+            if good_at is not None and (is_ahead(good_at, now) or step.by > timedelta() >= good_at + step.by - step.at):
+                good_at += step.by
+        return replace(state, good_at=good_at)
 
     async def watch(self, now: datetime) -> Told:
         """Look once, and write down what is new; a database that cannot be written is logged instead."""
@@ -174,7 +223,7 @@ class Watchdog:
             return note_findings(connection, findings, now, channel=channel, people=self.people)
 
     def _sight(self, connection: Connection, now: datetime, slack_alive: bool) -> Sight:
-        polls = poll_states(connection)
+        polls = {name: self._as_long_ago(state, now) for name, state in poll_states(connection).items()}
         failed = sa.select(COUNT.c.resource, COUNT.c.last_at).where(
             COUNT.c.kind == FAILED, COUNT.c.reason == "unauthorized"
         )
@@ -197,6 +246,7 @@ class Watchdog:
             slack_error=_slack_error(connection),
             refused=_refused_channels(connection, now),
             free_bytes=_free_bytes(self.jobs.database),
+            clock_put=self._clock_put(now),
         )
 
 

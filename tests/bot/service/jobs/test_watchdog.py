@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
-from bot.service.ticker import JobState
+from bot.service.ticker import JobState, Step
 from bot.service.watching import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient
 from notify.channel_refusals import tell_author
@@ -51,6 +51,7 @@ OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it
         ({"polls": OLD, "began_at": T0 - MINUTE}, []),  # the service was down: the first polls are to come
         ({"polls": OLD, "intervals": {"chargers": 10 * MINUTE}}, []),
         ({"polls": OLD, "unauthorized": frozenset({"chargers"})}, ["token"]),
+        ({"polls": {"chargers": replace(OLD["chargers"], good_at=T0 + HOUR)}}, ["polls:chargers"]),
         ({"pace": Pace(4, T0 - HOUR)}, ["rate_limit"]),
         ({"slack_alive": False, "unsent": (3, T0 - HOUR, None)}, ["slack"]),
         ({"slack_error": "token_revoked"}, ["slack"]),
@@ -60,6 +61,9 @@ OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found")}}, ["refused:#gone"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
+        ({"clock_put": Step(T0, -HOUR)}, ["clock"]),
+        ({"pace": Pace(clock_skew=-HOUR)}, ["clock_skew"]),
+        ({"pace": Pace(clock_skew=MINUTE)}, []),
     ],
 )
 def test_each_watch_finds_what_it_is_for_and_nothing_when_all_is_well(changes: dict[str, Any], keys: list[str]) -> None:
@@ -119,10 +123,32 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
 
 
 @pytest.mark.parametrize(
-    "what", ["polls:x", "token", "rate_limit", "slack", "job:x", "backlog", "refused:#x", "disk", "database"]
+    "what",
+    [
+        "polls:x",
+        "token",
+        "rate_limit",
+        "slack",
+        "job:x",
+        "backlog",
+        "refused:#x",
+        "disk",
+        "database",
+        "clock",
+        "clock_skew",
+    ],
 )
 def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:
-    facts = {"error": "<!channel> `x`", "slowness": 4, "count": 3, "free_mb": 5, "resources": []}
+    facts = {
+        "error": "<!channel> `x`",
+        "slowness": 4,
+        "count": 3,
+        "free_mb": 5,
+        "resources": [],
+        "put": "back",
+        "side": "behind",
+        "by": "1 h",
+    }
     for now, findings in ((T0, [Finding(what, timedelta(), facts=facts)]), (T0 + MINUTE, [])):
         note(sqlite, now, *findings)
         (row,) = messages(sqlite)
@@ -187,3 +213,27 @@ def test_who_made_a_rule_is_told_once_that_its_channel_refuses(database: Databas
     notices = [row for row in messages(database) if row.kind == NOTICE]
     assert [row.channel for row in notices] == ["U0ANNA"]
     assert "Slack refuses that: not_in_channel" in words(database, notices[0])
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+async def test_a_step_of_the_clock_is_told_and_makes_nothing_late(database: Database, by: timedelta) -> None:
+    poll(database, T0, charger())
+    dog = watchdog(database, deliver=JobState(timedelta(seconds=1), T0 + by))
+    dog.note_step(Step(T0 + by, by))
+    assert dog.began_at == T0 - HOUR + by
+    assert (await dog.watch(T0 + by)).raised == ("clock",)
+    (row,) = messages(database)
+    assert f"The clock was put {'forward' if by > timedelta() else 'back'} by 1 h" in words(database, row)
+    poll(database, T0 + by + 14 * MINUTE, charger())
+    dog.job_states = dict
+    assert (await dog.watch(T0 + by + 14 * MINUTE)).ended == ()
+    assert (await dog.watch(T0 + by + 15 * MINUTE)).ended == ("clock",)
+
+
+async def test_a_clock_that_stands_still_is_told_though_each_step_is_small(sqlite: Database) -> None:
+    dog = watchdog(sqlite)
+    for _ in range(29):
+        dog.note_step(Step(T0, timedelta(seconds=-2)))
+    assert (await dog.watch(T0)).raised == ()
+    dog.note_step(Step(T0, timedelta(seconds=-2)))
+    assert (await dog.watch(T0)).raised == ("clock",)
