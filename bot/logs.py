@@ -1,13 +1,17 @@
 """Logs: one line an event, for machines or for people, with every secret taken out of the finished line.
 
-Our own events and those of the libraries pass the same way, so that no library can print a token either.
+Our own events and those of the libraries pass the same way, so that no library can print a token either. A line that
+says what was said within the last minute is counted instead, and no line is longer than a page.
 """
 
+import contextlib
 import json
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
@@ -30,6 +34,11 @@ NOISY = {
     "slack_bolt": logging.INFO,
 }
 
+REPEATS_SECONDS = 60.0
+DIFFERENT_LINES = 500
+LONGEST_LINE = 20_000
+"""Characters: a long traceback fits, and nobody can fill the disk through a single line."""
+
 Processor = Callable[[Any, str, Any], Any]
 
 
@@ -47,6 +56,72 @@ class Redactor:
             if secret in text:
                 text = text.replace(secret, REDACTED)
         return LOOKS_SECRET.sub(REDACTED, text)
+
+
+@dataclass(slots=True)
+class _Said:
+    """A line that was written, when, and how often it came again since."""
+
+    at: float
+    record: logging.LogRecord
+    again: int = 0
+
+
+class CountingHandler(logging.StreamHandler[TextIO]):
+    """Writes a line once in REPEATS_SECONDS, and then how often it would have been written since.
+
+    A line is the same with the same words, facts and kind of error; `ticks` are seconds that never go back.
+    """
+
+    def __init__(self, stream: TextIO, ticks: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._ticks = ticks
+        self._said: dict[Any, _Said] = {}
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a line, or count it; before it, what was counted is told where a minute is over."""
+        key = _same(record)
+        with self.lock or contextlib.nullcontext():
+            now = self._ticks()
+            self._tell(now - REPEATS_SECONDS)
+            said = self._said.get(key)
+            if said is not None:
+                said.again += 1
+                return False
+            if len(self._said) >= DIFFERENT_LINES:
+                self._tell(now)
+            self._said[key] = _Said(now, record)
+            self.emit(record)
+        return True
+
+    def close(self) -> None:
+        """Say what was counted, at the process's end."""
+        self._tell(self._ticks())
+        super().close()
+
+    def _tell(self, until: float) -> None:
+        """Say of each line written until then how often it came again, and forget it."""
+        over = [key for key, said in self._said.items() if said.at <= until]
+        for said in [self._said.pop(key) for key in over]:
+            if said.again:
+                self.emit(_count(said))
+
+
+def _same(record: logging.LogRecord) -> Any:
+    """What makes two lines the same."""
+    kind = record.exc_info[0] if record.exc_info else None
+    if isinstance(record.msg, dict):  # one of ours, on its way to the renderer
+        facts = {name: value for name, value in record.msg.items() if name != "timestamp"}
+        # a traceback names other lines of code each time that a task is cut off elsewhere
+        facts["exception"] = str(facts.get("exception") or "").strip().rpartition("\n")[2]
+        return record.name, record.levelno, repr(sorted(facts.items(), key=lambda fact: fact[0]))[:2_000]
+    return record.name, record.levelno, str(record.getMessage())[:2_000], kind
+
+
+def _count(said: _Said) -> logging.LogRecord:
+    event = said.record.msg.get("event") if isinstance(said.record.msg, dict) else said.record.getMessage()
+    text = f"said {said.again} times more within a minute: {str(event)[:200]}"
+    return logging.LogRecord("bot.logs", said.record.levelno, "", 0, text, None, None)
 
 
 def secrets_of(settings: Settings) -> list[str]:
@@ -70,9 +145,10 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
         render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
     def render_redacted(logger: Any, method: str, event: Any) -> str:
-        return redact(str(render(logger, method, event)))
+        line = redact(str(render(logger, method, event)))
+        return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} [{len(line) - LONGEST_LINE} more]"
 
-    out = logging.StreamHandler(stream or sys.stderr)
+    out = CountingHandler(stream or sys.stderr)
     out.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
@@ -94,5 +170,6 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # Bolt reads SLACK_BOT_TOKEN itself and warns that the client, which holds the same token, wins
-    return "`token` will be unused" not in record.getMessage()
+    # Bolt reads SLACK_BOT_TOKEN itself and warns that the client, or our own answer, which hold the same token, win
+    told = record.getMessage()
+    return "`token` will be unused" not in told and "`installation_store`/`authorize`" not in told

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.cli.doctor import Finding
 from bot.settings import Settings, missing_setting
 from bot.slack.manifest import SCOPES
-from bot.slack.permissions import SLACK_FAULTS
+from bot.slack.web_client import SLACK_FAULTS, WebClient
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors
 
@@ -34,7 +34,7 @@ async def examine_slack(settings: Settings) -> list[Finding]:
     if settings.slack_bot_token is None:
         return [Finding("Slack token", True, "none is set", missing_setting("SLACK_BOT_TOKEN"))]
     token = settings.secret("SLACK_BOT_TOKEN")
-    slack = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
+    slack = WebClient(token, settings.slack_api_url)
     try:
         answer = await slack.auth_test()
     except SLACK_FAULTS as error:

@@ -18,7 +18,6 @@ from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import configure_logs
@@ -34,10 +33,14 @@ from bot.service.ticker import Job, Step, Ticker
 from bot.service.watching import Watchdog
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
-from bot.slack.doors import TOKEN_ERRORS, HttpDoor, SocketDoor, refused_token
+from bot.slack.doors.bolt_app import build_app
+from bot.slack.doors.http_door import HttpDoor
+from bot.slack.doors.identity import Identity
+from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
 from bot.slack.listeners.desk import Desk
-from bot.slack.permissions import SLACK_FAULTS, Permissions
+from bot.slack.permissions import Permissions
+from bot.slack.web_client import WebClient
 from commands.outcomes.sending import recover_commands, wants_faster_polls
 from eosvolt.client import EosvoltClient
 from notify.troubles import open_troubles
@@ -76,6 +79,7 @@ class Service:
     database: Database
     client: EosvoltClient
     slack: AsyncWebClient
+    identity: Identity
     jobs: Jobs
     delivery: Delivery
     app: AsyncApp
@@ -115,7 +119,7 @@ class Service:
         lost = await asyncio.to_thread(self._recover, now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
-        await self._check_bot_token()
+        await self.identity.learn()
         if self.http is not None:
             await self.http.open()
         if self.socket is not None:
@@ -272,14 +276,6 @@ class Service:
         with self.database.write() as connection:
             return recover_commands(connection, now)
 
-    async def _check_bot_token(self) -> None:
-        try:
-            await self.slack.auth_test()
-        except SLACK_FAULTS as error:
-            if isinstance(error, SlackApiError) and error.response["error"] in TOKEN_ERRORS:
-                raise refused_token("SLACK_BOT_TOKEN", error) from None
-            log.warning("Slack cannot be reached yet", error=type(error).__name__)
-
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
     """Make the service from its settings; raises SettingsError where some are missing. Needs a running event loop.
@@ -290,11 +286,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     in_socket_mode = settings.slack_app_token is not None
     if not in_socket_mode:
         settings.require("SLACK_SIGNING_SECRET", "PORT")
-    # the SDK's own retry of a reset connection could post a message twice
-    token = settings.secret("SLACK_BOT_TOKEN")
-    slack = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
-    secret = None if in_socket_mode else settings.secret("SLACK_SIGNING_SECRET")
-    app = AsyncApp(client=slack, signing_secret=secret)
+    slack = WebClient(settings.secret("SLACK_BOT_TOKEN"), settings.slack_api_url)
+    identity = Identity(slack)
+    app = build_app(slack, identity, settings.slack_api_url)
     database = Database(settings.database_url)
     client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract())
     work = Jobs(
@@ -337,6 +331,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         database=database,
         client=client,
         slack=slack,
+        identity=identity,
         jobs=work,
         delivery=Delivery(database, slack, f"worker-{uuid.uuid4().hex[:12]}", settings.chargehand_alert_channel),
         app=app,
@@ -355,7 +350,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:
-        service.http = HttpDoor(host, settings.port, service.health, None if in_socket_mode else app)
+        secret = None if in_socket_mode else settings.secret("SLACK_SIGNING_SECRET")
+        pages = {"/healthz": service.health}
+        service.http = HttpDoor(host, settings.port, pages, None if in_socket_mode else app, secret or "")
     return service
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeVar
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.web_client import SLACK_FAULTS
 
 log = structlog.get_logger()
 
@@ -21,7 +21,6 @@ REMEMBERED_SECONDS = 60.0
 LOOKUP_SECONDS = 5.0
 CLICK_LOOKUP_SECONDS = 0.8
 """What acts is acknowledged after it was written down, within 3 s in all: Slack's answer may take this much of them."""
-SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.permissions import SLACK_FAULTS
+from bot.slack.web_client import SLACK_FAULTS
 
 LOOKUP_SECONDS = 10
 """How long a message may wait for the ids: far less than its lease."""

@@ -23,7 +23,7 @@ from storage.tables.columns import JSON_COLUMN, Json
 from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
 from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
-from storage.tables.watch import Trouble
+from storage.tables.watch import HeardRequest, Trouble
 
 __all__ = [
     "JSON_COLUMN",
@@ -38,6 +38,7 @@ __all__ = [
     "Connector",
     "Counter",
     "DigestSlot",
+    "HeardRequest",
     "Incident",
     "Inhibition",
     "Interval",

@@ -28,3 +28,11 @@ class Trouble(SQLModel, table=True):
     raised_at: datetime | None = None
     ended_at: datetime | None = None
     facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+
+
+class HeardRequest(SQLModel, table=True):
+    """A request of Slack that was acted on: its name (`trigger:...`, `event:...`) is all that is kept, for two days."""
+
+    __tablename__ = "heard_request"
+    name: str = Field(primary_key=True)
+    heard_at: datetime = Field(index=True)

@@ -3,14 +3,17 @@
 What only reads acknowledges first. What acts writes one intent row and then acknowledges. Nothing here calls EOSVOLT.
 """
 
+from functools import partial
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp, AsyncRespond
+from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import told
 from bot.slack.listeners import block_actions, events, rule_buttons, slash_command, snooze_buttons
-from bot.slack.listeners.desk import Desk, whisper
+from bot.slack.listeners.desk import Desk, HeardBeforeError, whisper
+from bot.slack.web_client import SLACK_FAULTS, error_name
 
 log = structlog.get_logger()
 
@@ -19,13 +22,35 @@ def register(app: AsyncApp, desk: Desk) -> None:
     """Register every listener, and what is said where one breaks."""
 
     @app.error
-    async def on_error(error: Exception, body: dict[str, Any], respond: AsyncRespond) -> None:
+    async def on_error(
+        error: Exception, body: dict[str, Any], respond: AsyncRespond, response: BoltResponse | None
+    ) -> BoltResponse | None:
+        if isinstance(error, HeardBeforeError):
+            log.info("a request is heard once more, and nothing is done", request=str(error))
+            return BoltResponse(status=200, body="") if response is not None else None
         log.error("a listener failed", exc_info=error)
-        if body.get("response_url"):
-            await whisper(respond, told("answer_broken"), replace_original=False)
+        await _tell_of_a_fault(desk, body, respond)
+        return None
 
     slash_command.register(app, desk)
     block_actions.register(app, desk)
     snooze_buttons.register(app, desk)
     events.register(app, desk)
     rule_buttons.register(app, desk)
+
+
+async def _tell_of_a_fault(desk: Desk, body: dict[str, Any], respond: AsyncRespond) -> None:
+    """Tell the person who asked, where the request says how; Slack's own faults are logged."""
+    answer = told("answer_broken")
+    if body.get("response_url"):
+        await whisper(respond, answer, replace_original=False)
+        return
+    event = body.get("event") or {}
+    user, channel = event.get("user"), event.get("channel")
+    if not user or not channel or event.get("type") != "app_mention":
+        return
+    place = {"channel": channel, "user": user, "thread_ts": event.get("thread_ts")}
+    try:
+        await desk.say(partial(desk.slack.chat_postEphemeral, **place, text=answer.text, blocks=answer.blocks))
+    except SLACK_FAULTS as error:
+        log.warning("nobody could be told that a listener failed", error=error_name(error))

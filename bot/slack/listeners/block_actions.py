@@ -9,12 +9,13 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.acting import session_commands
 from bot.slack.charge.answer import Answer, refused, told
+from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.desk import Desk, TooLateError, too_late, whisper
 from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
@@ -67,12 +68,15 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await whisper(respond, answer, replace_original=True)
 
     @app.action(re.compile(rf"^{ActionId.RUN_WORDS}(_\d+)?$"))
-    async def on_words(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
+    async def on_words(
+        ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond, context: AsyncBoltContext
+    ) -> None:
         words = _value(action)["words"]
         writes = registry.writes(words)
         if not writes:
             await ack()
-        answer = await desk.answer(words, user=body["user"]["id"], channel=_channel(body))
+        once = context.get(ONCE, "")
+        answer = await desk.answer(words, user=body["user"]["id"], channel=_channel(body), once=once)
         if writes:
             await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))

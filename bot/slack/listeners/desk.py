@@ -4,8 +4,8 @@ It answers words and writes intents within their time; it decides nothing about 
 """
 
 import asyncio
+import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,14 +15,17 @@ import structlog
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
-from bot.slack.permissions import CLICK_LOOKUP_SECONDS, LOOKUP_SECONDS, SLACK_FAULTS, Permissions, Standing
+from bot.slack.permissions import CLICK_LOOKUP_SECONDS, LOOKUP_SECONDS, Permissions, Standing
+from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 from storage.health import record_switched_off
+from storage.heard import claim_request
 
 log = structlog.get_logger()
 
@@ -30,11 +33,14 @@ T = TypeVar("T")
 
 WRITE_SECONDS = 2.0
 """Slack shows a click as failed after 3 s; an intent that is not written by now is given up, visibly."""
-REMEMBERED_EVENTS = 1_000
 
 
 class TooLateError(Exception):
     """An intent could not be written in time: it was not written, and will not be."""
+
+
+class HeardBeforeError(Exception):
+    """A request was acted on already; its text is the request's name."""
 
 
 @dataclass(slots=True)
@@ -61,17 +67,12 @@ class Desk:
     tell_of_rule: Callable[..., None] | None = None
     write_seconds: float = WRITE_SECONDS
     _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time
-    _events: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
 
-    def is_new_event(self, event_id: str) -> bool:
-        """Whether an event was not seen since the start: Slack repeats what it believes unheard."""
-        if event_id in self._events:
-            return False
-        self._events.append(event_id)
-        return True
+    async def answer(self, text: str, *, user: str, channel: str, offset: int = 0, once: str = "") -> Answer:
+        """The answer to words as Slack sent them, for this person. What the words do is done once it is there.
 
-    async def answer(self, text: str, *, user: str, channel: str, offset: int = 0) -> Answer:
-        """The answer to words as Slack sent them, for this person. What the words do is done once it is there."""
+        `once` is what tells the request from every other: raises HeardBeforeError where it was acted on already.
+        """
         words = registry.split(text)
         word = registry.find_word(words)
         mode = word.mode if word is not None else Mode.READS
@@ -92,11 +93,15 @@ class Desk:
             text=registry.rest_of(text, word),
         )
         if mode is not Mode.WRITES:
-            look = self._read if mode is Mode.READS else self._rehearse
-            answer = await asyncio.to_thread(look, words, asked, standing)
+            if mode is Mode.READS:
+                answer = await asyncio.to_thread(self._read, words, asked, standing)
+            else:
+                answer = await asyncio.to_thread(self._rehearse, words, asked, standing, once)
+            if isinstance(answer, Errand):
+                await self.claim(once)
             return await self._run(answer, words) if isinstance(answer, Errand) else answer
         try:
-            answer = await self.write(lambda connection: registry.answer(connection, words, asked, standing))
+            answer = await self.write(lambda connection: registry.answer(connection, words, asked, standing), once)
         except TooLateError:
             return too_late("Nothing was done")
         self.wake_reminders()
@@ -130,9 +135,24 @@ class Desk:
         with self.database.read() as connection:
             return registry.answer(connection, words, asked, standing)
 
-    def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
+    def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing, once: str) -> Answer | Errand:
         with self.database.write() as connection:
+            self._claim(connection, once)
             return registry.answer(connection, words, asked, standing)
+
+    async def claim(self, once: str) -> None:
+        """Note a request that writes nothing by itself; raises HeardBeforeError where it was heard before.
+
+        Where the database cannot be written it goes on: an answer twice is better than none.
+        """
+        try:
+            await self.write(lambda _: None, once)
+        except (TooLateError, SQLAlchemyError) as error:
+            log.warning("a request cannot be noted; should it come again, it is answered again", error=str(error)[:200])
+
+    async def say(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call Slack to say something, again after its Retry-After while it answers 429."""
+        return await patiently(call, self.office.wait)
 
     async def card_channel(self, channel: str, user: str) -> str:
         """Where a command's card stands: where it was asked if the bot is there, else in a message to the person."""
@@ -143,28 +163,67 @@ class Desk:
         here = told.get("is_im") or told.get("is_member")
         return channel if here and not told.get("is_archived") else user
 
-    async def write(self, function: Callable[[Connection], T]) -> T:
-        """Run a function in one write transaction that is committed within `write_seconds`, or not at all.
+    async def write(self, function: Callable[[Connection], T], once: str = "") -> T:
+        """Run a function in one write transaction whose commit begins within `write_seconds`, or never.
 
-        Raises TooLateError; nothing is written after it was raised, so that the person may simply click again.
+        Raises TooLateError; nothing is written after it was raised, so that the person may simply click again. Raises
+        HeardBeforeError where the request that `once` names was acted on already.
         """
-        deadline = time.monotonic() + self.write_seconds
+        patience = _Patience(time.monotonic() + self.write_seconds)
 
         def work() -> T:
             with self.database.write() as connection:
-                self._check(deadline)
+                patience.check()
+                self._claim(connection, once)
                 result = function(connection)
-                self._check(deadline)
+                patience.end()
                 return result
 
-        try:
-            return await asyncio.wait_for(asyncio.to_thread(work), self.write_seconds)
-        except TimeoutError:
-            raise TooLateError from None
-
-    def _check(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
+        working = asyncio.create_task(asyncio.to_thread(work))
+        await asyncio.wait({working}, timeout=self.write_seconds)
+        if not working.done() and patience.give_up():
+            working.add_done_callback(_forget)
             raise TooLateError
+        return await working
+
+    def _claim(self, connection: Connection, once: str) -> None:
+        if once and not claim_request(connection, once, self.clock()):
+            raise HeardBeforeError(once)
+
+
+class _Patience:
+    """Whether an intent is still wanted, agreed on between who waits and who writes: only one of them decides."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._over = self._decided = False
+
+    def check(self) -> None:
+        """Raise TooLateError once nobody waits any more."""
+        with self._lock:
+            if self._over or time.monotonic() > self._deadline:
+                raise TooLateError
+
+    def end(self) -> None:
+        """From here the intent is committed, however long that takes; raises TooLateError where nobody waits."""
+        self.check()
+        with self._lock:
+            if self._over:
+                raise TooLateError
+            self._decided = True
+
+    def give_up(self) -> bool:
+        """Wait no longer; False where the commit has begun, so that it must be waited for."""
+        with self._lock:
+            self._over = not self._decided
+            return self._over
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    """Take note of how a task ended that nobody waits for."""
+    if not task.cancelled():
+        task.exception()
 
 
 def too_late(what: str) -> Answer:
@@ -174,7 +233,19 @@ def too_late(what: str) -> Answer:
 
 
 async def whisper(respond: AsyncRespond, answer: Answer, **how: Any) -> None:
-    """Answer a person alone through the response URL; `how` may say `replace_original` or `thread_ts`."""
-    sent = await respond(text=answer.text, blocks=answer.blocks, response_type="ephemeral", **how)
+    """Answer a person alone through the response URL; `how` may say `replace_original` or `thread_ts`.
+
+    A 429 is waited for; whatever else keeps the answer from Slack is logged, since what was asked is done.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            sent = await respond(text=answer.text, blocks=answer.blocks, response_type="ephemeral", **how)
+        except SLACK_FAULTS as error:
+            log.warning("an answer did not reach Slack", error=error_name(error))
+            return
+        pause = retry_after(sent.status_code, sent.headers)
+        if pause is None or not left:
+            break
+        await asyncio.sleep(pause)
     if sent.status_code != 200:
         log.warning("an answer was not taken by Slack", status=sent.status_code, told=sent.body[:200])

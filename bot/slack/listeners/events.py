@@ -5,13 +5,15 @@ What reads is answered where the question stands; a preview, which one person co
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Mode, told
+from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.desk import Desk
 from storage.queries import data_age, fleet_counts, open_alerts
 
@@ -25,20 +27,25 @@ def register(app: AsyncApp, desk: Desk) -> None:
     """Register the events."""
 
     @app.event("app_mention")
-    async def on_mention(event: Json, body: Json) -> None:
-        if event.get("bot_id") or not event.get("user") or not desk.is_new_event(body["event_id"]):
+    async def on_mention(event: Json, context: AsyncBoltContext) -> None:
+        if event.get("bot_id") or not event.get("user"):
             return
         text = MENTION.sub("", event["text"], count=1)
         word = registry.find_word(registry.split(text))
-        answer = await desk.answer(text, user=event["user"], channel=event["channel"])
+        once = context.get(ONCE, "")
+        if word is None or word.mode is Mode.READS:
+            await desk.claim(once)
+            once = ""
+        answer = await desk.answer(text, user=event["user"], channel=event["channel"], once=once)
         place: Json = {"channel": event["channel"], "thread_ts": event.get("thread_ts") or event["ts"]}
         said: Answer | None = answer
         while said is not None:
-            content: Json = {"text": said.text, "blocks": said.blocks}
+            content: Json = {"text": said.text, "blocks": said.blocks, **place}
             if word is not None and (word.acts or word.mode is Mode.REHEARSES):
-                await desk.slack.chat_postEphemeral(user=event["user"], **place, **content)
+                await desk.say(partial(desk.slack.chat_postEphemeral, user=event["user"], **content))
             else:
-                await desk.slack.chat_postMessage(**place, **content, unfurl_links=False, unfurl_media=False)
+                unfurls: Json = {"unfurl_links": False, "unfurl_media": False}
+                await desk.say(partial(desk.slack.chat_postMessage, **content, **unfurls))
             said = await desk.finish(said)
 
     @app.event("app_home_opened")
@@ -48,7 +55,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
         standing = await desk.permissions.standing_of(event["user"])
         answer = await asyncio.to_thread(_home, desk, standing.role.word)
         view = {"type": "home", "blocks": answer.blocks}
-        await desk.slack.views_publish(user_id=event["user"], view=view)
+        await desk.say(partial(desk.slack.views_publish, user_id=event["user"], view=view))
 
 
 def _home(desk: Desk, role: str) -> Answer:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 
 from bot.slack.charge import registry
+from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.desk import Desk, whisper
 
 COMMAND = "/charge"
@@ -14,12 +15,16 @@ def register(app: AsyncApp, desk: Desk) -> None:
     """Register the slash command."""
 
     @app.command(COMMAND)
-    async def on_charge(ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+    async def on_charge(
+        ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond, context: AsyncBoltContext
+    ) -> None:
         text = command.get("text") or ""
         acts = registry.writes(text)
         if not acts:
             await ack()
-        answer = await desk.answer(text, user=command["user_id"], channel=command["channel_id"])
+        answer = await desk.answer(
+            text, user=command["user_id"], channel=command["channel_id"], once=context.get(ONCE, "")
+        )
         if acts:
             await ack()
         await whisper(respond, answer)

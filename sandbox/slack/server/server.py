@@ -102,6 +102,8 @@ class SlackServer:
         if fault.error is not None:
             refusal = SlackError(fault.error, retry_after=fault.retry_after)
             return refused(refusal)
+        if fault.text is not None:
+            return web.Response(text=fault.text, content_type=fault.content_type)
         if fault.status is not None:
             return web.Response(status=fault.status, text="upstream connect error", content_type="text/html")
         return None

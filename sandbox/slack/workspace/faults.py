@@ -41,7 +41,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call: `drop` the connection, answer `error` or HTTP `status`, wait `delay` seconds, or hold.
+    """What happens to one call: `drop` the connection, answer `error`, `text` or HTTP `status`, wait, or hold.
 
     `when` says whether the method has already acted at that point.
     """
@@ -50,6 +50,8 @@ class Fault:
     drop: bool = False
     error: str | None = None
     status: int | None = None
+    text: str | None = None
+    content_type: str = "application/json"
     retry_after: int | None = None
     delay: float = 0.0
     hold: Hold | None = None
@@ -83,6 +85,10 @@ class Faults:
     def fail_next(self, method: str, status: int = 503, times: int = 1, *, after_acting: bool = False) -> None:
         """Answer an HTTP 5xx without JSON, before or after acting."""
         self._order(method, Fault("after" if after_acting else "before", status=status), times)
+
+    def answer_next(self, method: str, text: str, content_type: str = "application/json", times: int = 1) -> None:
+        """Answer 200 with this text, which may be no JSON object at all, without acting."""
+        self._order(method, Fault("before", text=text, content_type=content_type), times)
 
     def delay_next_answer(self, method: str, seconds: float, times: int = 1) -> None:
         """Act, then answer `seconds` later by the stand-in's clock."""

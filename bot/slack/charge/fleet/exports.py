@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told, unknown_id
 from bot.slack.charge.fleet.sessions import RANGE
-from bot.slack.permissions import SLACK_FAULTS, Role
+from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, upload_to_person
+from bot.slack.web_client import SLACK_FAULTS
 from eosvolt.errors import EosvoltError, Forbidden
 from eosvolt.exports import fetch_exports, parts_of
 from notify.render import render_words

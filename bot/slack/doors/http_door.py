@@ -1,0 +1,142 @@
+"""The HTTP door: Slack's signed requests, and the pages that tell how the service is.
+
+A body is read only where it is announced as small and its headers could be Slack's, and believed only once its
+signature is checked; everything else is answered and forgotten.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import structlog
+import uvicorn
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.async_app import AsyncApp
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.settings import SettingsError
+from bot.slack.doors.connections import BoundedConnection
+from bot.slack.doors.signatures import RequestRefused, check_signature, read_claim
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 1_000_000
+"""Bytes. What Slack sends is far smaller: a view holds 100 blocks of 3,000 characters at most."""
+BODY_SECONDS = 5.0
+
+Page = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
+"""What a page tells: whether all is well, and the facts."""
+
+
+class HttpDoor:
+    """An HTTP server with some pages, and with `POST /slack/events` where an app and its signing secret are given."""
+
+    def __init__(
+        self, host: str, port: int, pages: Mapping[str, Page], app: AsyncApp | None = None, secret: str = ""
+    ) -> None:
+        self._host = host
+        self.port = port
+        self._pages = pages
+        self._app = app
+        self._secret = secret
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
+
+    async def open(self) -> None:
+        """Listen; raises SettingsError where the port cannot be had. Port 0 lets the system choose."""
+        routes = [Route(path, _telling(page)) for path, page in self._pages.items()]
+        if self._app is not None:
+            routes.append(Route("/slack/events", self._take, methods=["POST"]))
+        self._listener = _listen(self._host, self.port)
+        self.port = self._listener.getsockname()[1]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            http=BoundedConnection,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+
+    async def close(self) -> None:
+        """Stop listening and let running answers end."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _take(self, request: Request) -> Response:
+        assert self._app is not None  # noqa: S101 - routed only then
+        try:
+            body = await read_signed(request, self._secret)
+            asked = to_async_bolt_request(request, body)
+        except RequestRefused as refused:
+            log.warning("a request to /slack/events is refused", reason=refused.reason)
+            answer = {"error": "invalid request"}
+            return JSONResponse(answer, status_code=refused.status, headers={"connection": "close"})
+        except ValueError:  # signed, and yet no text or no JSON
+            return JSONResponse({"error": "invalid request"}, status_code=400)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return to_starlette_response(await self._app.async_dispatch(asked))
+
+
+async def read_signed(request: Request, secret: str) -> bytes:
+    """The body of a request that Slack signed; raises RequestRefused for any other, and ClientDisconnect."""
+    claim = read_claim(request.headers)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:12]) > LARGEST_BODY:
+        raise RequestRefused(413, "its body is over 1 MB")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    raise RequestRefused(413, "its body is over 1 MB")
+    except TimeoutError:
+        raise RequestRefused(408, "its body did not come in time") from None
+    check_signature(claim, bytes(body), secret, time.time())
+    return bytes(body)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the process's signals to the service."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _telling(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def tell(_request: Request) -> Response:
+        well, facts = await page()
+        return JSONResponse(facts, status_code=200 if well else 503)
+
+    return tell
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"PORT: cannot listen on {port}: {error.strerror}. Stop what uses it, or choose another."
+        ) from None
+    return listener
