@@ -19,4 +19,5 @@ def claim_request(connection: Connection, name: str, now: datetime) -> bool:
     """Note that a request is heard at `now`; False where it was heard before, and is not to be acted on."""
     connection.execute(sa.delete(HEARD).where(HEARD.c.heard_at < now - KEPT))
     claim = insert(connection, HEARD).values(name=name[:200], heard_at=now)
-    return connection.execute(claim.on_conflict_do_nothing(index_elements=[HEARD.c.name])).rowcount == 1
+    new = claim.on_conflict_do_nothing(index_elements=[HEARD.c.name]).returning(HEARD.c.name)
+    return connection.execute(new).first() is not None
