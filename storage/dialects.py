@@ -88,14 +88,26 @@ class least(GenericFunction[Any]):  # noqa: N801 - the SQL function's name
         self.type = self.clauses.clauses[0].type
 
 
+MOST_ARGUMENTS = 100
+"""How many arguments one call of a SQLite function gets here: SQLite takes 127."""
+
+
 @compiles(greatest, "sqlite")
 def _greatest_on_sqlite(element: greatest, compiler: Any, **kw: Any) -> str:
-    return f"max({compiler.process(element.clauses, **kw)})"
+    return _nested("max", [compiler.process(clause, **kw) for clause in element.clauses.clauses])
 
 
 @compiles(least, "sqlite")
 def _least_on_sqlite(element: least, compiler: Any, **kw: Any) -> str:
-    return f"min({compiler.process(element.clauses, **kw)})"
+    return _nested("min", [compiler.process(clause, **kw) for clause in element.clauses.clauses])
+
+
+def _nested(name: str, arguments: list[str]) -> str:
+    """One call over all the arguments; where they are too many, a call over calls."""
+    while len(arguments) > MOST_ARGUMENTS:
+        groups = [arguments[start : start + MOST_ARGUMENTS] for start in range(0, len(arguments), MOST_ARGUMENTS)]
+        arguments = [f"{name}({', '.join(group)})" if len(group) > 1 else group[0] for group in groups]
+    return f"{name}({', '.join(arguments)})"
 
 
 def latest(moments: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:

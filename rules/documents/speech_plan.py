@@ -79,11 +79,12 @@ class PlanReader:
         self._routes = tuple(routes)
 
     def _read_quiet_hours(self, section: YamlSection, source: str) -> None:
+        if section.is_list or not isinstance(section.items[0].value, dict):  # a list may be empty
+            told = '"quiet_hours" must be a mapping, as in {from: "22:00", to: "07:00"}'
+            self.errors.append(RuleError(source, None, told, section.line))
+            return
         reader = DocumentReader(section.items[0], source)
-        if section.is_list or not isinstance(section.items[0].value, dict):
-            reader.wrong(None, '"quiet_hours" must be a mapping, as in {from: "22:00", to: "07:00"}')
-        else:
-            self._quiet_hours = read_quiet_hours(reader)
+        self._quiet_hours = read_quiet_hours(reader)
         self.errors += _by_line(reader)
 
 
