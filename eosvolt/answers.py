@@ -27,6 +27,11 @@ _LONE = rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-
 _MARKS = (rb"\u0000", rb"\ud", rb"\uD")
 _SURELY_UNSTORABLE = re.compile(rb"\\u0000|" + _LONE, re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_LINK = 8_000
+_MOST_ROWS = 10**15
+_LINK = re.compile(r"<([^>]*)>([^<]*)")
+_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
+_PAGES = re.compile(r'rel\s*=\s*"?(?:first|prev|previous|last)\b', re.IGNORECASE)  # links of pages, the last one's
 # NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed.
 _SHAPES = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number", str: "a text"}
 _decode_json = json.JSONDecoder(parse_constant=str).decode
@@ -41,6 +46,7 @@ class Page:
     has_next: bool | None = None
     next_page: int | str | None = None
     limit: int | None = None
+    last_page: int | None = None
 
 
 class AnswerReader:
@@ -63,10 +69,8 @@ class AnswerReader:
             raise self._failure(response, body, request, now)
         return document
 
-    def page(self, document: Any, request: str) -> Page:
+    def page(self, document: Any, request: str, headers: Mapping[str, str] | None = None) -> Page:
         """Return the rows in a list answer with what stands around them; raises MalformedAnswer without rows."""
-        if isinstance(document, list):
-            return Page(document)
         envelope = self._envelope
         layers: list[Any] = []
         rows = document
@@ -79,15 +83,40 @@ class AnswerReader:
             raise MalformedAnswer(
                 self._redacted(f"no list of rows bare or under {wanted}, but {shape}"), request=request
             )
-        layers += [layer[key] for layer in layers for key in envelope.about if isinstance(layer.get(key), dict)]
-        total = _whole(self._first(layers, envelope.total))
-        has_next = self._first(layers, envelope.has_next)
+        for _ in range(2):  # {"meta": {"pagination": {...}}}
+            layers += [
+                layer[key]
+                for layer in layers
+                for key in envelope.about
+                if isinstance(layer.get(key), dict) and layer[key] not in layers
+            ]
+        return self._about(rows, layers, headers or {})
+
+    def _about(self, rows: list[Any], layers: list[Any], headers: Mapping[str, str]) -> Page:
+        envelope = self._envelope
+        linked = next_link(headers.get("link"))
         next_page = self._first(layers, envelope.next_page)
+        if isinstance(next_page, dict):  # {"next": {"href": "..."}}
+            next_page = next_page.get("href")
+        if next_page is _ABSENT and linked is not None:
+            next_page = linked
+        has_next = self._first(layers, envelope.has_next)
         if not isinstance(has_next, bool):
             has_next = None if next_page is _ABSENT else next_page not in (None, "", False)
         number = _whole(next_page)
         following = number if number is not None else next_page if isinstance(next_page, str) and next_page else None
-        return Page(rows, total, has_next, following, _whole(self._first(layers, envelope.limit)))
+        total, limit, last_page = (
+            next((found for name in names if (found := _whole(self._first(layers, (name,)))) is not None), None)
+            for names in (envelope.total, envelope.limit, envelope.last_page)
+        )
+        return Page(
+            rows,
+            total if total is not None else _header_number(headers, envelope.total_headers),
+            has_next,
+            following,
+            limit if limit is not None else _header_number(headers, envelope.limit_headers),
+            last_page,
+        )
 
     def one(self, document: Any, has_id: Callable[[Any], bool]) -> Any:
         """Return the single thing in an answer, bare or in its envelope, or None where there is none."""
@@ -137,6 +166,9 @@ class AnswerReader:
             for name in names:
                 if name in layer:
                     return layer[name]
+                found = _reached(layer, name) if "." in name else _ABSENT
+                if found is not _ABSENT:
+                    return found
         return _ABSENT
 
     @staticmethod
@@ -181,8 +213,31 @@ def _storable(value: Any) -> Any:
     return value
 
 
+def _reached(layer: Any, name: str) -> Any:
+    """What a dotted name reaches in an object."""
+    for key in name.split("."):
+        layer = layer.get(key, _ABSENT) if isinstance(layer, dict) else _ABSENT
+    return layer
+
+
+def next_link(header: str | None) -> str | None:
+    """Return the target of rel=next in a Link header (RFC 8288); "" where others stand there, None without one."""
+    if header is None or len(header) > _LONGEST_LINK:
+        return None
+    for target, parameters in _LINK.findall(header):
+        relations = _RELATION.search(parameters)
+        if relations is not None and "next" in (relations[1] or relations[2]).lower().split():
+            return str(target)
+    return "" if _PAGES.search(header) else None
+
+
+def _header_number(headers: Mapping[str, str], names: tuple[str, ...]) -> int | None:
+    found = (_whole(headers.get(name.lower(), headers.get(name))) for name in names)
+    return next((number for number in found if number is not None), None)
+
+
 def _whole(value: Any) -> int | None:
-    if type(value) is int and value >= 0:
+    if type(value) is int and 0 <= value < _MOST_ROWS:
         return value
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
 

@@ -32,9 +32,11 @@ from eosvolt.models import (
     T,
 )
 from eosvolt.paging import R, Sweep
+from eosvolt.passes import ListMemory
 from eosvolt.readings import RESOURCES, Reader
 from eosvolt.tokens import TokenSource
 
+_MOST_MEMORIES = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
@@ -73,6 +75,7 @@ class EosvoltClient:
         self._contract = contract
         self._answers = AnswerReader(contract, token.redacted)
         self._reader = Reader(contract, token.redacted)
+        self._memories: dict[tuple[str, frozenset[tuple[str, str]] | None], ListMemory] = {}
         self._exchange = Exchange(
             token,
             contract,
@@ -222,17 +225,24 @@ class EosvoltClient:
         self, route_name: str, read: Callable[[Any, list[SetAside]], R], words: Mapping[str, Any]
     ) -> Fetched[R]:
         route = self._contract.routes[route_name]
-        sweep: Sweep[R] = Sweep(self._contract, route, self._params(route, words))
+        asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
+        sweep: Sweep[R] = Sweep(
+            self._contract,
+            route,
+            params := self._params(route, words),
+            self._memory_of(route, params, whole=asked_again),
+            windowed=not asked_again,
+            exacting=asked_again and route_name != "sessions",  # sessions end, they do not vanish
+        )
         resource = route_name.removesuffix("s")
         clock_skew: timedelta | None = None
         retries: list[str] = []
         cleaned = 0
-        asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
         while sweep.query is not None:
             call = replace(self._call(route, None, sweep.query), asked_again=asked_again)
             try:
                 answer = await self._exchange.read(call, retries)
-                page = self._answers.page(answer.document, call.request)
+                page = self._answers.page(answer.document, call.request, answer.headers)
             except EosvoltError as error:
                 sweep.record_failure(error)
                 continue
@@ -241,6 +251,15 @@ class EosvoltClient:
             readings, set_aside = self._read_rows(page.rows, resource, read)
             sweep.record_page(page, readings, set_aside)
         return sweep.fetched(clock_skew, retries, cleaned)
+
+    def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
+        """What earlier sweeps of the same list taught; of windows, one for all of a route."""
+        key = (route.name, frozenset(params.items()) if whole else None)
+        memory = self._memories.pop(key, None) or ListMemory()
+        self._memories[key] = memory
+        while len(self._memories) > _MOST_MEMORIES:
+            self._memories.pop(next(iter(self._memories)))
+        return memory
 
     def _read_rows(
         self, rows: list[Any], resource: str, read: Callable[[Any, list[SetAside]], R]

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ UNITS: dict[str, dict[str, float]] = {
 
 TIME_UNITS = ("iso8601", "epoch_s", "epoch_ms")
 
+PAGING_STYLES = ("page", "offset", "cursor", "link", "none")
+
 _CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/[^\s?#]*)")
 _SPEC_KEYS = ("names", "unit", "required", "values")
 _FREE_TABLES = ("errors.kinds",)
@@ -40,8 +42,22 @@ class ContractError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Paging:
+    """How pages are asked for; `style` is one of PAGING_STYLES, an empty name is a parameter that is not there."""
+
+    style: str
+    page: str
+    offset: str
+    cursor: str
+    limit: str
+    first_page: int
+    first_offset: int
+    empty_pages: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One call: its method, path with {id}, page size, sort key, and our parameter words with the API's names."""
+    """One call: its method, path with {id}, page size, sort key, our words with the API's names, and how it pages."""
 
     name: str
     method: str
@@ -50,6 +66,7 @@ class Route:
     sort: str
     params: Mapping[str, str]
     body: Mapping[str, str]
+    paging: Paging
 
     def path_of(self, thing_id: str | None = None) -> str:
         """Return the path, with the id quoted so that it can never name another route."""
@@ -71,17 +88,6 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Paging:
-    """How pages are asked for; `style` is "page" or "offset"."""
-
-    style: str
-    page: str
-    offset: str
-    limit: str
-    first_page: int
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
     """The keys around rows and around a single thing."""
 
@@ -92,6 +98,9 @@ class Envelope:
     limit: tuple[str, ...]
     has_next: tuple[str, ...]
     next_page: tuple[str, ...]
+    last_page: tuple[str, ...]
+    total_headers: tuple[str, ...]
+    limit_headers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +174,8 @@ def _merge(base: dict[str, Any], over: dict[str, Any], at: tuple[str, ...], file
     free = ".".join(at) in _FREE_TABLES or at[-1:] == ("values",)
     in_field = len(at) == 3 and at[0] == "fields"
     known = _SPEC_KEYS if in_field else _route_keys(at) or tuple(base)
+    if len(at) == 3 and at[0] == "routes" and at[2] == "paging":
+        known = tuple(_PACKAGED_TABLES["paging"])
     for key, given in over.items():
         where = ".".join((*at, key))
         value = _spelled_out(given) if len(at) == 2 and at[0] == "fields" else given
@@ -172,6 +183,8 @@ def _merge(base: dict[str, Any], over: dict[str, Any], at: tuple[str, ...], file
             near = get_close_matches(key, known, 1)
             hint = f'did you mean "{near[0]}"?' if near else f"known here: {', '.join(known)}"
             raise ContractError(f'{file}: {where}: unknown key "{key}"; {hint}')
+        if len(at) == 2 and at[0] == "routes" and key == "paging":
+            base.setdefault("paging", {})
         if key in base and isinstance(base[key], dict):
             if not isinstance(value, dict):
                 raise ContractError(f"{file}: {where}: must be a table, not {given!r}")
@@ -181,7 +194,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any], at: tuple[str, ...], file
 
 
 def _route_keys(at: tuple[str, ...]) -> tuple[str, ...]:
-    return ("call", "limit", "sort", "params", "body") if len(at) == 2 and at[0] == "routes" else ()
+    return ("call", "limit", "sort", "params", "body", "paging") if len(at) == 2 and at[0] == "routes" else ()
 
 
 def _spelled_out(value: Any) -> Any:
@@ -221,6 +234,12 @@ class _Checked:
             raise self.wrong(key, "a whole number")
         return value
 
+    def yes(self, key: str) -> bool:
+        value = self.table.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
     def words(self, key: str) -> tuple[str, ...]:
         value = self.table.get(key)
         value = [value] if isinstance(value, str) else value
@@ -236,22 +255,15 @@ class _Checked:
 
 
 def _build(tables: dict[str, Any], file: str, source: str) -> Contract:
-    paging = _Checked(tables["paging"], "paging", file)
     limits = _Checked(tables["limits"], "limits", file)
     return Contract(
         source=source,
-        routes={name: _route(name, table, file) for name, table in tables["routes"].items()},
+        paging=_paging(_Checked(tables["paging"], "paging", file)),
+        routes={name: _route(name, table, tables["paging"], file) for name, table in tables["routes"].items()},
         fields={
             resource: {name: _field(resource, name, spec, file) for name, spec in fields.items()}
             for resource, fields in tables["fields"].items()
         },
-        paging=Paging(
-            style=paging.text("style", ("page", "offset")),
-            page=paging.text("page"),
-            offset=paging.text("offset"),
-            limit=paging.text("limit"),
-            first_page=paging.whole("first_page", 0),
-        ),
         envelope=_envelope(_Checked(tables["envelope"], "envelope", file)),
         errors=_error_body(_Checked(tables["errors"], "errors", file)),
         limits=Limits(
@@ -265,7 +277,20 @@ def _build(tables: dict[str, Any], file: str, source: str) -> Contract:
     )
 
 
-def _route(name: str, table: Any, file: str) -> Route:
+def _paging(table: _Checked) -> Paging:
+    return Paging(
+        style=table.text("style", PAGING_STYLES),
+        page=table.text("page"),
+        offset=table.text("offset"),
+        cursor=table.text("cursor"),
+        limit=table.text("limit"),
+        first_page=table.whole("first_page", 0),
+        first_offset=table.whole("first_offset", 0),
+        empty_pages=table.yes("empty_pages"),
+    )
+
+
+def _route(name: str, table: Any, paging: dict[str, Any], file: str) -> Route:
     route = _Checked(table, f"routes.{name}", file)
     call = _CALL.fullmatch(route.text("call"))
     if call is None:
@@ -281,6 +306,7 @@ def _route(name: str, table: Any, file: str) -> Route:
         sort=route.text("sort", default=""),
         params=route.names("params"),
         body=route.names("body"),
+        paging=_paging(_Checked({**paging, **route.table.get("paging", {})}, f"{route.where}.paging", file)),
     )
 
 
@@ -293,9 +319,7 @@ def _field(resource: str, name: str, spec: Any, file: str) -> Field:
         unit = field.text("unit", family)
     elif "unit" in field.table:
         raise field.wrong("unit", "left out (this field has no unit)")
-    required = field.table.get("required", False)
-    if not isinstance(required, bool):
-        raise field.wrong("required", "true or false")
+    required = field.yes("required")
     values = field.table.get("values", {})
     if not isinstance(values, dict):
         raise field.wrong("values", "a table of the API's words and ours")
@@ -306,9 +330,7 @@ def _field(resource: str, name: str, spec: Any, file: str) -> Field:
 
 
 def _envelope(table: _Checked) -> Envelope:
-    return Envelope(
-        **{key: table.words(key) for key in ("rows", "one", "about", "total", "limit", "has_next", "next_page")}
-    )
+    return Envelope(**{field.name: table.words(field.name) for field in fields(Envelope)})
 
 
 def _error_body(table: _Checked) -> ErrorBody:

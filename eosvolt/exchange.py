@@ -7,8 +7,8 @@ not run. No redirect is followed. An answer is kept only where it came with an E
 import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -68,22 +68,25 @@ class _Kept:
     """A good answer and the ETag (RFC 9110, section 8.8.3) by which EOSVOLT can say that it still holds."""
 
     etag: str
-    content_type: str
+    headers: Mapping[str, str]
     body: bytes
 
     def again(self, told: httpx.Response) -> httpx.Response:
         """The answer as if it had come now, with the date of what came instead."""
-        headers = {"content-type": self.content_type, "date": told.headers.get("date", "")}
-        return httpx.Response(200, headers=headers)
+        return httpx.Response(200, headers={**self.headers, "date": told.headers.get("date", "")})
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A good answer: its JSON document, EOSVOLT's clock minus ours where it told its time, whether it was cleaned."""
+    """A good answer: its JSON document, EOSVOLT's clock minus ours where it told its time, whether it was cleaned.
+
+    `headers` are those of the answer: totals and the next page may stand there.
+    """
 
     document: Any
     clock_skew: timedelta | None
     cleaned: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 async def _unpacked(response: httpx.Response, request: str) -> AsyncIterator[bytes]:
@@ -122,6 +125,7 @@ class Exchange:
         timeout: float | httpx.Timeout,
         clock: Callable[[], datetime],
     ) -> None:
+        envelope = contract.envelope
         self._token = token
         self._contract = contract
         self._answers = answers
@@ -136,6 +140,7 @@ class Exchange:
         )
         self._generation = -1
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept_headers = ("content-type", "link", *envelope.total_headers, *envelope.limit_headers)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -204,7 +209,9 @@ class Exchange:
         document = self._answers.document(response, body, call.request, now)
         if call.asked_again:
             self._keep(call.url, response, body)
-        return Answered(document, None if date is None else date - now, needs_cleaning(body, response.charset_encoding))
+        skew = None if date is None else date - now
+        cleaned = needs_cleaning(body, response.charset_encoding)
+        return Answered(document, skew, cleaned, response.headers)
 
     async def _transfer(self, call: Call) -> tuple[httpx.Response, bytes]:
         if self._generation != self._token.generation:
@@ -245,7 +252,8 @@ class Exchange:
             return
         self._kept.pop(url, None)
         if etag.isascii() and etag.isprintable() and len(etag) <= LONGEST_ETAG and len(body) <= MOST_KEPT_BYTES:
-            self._kept[url] = _Kept(etag, response.headers.get("content-type", ""), body)
+            kept = {name: response.headers[name] for name in self._kept_headers if name in response.headers}
+            self._kept[url] = _Kept(etag, kept, body)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 

@@ -219,7 +219,8 @@ class Fetched(Generic[T]):
     `complete` is False where a page failed or rows kept moving; `error` then says why, and `rows` holds what did come.
     `clock_skew` is EOSVOLT's clock minus ours, from the first answer's Date header (to about a second). `retries` holds
     for each repeated call the kind of fault that it was repeated after; `cleaned` counts answers that held a character
-    which no database stores, and in which U+FFFD stands for it now.
+    which no database stores, and in which U+FFFD stands for it now. `shortfall`, where it is not empty, says that the
+    list never reached the total that EOSVOLT states: what came is good, but nothing is gone because it did not come.
     """
 
     rows: tuple[T, ...] = ()
@@ -229,3 +230,4 @@ class Fetched(Generic[T]):
     clock_skew: timedelta | None = None
     retries: tuple[str, ...] = ()
     cleaned: int = 0
+    shortfall: str = ""

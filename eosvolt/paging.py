@@ -1,7 +1,7 @@
 """Walks through the pages of one list: what to ask next, when it is whole, and what to say where it is not.
 
 Pure bookkeeping over pages that someone else fetched. It never drops a row that came, never calls a list whole that may
-have lost one between shifting pages, and never goes on for ever.
+have lost one between shifting pages, and never goes on for ever. Whether a pass was whole is `eosvolt.passes`' to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,66 +11,96 @@ from urllib.parse import parse_qsl, urlsplit
 
 from eosvolt.answers import Page
 from eosvolt.contract import Contract, Route
-from eosvolt.errors import EosvoltError, MalformedAnswer, ServerFault, Timeout, Unreachable
+from eosvolt.errors import (
+    EosvoltError,
+    InvalidRequest,
+    MalformedAnswer,
+    NotFound,
+    ServerFault,
+    Timeout,
+    Unreachable,
+)
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
+from eosvolt.passes import Judge, ListMemory, Pass, Verdict
 
 R = TypeVar("R", LocationReading, ChargerReading, SessionReading)
 
-_MOST_PASSES = 3
 _MOST_REPEATED_PAGES = 3
+_MOST_EMPTY_PAGES = 3  # running
 _WORTH_GOING_ON = (Unreachable, Timeout, ServerFault, MalformedAnswer)
+_BY_PLACE = frozenset({"page", "offset"})
 
 
 class Sweep(Generic[R]):
-    """One list call under way: `query` is the next page's parameters, or None when there is nothing more to ask."""
+    """One list call under way: `query` is the next page's parameters, or None when there is nothing more to ask.
 
-    def __init__(self, contract: Contract, route: Route, params: Mapping[str, str]) -> None:
-        self._paging, self._most_pages = contract.paging, contract.limits.most_pages
+    `memory` is what earlier sweeps of the same list taught. `windowed`: only what changed or began since some time is
+    asked for; `exacting`: things are taken for gone because the list does not hold them.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        route: Route,
+        params: Mapping[str, str],
+        memory: ListMemory | None = None,
+        *,
+        windowed: bool = False,
+        exacting: bool = False,
+    ) -> None:
+        self._paging, self._most_pages = route.paging, contract.limits.most_pages
+        self._first = route.paging.first_offset if route.paging.style == "offset" else route.paging.first_page
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
         self._granted = route.limit
         self._params = dict(params)
+        self._memory = memory if memory is not None else ListMemory(begins=True)
+        self._windowed = windowed
+        self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
         self._rows: dict[str, R] = {}
         self._set_aside: dict[tuple[str, str | None, str], SetAside] = {}
         self._error: EosvoltError | None = None
-        self._pages = self._failures = self._passes = 0
+        self._shortfall = ""
+        self._pages = self._failures = self._before_page = 0
         self._total: int | None = None
+        self._looking_back = False
+        self._verdict: Verdict | None = None
         self._start_pass()
 
     def _start_pass(self) -> None:
-        self._passes += 1
-        self._known_before = len(self._rows) + len(self._set_aside)
-        self._place = 0 if self._paging.style == "offset" else self._paging.first_page
-        self._seen: set[object] = set()
-        self._pages_in_pass = self._repeats = 0
-        self._shifted = self._shrunk = self._by_cursor = False
+        self._pass = Pass()
+        self._place = self._first
         self.query: dict[str, str] | None = self._at_place()
 
     def _at_place(self) -> dict[str, str]:
-        key = self._paging.offset if self._paging.style == "offset" else self._paging.page
-        return {**self._params, key: str(self._place), self._paging.limit: str(self._limit)}
+        paging = self._paging
+        place = {"page": paging.page, "offset": paging.offset}.get(paging.style, "")
+        asked = {place: str(self._place), paging.limit: str(self._limit)} if paging.style != "none" else {}
+        return {**self._params, **{name: value for name, value in asked.items() if name}}
 
     def record_page(self, page: Page, readings: Sequence[R], set_aside: Sequence[SetAside]) -> None:
         """Take one page in: its readings, what was set aside of it, and what it says about further pages."""
         self._pages += 1
-        self._pages_in_pass += 1
         self._failures = 0
-        before = len(self._seen)
+        identities: list[object] = []
+        known = set(self._rows)
         for reading in readings:
             self._keep(reading)
+            identities.append(reading.id)
         for aside in set_aside:
-            place = (aside.resource, aside.key, aside.row_json)
-            self._set_aside[place] = aside
+            self._set_aside[aside.resource, aside.key, aside.row_json] = aside
             if aside.resource != "connector":
-                self._seen.add(place)
-        fresh = len(self._seen) - before
-        self._shifted |= fresh < len(page.rows)
+                identities.append(aside.key if aside.key is not None else (aside.resource, aside.row_json))
+        if self._looking_back:
+            self._looked_back(found=any(reading.id not in known for reading in readings))
+            return
         if page.limit:
             self._granted = min(self._limit, page.limit)
         if page.total is not None:
-            self._shrunk |= self._total is not None and page.total < self._total
             self._total = page.total
-        self._repeats = 0 if fresh else self._repeats + 1
-        self._choose_next(page, fresh)
+        before = self._before_page = len(self._pass.order)
+        fresh = self._pass.record(identities, page.total)
+        same = before > 0 and self._pass.order[:before] == list(dict.fromkeys(identities))
+        self._choose_next(page, fresh, everything_again=same and len(identities) != self._limit)
 
     def _keep(self, reading: R) -> None:
         known = self._rows.get(reading.id)
@@ -82,85 +112,195 @@ class Sweep(Generic[R]):
             or reading.updated_at >= known.updated_at
         ):
             self._rows[reading.id] = reading
-        self._seen.add(reading.id)
 
-    def _choose_next(self, page: Page, fresh: int) -> None:
-        ignores_limit = len(page.rows) > self._limit and self._pages_in_pass > 1 and not fresh
-        if not page.rows and page.has_next:
-            self._stop("an empty page says that another one follows")
-        elif not page.rows or not self._has_more(page) or (page.has_next is None and ignores_limit):
-            self._end_pass(page)
-        elif self._repeats >= _MOST_REPEATED_PAGES:
+    def _choose_next(self, page: Page, fresh: int, *, everything_again: bool) -> None:
+        if not page.rows:
+            self._at_empty_page(page)
+        elif page.has_next is None and not fresh and everything_again:
+            self._pass.forget_last(self._before_page)  # it gives everything at once, whatever page it is asked for
+            self._end_pass()
+        elif self._pass.repeats >= _MOST_REPEATED_PAGES:
             self._stop("pages repeat rows already given, as if the paging parameters were ignored")
+        elif not self._has_more(page):
+            self._end_pass()
         elif self._pages >= self._most_pages:
             self._stop(f"the list still goes on after {self._pages} pages")
         else:
             self._step(page)
 
     def _has_more(self, page: Page) -> bool:
-        if page.has_next is not None:
-            return page.has_next
-        if page.total is not None:
-            return len(self._seen) < page.total
-        return len(page.rows) >= self._granted
+        """Whether another page is asked for: because there is one, or because it is not sure that there is none."""
+        walked, style = self._pass, self._paging.style
+        walked.full, walked.beyond = len(page.rows) >= self._granted, False
+        told = self._says_more(page)
+        if told:
+            return True
+        if style not in _BY_PLACE or walked.by_link:
+            if told is None and walked.pages == 1 and walked.full and walked.total is None and style != "none":
+                self._shortfall = (
+                    f"{self._request}: a full page, and nothing beside it names a next one ({style} paging)"
+                )
+            return False
+        if walked.total is not None:
+            # what the total promises is looked for even where the page says that it was the last one
+            walked.beyond = told is False
+            return walked.missing() > 0 and (told is None or self._memory.short is None)
+        return told is None and self._may_have_more(page)
 
-    def _step(self, page: Page) -> None:
+    def _says_more(self, page: Page) -> bool | None:
+        """Whether a page says that another one follows; None where it says nothing."""
+        if page.has_next is None and page.last_page is not None and self._paging.style == "page":
+            return self._place - self._paging.first_page + 1 < page.last_page
+        return page.has_next
+
+    def _may_have_more(self, page: Page) -> bool:
+        """Whether to look for a further page where nothing says that there is one, or that there is none.
+
+        The account may give fewer rows a page than it was asked for, except where it says how many it gives.
+        """
+        self._pass.beyond = not self._pass.full
+        if self._pass.full or page.limit:
+            return self._pass.full
+        # It does not give fewer where it once gave more than these; a whole sweep looks all the same.
+        return not self._windowed or len(page.rows) >= self._memory.largest
+
+    def _at_empty_page(self, page: Page) -> None:
+        """An empty page ends a list, unless something says that rows stand behind it."""
+        walked, by_page = self._pass, self._paging.style == "page"
+        size = self._granted if page.limit else min(self._granted, walked.largest or self._granted)
+        behind = (self._place - self._first + 1) * size if by_page else self._place - self._first + size
+        by_place = self._paging.style in _BY_PLACE and not walked.by_link
+        promised = by_place and walked.missing() > 0 and behind < (walked.total or 0)
+        # after a full page an empty one may be a hole, which costs one more look
+        hole = by_place and walked.total is None and self._says_more(page) is None and walked.full and walked.empty == 1
+        said = bool(self._says_more(page)) and (by_place or page.next_page is not None)
+        if said and walked.empty >= _MOST_EMPTY_PAGES:
+            self._stop("empty pages say that another one follows")
+        elif not (said or (promised and walked.empty < _MOST_EMPTY_PAGES) or (hole and not self._windowed)):
+            self._end_pass()
+        elif self._pages >= self._most_pages:
+            self._stop(f"the list still goes on after {self._pages} pages")
+        else:
+            walked.beyond = hole
+            self._step(page, empty=size)
+
+    def _step(self, page: Page, empty: int = 0) -> None:
         following = page.next_page
-        self._by_cursor = isinstance(following, str)
+        self._pass.by_link = isinstance(following, str) or (self._pass.by_link and following is not None)
+        if self._paging.style == "cursor" and following is not None:
+            following, self._pass.by_link = str(following), True
         if isinstance(following, str):
             # Only the query of an address is taken over: the token goes to no host and route but the contract's.
-            query = dict(parse_qsl(urlsplit(following).query))
-            self.query = {**self._at_place(), **(query or {self._paging.page: following})}
+            split = urlsplit(following)
+            query = dict(parse_qsl(split.query)) if split.query else {}
+            word = self._paging.cursor if self._paging.style in {"cursor", "link"} else self._paging.page
+            at_place = self._at_place() if self._paging.style in _BY_PLACE else self._without_place()
+            self.query = {**at_place, **(query or {word: following})}
             return
         if self._paging.style == "offset":
-            self._place += len(page.rows)
+            self._place += min(len(page.rows), self._granted) or empty
         else:
-            self._place = following if following is not None else self._place + 1
+            self._place = following if following is not None and not empty else self._place + 1
         self.query = self._at_place()
 
-    def _end_pass(self, page: Page) -> None:
+    def _without_place(self) -> dict[str, str]:
+        return {**self._params, **({self._paging.limit: str(self._limit)} if self._paging.limit else {})}
+
+    def _end_pass(self) -> None:
         self.query = None
-        known = len(self._rows) + sum(1 for aside in self._set_aside.values() if aside.resource != "connector")
-        short = self._total is not None and known < self._total
-        if self._error is not None or not (short or self._shrunk):
+        walked = self._pass
+        if self._error is not None:
             return
-        if self._pages_in_pass == 1 and page.has_next is False:
+        uncertain = walked.total is None or walked.missing() > 0
+        if (
+            self._paging.style in _BY_PLACE
+            and uncertain
+            and self._first > 0
+            and not (self._memory.begins or self._windowed)
+        ):
+            self._looking_back, self._place = True, 0
+            self.query = self._at_place()
             return
-        gained = len(self._rows) + len(self._set_aside) - self._known_before
-        if self._passes > 1 and not (gained or self._shifted or self._shrunk):
-            return  # a second quiet pass saw the same rows: the total counts something else
-        if self._passes >= _MOST_PASSES:
-            self._stop(f"rows kept moving between pages: {known} came of {self._total}")
-        else:
+        self._judge_pass()
+
+    def _looked_back(self, *, found: bool) -> None:
+        """What stands before the first page: nothing, where the account counts as the contract says."""
+        self._looking_back = False
+        if found:
+            key = "first_offset" if self._paging.style == "offset" else "first_page"
+            self._stop(f"rows stand before the first page: the account counts from 0 (paging.{key} = 0)")
+            return
+        self._memory.begins = True
+        self._judge_pass()
+
+    def _judge_pass(self) -> None:
+        self.query = None
+        walked = self._pass
+        verdict = self._judge.judge(walked)
+        self._judge.remember(verdict, walked)
+        if verdict is Verdict.AGAIN:
             self._start_pass()
+            return
+        self._verdict = verdict
+        known = len(walked.seen)
+        if verdict is Verdict.MOVING:
+            of = "" if walked.total is None else f" of {walked.total}"
+            self._stop(f"rows kept moving between pages: {known}{of} came at the last look (a `sort` may hold them)")
+        elif verdict is Verdict.SHORT:
+            self._shortfall = (
+                f"{self._request}: {self._judge.doubt(walked)}, however often it was looked. If a total counts "
+                "something else, empty envelope.total in the contract file (CHARGEHAND_CONTRACT)"
+            )
 
     def record_failure(self, error: EosvoltError) -> None:
         """Take a failed page in: go on behind it where the total says that there is more, else end."""
         # Its traceback would keep the whole call alive for as long as the answer is.
-        self._error = self._error or error.with_traceback(None)
+        error = error.with_traceback(None)
         self._pages += 1
-        self._failures += 1
         self.query = None
-        if not isinstance(error, _WORTH_GOING_ON) or self._failures > 1 or self._by_cursor or self._total is None:
+        if self._looking_back:
+            self._looking_back = False
+            self._memory.begins = self._memory.begins or error.refused
+            self._judge_pass()
+            return
+        if self._is_end(error):
+            self._pass.record([], None)
+            self._at_empty_page(Page([]))
+            return
+        self._error = self._error or error
+        self._failures += 1
+        if not isinstance(error, _WORTH_GOING_ON) or self._failures > 1 or self._pass.by_link or self._total is None:
             return
         offset = self._paging.style == "offset"
         self._place += self._granted if offset else 1
         reached = self._place if offset else (self._place - self._paging.first_page) * self._granted
-        if reached < self._total and self._pages < self._most_pages:
+        if self._paging.style in _BY_PLACE and reached < self._total and self._pages < self._most_pages:
             self.query = self._at_place()
+
+    def _is_end(self, error: EosvoltError) -> bool:
+        """Whether a refused page only says that it lies behind the last one, as some accounts do."""
+        if not self._pass.pages or self._error is not None:
+            return False
+        behind = isinstance(error, NotFound) or error.status == 416  # RFC 9110, section 15.5.17
+        return behind or (isinstance(error, InvalidRequest) and self._pass.beyond)
 
     def _stop(self, reason: str) -> None:
         self.query = None
         self._error = self._error or MalformedAnswer(reason, request=self._request)
 
     def fetched(self, clock_skew: timedelta | None, retries: Sequence[str] = (), cleaned: int = 0) -> Fetched[R]:
-        """Return everything that came."""
+        """Return everything that came; of a whole list that was walked more than once, what the last walk showed."""
+        rows = self._rows
+        walked = self._pass
+        if self._verdict is Verdict.WHOLE and len(walked.seen) >= (walked.total or 0):
+            rows = {key: row for key, row in rows.items() if key in walked.seen}
         return Fetched(
-            rows=tuple(self._rows.values()),
+            rows=tuple(rows.values()),
             set_aside=tuple(self._set_aside.values()),
             complete=self._error is None,
             error=self._error,
             clock_skew=clock_skew,
             retries=tuple(retries),
             cleaned=cleaned,
+            shortfall=self._shortfall,
         )

@@ -107,13 +107,25 @@ def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datet
         bad = after_bad_poll(resource, now, str(fetched.error), state=state)
         # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
         return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
-    seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if answer.sweep else None
+    whole_sweep = answer.sweep and not fetched.shortfall
+    seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if whole_sweep else None
     good = after_good_poll(connection, resource, now, plan.interval_of(resource), state=state, seen=seen)
+    good = _with_shortfall(good, answer, now)
     if not _is_doubtful(answer):
         whole = good.unread_since is None or answer.since is None or answer.since <= good.unread_since
         return replace(good, unread_since=None, unread_at=None) if answer.sweep and whole else good
     earliest = max(now - BACKFILL, min(answer.since or now - BACKFILL, good.unread_since or now))
     return replace(good, unread_since=earliest, unread_at=good.unread_at or now)
+
+
+def _with_shortfall(good: PollState, answer: Answer, now: datetime) -> PollState:
+    """A good poll whose list never reached its total keeps that as its error, until a sweep is whole."""
+    state, shortfall = answer.state, answer.fetched.shortfall
+    if shortfall:
+        return replace(good, error=shortfall, swept_at=now if answer.sweep else good.swept_at)
+    if not answer.sweep and state is not None and not state.failures:
+        return replace(good, error=state.error)
+    return good
 
 
 def _is_doubtful(answer: Answer) -> bool:

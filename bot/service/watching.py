@@ -86,6 +86,12 @@ def _polls(sight: Sight) -> Iterator[Finding]:
             yield Finding(f"polls:{name}", AT_ONCE, good_at, facts={"error": state.error})
 
 
+def _shortfalls(sight: Sight) -> Iterator[Finding]:
+    for name, state in sight.polls.items():
+        if state.error and not state.failures:  # a good poll of a list that never reached its total
+            yield Finding(f"shortfall:{name}", AT_ONCE, facts={"error": state.error})
+
+
 def _token(sight: Sight) -> Iterator[Finding]:
     if sight.unauthorized:
         yield Finding("token", TOKEN_AFTER, facts={"resources": sorted(sight.unauthorized)})
@@ -141,6 +147,7 @@ def _clock(sight: Sight) -> Iterator[Finding]:
 
 WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _polls,
+    _shortfalls,
     _token,
     _rate_limit,
     _slack,

@@ -140,7 +140,7 @@ async def test_an_error_nested_in_its_body_is_read() -> None:
 async def test_transient_faults_are_tried_again_with_growing_waits(
     waits: list[float], fault: httpx.Response | Exception
 ) -> None:
-    wire = Wire(fault, fault, ok([session("s1")]))
+    wire = Wire(fault, fault, ok({"data": [session("s1")], "total": 1}))
     fetched = await sessions(wire)
     assert ([row.id for row in fetched.rows], fetched.complete) == (["s1"], True)
     assert len(wire.requests) == 3
@@ -207,7 +207,7 @@ async def test_after_a_401_the_token_file_is_read_again_and_the_call_repeated_on
     path.write_text("old-token\n")
     source = TokenSource.from_file(path)
     path.write_text("new-token\n")
-    wire = Wire(failed(401, "token_expired"), ok([session("s1")]))
+    wire = Wire(failed(401, "token_expired"), ok({"data": [session("s1")], "total": 1}))
     async with client_of(wire, token=source) as client:
         fetched = await client.fetch_sessions()
         await client.fetch_chargers()
@@ -308,7 +308,7 @@ async def test_an_answer_that_never_ends_is_a_time_out(tmp_path: Path) -> None:
 
 
 async def test_the_contracts_pace_is_kept(waits: list[float], tmp_path: Path) -> None:
-    wire = Wire(ok([]))
+    wire = Wire(ok({"data": [], "total": 0}))
     async with client_of(wire, "[limits]\ncalls_per_second = 4.0\n", tmp_path=tmp_path) as client:
         for _ in range(3):
             await client.fetch_sessions()

@@ -114,7 +114,9 @@ async def test_other_names_with_watts_and_epoch_milliseconds(tmp_path: Path) -> 
         "amountMinor": 1999,
     }
     wire = Wire(
-        ok({"records": [station], "recordCount": 1}), ok({"records": [transaction]}), ok({"record": transaction})
+        ok({"records": [station], "recordCount": 1}),
+        ok({"records": [transaction], "recordCount": 1}),
+        ok({"record": transaction}),
     )
     async with client_of(wire, FOREIGN, tmp_path=tmp_path) as client:
         (reading,) = (await client.fetch_chargers(updated_since=TEN)).rows

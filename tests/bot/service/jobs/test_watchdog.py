@@ -42,12 +42,15 @@ WELL = Sight(
 )
 OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it timed out")}
 
+SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of a total of 12")}
+
 
 @pytest.mark.parametrize(
     ("changes", "keys"),
     [
         ({}, []),
         ({"polls": OLD}, ["polls:chargers"]),
+        ({"polls": SHORT}, ["shortfall:chargers"]),
         ({"polls": OLD, "began_at": T0 - MINUTE}, []),  # the service was down: the first polls are to come
         ({"polls": OLD, "intervals": {"chargers": 10 * MINUTE}}, []),
         ({"polls": OLD, "unauthorized": frozenset({"chargers"})}, ["token"]),
@@ -126,6 +129,7 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
     "what",
     [
         "polls:x",
+        "shortfall:x",
         "token",
         "rate_limit",
         "slack",
