@@ -13,7 +13,7 @@ from rules.registry.store import load_rules
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, poll, session
-from tests.rules.alerts.test_events import EventEngine
+from tests.rules.alerts.event_engine import EventEngine
 
 SETTLE = 2  # minutes
 RULES: list[dict[str, Any]] = [

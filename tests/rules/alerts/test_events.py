@@ -4,70 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from rules.alerts.events import Event, evaluate_events, event_rules_to_evaluate
-from rules.documents.document import rule_from_document
-from rules.registry.store import load_rules, sync_rules
+from rules.alerts.events import evaluate_events, event_rules_to_evaluate
+from rules.registry.store import load_rules
 from storage.engine import Database
-from storage.polls import poll_states
-from storage.prices import record_prices
-from storage.schema import RULE_EVENT
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
+from tests.rules.alerts.event_engine import EventEngine, ended
+from tests.rules.alerts.test_event_sources import links, status
 
 ZERO_ENERGY: dict[str, Any] = {
     "name": "zero-energy",
     "on": "session.ended",
     "when": "session.energy < 0.1 kWh and session.duration >= 2m",
 }
-
-
-class EventEngine:
-    """Event rules on a database; `tick` records a poll and tells what was announced, as short text."""
-
-    def __init__(self, database: Database, *documents: dict[str, Any], now: Any = T0) -> None:
-        self.database = database
-        self.announced: list[Event] = []
-        self.use(*documents, now=now)
-
-    def use(self, *documents: dict[str, Any], now: Any) -> None:
-        with self.database.write() as connection:
-            sync_rules(connection, [rule_from_document(document, "test.yaml") for document in documents], now)
-
-    def tick(self, moment: str, *readings: Any, resource: str = "sessions", **how: Any) -> list[str]:
-        poll(self.database, at(moment), *readings, resource=resource, **how)
-        return self.evaluate(moment)
-
-    def evaluate(self, moment: str) -> list[str]:
-        now = at(moment)
-        with self.database.read() as connection:
-            fresh = {name for name, state in poll_states(connection).items() if state.good_at == state.attempted_at}
-            rules = [rule for rule in load_rules(connection).events if rule.resources <= fresh]
-            due = event_rules_to_evaluate(connection, rules, now)
-        told: list[Event] = []
-        for compiled in due:
-            with self.database.write() as connection:
-                told += evaluate_events(connection, compiled, now)
-        self.announced += told
-        return [f"{one.subject} {one.event} at {one.event_at:%H:%M:%S}" for one in told]
-
-    def quiet(self, first: str, last: str, **how: Any) -> list[str]:
-        """Poll every minute from first to last without news; everything that was announced meanwhile, with its time."""
-        told = []
-        moment = at(first)
-        while moment <= at(last):
-            told += [f"{moment:%H:%M} {line}" for line in self.tick(f"{moment:%H:%M:%S}", **how)]
-            moment += MINUTE
-        return told
-
-    def verdicts(self) -> dict[str, str | None]:
-        with self.database.read() as connection:
-            rows = connection.execute(sa.select(RULE_EVENT.c.natural_key, RULE_EVENT.c.verdict))
-            return {row.natural_key: row.verdict for row in rows}
-
-
-def ended(session_id: str = "s1", started: str = "10:01", end: str = "10:06", **values: Any) -> Any:
-    return session(session_id, started=at(started), ended_at=at(end), **{"energy_kwh": 0.0, **values})
 
 
 def test_an_event_is_announced_once_it_has_been_unchanged_for_settle(database: Database) -> None:
@@ -183,121 +132,6 @@ def test_a_failed_session_is_an_event_of_its_own(database: Database) -> None:
     known = ended("known", end="10:05:50", status="Failed", fail_reason="NoAuth")
     engine.tick("10:06", good, bad, known, interval=6 * MINUTE)
     assert engine.quiet("10:07", "10:10") == ["10:08 bad session.failed at 10:05:40"]
-
-
-def status(value: str | None, changed: str | None = None, connector_id: str = "c1", **values: Any) -> Any:
-    when = at(changed) if changed else None
-    return charger(connector(connector_id, value, status_changed_at=when, **values))
-
-
-def test_a_status_change_tells_from_what_to_what(database: Database) -> None:
-    engine = EventEngine(database, {"name": "changed", "on": "status.changed"})
-    chargers = {"resource": "chargers"}
-    assert engine.tick("10:00", status("Available"), **chargers) == []
-    assert engine.tick("10:01", status("Faulted", "10:00:20", error_code="GroundFailure"), **chargers) == []
-    assert engine.quiet("10:02", "10:05", **chargers) == ["10:03 c1 status.changed at 10:00:20"]
-    (event,) = engine.announced
-    told = {name: event.facts[name] for name in ("before", "value", "error_code", "connector_id", "charger_name")}
-    assert told == {
-        "before": "Available",
-        "value": "Faulted",
-        "error_code": "GroundFailure",
-        "connector_id": "c1",
-        "charger_name": "Charger ch1",
-    }
-
-
-def test_a_condition_reads_the_status_as_it_was_when_it_happened(database: Database) -> None:
-    rule = {"name": "to-faulted", "on": "status.changed", "when": 'connector.status == "Faulted" and charger.online'}
-    engine = EventEngine(database, rule)
-    poll(database, at("10:00"), status("Available"))
-    poll(database, at("10:01"), status("Faulted", "10:00:30"))
-    assert engine.evaluate("10:01") == []
-    poll(database, at("10:04"), status("Available", "10:03:30"))
-    assert engine.evaluate("10:04") == ["c1 status.changed at 10:00:30"]
-
-
-def test_a_status_that_did_not_last_is_not_announced(database: Database) -> None:
-    engine = EventEngine(database, {"name": "faulted", "on": "status.changed", "when": 'connector.status == "Faulted"'})
-    chargers = {"resource": "chargers"}
-    engine.tick("10:00", status("Available"), **chargers)
-    engine.tick("10:01", status("Faulted"), **chargers)
-    engine.tick("10:02", status("Available"), **chargers)
-    assert engine.quiet("10:03", "10:06", **chargers) == []
-    assert sorted(map(str, engine.verdicts().values())) == ["did not last", "not matched"]
-
-
-def test_an_unknown_status_is_neither_an_event_nor_the_beginning_of_one(database: Database) -> None:
-    engine = EventEngine(database, {"name": "changed", "on": "status.changed", "settle": "0s"})
-    chargers = {"resource": "chargers"}
-    engine.tick("10:00", status("Available"), **chargers)
-    assert engine.tick("10:01", status("Rebooting"), **chargers) == []
-    assert engine.tick("10:02", status("Available"), **chargers) == []
-    assert engine.tick("10:03", status(None), **chargers) == []
-    assert engine.tick("10:04", status("Faulted"), **chargers) == ["c1 status.changed at 10:04:00"]
-    assert engine.announced[0].facts["before"] == "Available"
-
-
-def links(engine: EventEngine, *values: bool | None) -> list[str]:
-    """A charger says one value a minute from 10:00 on; what is announced, each with its minute."""
-    told = []
-    for minute, online in enumerate(values):
-        lines = engine.tick(f"10:{minute:02d}", charger(connector(), online=online), resource="chargers")
-        told += [f"10:{minute:02d} {line}" for line in lines]
-    return told
-
-
-def test_a_charger_that_goes_offline_is_an_event(database: Database) -> None:
-    engine = EventEngine(database, {"name": "link", "on": "charger.offline"})
-    told = links(engine, True, None, None, False, False, False, False, True, True, True, True)
-    assert told == ["10:05 ch1 charger.offline at 10:03:00"]
-    assert engine.announced[0].facts["charger_name"] == "Charger ch1"
-
-
-def test_a_charger_that_comes_back_is_an_event(database: Database) -> None:
-    engine = EventEngine(database, {"name": "link", "on": "charger.online"})
-    told = links(engine, False, True, True, True, True, False, False, None, True, True, True)
-    assert told == ["10:03 ch1 charger.online at 10:01:00", "10:10 ch1 charger.online at 10:08:00"]
-
-
-def priced(engine: EventEngine, moment: str, **prices: str) -> list[str]:
-    """A round of prices ends; what was announced within three minutes."""
-    with engine.database.write() as connection:
-        record_prices(connection, prices, at(moment))
-    told = engine.tick(moment, resource="prices")
-    return told + [line for after in (1, 2) for line in engine.tick(f"{moment[:3]}{int(moment[3:]) + after:02}")]
-
-
-def test_prices_that_change_are_an_event_of_their_location_and_those_at_first_sight_are_none(
-    database: Database,
-) -> None:
-    engine = EventEngine(database, {"name": "prices", "on": "price.changed", "when": 'location.name == "Location l1"'})
-    engine.tick("09:59", location("l1", currency="EUR"), location("l2"), resource="locations")
-    assert priced(engine, "10:00", l1="a", l2="a") == []
-    assert priced(engine, "10:10", l1="a", l2="a") == []
-    assert priced(engine, "10:20", l1="b", l2="b") == ["l1 price.changed at 10:20:00"]
-    assert priced(engine, "10:30", l1="b") == []
-    (event,) = engine.announced
-    told = {name: event.facts[name] for name in ("before", "value", "location_id", "location_name", "currency")}
-    assert told == {
-        "before": "a",
-        "value": "b",
-        "location_id": "l1",
-        "location_name": "Location l1",
-        "currency": "EUR",
-    }
-
-
-def test_a_location_that_comes_back_with_other_prices_tells_of_them(database: Database) -> None:
-    engine = EventEngine(database, {"name": "prices", "on": "price.changed"})
-    engine.tick("09:58", location("l1"), resource="locations")
-    assert priced(engine, "10:00", l1="a") == []
-    for moment in ("10:04", "10:05"):
-        engine.tick(moment, resource="locations", seen={"location": set()})
-    assert priced(engine, "10:10", l1="c") == []  # it is gone: nobody pays there
-    engine.tick("10:20", location("l1"), resource="locations")
-    assert priced(engine, "10:30", l1="b") == ["l1 price.changed at 10:30:00"]
-    assert engine.announced[0].facts["before"] == "a"
 
 
 def test_a_moment_without_knowledge_delays_an_event_and_loses_none(database: Database) -> None:

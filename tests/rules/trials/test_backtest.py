@@ -22,7 +22,7 @@ from rules.trials.suppressed import Absorbed
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
-from tests.rules.alerts.test_events import EventEngine
+from tests.rules.alerts.event_engine import EventEngine
 from tests.rules.engine import FAULTED, Engine
 
 QUICK = {**FAULTED, "for": "3m", "keep_firing_for": "2m"}
