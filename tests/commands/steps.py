@@ -1,15 +1,11 @@
-"""The steps of a command that starts or stops a session, each in a transaction of its own, and what is stored after it."""
+"""The steps of a command that starts or stops a session, each in its own transaction, and what they left behind."""
 
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from commands.outcomes.sending import (
-    claim_next_command,
-    mark_command_answer,
-    verify_commands,
-)
+from commands.outcomes.sending import claim_next_command, mark_command_answer, verify_commands
 from commands.requests.enqueue import Enqueued, enqueue_command
 from rules.actions.command_kinds import CommandState
 from storage.engine import Database

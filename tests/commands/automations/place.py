@@ -32,6 +32,7 @@ from storage.schema import ALERT, COMMAND, OUTBOX, TRY
 from tests.bot.service.delivery.site import Site, site_on
 
 CHARGER, CONNECTOR = "100.1", "100.1.1"
+RESET = f"/v1/chargers/{CHARGER}/reset"
 RULE: dict[str, Any] = {
     "name": "self-healing",
     "for_each": "connector",

@@ -9,11 +9,10 @@ from bot.trials.reports import render_explanation
 from rules.alerts.explain import explain
 from rules.documents.files import load_rules
 from storage.engine import Database
-from tests.commands.automations.place import CHARGER, CONNECTOR, Place, place_on, stamp
+from tests.commands.automations.place import CONNECTOR, RESET, Place, place_on, stamp
 from tests.conftest import ROOT
 
 RECIPE = ROOT / "rules" / "library" / "self-healing.yaml"
-RESET = f"/v1/chargers/{CHARGER}/reset"
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from commands.outcomes.approvals import approve_command, refuse_command
+from commands.outcomes.approvals import approve_command
 from rules.actions.automations import Mode
 from rules.alerts.silences import create_silence
 from storage.engine import Database
 from storage.schema import TRANSITION
-from tests.commands.automations.place import CHARGER, CONNECTOR, RULE, Place, place_on, stamp
+from tests.commands.automations.place import CHARGER, CONNECTOR, RESET, RULE, Place, place_on, stamp
 
-RESET = f"/v1/chargers/{CHARGER}/reset"
-ASKING = {**RULE, "actions": [{**RULE["actions"][0], "approval": "#ev-ops"}]}
 LADDER = {**RULE, "actions": [{"reset": "soft", "within": "3m"}, {"reset": "hard", "after": "1m", "within": "3m"}]}
 
 
@@ -214,128 +212,6 @@ async def test_an_alert_that_speaks_at_once_tells_what_is_tried_on_its_card(sqli
         await place.minutes(3)
         (card,) = place.cards()
         assert "did not help" in card
-
-
-async def test_without_a_yes_nothing_is_sent_and_with_it_the_reset_is(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(8)
-        (asked,) = place.approvals()
-        assert "approve_command" in asked
-        assert "self-healing" in asked
-        assert (place.posts, place.cards()) == ([], [])
-        assert place.write(approve_command, place.commands()[0].id, "U0OLE00001", place.clock.now).outcome == "approved"
-        await place.minutes(3)
-        assert place.posts == [RESET]
-        (card,) = place.cards()
-        assert "Resolved" in card
-        assert "(approved by <@U0OLE00001>)" in card
-
-
-async def test_a_no_is_told_by_the_alert(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        place.write(refuse_command, place.commands()[0].id, "U0OLE00001", place.clock.now)
-        await place.minutes(2)
-        assert place.posts == []
-        (card,) = place.cards()
-        assert "Firing" in card
-        assert "not tried (refused by <@U0OLE00001>): `approval was refused`" in card
-
-
-async def test_approval_that_nobody_gives_expires_and_the_alert_says_so(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(40, seconds=60)
-        assert place.posts == []
-        (card,) = place.cards()
-        assert "nobody approved it in time" in card
-
-
-async def test_a_request_for_approval_ends_with_its_alert(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        place.force({"status": "Available", "errorCode": None})
-        await place.minutes(2)
-        assert place.tries() == [(0, "cancelled", "the alert is over")]
-        assert [command.state for command in place.commands()] == ["cancelled"]
-        assert place.cards() == []
-        decision = place.write(approve_command, place.commands()[0].id, "U0OLE00001", place.clock.now)
-        assert decision.outcome == "decided"
-        await place.minutes(1)
-        assert place.posts == []
-
-
-async def test_a_safety_code_that_comes_up_while_approval_is_asked_for_ends_it(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        place.force({"errorCode": "PowerSwitchFailure"})
-        await place.tick()
-        assert [command.state for command in place.commands()] == ["cancelled"]
-        assert [state for _, state, _ in place.tries()] == ["refused"]
-
-
-async def test_switching_off_cancels_what_waits_and_lets_the_alert_speak(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        assert place.switch(Mode.OFF) == 1
-        await place.minutes(1)
-        (card,) = place.cards()
-        assert "not tried: `automations were switched off`" in card
-        place.force({"status": "Available", "errorCode": None})
-        await place.minutes(1)
-        place.fault()
-        await place.minutes(7)
-        assert "not tried: `automations are switched off`" in place.cards()[-1]
-        assert place.posts == []
-        assert place.switch(Mode.OFF) == 0
-
-
-async def test_what_was_sent_before_the_switch_is_still_followed(place: Place) -> None:
-    place.ends = None
-    place.fault()
-    await place.minutes(5)
-    assert (place.posts, place.switch(Mode.OFF)) == ([RESET], 0)
-    await place.minutes(4)
-    (card,) = place.cards()
-    assert "did not help" in card
-
-
-async def test_a_request_that_could_not_leave_yet_is_cancelled_by_the_switch(place: Place) -> None:
-    place.link.refuse_posts = 1000
-    place.fault()
-    await place.minutes(5.4)
-    assert [command.state for command in place.commands()] == ["requested"]
-    assert place.switch(Mode.OFF) == 1
-    place.link.refuse_posts = 0
-    await place.minutes(3)
-    assert place.posts == []
-
-
-async def test_a_changed_rule_cancels_what_waits(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        place.begin({**ASKING, "description": "another one"})
-        await place.minutes(1)
-        assert place.tries() == [(0, "cancelled", "the rule was changed")]
-        assert [command.state for command in place.commands()] == ["cancelled"]
-        (card,) = place.cards()
-        assert "Firing" in card
-
-
-async def test_a_removed_rule_cancels_what_waits(sqlite: Database) -> None:
-    async with place_on(sqlite, ASKING) as place:
-        place.fault()
-        await place.minutes(6)
-        place.begin({**RULE, "name": "another"})
-        await place.minutes(1)
-        assert place.tries()[0][1] == "cancelled"
-        assert place.commands()[0].state == "cancelled"
 
 
 async def test_two_rules_never_act_on_one_charger_at_once(sqlite: Database) -> None:

@@ -4,11 +4,7 @@ from typing import Any
 
 import pytest
 
-from commands.outcomes.sending import (
-    expire_commands,
-    recover_commands,
-    wants_faster_polls,
-)
+from commands.outcomes.sending import expire_commands, recover_commands, wants_faster_polls
 from eosvolt.errors import Conflict, EosvoltError, NotFound, RateLimited, ServerFault, Timeout
 from rules.actions.command_kinds import CommandState
 from storage.engine import Database

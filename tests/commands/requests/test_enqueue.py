@@ -10,19 +10,7 @@ from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.errors import Timeout
 from rules.actions.command_kinds import Reason
 from storage.engine import Database
-from tests.commands.steps import (
-    SECOND,
-    START,
-    STOP,
-    accepted,
-    answer,
-    ask,
-    audit,
-    card,
-    claim,
-    sees,
-    the_command,
-)
+from tests.commands.steps import SECOND, START, STOP, accepted, answer, ask, audit, card, claim, sees, the_command
 from tests.readings import MINUTE, T0, charger, connector, poll, session
 
 
