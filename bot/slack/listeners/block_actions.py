@@ -58,6 +58,12 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await ack()
         await whisper(respond, told("answer_cancelled"), replace_original=True)
 
+    _register_words(app, desk)
+
+
+def _register_words(app: AsyncApp, desk: Desk) -> None:
+    """Register the clicks that say words of /charge: another page of an answer, and the words that a button has."""
+
     @app.action(re.compile(f"^({ActionId.PREVIOUS_PAGE}|{ActionId.NEXT_PAGE})$"))
     async def on_page(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
         await ack()
