@@ -6,7 +6,7 @@ It moves no alert and posts nothing: it writes to the outbox, in one transaction
 from datetime import datetime
 
 from bot.service.jobs import Jobs
-from notify.alert_cards.due import speak_due
+from notify.alert_cards.due_messages import speak_due
 
 
 def speak(jobs: Jobs, now: datetime) -> int:

@@ -17,7 +17,7 @@ from commands.automations.advance import advance_try, due_tries
 from commands.automations.facts import Automating
 from commands.automations.tries import plan_tries
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
-from notify.alert_cards.due import speak_due
+from notify.alert_cards.due_messages import speak_due
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.events import enqueue_event_messages
 from notify.outbox import ALERT_CARD, ALERT_REPLY, DIGEST, EVENT, ROLL_UP

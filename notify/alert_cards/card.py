@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
 from notify.alert_cards.roll_ups import is_over, roll_up
-from notify.alert_cards.switched_on import already_so, gather_switched_on
+from notify.alert_cards.switch_on_summary import already_so, gather_switched_on
 from notify.alert_cards.thread import (
     AGAIN,
     CHUNK,

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.alerts.clause_truths import Clause, ask, clause_of, tree_of
+from rules.alerts.muting_and_card import Card, Muted, find_card, find_muting
 from rules.alerts.query import compile_rule
-from rules.alerts.standing import Card, Muted, find_card, find_muting
 from rules.documents.document import Rule, rule_from_document
 from rules.lifecycle import OPEN_STATES, State
 from rules.matching.scope import PATHS, TABLES

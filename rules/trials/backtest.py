@@ -19,10 +19,10 @@ from rules.documents.reader import EVENTS
 from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
 from rules.lifecycle import State, Transition
 from rules.trials.history import Kept, has_history, read_kept
+from rules.trials.idle_changes import find_spells
 from rules.trials.replay import PollGrid, Replay
 from rules.trials.scratch import Scratch, Speaker
 from rules.trials.suppressed import Absorbed, find_absorbed
-from rules.trials.unmoving import find_quiet
 from storage.polls import poll_states
 
 LONGEST_SHOWN = 10
@@ -133,8 +133,8 @@ def backtest(
     grid = PollGrid(since, until, interval, kept.gaps)
     with Scratch([rule], grid.first, speaker) as scratch:
         with scratch.database.read() as reading:
-            quiet = find_quiet(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
-        replay = Replay(kept, grid, scratch, frozenset(resources), quiet)
+            spells = find_spells(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
+        replay = Replay(kept, grid, scratch, frozenset(resources), spells)
         evaluated, told = replay.run(every_poll=every_poll)
         with scratch.database.write() as written:
             speaker.deliver(written, until + timedelta(days=1))

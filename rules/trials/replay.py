@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from rules.alerts.events import Event
 from rules.lifecycle import State, Transition
 from rules.trials.history import Change, Fleet, Kept, session_moments
+from rules.trials.idle_changes import Spells
 from rules.trials.scratch import Answer, Scratch
-from rules.trials.unmoving import Quiet
 from storage.polls import record_missing
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
 
@@ -57,10 +57,10 @@ class Replay:
     """The polls that matter, one after another."""
 
     def __init__(
-        self, kept: Kept, grid: PollGrid, scratch: Scratch, resources: frozenset[str], quiet: Quiet | None
+        self, kept: Kept, grid: PollGrid, scratch: Scratch, resources: frozenset[str], spells: Spells | None
     ) -> None:
         self.kept, self.grid, self.scratch, self.resources = kept, grid, scratch, resources
-        self.quiet = quiet
+        self.spells = spells
         self.untold: list[Change] = []  # seen by polls that could move nothing
         self.open: set[str] = set()
         self.fleet = Fleet(kept)
@@ -102,9 +102,9 @@ class Replay:
     def _moves_nothing(self, now: datetime, coming: Sequence[datetime]) -> bool:
         """Whether the poll at `now` sees only changes that can move no alert; they are told at the next that may."""
         only_changes = now not in self.sessions and now not in self.gone and now not in self.grid.gap_ends
-        if self.quiet is None or not only_changes or coming.count(now) > 1 or now not in self.changes:
+        if self.spells is None or not only_changes or coming.count(now) > 1 or now not in self.changes:
             return False
-        if self.quiet.may_move(self.changes[now], self.open):
+        if self.spells.may_move(self.changes[now], self.open):
             return False
         self.untold += self.changes.pop(now)
         return True

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from sandbox.slack.block_kit.errors import SlackError
-from sandbox.slack.server import page, saved
+from sandbox.slack.server import page, saved_workspace
 from sandbox.slack.web_api.api import call_method
 from sandbox.slack.workspace.answers import use_response_url
 from sandbox.slack.workspace.faults import Fault
@@ -77,7 +77,7 @@ class SlackServer:
         if self._saver is not None and self.save_to is not None:
             self._saver.cancel()
             await asyncio.gather(self._saver, return_exceptions=True)
-            saved.save(self.workspace, self.save_to)
+            saved_workspace.save(self.workspace, self.save_to)
         await self.workspace.link.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -87,7 +87,7 @@ class SlackServer:
         while True:
             if await self.workspace.next_change(3600):
                 await asyncio.sleep(SAVE_SECONDS)
-                saved.save(self.workspace, path)
+                saved_workspace.save(self.workspace, path)
 
     async def _stand(self, request: web.Request, fault: Fault) -> web.Response | None:
         """Carry out a fault; an answer here is given instead of the real one."""

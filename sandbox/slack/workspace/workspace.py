@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox.slack.block_kit import inputs
 from sandbox.slack.block_kit.errors import SlackError
-from sandbox.slack.workspace import answers, content, payloads, posting, views
-from sandbox.slack.workspace.link import Ack, AppLink, Delivery
+from sandbox.slack.workspace import answers, fresh_workspace, payloads, posting, views
+from sandbox.slack.workspace.app_link import Ack, AppLink, Delivery
 from sandbox.slack.workspace.model import Channel, Message, User, View
 from sandbox.slack.workspace.state import SLACKBOT, WorkspaceState
 
@@ -42,7 +42,7 @@ class SlackWorkspace(WorkspaceState):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.users:
-            content.fill(self)
+            fresh_workspace.fill(self)
         self.link = AppLink(self)
 
     @property

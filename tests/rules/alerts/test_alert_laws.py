@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
-from notify.alert_cards.due import speak_due
+from notify.alert_cards.due_messages import speak_due
 from notify.routing import Routing
 from rules.alerts.silences import create_silence
 from rules.alerts.snoozes import snooze

@@ -16,7 +16,7 @@ from eosvolt.models import SESSION_STATUSES
 from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
 from rules.language.fields import REACHABLE, RELATIONS
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
-from tests.rules.matching.plain import Between, Function, Subject, Value, truth
+from tests.rules.matching.plain_conditions import Between, Function, Subject, Value, truth
 
 Row = Any
 Chain = dict[str, Row]

@@ -33,8 +33,8 @@ from storage.dialects import AnyRow
 from storage.engine import Database
 from tests.examples import examples as examples_of_run
 from tests.readings import MINUTE, T0, charger, connector, record_poll
-from tests.rules.matching.conditions import EQUALITIES, conditions
-from tests.rules.matching.plain import History, Value, since, truth
+from tests.rules.matching.drawn_conditions import EQUALITIES, conditions
+from tests.rules.matching.plain_conditions import History, Value, since, truth
 from tests.rules.matching.worlds import NOW, World, worlds
 
 ONE_DATABASE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -13,7 +13,7 @@ from tests.readings import MINUTE, T0, charger, connector, record_poll, session
 from tests.rules.matching.asked_of_sql import answers, forgotten
 from tests.rules.matching.drawn_functions import written
 from tests.rules.matching.drawn_polls import SLOW, Step, record, scripts
-from tests.rules.matching.plain import truth
+from tests.rules.matching.plain_conditions import truth
 from tests.rules.matching.plain_functions import Stored
 
 FOR_EACH = ("connector", "charger", "location", "session")

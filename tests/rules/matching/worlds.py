@@ -22,7 +22,7 @@ from eosvolt.models import (
 )
 from rules.language.fields import FIELDS, REACHABLE
 from tests.readings import MINUTE, T0, record_poll
-from tests.rules.matching.plain import Value
+from tests.rules.matching.plain_conditions import Value
 
 NOW = T0 + 20 * MINUTE
 LOCATIONS, CHARGERS, CONNECTORS, SESSIONS = ("l1", "l'2"), ("ch1", "ch%2"), ("c1", "c_2", 'c"3'), ("s1", "s2", "s3")

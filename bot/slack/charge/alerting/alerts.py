@@ -21,7 +21,7 @@ from bot.slack.charge.answer import (
     told,
     words_button,
 )
-from bot.slack.charge.things import WrongWords, need_thing, no_rule
+from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
 from rules.registry.authoring import RuleRefused, find_rule

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
-from bot.slack.charge.things import Thing, WrongWords, need_thing, no_rule
+from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
 from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from

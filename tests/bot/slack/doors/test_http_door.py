@@ -20,7 +20,7 @@ import structlog
 from bot.settings import SettingsError
 from bot.slack.doors import http_door
 from bot.slack.doors.connections import BoundedConnection
-from sandbox.slack.workspace.link import signature
+from sandbox.slack.workspace.app_link import signature
 from tests.bot.house import House, open_house
 
 FORM = "application/x-www-form-urlencoded"

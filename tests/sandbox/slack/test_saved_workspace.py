@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.slack import SlackServer, SlackWorkspace
-from sandbox.slack.server import saved
+from sandbox.slack.server import saved_workspace
 from tests.sandbox.slack.app import CARD, client_of, workspace_without_limits
 
 ALERTS = "C0ALERTS01"
@@ -21,7 +21,7 @@ async def test_a_workspace_comes_back_as_it_was(tmp_path: Path) -> None:
         await client.views_publish(user_id="U0ADA00001", view={"type": "home", "blocks": [{"type": "divider"}]})
         await workspace.say("ole", "#ev-alerts", "On my way", thread_ts=ts)
         await client.chat_postEphemeral(channel=ALERTS, user="U0OLE00002", text="psst")
-    again = saved.load(path)
+    again = saved_workspace.load(path)
     assert again.channels == workspace.channels
     assert again.homes == workspace.homes
     assert again.files == workspace.files
@@ -33,7 +33,7 @@ async def test_a_restarted_sandbox_lets_the_bot_edit_its_old_card(tmp_path: Path
     path = tmp_path / "slack.json"
     async with SlackServer(SlackWorkspace(), save_to=path) as server:
         ts = (await client_of(server).chat_postMessage(channel=ALERTS, text="card", blocks=CARD))["ts"]
-    workspace = saved.load(path)
+    workspace = saved_workspace.load(path)
     async with SlackServer(workspace) as server:
         await client_of(server).chat_update(channel=ALERTS, ts=ts, text="resolved")
     assert [m.text for m in workspace.channel(ALERTS).messages] == ["resolved"]
@@ -43,4 +43,4 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "slack.json"
     path.write_text('{"form": 99}', encoding="utf-8")
     with pytest.raises(ValueError, match="form 99 is not 1"):
-        saved.load(path)
+        saved_workspace.load(path)

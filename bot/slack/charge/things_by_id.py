@@ -1,4 +1,4 @@
-"""What several words read alike: an id of any kind of thing, `key=value` filters, and the mistakes in them."""
+"""A connector, charger, location or session, found by the id that somebody wrote; and what is said where none is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,18 +39,18 @@ Poll = Callable[[datetime], datetime]
 """Gives the first poll that could see what happened at a moment."""
 
 
-def find_quiet(connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> "Quiet | None":
-    """The quiet of a rule, of which changes between values that mean the same to it are taken out of `kept`.
+def find_spells(connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> "Spells | None":
+    """The spells of a rule, of which changes between values that mean the same to it are taken out of `kept`.
 
     None for a rule that reads more than the present values of kept fields, or must know what was pending in a gap.
     """
     is_plain = merge_alike(connection, rule, kept)
     if not is_plain or rule.for_each not in {"connector", "charger"} or (kept.gaps and rule.on_gap != "keep"):
         return None
-    return Quiet(connection, rule, kept, poll)
+    return Spells(connection, rule, kept, poll)
 
 
-class Quiet:
+class Spells:
     """The spells of each subject of a rule whose condition reads kept fields alone, poll by poll."""
 
     def __init__(self, connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> None:
