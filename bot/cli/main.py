@@ -63,7 +63,7 @@ def _mendable(error: Exception) -> str | None:
     from bot.settings import SettingsError
     from eosvolt.contract import ContractError
     from eosvolt.errors import EosvoltError, TokenUnusable
-    from rules.alerts.explain import ExplainError
+    from rules.explanations.explain import ExplainError
     from rules.language.errors import RuleErrors
     from rules.trials.backtest import CannotBacktest
     from rules.trials.cases import CaseErrors

@@ -54,7 +54,7 @@ def rules_explain(
 ) -> None:
     """Say clause by clause why a rule says what it says of one thing, from the database of the service."""
     from bot.trials.reports import render_explanation
-    from rules.alerts.explain import explain
+    from rules.explanations.explain import explain
 
     with _stored_state() as database, database.read() as connection:
         typer.echo(render_explanation(explain(connection, rule, subject, datetime.now(UTC))))

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.actions.command_kinds import NOUNS
-from rules.alerts.clause_truths import Clause, Learning, Observed
-from rules.alerts.explain import Explanation
+from rules.explanations.clause_truths import Clause, Learning, Observed
+from rules.explanations.explain import Explanation
 from rules.language.expressions import Literal, duration_text, to_text
 from rules.lifecycle import OPEN_STATES, State
 from rules.trials.backtest import LONGEST_SHOWN, Backtest

@@ -6,8 +6,8 @@ from bot.slack.charge.alerting.why import answer_why
 from bot.slack.charge.answer import Asked
 from bot.slack.permissions import Role
 from bot.trials.reports import render_explanation
-from rules.alerts.explain import explain
 from rules.documents.files import load_rules
+from rules.explanations.explain import explain
 from storage.engine import Database
 from tests.commands.automations.place import CONNECTOR, RESET, Place, place_on, stamp
 from tests.conftest import ROOT

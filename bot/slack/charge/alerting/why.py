@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, refused, told, words_button
 from bot.trials.reports import progress, value_text
-from rules.alerts.clause_truths import Clause
-from rules.alerts.explain import ExplainError, explain
+from rules.explanations.clause_truths import Clause
+from rules.explanations.explain import ExplainError, explain
 from rules.lifecycle import OPEN_STATES
 from storage.schema import ALERT
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bot.trials.reports import render_explanation
-from rules.alerts.clause_truths import Clause
-from rules.alerts.explain import ExplainError, Explanation, explain
+from rules.explanations.clause_truths import Clause
+from rules.explanations.explain import ExplainError, Explanation, explain
 from rules.lifecycle import State
 from storage.engine import Database
 from storage.polls import after_bad_poll, poll_states, store_poll_states

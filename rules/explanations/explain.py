@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alerts.clause_truths import Clause, ask, clause_of, tree_of
-from rules.alerts.muting_and_card import Card, Muted, find_card, find_muting
 from rules.alerts.query import compile_rule
 from rules.documents.document import Rule, rule_from_document
+from rules.explanations.clause_truths import Clause, ask, clause_of, tree_of
+from rules.explanations.muting_and_card import Card, Muted, find_card, find_muting
 from rules.lifecycle import OPEN_STATES, State
 from rules.matching.scope import PATHS, TABLES
 from storage.dialects import AnyRow
