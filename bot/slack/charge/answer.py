@@ -25,8 +25,8 @@ from notify.text.message import Block
 from notify.text.words import short, slack_unescape
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
-from storage.queries import Kind, data_age, nearest_ids
-from storage.rows import Page
+from storage.queries.rows import Page
+from storage.queries.state import Kind, data_age, nearest_ids
 
 PAGE = 10
 LONGEST_QUESTION = 200  # so that it fits into a button's value

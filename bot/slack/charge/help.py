@@ -9,8 +9,8 @@ from bot.slack.charge.answer import Answer, Asked, Word, told
 from bot.slack.permissions import MEANS, Role
 from rules.alerts.silences import newest_silence
 from rules.registry.listing import list_rules
-from storage.alert_queries import AlertFilter, list_alerts
-from storage.queries import first_id, is_available, is_online, is_open, is_out_of_service
+from storage.queries.alerts import AlertFilter, list_alerts
+from storage.queries.state import first_id, is_available, is_online, is_open, is_out_of_service
 
 
 def answer_help(connection: Connection, asked: Asked, words: Sequence[Word]) -> Answer:

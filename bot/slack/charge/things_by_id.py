@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, refused
 from rules.registry.authoring import RuleRefused
-from storage.queries import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
+from storage.queries.state import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
 
 KINDS: tuple[Kind, ...] = ("connector", "charger", "location", "session")
 

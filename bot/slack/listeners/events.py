@@ -15,7 +15,7 @@ from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Mode, told
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.desk import Desk
-from storage.queries import data_age, fleet_counts, open_alerts
+from storage.queries.state import data_age, fleet_counts, open_alerts
 
 Json = dict[str, Any]
 

@@ -37,7 +37,7 @@ from notify.text.prices import INTERVALS, lines_of, measure_of
 from rules.actions.command_kinds import CommandKind
 from rules.actions.steps import MOST_MONEY
 from storage.health import switched_off
-from storage.queries import find_location
+from storage.queries.state import find_location
 
 BLOCK = re.compile(r"(\d{1,2}:\d{2})(?:-|\N{EN DASH})(\d{1,2}:\d{2})")
 AMOUNT = re.compile(r"\d{1,7}(?:[.,]\d{1,6})?")

@@ -25,9 +25,9 @@ from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
 from rules.registry.authoring import RuleRefused, find_rule
-from storage.alert_queries import PLACES, AlertFilter, list_alerts
 from storage.audit import record_act
-from storage.queries import FIRING
+from storage.queries.alerts import PLACES, AlertFilter, list_alerts
+from storage.queries.state import FIRING
 
 STATES: dict[str, dict[str, Any]] = {
     "firing": {"state": "firing"},

@@ -26,8 +26,8 @@ from rules.registry.listing import history_of, library, list_rules
 from rules.registry.store import FROM_SLACK
 from rules.trials.backtest import CannotBacktest
 from storage.engine import Database
-from storage.queries import data_age
-from storage.rows import Page
+from storage.queries.rows import Page
+from storage.queries.state import data_age
 from storage.schema import RULE
 
 TYPED = "what you typed"

@@ -20,8 +20,8 @@ from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, re
 from rules.language.conditions import QuantityError, parse_duration
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
-from storage.queries import FIRING
-from storage.rows import Page
+from storage.queries.rows import Page
+from storage.queries.state import FIRING
 from storage.schema import ALERT, LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")

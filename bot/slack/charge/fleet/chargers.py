@@ -21,8 +21,8 @@ from bot.slack.charge.answer import (
 )
 from bot.slack.permissions import Role
 from eosvolt.models import CONNECTOR_STATUSES
-from storage.queries import find_charger, find_connector, list_chargers, open_alerts
-from storage.rows import ChargerFilter
+from storage.queries.rows import ChargerFilter
+from storage.queries.state import find_charger, find_connector, list_chargers, open_alerts
 
 SHOWN_ALERTS = 5
 SHOWN_BUTTONS = 5

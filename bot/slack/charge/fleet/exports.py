@@ -27,7 +27,7 @@ from notify.render import render_words
 from notify.text.session_csv import write_header, write_sessions
 from rules.documents.schedules import day_bounds
 from storage.health import record_switched_off
-from storage.queries import find_location
+from storage.queries.state import find_location
 from storage.tables import AuditEntry
 
 log = structlog.get_logger()

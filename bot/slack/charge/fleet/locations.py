@@ -14,8 +14,8 @@ from bot.slack.charge.answer import (
     unknown_id,
     words_button,
 )
-from storage.queries import find_location, list_chargers, list_locations, open_alerts
-from storage.rows import ChargerFilter
+from storage.queries.rows import ChargerFilter
+from storage.queries.state import find_location, list_chargers, list_locations, open_alerts
 
 SHOWN_ALERTS = 5
 

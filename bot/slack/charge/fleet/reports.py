@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, told, unknown_id
 from rules.documents.schedules import day_bounds
-from storage.queries import find_location
+from storage.queries.state import find_location
 
 
 def _days(today: date) -> tuple[date, date]:

@@ -21,8 +21,8 @@ from bot.slack.charge.answer import (
 )
 from bot.slack.permissions import Role
 from rules.documents.schedules import day_bounds
-from storage.queries import find_session, list_sessions
-from storage.rows import SessionFilter
+from storage.queries.rows import SessionFilter
+from storage.queries.state import find_session, list_sessions
 
 RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.|\N{HORIZONTAL ELLIPSIS})(\d{4}-\d{2}-\d{2})")
 """Two days with two dots between; phones turn dots into one sign."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, age_of, told, words_button
-from storage.queries import fleet_counts, open_alerts
+from storage.queries.state import fleet_counts, open_alerts
 
 SHOWN_ALERTS = 5
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
 from storage.dialects import AnyRow
 from storage.polls import poll_states
-from storage.rows import (
+from storage.queries.rows import (
     AlertRow,
     ChargerFilter,
     ChargerRow,

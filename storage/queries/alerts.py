@@ -6,8 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from storage.queries import FIRING
-from storage.rows import Page
+from storage.queries.rows import Page
+from storage.queries.state import FIRING
 from storage.schema import ALERT, INCIDENT, LOCATION
 
 PENDING = "pending"

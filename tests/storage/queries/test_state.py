@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from storage.engine import Database
-from storage.queries import (
+from storage.queries.rows import ChargerFilter, SessionFilter
+from storage.queries.state import (
     data_age,
     find_charger,
     find_connector,
@@ -22,7 +23,6 @@ from storage.queries import (
     open_alerts,
     open_session_on,
 )
-from storage.rows import ChargerFilter, SessionFilter
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 
 
