@@ -6,7 +6,7 @@ databases, and text is compared byte for byte, so that both give the same answer
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Float, literal
+from sqlalchemy import Boolean, ColumnElement, Float, Integer, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -40,6 +40,17 @@ class json_number(FunctionElement[float]):  # noqa: N801
     """The number under a key of a JSON object, both texts; NULL where the key is not in it."""
 
     type = Float()
+    inherit_cache = True
+
+
+class week_clock(FunctionElement[int]):  # noqa: N801
+    """The seconds since Monday 00:00 local time at a datetime expression, in a zone by its name.
+
+    The first argument is a JSON list of `{"zone", "from", "until", "offset"}`: in a zone, from one second since 1970 to
+    another, local time is so many seconds ahead of UTC. NULL where nothing is said of the zone at that moment.
+    """
+
+    type = Integer()
     inherit_cache = True
 
 
@@ -117,6 +128,29 @@ def _(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
     numbers, key = _arguments(element, compiler, kw)
     return f"CAST(CAST({numbers} AS JSONB) ->> {key} AS DOUBLE PRECISION)"
+
+
+_MONDAY, _WEEK = 259_200, 604_800  # the first second of 1970 was a Thursday's
+
+
+@compiles(week_clock, "sqlite")
+def _(element: week_clock, compiler: SQLCompiler, **kw: Any) -> str:
+    offsets, zone, at = _arguments(element, compiler, kw)
+    seconds = f"CAST(STRFTIME('%s', {at}) AS INTEGER)"
+    here = f"value ->> 'zone' = {zone} AND {seconds} >= value ->> 'from' AND {seconds} < value ->> 'until'"
+    local = f"{seconds} + {_MONDAY} + (value ->> 'offset')"
+    return f"(SELECT ({local}) % {_WEEK} FROM JSON_EACH({offsets}) WHERE {here})"  # noqa: S608 (compiled SQL)
+
+
+@compiles(week_clock, "postgresql")
+def _(element: week_clock, compiler: SQLCompiler, **kw: Any) -> str:
+    offsets, zone, at = _arguments(element, compiler, kw)
+    seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {at})) AS BIGINT)"
+    columns = 'zone TEXT, "from" BIGINT, "until" BIGINT, "offset" BIGINT'
+    told = f"JSONB_TO_RECORDSET(CAST({offsets} AS JSONB)) AS told({columns})"
+    here = f'told.zone = {zone} AND {seconds} >= told."from" AND {seconds} < told."until"'
+    local = f'{seconds} + {_MONDAY} + told."offset"'
+    return f"(SELECT CAST(MOD({local}, {_WEEK}) AS INTEGER) FROM {told} WHERE {here})"  # noqa: S608 (compiled SQL)
 
 
 @compiles(text_contains, "sqlite")

@@ -53,11 +53,13 @@ def rules_explain(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The id of a connector, charger or other thing.")],
 ) -> None:
     """Say clause by clause why a rule says what it says of one thing, from the database of the service."""
+    from bot.settings import load_settings
     from bot.trials.reports import render_explanation
     from rules.explanations.explain import explain
 
+    zone = load_settings().chargehand_timezone
     with _stored_state() as database, database.read() as connection:
-        typer.echo(render_explanation(explain(connection, rule, subject, datetime.now(UTC))))
+        typer.echo(render_explanation(explain(connection, rule, subject, datetime.now(UTC), zone)))
 
 
 @app.command("backtest")

@@ -86,7 +86,7 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
     with jobs.database.write() as connection:
         before = jobs.usual_channels(load_rules(connection).documents)
         transitions = sync_rules(connection, rules, now, plan)
-        jobs.rules = load_rules(connection)
+        jobs.rules = load_rules(connection, jobs.default_zone)
         # what ends is told where the rules before spoke
         enqueue_alert_messages(connection, transitions, replace(jobs.routing(now), usual=before))
     return transitions
@@ -95,4 +95,4 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
 def take_up_rules(jobs: Jobs) -> None:
     """Read the rules in force again, because somebody changed one in Slack."""
     with jobs.database.read() as connection:
-        jobs.rules = load_rules(connection)
+        jobs.rules = load_rules(connection, jobs.default_zone)

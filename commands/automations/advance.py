@@ -110,7 +110,7 @@ def _follow(connection: Connection, attempt: Attempt, mode: Mode, work: Automati
     if attempt.step.price is not None:
         decision = judge_prices(read_back_of(command))
         return decision is not None and _conclude(connection, attempt, decision, now)
-    return _judge(connection, attempt, command, now)
+    return _judge(connection, attempt, command, work, now)
 
 
 def _still_against(
@@ -123,10 +123,10 @@ def _still_against(
     return against
 
 
-def _judge(connection: Connection, attempt: Attempt, command: Row[Any], now: datetime) -> bool:
+def _judge(connection: Connection, attempt: Attempt, command: Row[Any], work: Automating, now: datetime) -> bool:
     """Look whether a command that was sent helped."""
     row = attempt.row
-    sight = sight_of(connection, attempt, command, now)
+    sight = sight_of(connection, attempt, command, now, work.routing.default_zone)
     seen = verify(attempt.step, sight, row.verify_until, now)
     if seen.state is TryState.HELPED:
         firing = attempt.alert.state == State.FIRING

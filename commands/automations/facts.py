@@ -122,7 +122,9 @@ def error_codes(connection: Connection, alert: Row[Any]) -> list[str]:
     return [*found, str(evidence)] if evidence else found
 
 
-def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: datetime) -> Sight:
+def sight_of(
+    connection: Connection, attempt: Attempt, command: Row[Any], now: datetime, default_zone: str | None = None
+) -> Sight:
     """What the polls since the answer say about a step that was sent."""
     if command.answered_at is None:
         return Sight(None)
@@ -138,7 +140,7 @@ def sight_of(connection: Connection, attempt: Attempt, command: Row[Any], now: d
     parameters: dict[str, Any] = {"subject": alert.subject, "now": now}
     if check.local_time:
         zones = connection.execute(sa.select(LOCATION.c.timezone).distinct()).scalars()
-        parameters["clocks"] = local_clocks([zone for zone in zones if zone], now)
+        parameters["clocks"] = local_clocks([zone for zone in zones if zone], now, default_zone)
     truth = connection.execute(check.statement, parameters).scalar()
     blind = _blind(connection, attempt, truth)
     # once noted it stays so: the command's own state moves on when it was looked at

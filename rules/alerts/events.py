@@ -8,7 +8,7 @@ repeated poll loses or doubles one. It sends nothing, and an event has no resolv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -21,8 +21,8 @@ from rules.documents.document import Rule
 from rules.language.expressions import LocalTime, outside
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, current
-from rules.matching.scope import NOW, PATHS, TABLES
-from rules.matching.windows import local_clocks
+from rules.matching.scope import NOW, PATHS, TABLES, AsOf
+from rules.matching.windows import local_clocks, zone_offsets
 from storage.dialects import AnyRow, latest
 from storage.schema import COUNTER, LOCATION, POLL, RULE, RULE_EVENT
 
@@ -61,10 +61,14 @@ class CompiledEventRule:
     local_time: bool
     unseen: sa.Select[Any]
     waiting: sa.Select[Any]
+    default_zone: str | None = None
 
 
-def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
-    """Compile an event rule. The document was checked before: what reaches this is typed."""
+def compile_event_rule(rule: Rule, version: int = 1, default_zone: str | None = None) -> CompiledEventRule:
+    """Compile an event rule. The document was checked before: what reaches this is typed.
+
+    The locations' own clocks are read as of the event; `default_zone` is that of locations which name none.
+    """
     if rule.on is None:
         raise ValueError(f'rule "{rule.name}" waits for no event')
     source = source_of(rule.on)
@@ -75,7 +79,8 @@ def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
     if rule.when is not None:
         as_state = compile_rule(replace(rule, for_each=source.thing))  # what it reads, whoever reads it
         resources, reads = resources | as_state.resources, as_state.reads
-        truth = compile_condition(rule.when, lambda key: source.replaced.get(key, current(key)))
+        then = AsOf(lambda key: source.replaced.get(key, current(key)), source.event_at)
+        truth = compile_condition(rule.when, then)
     answer = _answer(source, reads, truth)
     key_is_known = sa.exists().where(RULE_EVENT.c.rule_id == _RULE, RULE_EVENT.c.natural_key == source.natural_key)
     unseen = answer.select_from(_joined(source, source.rows)).where(
@@ -101,6 +106,7 @@ def compile_event_rule(rule: Rule, version: int = 1) -> CompiledEventRule:
         local_time=rule.when is not None and any(isinstance(node, LocalTime) for node in outside(rule.when)),
         unseen=unseen,
         waiting=waiting,
+        default_zone=default_zone,
     )
 
 
@@ -125,7 +131,10 @@ def evaluate_events(connection: Connection, compiled: CompiledEventRule, now: da
     since = max(position.first_good_at, position.events_since or position.first_good_at)
     parameters: dict[str, Any] = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
     if compiled.local_time:
-        parameters["clocks"] = local_clocks(connection.execute(_ZONES).scalars(), now)
+        zones = list(connection.execute(_ZONES).scalars())
+        oldest = now - compiled.rule.max_age - timedelta(days=1)
+        parameters["clocks"] = local_clocks(zones, now, compiled.default_zone)
+        parameters["offsets"] = zone_offsets(zones, oldest, now, compiled.default_zone)
     waiting = connection.execute(compiled.waiting, parameters).all()
     bounds = {"since": since, "oldest": now - compiled.rule.max_age}
     unseen = connection.execute(compiled.unseen, parameters | bounds).all()

@@ -92,7 +92,7 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     full = is_full(compiled, position, now)
     parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
     if compiled.local_time:
-        parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now)
+        parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now, compiled.default_zone)
     rows = (compiled.full if full else compiled.changed).all(connection, parameters)
     wakes = compiled.wakes_full if full else compiled.wakes_changed
     return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))

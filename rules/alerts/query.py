@@ -44,7 +44,7 @@ class CompiledRule:
     A rule that reads the clock either `wakes`, when each subject's next moment is known and stored (`wakes_full` and
     `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
-    written, for the trace.
+    written, for the trace. `default_zone` is that of locations which name none.
     """
 
     id: str
@@ -66,10 +66,14 @@ class CompiledRule:
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
+    default_zone: str | None = None
 
 
-def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
-    """Compile an alert rule. The document was checked before: what reaches this is typed."""
+def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) -> CompiledRule:
+    """Compile an alert rule. The document was checked before: what reaches this is typed.
+
+    Without a `default_zone` the local time of locations that name no zone is unknown.
+    """
     demand = demand_of(rule)
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
     id_ = TABLES[rule.for_each].c.id
@@ -95,6 +99,7 @@ def compile_rule(rule: Rule, version: int = 1) -> CompiledRule:
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(demand.among))),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
+        default_zone=default_zone,
     )
 
 

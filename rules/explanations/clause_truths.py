@@ -110,7 +110,14 @@ def tree_of(condition: Expression) -> list[Expression]:
     return [condition, *(part for part in _operands_of(condition) if part is not condition)]
 
 
-def ask(connection: Connection, for_each: str, subject: str, parts: list[Expression], now: datetime) -> Answers | None:
+def ask(  # noqa: PLR0917 - a question and its circumstances
+    connection: Connection,
+    for_each: str,
+    subject: str,
+    parts: list[Expression],
+    now: datetime,
+    default_zone: str | None = None,
+) -> Answers | None:
     """Ask for the truth and the values of all these parts at `now`; None where there is no such subject."""
     table = TABLES[for_each]
     columns: list[ColumnElement[Any]] = []
@@ -131,7 +138,7 @@ def ask(connection: Connection, for_each: str, subject: str, parts: list[Express
         source = source.outerjoin(TABLES[thing], TABLES[thing].c.id == path)
     statement = sa.select(*columns, gone.label("gone_at")).select_from(source).where(table.c.id == subject)
     zones = connection.execute(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
-    parameters = {"now": now, "clocks": local_clocks(zones.scalars(), now)}
+    parameters = {"now": now, "clocks": local_clocks(zones.scalars(), now, default_zone)}
     row = connection.execute(statement, parameters).first()
     return None if row is None else Answers(parts, row)
 

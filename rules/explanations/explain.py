@@ -102,15 +102,20 @@ class Explanation:
         return self.when.truth is None or (self.while_ is not None and self.while_.truth is not True)
 
 
-def explain(connection: Connection, rule_id: str, subject: str, now: datetime) -> Explanation:
-    """Explain what a stored rule says of a subject at `now`. ExplainError, with near ids, where one is unknown."""
+def explain(
+    connection: Connection, rule_id: str, subject: str, now: datetime, default_zone: str | None = None
+) -> Explanation:
+    """Explain what a stored rule says of a subject at `now`. ExplainError, with near ids, where one is unknown.
+
+    `default_zone` is that of locations which name none.
+    """
     row = _rule_row(connection, rule_id)
     rule = rule_from_document(row.document, row.source)
     if rule.kind != "alert" or rule.when is None or rule.for_each is None:
         told = "it has a schedule" if rule.schedule is not None else "it tells of events"
         raise ExplainError(f'"{rule_id}" is no alert rule: {told}, and no subject has a state under it')
     parts = [part for condition in (rule.when, rule.while_) if condition is not None for part in tree_of(condition)]
-    answers = ask(connection, rule.for_each, subject, parts, now)
+    answers = ask(connection, rule.for_each, subject, parts, now, default_zone)
     if answers is None:
         raise ExplainError(_unknown_subject(connection, rule.for_each, subject))
     when = clause_of(rule.when, answers, now)

@@ -87,7 +87,13 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "since(connector.status)",
         "How long a field has had its value. `since(connector.id)` is how long the connector has been known.",
     ),
-    "hours": ('hours("22:00-06:00")', "Whether it is between two times of day at the location."),
+    "hours": (
+        'hours("22:00-06:00")',
+        (
+            "Whether it is between two times of day at the location, or was when an event happened. A location that "
+            "names no zone is in `CHARGEHAND_TIMEZONE`."
+        ),
+    ),
     "business_hours": (
         'business_hours("08:00-18:00")',
         "The same, on Monday to Friday. `weekday` is the day itself: `weekday in ['Saturday', 'Sunday']`.",

@@ -34,7 +34,7 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, FieldSpec, Type
 from rules.matching.learning import compile_learner, compile_learning_comparison
-from rules.matching.scope import MOMENT, NOW, SUBJECT, TABLES, Resolve, Scope, kept_value
+from rules.matching.scope import MOMENT, NOW, SUBJECT, TABLES, AsOf, Resolve, Scope, kept_value
 from rules.matching.windows import compile_local_time
 from storage.dialects import earliest, greatest, latest, least
 from storage.schema import INTERVAL
@@ -81,7 +81,7 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
         case Since(operand):
             return _elapsed(operand.key, resolve)
         case LocalTime():
-            return compile_local_time(expression)
+            return compile_local_time(expression, resolve.at if isinstance(resolve, AsOf) else None)
 
 
 def _elapsed(key: str, resolve: Resolve) -> ColumnElement[Any]:

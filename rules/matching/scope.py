@@ -36,6 +36,8 @@ SEEN = sa.bindparam("seen", type_=sa.Integer)
 RULE_ID = sa.bindparam("rule", type_=sa.String)
 CLOCKS = sa.bindparam("clocks", value="{}", type_=sa.String)
 """What time it is in each location's zone (see `windows.local_clocks`); without it, local time is unknown."""
+OFFSETS = sa.bindparam("offsets", value="[]", type_=sa.String)
+"""How far each zone's clock was ahead of UTC (see `windows.zone_offsets`), where conditions are judged as of then."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,18 @@ class Scope:
         spec = FIELDS[key]
         column: ColumnElement[Any] = self.tables[spec.thing].c[spec.changed_at]
         return column
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """The fields that `resolve` gives, while the locations' own clocks show what they did `at` a moment."""
+
+    resolve: Resolve
+    at: ColumnElement[Any]
+
+    def __call__(self, key: str) -> ColumnElement[Any]:
+        """The value of a field."""
+        return self.resolve(key)
 
 
 SUBJECT = Scope(TABLES)

@@ -6,7 +6,7 @@ the window is for `learning` to say.
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, FromClause, Table
 from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.language.fields import FIELDS, WEEKDAYS
 from rules.matching.relations import Say
-from rules.matching.scope import CLOCKS, NOW, TABLES, kept_value
+from rules.matching.scope import CLOCKS, NOW, OFFSETS, TABLES, kept_value
 from storage.dialects import greatest, least
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
-from storage.sql import json_number, seconds_between, shifted
+from storage.sql import json_number, seconds_between, shifted, week_clock
 
 _DAY = 86_400
 
@@ -161,26 +161,68 @@ def _overlap(
     return found.correlate(CONNECTOR).scalar_subquery()
 
 
-def local_clocks(zones: Iterable[str], now: datetime) -> str:
+def local_clocks(zones: Iterable[str], now: datetime, default_zone: str | None = None) -> str:
     """What the weekly clock of each zone shows at `now`: JSON of the seconds since its Monday 00:00.
 
-    A name that is no zone is left out: its local time is unknown.
+    `default_zone` is that of locations which name none, or one that there is not; without it their local time is
+    unknown.
     """
     clocks = {}
-    for zone in zones:
-        try:
-            local = now.astimezone(ZoneInfo(zone))
-        except (OSError, ValueError):  # not found, or no key at all: ZoneInfoNotFoundError is a KeyError
-            continue
-        except KeyError:
-            continue
-        clocks[zone] = local.weekday() * _DAY + local.hour * 3600 + local.minute * 60 + local.second
+    for name, zone in _known_zones(zones, default_zone):
+        local = now.astimezone(zone)
+        clocks[name] = local.weekday() * _DAY + local.hour * 3600 + local.minute * 60 + local.second
     return json.dumps(clocks)
 
 
-def compile_local_time(node: LocalTime) -> ColumnElement[Any]:
-    """The weekday at the location, or whether it is within hours there."""
-    clock = json_number(CLOCKS, LOCATION.c.timezone)
+def zone_offsets(zones: Iterable[str], first: datetime, last: datetime, default_zone: str | None = None) -> str:
+    """How far the clock of each zone is ahead of UTC from `first` to `last`: JSON as `storage.sql.week_clock` takes it.
+
+    Names are as in `local_clocks`. A zone that changes its clocks in between is told of several times.
+    """
+    told: list[dict[str, str | int]] = []
+    for name, zone in _known_zones(zones, default_zone):
+        moment = first.replace(minute=0, second=0, microsecond=0)
+        while moment <= last:
+            offset, begins = _offset(moment, zone), moment
+            while moment <= last and _offset(moment, zone) == offset:
+                moment += _ZONE_STEP
+            while _offset(moment - _ZONE_FINE, zone) != offset:
+                moment -= _ZONE_FINE
+            spans = {"from": int(begins.timestamp()), "until": int(moment.timestamp()), "offset": offset}
+            told.append({"zone": name, **spans})
+    return json.dumps(told)
+
+
+_ZONE_STEP, _ZONE_FINE = timedelta(hours=12), timedelta(minutes=15)  # clocks change on whole quarters of an hour
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    ahead = moment.astimezone(zone).utcoffset()
+    assert ahead is not None  # noqa: S101 - every zone has one
+    return int(ahead.total_seconds())
+
+
+def _known_zones(zones: Iterable[str], default_zone: str | None) -> list[tuple[str, ZoneInfo]]:
+    """Each name with its zone, the empty name being that of locations without one; what has none is left out."""
+    otherwise = None if default_zone is None else _zone(default_zone)
+    found = [(name, _zone(name) or otherwise) for name in dict.fromkeys(["", *zones])]
+    return [(name, zone) for name, zone in found if zone is not None]
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # not found, or no key at all: ZoneInfoNotFoundError is a KeyError
+        return None
+
+
+def compile_local_time(node: LocalTime, at: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
+    """The weekday at the location, or whether it is within hours there: now, or `at` another moment.
+
+    Unknown where the location itself is.
+    """
+    zone = sa.case((LOCATION.c.id.is_not(None), sa.func.coalesce(LOCATION.c.timezone, "")))
+    clock: ColumnElement[Any] = json_number(CLOCKS, zone) if at is None else week_clock(OFFSETS, zone, at)
     if node.name == "weekday":
         return sa.case(*((clock < (day + 1) * _DAY, name) for day, name in enumerate(WEEKDAYS)))
     begin, end = (_seconds(text) for text in node.text.split("-"))

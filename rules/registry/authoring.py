@@ -5,7 +5,7 @@ transaction: a rehearsal is the same act, rolled back.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -64,11 +64,19 @@ class Outcome:
 
 
 def create_rule(
-    connection: Connection, rule: Rule, author: str, now: datetime, *, base_version: int = 0, rehearsed: bool = False
+    connection: Connection,
+    rule: Rule,
+    author: str,
+    now: datetime,
+    *,
+    base_version: int = 0,
+    rehearsed: bool = False,
+    default_zone: str | None = None,
 ) -> Outcome:
     """Put a new rule in force, made by `author` (a Slack user id). RuleRefused where its name is taken.
 
     `base_version` is that of a deleted rule of the name, else 0. `rehearsed` evaluates even what is stale.
+    `default_zone` is that of locations which name none.
     """
     row = _row(connection, rule.name)
     if row is not None and row.removed_at is None:
@@ -79,11 +87,18 @@ def create_rule(
     version = (
         insert_rule(connection, rule, author, now) if row is None else update_rule(connection, rule, row, author, now)
     )
-    return _changed(connection, rule, version, now, rehearsed=rehearsed)
+    return _changed(connection, rule, version, now, rehearsed=rehearsed, default_zone=default_zone)
 
 
 def change_rule(
-    connection: Connection, rule: Rule, author: str, now: datetime, *, base_version: int, rehearsed: bool = False
+    connection: Connection,
+    rule: Rule,
+    author: str,
+    now: datetime,
+    *,
+    base_version: int,
+    rehearsed: bool = False,
+    default_zone: str | None = None,
 ) -> Outcome:
     """Make `rule` the next version of the stored rule of its name, if that is still at `base_version`.
 
@@ -98,7 +113,8 @@ def change_rule(
     if row.document.get("for_each") != rule.for_each:  # its alerts are about other things
         ended = end_alerts(connection, rule.name, "rule changed", now)
     version = update_rule(connection, rule, row, author, now)
-    return _changed(connection, rule, version, now, rehearsed=rehearsed, ended=ended, before=before, on=row.enabled)
+    stood = Stood(ended, before, row.enabled)
+    return _changed(connection, rule, version, now, stood, rehearsed=rehearsed, default_zone=default_zone)
 
 
 def switch_rule(
@@ -110,6 +126,7 @@ def switch_rule(
     on: bool,
     base_version: int,
     rehearsed: bool = False,
+    default_zone: str | None = None,
 ) -> Outcome:
     """Switch a rule on or off; off ends its alerts as "rule removed". RuleRefused as `change_rule`."""
     row = _changeable(connection, name, base_version)
@@ -121,7 +138,7 @@ def switch_rule(
         return _ended(connection, name, version, now)
     if rule.kind == "event":
         begin_events(connection, name, now)
-    return _changed(connection, rule, version, now, rehearsed=rehearsed)
+    return _changed(connection, rule, version, now, rehearsed=rehearsed, default_zone=default_zone)
 
 
 def delete_rule(connection: Connection, name: str, author: str, now: datetime, *, base_version: int) -> Outcome:
@@ -203,33 +220,42 @@ def _ended(connection: Connection, name: str, version: int, now: datetime) -> Ou
     return Outcome(version, tuple(transitions), ended=_reasons(transitions))
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How a rule stood before an act: what ended with it, its open alerts by id, and whether it is switched on."""
+
+    ended: Sequence[Transition] = ()
+    before: Mapping[int, str] = field(default_factory=dict)
+    on: bool = True
+
+
 def _changed(
     connection: Connection,
     rule: Rule,
     version: int,
     now: datetime,
+    stood: Stood | None = None,
     *,
     rehearsed: bool,
-    ended: list[Transition] | None = None,
-    before: Mapping[int, str] | None = None,
-    on: bool = True,
+    default_zone: str | None,
 ) -> Outcome:
     """Evaluate a rule that is new, changed or switched on, and count what came of it."""
     store_inhibitions(connection, stored_rules(connection).values())
-    transitions = list(ended or ())
+    stood = stood or Stood()
+    transitions = list(stood.ended)
     evaluated = True
-    if rule.kind == "alert" and on:
-        compiled = compile_rule(rule, version)
+    if rule.kind == "alert" and stood.on:
+        compiled = compile_rule(rule, version, default_zone)
         evaluated = rehearsed or _is_fresh(connection, compiled)
         if evaluated:
             transitions += evaluate_rule(connection, compiled, now).transitions
     after = _open(connection, rule.name)
-    new = Counter(state for alert_id, state in after.items() if alert_id not in (before or {}))
+    new = Counter(state for alert_id, state in after.items() if alert_id not in stood.before)
     return Outcome(
         version,
         tuple(transitions),
-        stay=sum(alert_id in after for alert_id in before or {}),
-        ended=_reasons([move for move in transitions if move.alert_id in (before or {})]),
+        stay=sum(alert_id in after for alert_id in stood.before),
+        ended=_reasons([move for move in transitions if move.alert_id in stood.before]),
         pending=new[State.PENDING],
         firing=new[State.FIRING],
         evaluated=evaluated,

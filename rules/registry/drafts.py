@@ -6,6 +6,7 @@ What a draft does is `rules.registry.authoring`'s matter; whether somebody may c
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -48,9 +49,12 @@ class Confirmed:
     rule: Rule
 
 
-def draft_rule(connection: Connection, draft: Draft, author: str, now: datetime) -> tuple[str, Outcome]:
+def draft_rule(
+    connection: Connection, draft: Draft, author: str, now: datetime, default_zone: str | None = None
+) -> tuple[str, Outcome]:
     """Try a change out and store it to be confirmed: the draft's id, and what it would do. RuleRefused, RuleErrors."""
-    outcome = rehearse(connection, lambda inside: _perform(inside, draft, author, now, rehearsed=True))
+    how = Manner(rehearsed=True, default_zone=default_zone)
+    outcome = rehearse(connection, lambda inside: _perform(inside, draft, author, now, how))
     connection.execute(sa.delete(DRAFT).where(DRAFT.c.created_at < now - KEPT))
     draft_id = uuid.uuid4().hex
     values = {"rule_id": draft.name, "act": draft.act.value, "base_version": draft.base_version}
@@ -59,7 +63,9 @@ def draft_rule(connection: Connection, draft: Draft, author: str, now: datetime)
     return draft_id, outcome
 
 
-def confirm_draft(connection: Connection, draft_id: str, author: str, now: datetime) -> Confirmed:
+def confirm_draft(
+    connection: Connection, draft_id: str, author: str, now: datetime, default_zone: str | None = None
+) -> Confirmed:
     """Do what a draft says, once. RuleRefused where it was done before, is not known, or the rule has moved on."""
     row = connection.execute(sa.select(DRAFT).where(DRAFT.c.id == draft_id).with_for_update()).first()
     if row is None:
@@ -72,17 +78,25 @@ def confirm_draft(connection: Connection, draft_id: str, author: str, now: datet
     if rule is None:
         stored = find_rule(connection, draft.name)
         rule = rule_from_document(stored.document, stored.source)
-    return Confirmed(draft, _perform(connection, draft, author, now, rehearsed=False), rule)
+    how = Manner(rehearsed=False, default_zone=default_zone)
+    return Confirmed(draft, _perform(connection, draft, author, now, how), rule)
 
 
-def _perform(connection: Connection, draft: Draft, author: str, now: datetime, *, rehearsed: bool) -> Outcome:
+class Manner(TypedDict):
+    """How an act is done: as a rehearsal or not, and in which zone locations are that name none."""
+
+    rehearsed: bool
+    default_zone: str | None
+
+
+def _perform(connection: Connection, draft: Draft, author: str, now: datetime, how: Manner) -> Outcome:
     base = draft.base_version
     if draft.act is Act.DELETE:
         return delete_rule(connection, draft.name, author, now, base_version=base)
     if draft.act in {Act.SWITCH_ON, Act.SWITCH_OFF}:
         on = draft.act is Act.SWITCH_ON
-        return switch_rule(connection, draft.name, author, now, on=on, base_version=base, rehearsed=rehearsed)
+        return switch_rule(connection, draft.name, author, now, on=on, base_version=base, **how)
     if draft.rule is None:
         raise ValueError(f"a draft of {draft.act} needs the rule")
     perform = create_rule if draft.act is Act.CREATE else change_rule
-    return perform(connection, draft.rule, author, now, base_version=base, rehearsed=rehearsed)
+    return perform(connection, draft.rule, author, now, base_version=base, **how)

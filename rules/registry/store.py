@@ -83,15 +83,18 @@ _IN_FORCE = (
 )
 
 
-def load_rules(connection: Connection) -> RulesInForce:
-    """Every rule in force, from the stored documents."""
+def load_rules(connection: Connection, default_zone: str | None = None) -> RulesInForce:
+    """Every rule in force, from the stored documents; `default_zone` is that of locations which name none."""
     documents = stored_rules(connection)
     versions = {row.id: row.version for row in connection.execute(sa.select(RULE.c.id, RULE.c.version))}
     named = [name for name, rule in documents.items() if rule.kind == "alert"]
     # what inhibits advances before what it inhibits
-    alerts = [compile_rule(documents[name], versions[name]) for name in evaluation_order(documents, named)]
+    alerts = [
+        compile_rule(documents[name], versions[name], default_zone) for name in evaluation_order(documents, named)
+    ]
     digests = [rule for rule in documents.values() if rule.kind == "digest"]
-    events = [compile_event_rule(rule, versions[name]) for name, rule in documents.items() if rule.kind == "event"]
+    happens = {name: rule for name, rule in documents.items() if rule.kind == "event"}
+    events = [compile_event_rule(rule, versions[name], default_zone) for name, rule in happens.items()]
     return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection))
 
 

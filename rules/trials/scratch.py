@@ -29,7 +29,12 @@ ONE_MINUTE = timedelta(minutes=1)
 
 
 class Speaker(Protocol):
-    """What makes messages out of what rules do; each method works in the transaction it is given."""
+    """What makes messages out of what rules do; each method works in the transaction it is given.
+
+    `default_zone` is that of locations which name none.
+    """
+
+    default_zone: str
 
     def deliver(self, connection: Connection, now: datetime) -> None:
         """Show, each at the moment it is due, the messages that are due by `now`."""
@@ -54,6 +59,8 @@ class Speaker(Protocol):
 
 class Silent:
     """A speaker that says nothing."""
+
+    default_zone = "UTC"
 
     def deliver(self, connection: Connection, now: datetime) -> None:
         """Nothing waits."""
@@ -100,7 +107,7 @@ class Scratch:
         SQLModel.metadata.create_all(self.database.engine)
         with self.database.write() as connection:
             sync_rules(connection, rules, now)
-            self.rules = load_rules(connection)
+            self.rules = load_rules(connection, self.speaker.default_zone)
 
     def __enter__(self) -> "Scratch":
         return self

@@ -26,6 +26,7 @@ class Engine:
     def __init__(self, database: Database, *documents: dict[str, Any], now: datetime) -> None:
         self.database = database
         self.transitions: list[Transition] = []
+        self.default_zone: str | None = None
         self._loaded: tuple[object, tuple[CompiledRule, ...]] = (None, ())
         self.use(*documents, now=now)
 
@@ -60,7 +61,7 @@ class Engine:
         """The rules in force, compiled again only where a stored one is another than before."""
         stored = connection.execute(sa.select(RULE.c.id, RULE.c.version, RULE.c.enabled, RULE.c.removed_at)).all()
         if self._loaded[0] != stored:
-            self._loaded = (stored, load_rules(connection).alerts)
+            self._loaded = (stored, load_rules(connection, self.default_zone).alerts)
         return self._loaded[1]
 
 

@@ -43,7 +43,7 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
     now = desk.clock()
 
     def write(connection: Connection) -> Confirmed:
-        done = confirm_draft(connection, str(value["draft"]), user, now)
+        done = confirm_draft(connection, str(value["draft"]), user, now, desk.zone)
         if desk.tell_of_rule is not None:
             desk.tell_of_rule(connection, done.rule, done.outcome.transitions, now)
         facts = {"version": done.outcome.version, "document": done.rule.document}

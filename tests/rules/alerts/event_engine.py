@@ -16,8 +16,11 @@ from tests.readings import MINUTE, T0, at, poll, session
 class EventEngine:
     """Event rules on a database; `tick` records a poll and tells what was announced, as short text."""
 
-    def __init__(self, database: Database, *documents: dict[str, Any], now: Any = T0) -> None:
+    def __init__(
+        self, database: Database, *documents: dict[str, Any], now: Any = T0, default_zone: str | None = None
+    ) -> None:
         self.database = database
+        self.default_zone = default_zone
         self.announced: list[Event] = []
         self.use(*documents, now=now)
 
@@ -33,7 +36,7 @@ class EventEngine:
         now = at(moment)
         with self.database.read() as connection:
             fresh = {name for name, state in poll_states(connection).items() if state.good_at == state.attempted_at}
-            rules = [rule for rule in load_rules(connection).events if rule.resources <= fresh]
+            rules = [rule for rule in load_rules(connection, self.default_zone).events if rule.resources <= fresh]
             due = event_rules_to_evaluate(connection, rules, now)
         told: list[Event] = []
         for compiled in due:

@@ -1,6 +1,6 @@
 """Event rules on real databases: judged once settled, announced once, and nothing from before the first sync."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.readings import MINUTE, T0, at, charger, connector, location, poll, s
 from tests.rules.alerts.event_engine import EventEngine, ended
 from tests.rules.alerts.test_event_sources import links, status
 
+DAY = timedelta(days=1)
 ZERO_ENERGY: dict[str, Any] = {
     "name": "zero-energy",
     "on": "session.ended",
@@ -270,10 +271,58 @@ def test_a_condition_may_go_over_the_sessions_before(database: Database) -> None
     assert told == ["s4 session.ended at 10:13:50"]
 
 
-def test_a_condition_may_read_the_clock_of_the_location(database: Database) -> None:
-    rule = {"name": "at-night", "on": "session.ended", "when": 'hours("19:00-20:00")', "settle": "0s"}
-    engine = EventEngine(database, rule)
-    for moment, zone in (("10:00", "Asia/Tokyo"), ("10:01", "Asia/Tokyo"), ("10:02", "UTC")):
-        poll(database, at(moment), location("l1", timezone=zone), resource="locations")
-        told = engine.tick(moment, *([ended(moment, "09:50", moment)] if moment != "10:00" else []))
-        assert told == ([f"{moment} session.ended at {moment}:00"] if moment == "10:01" else [])
+AT_NIGHT = {"name": "at-night", "on": "session.started", "when": 'hours("22:00-06:00")'}
+
+
+def started(engine: EventEngine, *moments: str, zone: str | None) -> list[str]:
+    """Sessions that start at these moments, each seen by the poll of the next minute; what is announced."""
+    poll(engine.database, at("00:00"), location("l1", timezone=zone), resource="locations")
+    engine.tick("00:00")
+    told = []
+    for moment in moments:
+        seen = f"{at(moment) + MINUTE:%H:%M}"
+        engine.tick(seen, session(moment, started=at(moment)), interval=DAY)
+        told += [line.split(" ")[1] for line in engine.quiet(seen, f"{at(seen) + 5 * MINUTE:%H:%M}")]
+    return told
+
+
+def test_a_condition_reads_the_clock_of_the_location_as_it_was_when_the_event_happened(database: Database) -> None:
+    engine = EventEngine(database, AT_NIGHT, now=at("00:00"))
+    asked = ("05:58:00", "05:59:59", "06:00:00", "21:58:30", "21:59:59", "22:00:00")
+    assert started(engine, *asked, zone="UTC") == ["05:58:00", "05:59:59", "22:00:00"]
+
+
+@pytest.mark.parametrize("zone", [None, "No/Such", ""])
+def test_where_a_location_names_no_zone_an_event_is_judged_in_the_default_one(
+    database: Database, zone: str | None
+) -> None:
+    engine = EventEngine(database, AT_NIGHT, now=at("00:00"), default_zone="Asia/Tokyo")
+    assert started(engine, "12:58:30", "13:00:00", "20:58:00", "21:00:00", zone=zone) == ["13:00:00", "20:58:00"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "told"),
+    [
+        # in Copenhagen, 01:59:59 is followed by 03:00 in spring, and 02:59:59 by 02:00 in autumn
+        ("2026-03-29T00:30:00", True),
+        ("2026-03-29T00:59:59", True),
+        ("2026-03-29T01:00:00", False),
+        ("2026-10-24T23:30:00", True),
+        ("2026-10-24T23:59:59", True),
+        ("2026-10-25T00:00:00", False),
+        ("2026-10-25T01:00:00", False),
+    ],
+)
+def test_an_event_is_judged_by_the_clock_that_held_when_it_happened(
+    database: Database, moment: str, told: bool
+) -> None:
+    rule = {"name": "x", "on": "session.started", "when": 'hours("01:00-02:00")', "settle": "0s", "max_age": "12h"}
+    happened = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    begin, now = happened - MINUTE, happened + timedelta(hours=4)
+    EventEngine(database, rule, now=begin)
+    poll(database, begin, location("l1", timezone="Europe/Copenhagen"), resource="locations")
+    poll(database, begin, resource="sessions")
+    poll(database, now, session("s1", started=happened), resource="sessions", interval=DAY)
+    with database.write() as connection:
+        (compiled,) = load_rules(connection).events
+        assert [one.subject for one in evaluate_events(connection, compiled, now)] == (["s1"] if told else [])

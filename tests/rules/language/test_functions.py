@@ -1,5 +1,6 @@
 """The functions of the condition language: what each may be called with, what is refused and how, and every recipe."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -23,7 +24,7 @@ from rules.language.expressions import FieldRef as Field
 from rules.language.fields import Type
 from rules.language.functions import FUNCTIONS, MAX_AGGREGATES
 from rules.matching.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
-from rules.matching.windows import local_clocks
+from rules.matching.windows import local_clocks, zone_offsets
 from storage.engine import Database
 from tests.readings import MINUTE, T0, charger, connector, location
 from tests.rules.engine import Engine
@@ -229,6 +230,36 @@ def test_a_local_clock_follows_its_zone_through_both_changes_of_the_clocks() -> 
     summer = local_clocks(zones, datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
     assert winter == f'{{"Europe/Copenhagen": {6 * 86400 + 1 * 3600 + 59 * 60}}}'
     assert summer == f'{{"Europe/Copenhagen": {6 * 86400 + 3 * 3600}}}'
+    assert json.loads(local_clocks(zones, datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "Asia/Tokyo")) == {
+        "Europe/Copenhagen": 6 * 86400 + 3 * 3600,
+        **dict.fromkeys(["", "No/Such", "../etc/passwd"], 6 * 86400 + 10 * 3600),
+    }
+
+
+def test_offsets_tell_of_each_change_of_the_clocks_in_between_to_the_second() -> None:
+    first, last = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    told = json.loads(zone_offsets(["Europe/Copenhagen", "No/Such"], first, last))
+    spring, autumn = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
+    assert [one["offset"] for one in told] == [3600, 7200, 3600]
+    assert [one["until"] for one in told[:2]] == [spring.timestamp(), autumn.timestamp()]
+    assert [one["from"] for one in told[1:]] == [spring.timestamp(), autumn.timestamp()]
+    assert told[0]["from"] <= first.timestamp() < last.timestamp() < told[2]["until"]
+    (lord_howe, *_) = json.loads(zone_offsets(["Australia/Lord_Howe"], first, first))  # half an hour of summer time
+    assert lord_howe["offset"] == 11 * 3600
+
+
+@pytest.mark.parametrize("zone", [None, "No/Such"])
+def test_a_location_that_names_no_zone_is_in_the_default_one(database: Database, zone: str | None) -> None:
+    rule = {
+        "name": "evening",
+        "for_each": "connector",
+        "when": 'connector.status == "Faulted" and hours("19:00-20:00") and weekday in ["Monday"]',
+    }
+    engine = Engine(database, rule, now=T0)
+    engine.default_zone = "Asia/Tokyo"  # 10:00 is 19:00 there
+    engine.tick(T0 - MINUTE, location("l1", timezone=zone), resource="locations")
+    assert engine.tick(T0, charger(connector("c1", "Faulted"))) == ["c1 inactive>firing since 10:00"]
+    assert engine.tick(T0 + 60 * MINUTE) == ["c1 firing>resolved since 10:00"]
 
 
 def test_business_hours_are_those_of_the_location(database: Database) -> None:

@@ -191,7 +191,7 @@ def _plain(connection: Connection, asked: Asked, name: str, act: Act) -> Answer:
 
 
 def _preview(connection: Connection, asked: Asked, draft: Draft, shown: Rule | None = None) -> Answer:
-    draft_id, outcome = draft_rule(connection, draft, asked.user, asked.now)
+    draft_id, outcome = draft_rule(connection, draft, asked.user, asked.now, asked.zone)
     value = {"draft": draft_id, "version": draft.base_version}
     style = "danger" if draft.act in {Act.DELETE, Act.SWITCH_OFF} else "primary"
     buttons = [

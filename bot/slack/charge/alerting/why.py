@@ -49,7 +49,7 @@ def answer_why(connection: Connection, asked: Asked) -> Answer:
             )
         rule_id = open_[0]
     try:
-        told_ = explain(connection, rule_id, subject, asked.now)
+        told_ = explain(connection, rule_id, subject, asked.now, asked.zone)
     except ExplainError as wrong:
         return refused(
             "That cannot be explained",
