@@ -1,18 +1,19 @@
 """What is still to be said: one outbox row a message, written with the transition that caused it.
 
-A row is out of date while `shown_version` < `version`; whoever claims it renders the newest and marks what was shown.
-Nothing here posts, renders or reads a clock; every function works inside the caller's transaction.
+A row is out of date while `shown_version` < `version`; whoever claims it (`notify.claims`) renders the newest and marks
+what was shown. Nothing here posts, renders or reads a clock; every function works inside the caller's transaction.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import ColumnElement, Connection
 
 from storage.dialects import insert
 from storage.prepared import Prepared
@@ -29,159 +30,46 @@ QUIET_SUMMARY = "quiet_summary"
 NOTICE = "notice"
 TROUBLE = "trouble"
 
-RATE_LIMITED = "ratelimited"
-"""Slack's error name for a 429: while one message of a channel waits for it, the whole channel waits."""
+RETURNED = "returned"
+
+
+class Rank(IntEnum):
+    """How early a message goes among what is due, before others: news before what has ended, the graver first."""
+
+    CLICK = 0  # somebody clicked and looks at it
+    CRITICAL = 1
+    WARNING = 2
+    INFO = 3
+    OTHER = 4
+    ENDED = 5  # resolves, and edits of what stands
+    DIGEST = 6
+
+
+OF_SEVERITY = {"critical": Rank.CRITICAL, "warning": Rank.WARNING, "info": Rank.INFO}
+OF_KIND = {
+    COMMAND_CARD: Rank.CLICK,
+    ALERT_CARD: Rank.WARNING,
+    ALERT_REPLY: Rank.WARNING,
+    ROLL_UP: Rank.WARNING,
+    TROUBLE: Rank.WARNING,
+    EVENT: Rank.OTHER,
+    EVENTS: Rank.OTHER,
+    NOTICE: Rank.OTHER,
+    RETURNED: Rank.OTHER,
+    QUIET_SUMMARY: Rank.DIGEST,
+    DIGEST: Rank.DIGEST,
+}
+"""The rank of what says none by itself."""
+
+SAID_ELSEWHERE = "said elsewhere"
+OVER = "over before it could be said"
+SAME_CHANNEL = "its channel has it under its other name"
+LEFT_OUT = (SAID_ELSEWHERE, OVER, SAME_CHANNEL)
+"""Why a message is left out that nobody misses: the `error` of one that is abandoned."""
 
 
 DELIVERY_FACTS = ("moved_from", "moved_because", "may_repeat")
 """Facts about the delivery itself: they stay when the facts of a message change."""
-
-
-def claim_next(connection: Connection, worker: str, now: datetime, lease: timedelta) -> Row[Any] | None:
-    """Claim the message that has been due longest, or None where nothing can be sent now.
-
-    A claim whose lease ran out was possibly sent: the row then comes back with `uncertain` true, to be looked up in
-    the channel's history. A reply waits until its card stands in the channel; a channel that Slack told to wait holds
-    up its own messages only. Another worker that got there first costs nothing: the update then finds no row.
-    """
-    item = OUTBOX.alias("item")
-    card = OUTBOX.alias("card")
-    limited = OUTBOX.alias("limited")
-    card_stands = sa.exists().where(card.c.id == item.c.thread_of, card.c.message_ts.is_not(None))
-    channel_waits = sa.exists().where(
-        limited.c.channel == item.c.channel,
-        limited.c.error == RATE_LIMITED,
-        limited.c.claimed_by.is_(None),
-        limited.c.claimed_until > now,
-        limited.c.shown_version < limited.c.version,
-        limited.c.abandoned_at.is_(None),
-    )
-    due = (
-        sa.select(item.c.id)
-        .where(_claimable(item, now), sa.or_(item.c.thread_of.is_(None), card_stands), sa.not_(channel_waits))
-        .order_by(item.c.due_at, item.c.created_at, item.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=item)  # SQLite drops this: there one transaction writes at a time
-        .scalar_subquery()
-    )
-    return connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.id == due, _claimable(OUTBOX, now))
-        .values(
-            uncertain=sa.or_(OUTBOX.c.uncertain, OUTBOX.c.claimed_by.is_not(None)),
-            claimed_by=worker,
-            claimed_until=now + lease,
-            attempts=OUTBOX.c.attempts + 1,
-        )
-        .returning(*OUTBOX.c)
-    ).first()
-
-
-def _claimable(item: Any, now: datetime) -> ColumnElement[bool]:
-    # claimed_until without claimed_by is a moment to wait for; with it, the end of a worker's lease
-    return sa.and_(
-        item.c.shown_version < item.c.version,
-        item.c.due_at <= now,
-        item.c.abandoned_at.is_(None),
-        sa.or_(item.c.claimed_until.is_(None), item.c.claimed_until <= now),
-    )
-
-
-def mark_sent(
-    connection: Connection, item: Row[Any], *, message_channel: str, message_ts: str, version: int, now: datetime
-) -> bool:
-    """Note that `version` of a message stands at (`message_channel`, `message_ts`); it stays due if a newer one waits.
-
-    False where the claim was lost to another worker meanwhile: then the place is still noted if none was known.
-    """
-    held = connection.execute(
-        sa.update(OUTBOX)
-        .where(_still_claimed(item))
-        .values(
-            message_channel=message_channel,
-            message_ts=message_ts,
-            shown_version=version,
-            shown_at=now,
-            sent_at=sa.func.coalesce(OUTBOX.c.sent_at, now),
-            claimed_by=None,
-            claimed_until=None,
-            uncertain=False,
-            attempts=0,
-            error=None,
-        )
-    )
-    if held.rowcount == 1:
-        return True
-    connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.id == item.id, OUTBOX.c.message_ts.is_(None))
-        .values(message_channel=message_channel, message_ts=message_ts)
-    )
-    return False
-
-
-def mark_uncertain(connection: Connection, item: Row[Any], until: datetime, error: str) -> bool:
-    """Give a message back whose call ended without an answer: from `until` on it is looked up before any resend."""
-    return _give_back(connection, item, claimed_until=until, error=error, uncertain=True)
-
-
-def postpone(connection: Connection, item: Row[Any], until: datetime, error: str) -> bool:
-    """Give a message back that was provably not sent, to be tried again from `until` on.
-
-    `error` is Slack's error name. RATE_LIMITED makes the whole channel wait; any other holds up this message only.
-    `uncertain` stays as it was: a refused call says nothing about an earlier one.
-    """
-    return _give_back(connection, item, claimed_until=until, error=error)
-
-
-def mark_failed_permanently(
-    connection: Connection, item: Row[Any], error: str, now: datetime, fallback_channel: str | None
-) -> str | None:
-    """Move a message that its channel will never take to the fallback channel, with the reason in its facts.
-
-    A reply takes its card along. Returns the channel it moved to, or None where there is nowhere left: it is then
-    abandoned. The natural key stays: later news still finds the message.
-    """
-    row = item
-    if item.thread_of is not None:
-        _give_back(connection, item, claimed_until=None, error=error)
-        row = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
-        if row.channel != item.channel:  # another reply has moved the card already
-            _move_replies(connection, row.id, row.channel)
-            return str(row.channel)
-    if fallback_channel is None or row.channel == fallback_channel:
-        connection.execute(
-            sa.update(OUTBOX)
-            .where(OUTBOX.c.id == item.id)
-            .values(abandoned_at=now, error=error, claimed_by=None, claimed_until=None)
-        )
-        return None
-    facts = {**row.facts, "moved_from": row.channel, "moved_because": error}
-    connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.id == row.id)
-        .values(channel=fallback_channel, facts=facts, due_at=now, error=error, attempts=0, **_NOWHERE)
-    )
-    _move_replies(connection, row.id, fallback_channel)
-    return fallback_channel
-
-
-def mark_mentions(connection: Connection, item: Row[Any], ids: Mapping[str, str]) -> None:
-    """Note Slack's ids of the user groups that a message mentions, by handle."""
-    known = connection.execute(sa.select(OUTBOX.c.facts).where(OUTBOX.c.id == item.id).with_for_update()).scalar_one()
-    facts = {**known, "mention_ids": {**known.get("mention_ids", {}), **ids}}
-    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(facts=facts))
-
-
-def mark_may_repeat(connection: Connection, item: Row[Any]) -> None:
-    """Make a message say that it may repeat an earlier one: an uncertain one where the history cannot be read."""
-    facts = {**item.facts, "may_repeat": True}
-    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(facts=facts))
-
-
-def reset_message_place(connection: Connection, item: Row[Any], now: datetime) -> None:
-    """Forget where a message stood, because Slack says it is gone or closed to edits: it is posted anew, at once."""
-    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(due_at=now, attempts=0, **_NOWHERE))
 
 
 def enqueue_message(
@@ -216,6 +104,7 @@ def new_item(
         "thread_of": None,
         "rolled_into": None,
         "broadcast": False,
+        "rank": None,
         "rule_id": None,
         "incident_id": None,
         "facts": {},
@@ -267,6 +156,16 @@ def one_version_on(now: datetime | ColumnElement[Any]) -> dict[str, Any]:
     return {"version": OUTBOX.c.version + 1, "due_at": due_at}
 
 
+def note_click(connection: Connection, incident_ids: Collection[int], now: datetime) -> None:
+    """Let the edits of what speaks for these incidents go before everything: somebody looks at what their click did."""
+    rolled = OUTBOX.alias("rolled")
+    mine = rolled.c.incident_id.in_(sorted(incident_ids))
+    heads = sa.select(rolled.c.rolled_into).where(mine, rolled.c.rolled_into.is_not(None))
+    speaks = sa.or_(OUTBOX.c.incident_id.in_(sorted(incident_ids)), OUTBOX.c.id.in_(heads))
+    waits = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.message_ts.is_not(None))
+    connection.execute(sa.update(OUTBOX).where(speaks, *waits).values(clicked_at=now))
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits to be said: how many messages are due, since when the first was, and how many nobody will get."""
@@ -286,37 +185,9 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
             sa.func.count().filter(mine).label("due"),
             sa.func.min(OUTBOX.c.due_at).filter(mine).label("oldest"),
             sa.func.count().filter(mine, OUTBOX.c.error.is_not(None)).label("failing"),
-            sa.func.count().filter(OUTBOX.c.abandoned_at.is_not(None)).label("abandoned"),
+            sa.func.count()
+            .filter(OUTBOX.c.abandoned_at.is_not(None), sa.func.coalesce(OUTBOX.c.error, "").not_in(LEFT_OUT))
+            .label("abandoned"),
         )
     ).one()
     return Backlog(row.due, row.oldest, row.failing, row.abandoned)
-
-
-_NOWHERE: dict[str, Any] = {
-    "message_channel": None,
-    "message_ts": None,
-    "shown_version": 0,
-    "uncertain": False,
-    "claimed_by": None,
-    "claimed_until": None,
-}
-
-
-def _still_claimed(item: Row[Any]) -> ColumnElement[bool]:
-    # the lease's end fences off a claim that the same worker made later
-    return sa.and_(
-        OUTBOX.c.id == item.id,
-        OUTBOX.c.claimed_by == item.claimed_by,
-        OUTBOX.c.claimed_until == item.claimed_until,
-    )
-
-
-def _give_back(connection: Connection, item: Row[Any], **columns: Any) -> bool:
-    given = connection.execute(sa.update(OUTBOX).where(_still_claimed(item)).values(claimed_by=None, **columns))
-    return given.rowcount == 1
-
-
-def _move_replies(connection: Connection, card_id: str, channel: str) -> None:
-    connection.execute(
-        sa.update(OUTBOX).where(OUTBOX.c.thread_of == card_id, OUTBOX.c.shown_version == 0).values(channel=channel)
-    )

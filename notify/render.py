@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from notify import command_card
 from notify.alert_cards import card_facts, roll_ups
 from notify.alert_cards.quiet_hours import night_context
+from notify.channel_returns import return_context
 from notify.digests import digest_facts
 from notify.events import event_context, events_context
 from notify.outbox import (
@@ -27,6 +28,7 @@ from notify.outbox import (
     EVENTS,
     NOTICE,
     QUIET_SUMMARY,
+    RETURNED,
     ROLL_UP,
     TROUBLE,
 )
@@ -75,13 +77,14 @@ def render_message(connection: Connection, item: Row[Any], now: datetime) -> Sla
 
 
 def render_or_fallback(connection: Connection, item: Row[Any], now: datetime) -> tuple[SlackMessage, str | None]:
-    """The message, or where that fails its plain facts with the error, which is then also the second value."""
+    """The message, or where that fails its plain facts; what broke is then the second value, for the log alone."""
     try:
         return render_message(connection, item, now), None
     except Exception as error:  # whatever broke, an alert is still said
         reason = f"{type(error).__name__}: {error}"
         about = f"{item.kind} of {code(item.rule_id or item.natural_key, 80)}"
-        text = f"{about}: the message could not be written ({code(reason, 300)})"
+        # an error's own text may hold SQL, or what nobody here should read
+        text = f"{about}: the message could not be written ({code(type(error).__name__, 80)}); the log says why"
         return _addressed(connection, item, text, blocks.sections(text)), reason
 
 
@@ -164,6 +167,10 @@ def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[st
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
 
+def _returned(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
+
+
 def _trouble(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("trouble.mrkdwn.j2", item, trouble=trouble_context(item.facts))
 
@@ -177,6 +184,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, li
     EVENT: _event,
     EVENTS: _events,
     QUIET_SUMMARY: _night,
+    RETURNED: _returned,
     NOTICE: _notice,
     TROUBLE: _trouble,
 }

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.outbox import TROUBLE, enqueue_message
-from storage.schema import OUTBOX, TROUBLES
+from storage.schema import OUTBOX, REFUSED, TROUBLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,14 @@ def note_findings(
     """
     found = {finding.key: finding for finding in findings}
     open_ = {row.key: row for row in connection.execute(sa.select(TROUBLES).where(TROUBLES.c.ended_at.is_(None)))}
+    refusing = set(connection.execute(sa.select(REFUSED.c.channel)).scalars())
     raised = []
     for key, finding in found.items():
         row = open_.get(key)
         since = min(moment for moment in (row.since if row else now, finding.since or now))
         number = row.id if row is not None else _begin(connection, finding, since)
         if (row is None or row.raised_at is None) and now - since >= finding.after:
-            usable = channel is not None and channel != finding.not_to
+            usable = channel is not None and channel not in {finding.not_to, *refusing}
             _raise(connection, number, finding, since, now, [channel] if usable and channel else people)
             raised.append(key)
     over = [row for key, row in open_.items() if key not in found]

@@ -24,12 +24,13 @@ from bot.logs import configure_logs
 from bot.service import digesting, evaluating, jobs, polling
 from bot.service.automating import automate
 from bot.service.commanding import run_commands
-from bot.service.delivering import Delivery, deliver
+from bot.service.delivering.delivery import Delivery
+from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.price_polls import PricePolls
 from bot.service.speaking import speak
-from bot.service.ticker import Job, Step, Ticker
+from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
 from bot.service.watching import Watchdog
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
@@ -137,6 +138,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self.desk.office.work, return_exceptions=True)
         await self.ticker.stop()
+        await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
         self.database.close()
         log.info("stopped")
@@ -202,8 +204,8 @@ class Service:
                 self.ticker.wake("deliver")
 
     async def deliver(self, now: datetime) -> None:
-        """Send what is due."""
-        await deliver(self.delivery, now)
+        """Send what is due; a channel that is slow holds up neither this job nor another channel."""
+        await begin_deliveries(self.delivery, now)
 
     async def clock_was_put(self, step: Step) -> None:
         """Go by the clock as it is now, before any job does."""
@@ -333,7 +335,14 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         slack=slack,
         identity=identity,
         jobs=work,
-        delivery=Delivery(database, slack, f"worker-{uuid.uuid4().hex[:12]}", settings.chargehand_alert_channel),
+        delivery=Delivery(
+            database,
+            slack,
+            f"worker-{uuid.uuid4().hex[:12]}",
+            settings.chargehand_alert_channel,
+            card_budget=settings.chargehand_card_budget,
+            again=lambda seconds: service.ticker.wake_in("deliver", seconds),
+        ),
         app=app,
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
         http=None,

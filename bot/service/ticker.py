@@ -139,6 +139,10 @@ class Ticker:
         """Let a job run as soon as it can, once however often it is woken until then."""
         self._jobs[name].awake.set()
 
+    def wake_in(self, name: str, seconds: float) -> None:
+        """Let a job run after a while that is shorter than its pace."""
+        asyncio.get_running_loop().call_later(seconds, self.wake, name)
+
     def start(self) -> None:
         """Run every job once now, then at its pace."""
         for job in self._jobs.values():

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from bot.service.jobs import Jobs
 from bot.service.ticker import LOUD_STEP, JobState, Step
 from bot.slack.client import WORKSPACE_WIDE
+from notify.claims import UNREADABLE, UNWRITTEN
 from notify.outbox import TROUBLE
 from notify.text.words import duration
 from notify.troubles import Finding, Told, note_findings
@@ -26,7 +27,7 @@ from storage.ahead import done, is_ahead
 from storage.engine import Database
 from storage.health import FAILED, WHOLE_API, Counted, Pace, load_pace, record_counts
 from storage.polls import PollState, poll_states
-from storage.schema import COUNT, OUTBOX
+from storage.schema import COUNT, OUTBOX, REFUSED
 
 log = structlog.get_logger()
 
@@ -38,7 +39,6 @@ SLACK_AFTER = timedelta(minutes=1)
 LATE_INTERVALS = 5
 SHORTEST_LATE = timedelta(minutes=5)
 BACKLOG_AFTER = timedelta(minutes=5)
-REFUSED_FOR = timedelta(hours=24)
 LEAST_FREE = 200_000_000
 DATABASE_AFTER = timedelta(minutes=1)
 AT_ONCE = timedelta()
@@ -56,8 +56,9 @@ class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
     `unsent` is how many messages have waited for BACKLOG_AFTER, since when, and the last error of the oldest; `refused`
-    the channels that took nothing and had no fallback, since when, and why. `free_bytes` None: not known. `clock_put`
-    is how the wall clock was put lately, where it was by much.
+    the channels that take nothing, since when, why, and how much waits for each; `unwritten` how many messages wait
+    whose rows or words are damaged. `free_bytes` None: not known. `clock_put` is how the wall clock was put lately,
+    where it was by much.
     """
 
     now: datetime
@@ -71,7 +72,8 @@ class Sight:
     jobs: Mapping[str, JobState]
     unsent: tuple[int, datetime, str | None] | None = None
     slack_error: str | None = None
-    refused: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+    refused: Mapping[str, tuple[datetime, str, int]] = field(default_factory=dict)
+    unwritten: int = 0
     free_bytes: int | None = None
     clock_put: Step | None = None
 
@@ -125,8 +127,13 @@ def _backlog(sight: Sight) -> Iterator[Finding]:
 
 
 def _refused(sight: Sight) -> Iterator[Finding]:
-    for channel, (since, error) in sight.refused.items():
-        yield Finding(f"refused:{channel}", AT_ONCE, since, not_to=channel, facts={"error": error})
+    for channel, (since, error, waits) in sight.refused.items():
+        yield Finding(f"refused:{channel}", AT_ONCE, since, not_to=channel, facts={"error": error, "waits": waits})
+
+
+def _unwritten(sight: Sight) -> Iterator[Finding]:
+    if sight.unwritten:
+        yield Finding("unwritten", AT_ONCE, facts={"count": sight.unwritten})
 
 
 def _disk(sight: Sight) -> Iterator[Finding]:
@@ -154,6 +161,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _late_jobs,
     _backlog,
     _refused,
+    _unwritten,
     _disk,
     _clock,
 )
@@ -251,7 +259,8 @@ class Watchdog:
             jobs=self.job_states(),
             unsent=_unsent(connection, now),
             slack_error=_slack_error(connection),
-            refused=_refused_channels(connection, now),
+            refused=_refused_channels(connection),
+            unwritten=_unwritten_messages(connection),
             free_bytes=_free_bytes(self.jobs.database),
             clock_put=self._clock_put(now),
         )
@@ -261,7 +270,8 @@ _WAITS = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(N
 
 
 def _unsent(connection: Connection, now: datetime) -> tuple[int, datetime, str | None] | None:
-    late = (*_WAITS, OUTBOX.c.due_at <= now - BACKLOG_AFTER, OUTBOX.c.kind != TROUBLE)
+    told_by_another = sa.exists().where(REFUSED.c.channel == OUTBOX.c.channel)
+    late = (*_WAITS, OUTBOX.c.due_at <= now - BACKLOG_AFTER, OUTBOX.c.kind != TROUBLE, ~told_by_another)
     oldest = sa.select(OUTBOX.c.due_at, OUTBOX.c.error).where(*late).order_by(OUTBOX.c.due_at, OUTBOX.c.id).limit(1)
     row = connection.execute(oldest).first()
     if row is None:
@@ -277,15 +287,17 @@ def _slack_error(connection: Connection) -> str | None:
     return error
 
 
-def _refused_channels(connection: Connection, now: datetime) -> dict[str, tuple[datetime, str]]:
-    lost = (OUTBOX.c.abandoned_at > now - REFUSED_FOR, OUTBOX.c.kind != TROUBLE)
+def _refused_channels(connection: Connection) -> dict[str, tuple[datetime, str, int]]:
+    waits = sa.select(sa.func.count()).select_from(OUTBOX).where(OUTBOX.c.channel == REFUSED.c.channel, *_WAITS)
     rows = connection.execute(
-        sa.select(OUTBOX.c.channel, sa.func.min(OUTBOX.c.abandoned_at).label("since"), sa.func.max(OUTBOX.c.error))
-        .where(*lost)
-        .group_by(OUTBOX.c.channel)
-        .order_by(OUTBOX.c.channel)
+        sa.select(REFUSED.c.channel, REFUSED.c.since, REFUSED.c.error, waits.scalar_subquery().label("waits"))
     )
-    return {row[0]: (row[1], row[2] or "") for row in rows}
+    return {row.channel: (row.since, row.error, row.waits) for row in rows.all()}
+
+
+def _unwritten_messages(connection: Connection) -> int:
+    damaged = (*_WAITS, OUTBOX.c.error.in_([UNREADABLE, UNWRITTEN]))
+    return int(connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(*damaged)).scalar_one())
 
 
 def _free_bytes(database: Database) -> int | None:

@@ -1,4 +1,4 @@
-"""Posts or edits one message in Slack, finds one that was posted, and names channels by their ids.
+"""Posts or edits one message in Slack, finds one that was posted, and looks whether a channel takes any.
 
 Every way a call can end is one type: done, not now, uncertain, its place is gone, refused. Nothing is retried here and
 nothing is stored in the database; who must not double uses `without_retries`.
@@ -7,7 +7,7 @@ nothing is stored in the database; who must not double uses `without_retries`.
 import copy
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from notify.outbox import RATE_LIMITED
+from notify.claims import EDITS_LIMITED, RATE_LIMITED
 from notify.text.message import EVENT_TYPE, SlackMessage
 
 CALL_SECONDS = 15
@@ -52,6 +52,32 @@ WORKSPACE_WIDE = frozenset(
 
 MAY_NOT_READ = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
 """Of a method that reads, these say that it will stay so, while posting may still work."""
+
+CHANNEL_REFUSALS = frozenset(
+    {
+        "cannot_dm_bot",
+        "channel_not_found",
+        "is_archived",
+        "is_inactive",
+        "messages_tab_disabled",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "team_not_found",
+        "user_disabled",
+        "user_not_found",
+    }
+)
+"""These say that a channel takes no messages until somebody changes something. An error that is unknown may pass."""
+
+CLOSED_THREADS = frozenset(
+    {
+        "cannot_reply_to_message",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+    }
+)
+"""A thread takes no replies, and the channel would take the message beside it."""
 
 ABOUT_CONTENT = frozenset(
     {
@@ -113,7 +139,12 @@ class PlaceGone(PostFault):
 
 
 class Refused(PostFault):
-    """Slack refuses for good: the channel, or (`about_content`) what is said."""
+    """Slack refuses the channel (`known`), what is said (`about_content`), or something that we cannot tell."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the error says that the channel takes no messages, so that trying again at once is useless."""
+        return self.error in CHANNEL_REFUSALS
 
     @property
     def about_content(self) -> bool:
@@ -152,17 +183,49 @@ async def post_or_update(slack: AsyncWebClient, message: SlackMessage, place: Me
             )
         )
     else:
-        answer = await _called(
-            slack.chat_update(
-                channel=place.channel, ts=place.ts, text=message.text, blocks=message.blocks, metadata=message.metadata
-            )
-        )
-    if place is not None:
+        await _update(slack, message, place)
         return place
     channel, ts = answer.get("channel"), answer.get("ts")
     if not channel or not ts:
         raise Uncertain("the answer does not say where the message stands")
     return MessageRef(str(channel), str(ts))
+
+
+async def _update(slack: AsyncWebClient, message: SlackMessage, place: MessageRef) -> None:
+    try:
+        await _called(
+            slack.chat_update(
+                channel=place.channel, ts=place.ts, text=message.text, blocks=message.blocks, metadata=message.metadata
+            )
+        )
+    except NotNow as fault:
+        if fault.error != RATE_LIMITED:
+            raise
+        raise NotNow(EDITS_LIMITED, fault.wait) from None
+    except PlaceGone as gone:  # where the channel takes nothing, its messages stand there yet
+        refusal = await refusal_of(slack, place.channel)
+        raise (Refused(refusal) if refusal is not None else gone) from None
+
+
+async def refusal_of(slack: AsyncWebClient, channel: str) -> str | None:
+    """The error with which a channel refuses messages, as far as looking at it tells; None where it seems to take some.
+
+    `channel` is an id. A channel that may not be looked at seems to take messages. Raises NotNow.
+    """
+    try:
+        told = (await fetch_page(slack.conversations_info, {"channel": channel}))[0]["channel"]
+    except HistoryUnreadable as unreadable:
+        return unreadable.error if unreadable.error in CHANNEL_REFUSALS else None
+    if told.get("is_archived"):
+        return "is_archived"
+    here = told.get("is_member") or told.get("is_im") or told.get("is_mpim")
+    return None if here else "not_in_channel"
+
+
+async def open_direct(slack: AsyncWebClient, user: str) -> str:
+    """The id of the direct conversation with a user. Raises HistoryUnreadable where it cannot be had, NotNow."""
+    answer, _ = await fetch_page(slack.conversations_open, {"users": [user]})
+    return str(answer["channel"]["id"])
 
 
 async def find_posted(
@@ -177,7 +240,7 @@ async def find_posted(
     if thread_ts is not None:
         words["ts"], read = thread_ts, slack.conversations_replies
     words |= {"include_all_metadata": True, "inclusive": True}
-    answer, cursor = await _page(read, words, None)
+    answer, cursor = await fetch_page(read, words)
     while True:
         for told in answer.get("messages", ()):
             metadata = told.get("metadata") or {}
@@ -186,13 +249,16 @@ async def find_posted(
                 return Found(MessageRef(channel, str(told["ts"])), int(payload.get("version", 0)))
         if cursor is None:
             return None
-        answer, cursor = await _page(read, words, cursor)
+        answer, cursor = await fetch_page(read, words, cursor)
 
 
-async def _page(read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[str, Any], cursor: str | None) -> Any:
+async def fetch_page(
+    read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[str, Any], cursor: str | None = None
+) -> Any:
     """One page of what Slack lists, and the cursor of the next one or None; raises as `find_posted` does."""
+    from_there = {"cursor": cursor} if cursor is not None else {}
     try:
-        answer = await _called(read(**words, cursor=cursor))
+        answer = await _called(read(**words, **from_there))
     except PlaceGone:
         raise
     except Refused as refused:
@@ -206,46 +272,6 @@ async def _page(read: Callable[..., Coroutine[Any, Any, Any]], words: Mapping[st
             raise NotNow(f"{RATE_LIMITED} while reading", fault.wait) from None
         raise
     return answer, (answer.get("response_metadata") or {}).get("next_cursor") or None
-
-
-CHANNEL_TYPES = ("public_channel", "private_channel")  # the scopes of the two are separate
-
-
-@dataclass(slots=True)
-class ChannelNames:
-    """The ids of channels by their names, read from Slack as far as needed and kept: names change, ids do not.
-
-    A large workspace has more pages than Slack lets an app read in a minute, so reading goes on where it stopped.
-    """
-
-    _ids: dict[str, str] = field(default_factory=dict)
-    _unread: list[str] = field(default_factory=lambda: [*CHANNEL_TYPES])
-    _cursor: str | None = None
-
-    async def id_of(self, slack: AsyncWebClient, channel: str) -> str:
-        """The id of `#name`; an id, and a name that Slack does not list, stay as they are. Raises NotNow."""
-        name = channel.removeprefix("#")
-        if is_channel_id(channel):
-            return channel
-        while name not in self._ids and self._unread:
-            words = {"types": self._unread[0], "exclude_archived": False, "limit": 999}
-            try:
-                answer, self._cursor = await _page(slack.conversations_list, words, self._cursor)
-            except (HistoryUnreadable, PlaceGone):  # where it may not read, names go to Slack as they are
-                answer, self._cursor = {}, None
-            self._ids |= {told["name"]: told["id"] for told in answer.get("channels", ()) if told.get("name")}
-            if self._cursor is None:
-                self._unread.pop(0)
-        return self._ids.get(name, channel)
-
-    def forget(self) -> None:
-        """Read everything again when next asked: a channel was renamed, made or taken away."""
-        self._ids, self._unread, self._cursor = {}, [*CHANNEL_TYPES], None
-
-
-def is_channel_id(channel: str) -> bool:
-    """Whether a text has the form of an id that Slack posts to: a channel's, a conversation's or a user's."""
-    return re.fullmatch(r"[CDGUW][A-Z0-9]{2,}", channel) is not None
 
 
 async def _called(call: Coroutine[Any, Any, Any]) -> Any:

@@ -21,7 +21,7 @@ from storage.tables.alerts import (
 from storage.tables.automations import AutomationSwitch, AutomationTry
 from storage.tables.columns import JSON_COLUMN, Json
 from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
-from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem
+from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem, RefusedChannel
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
 from storage.tables.watch import HeardRequest, Trouble
 
@@ -48,6 +48,7 @@ __all__ = [
     "Poll",
     "PollCount",
     "PollGap",
+    "RefusedChannel",
     "Rule",
     "RuleDraft",
     "RuleEvent",

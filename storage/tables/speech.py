@@ -21,6 +21,13 @@ class OutboxItem(SQLModel, table=True):
             sqlite_where=text("shown_version < version"),
             postgresql_where=text("shown_version < version"),
         ),
+        # the replies of a card
+        Index(
+            "outbox_thread",
+            "thread_of",
+            sqlite_where=text("thread_of IS NOT NULL"),
+            postgresql_where=text("thread_of IS NOT NULL"),
+        ),
     )
     id: str = Field(primary_key=True)  # a random id, carried in the message's metadata
     natural_key: str  # what makes it the same message: a second enqueue finds the first
@@ -29,6 +36,8 @@ class OutboxItem(SQLModel, table=True):
     thread_of: str | None = None  # the id of the item in whose thread it stands
     rolled_into: str | None = Field(default=None, index=True)  # the roll-up that says it: it is not sent itself
     broadcast: bool = False
+    rank: int | None = None  # how early it goes among what is due, 1 first; null: as all of its kind
+    clicked_at: datetime | None = None  # somebody clicked, and waits to see it: it goes before everything
     rule_id: str | None = None
     incident_id: int | None = Field(default=None, index=True)
     facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
@@ -46,6 +55,17 @@ class OutboxItem(SQLModel, table=True):
     attempts: int = 0
     error: str | None = None
     abandoned_at: datetime | None = None
+
+
+class RefusedChannel(SQLModel, table=True):
+    """A channel that takes no messages, by the name it has in the outbox; the row goes when it takes one again."""
+
+    __tablename__ = "refused_channel"
+    channel: str = Field(primary_key=True)
+    error: str  # Slack's name for it
+    since: datetime
+    probe_at: datetime  # when one message is tried again
+    probes: int = 0  # how many were
 
 
 class DigestSlot(SQLModel, table=True):

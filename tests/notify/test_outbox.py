@@ -8,19 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
-from notify.outbox import (
-    ALERT_CARD,
-    ALERT_REPLY,
+from notify.claims import (
     RATE_LIMITED,
     claim_next,
-    enqueue_message,
-    mark_failed_permanently,
     mark_may_repeat,
     mark_sent,
     mark_uncertain,
     postpone,
     reset_message_place,
 )
+from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message
 from notify.routing import Routing
 from rules.lifecycle import Transition
 from storage import tables
@@ -288,42 +285,6 @@ def test_new_news_does_not_shorten_a_wait_that_slack_asked_for(database: Databas
     tell(database, [fired(2)], SHOWN + SECOND)
     assert claim(database, SHOWN + 2 * SECOND) is None
     assert claim(database, SHOWN + MINUTE) is not None
-
-
-def test_a_message_its_channel_will_never_take_moves_to_the_fallback_with_the_reason(database: Database) -> None:
-    tell(prepared(database), [fired()], T0)
-    item = claim(database, SHOWN)
-    with database.write() as connection:
-        assert mark_failed_permanently(connection, item, "channel_not_found", SHOWN, "C9") == "C9"
-    moved = claim(database, SHOWN)
-    assert (moved.id, moved.channel, moved.uncertain) == (item.id, "C9", False)
-    assert moved.facts == {"moved_from": "C1", "moved_because": "channel_not_found"}
-    tell(database, [fired(2)], SHOWN)
-    assert len(items(database, "alert_card")) == 1
-
-
-def test_a_message_that_even_the_fallback_refuses_is_abandoned_and_never_claimed(database: Database) -> None:
-    tell(prepared(database), [fired()], T0)
-    item = claim(database, SHOWN)
-    with database.write() as connection:
-        assert mark_failed_permanently(connection, item, "is_archived", SHOWN, "C1") is None
-    assert claim(database, SHOWN + timedelta(days=1)) is None
-    assert items(database)[0].abandoned_at == SHOWN
-
-
-def test_a_reply_whose_channel_is_gone_takes_its_card_along(database: Database) -> None:
-    tell(prepared(database), [fired()], T0)
-    show_next(database, SHOWN)
-    tell(database, [fired(2)], SHOWN)
-    claimed = [claim(database, SHOWN), claim(database, SHOWN)]
-    reply = next(item for item in claimed if item.kind == ALERT_REPLY)
-    with database.write() as connection:
-        mark_failed_permanently(connection, reply, "channel_not_found", SHOWN, "C9")
-    card = claim(database, SHOWN)
-    assert (card.kind, card.channel, card.message_ts) == ("alert_card", "C9", None)
-    assert claim(database, SHOWN) is None
-    sent(database, card, SHOWN, "3.0")
-    assert claim(database, SHOWN).channel == "C9"
 
 
 def test_a_vanished_message_is_posted_anew_and_replies_wait_for_it(database: Database) -> None:

@@ -316,7 +316,7 @@ def test_a_message_that_cannot_be_rendered_is_said_plainly_with_its_error(databa
         item = connection.execute(sa.select(OUTBOX)).one()
         message, error = render_or_fallback(connection, item, NOW)
     assert error == "KeyError: 'complete_to'"
-    assert message.text == "digest of `daily`: the message could not be written (`KeyError: 'complete_to'`)"
+    assert message.text == "digest of `daily`: the message could not be written (`KeyError`); the log says why"
     check(message)
 
 

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from notify.alert_cards.card import acknowledge_incident
 from notify.alert_cards.reminders import enqueue_due_reminders
-from notify.outbox import ALERT_REPLY, mark_mentions
+from notify.claims import mark_mentions
+from notify.outbox import ALERT_REPLY
 from notify.render import render_message
 from notify.routing import Routing
 from rules.documents.document import rule_from_document

@@ -8,7 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.service.delivering import Delivery, deliver
+from bot.service.delivering.delivery import Delivery
+from bot.service.delivering.pace import Pace
+from bot.service.delivering.workers import deliver
 from notify.outbox import enqueue_message
 from sandbox.slack import HandClock, Message, SlackServer, SlackWorkspace
 from storage.engine import Database
@@ -39,7 +41,7 @@ class Bench:
         """The delivery of one worker, with the client that the SDK gives by default."""
         if worker not in self.deliveries or options:
             slack = options.pop("slack", None) or self.client()
-            settings = {"fallback_channel": "#ev-ops", **options}
+            settings = {"fallback_channel": "#ev-ops", "pace": Pace(timedelta(), 10_000), **options}
             self.deliveries[worker] = Delivery(self.database, slack, worker, **settings)
         return self.deliveries[worker]
 

@@ -19,7 +19,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import event
 
 from bot.service.commanding import run_commands
-from bot.service.delivering import Delivery, deliver
+from bot.service.delivering.delivery import Delivery
+from bot.service.delivering.workers import deliver
 from bot.service.jobs import Jobs, run_inline
 from bot.service.poll_plan import PollPlan
 from bot.service.polling import poll

@@ -11,7 +11,8 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.service.commanding import run_commands
-from bot.service.delivering import Delivery, deliver
+from bot.service.delivering.delivery import Delivery
+from bot.service.delivering.workers import deliver
 from bot.service.jobs import Jobs
 from commands.outcomes.sending import recover_commands
 from eosvolt.client import EosvoltClient

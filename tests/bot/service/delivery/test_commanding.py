@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.service.commanding import run_commands
-from bot.service.delivering import deliver
+from bot.service.delivering.workers import deliver
 from tests.bot.service.delivery.bench import OPS, Bench, words_of
 from tests.bot.service.delivery.site import Site
 

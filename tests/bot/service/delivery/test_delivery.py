@@ -4,7 +4,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from bot.service.delivering import deliver
+from bot.service.delivering.workers import deliver
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from notify.routing import Routing
 from sandbox.slack import HandClock, SlackServer
@@ -72,8 +72,9 @@ async def test_a_429_makes_its_own_channel_wait_for_as_long_as_slack_says(bench:
     bench.say(key="a1")
     bench.after(0.01)
     bench.say(key="a2")
-    bench.say(key="d", channel="#ev-daily")
     bench.workspace.faults.limit_next("chat.postMessage", retry_after=30)
+    assert await bench.deliver() == 0
+    bench.say(key="d", channel="#ev-daily")
     assert await bench.deliver() == 1
     assert [len(bench.messages(channel)) for channel in (ALERTS, DAILY)] == [0, 1]
     bench.after(29)

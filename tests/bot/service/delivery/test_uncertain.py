@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.service.delivering import deliver
+from bot.service.delivering.workers import deliver
 from notify.alert_cards.card import enqueue_alert_messages
-from notify.outbox import claim_next
+from notify.claims import claim_next
 from notify.routing import Routing
 from sandbox.slack.workspace.faults import Faults
 from tests.bot.service.delivery.bench import ALERTS, Bench, words_of

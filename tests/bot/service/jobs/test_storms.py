@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from notify.alert_cards.card import acknowledge_incident, acknowledge_roll_up
 from notify.alert_cards.roll_ups import storm
-from notify.outbox import ALERT_CARD, claim_next
+from notify.claims import claim_next
+from notify.outbox import ALERT_CARD
 from storage.engine import Database
 from storage.schema import INCIDENT, OUTBOX
 from tests.bot.service.jobs.site import Site

@@ -62,7 +62,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"jobs": {"reload": JobState(None)}}, []),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
-        ({"refused": {"#gone": (T0, "channel_not_found")}}, ["refused:#gone"]),
+        ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
+        ({"unwritten": 2}, ["unwritten"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
         ({"clock_put": Step(T0, -HOUR)}, ["clock"]),
         ({"pace": Pace(clock_skew=-HOUR)}, ["clock_skew"]),
@@ -136,6 +137,7 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
         "job:x",
         "backlog",
         "refused:#x",
+        "unwritten",
         "disk",
         "database",
         "clock",
