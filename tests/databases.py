@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from storage.engine import Database
 
 
 def server_binaries() -> Path | None:
@@ -65,3 +69,11 @@ def temporary_database(server: str, template: str = "template1") -> Iterator[str
     finally:
         with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def emptied(database: Database) -> Database:
+    """The database without a row."""
+    with database.write() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+    return database

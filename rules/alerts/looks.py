@@ -65,7 +65,7 @@ def subjects_to_judge(
             subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored))
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, subjects)
-    return list(subjects.values())
+    return [subjects[name] for name in sorted(subjects)]  # on every database in the same order
 
 
 _OPEN = (State.PENDING, State.FIRING)
@@ -90,10 +90,12 @@ _ZONES = Prepared(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_no
 def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime) -> Look:
     """Ask the rule's query, and when time alone may next move each subject that was looked at."""
     full = is_full(compiled, position, now)
-    parameters = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq}
+    seen = position.evaluated_seq
+    parameters = {"rule": compiled.id, "now": now, "seen": seen, "version": compiled.version}
     if compiled.local_time:
         parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now, compiled.default_zone)
-    rows = (compiled.full if full else compiled.changed).all(connection, parameters)
+    questions = (compiled.births, compiled.standing) if full else (compiled.births_changed, compiled.standing_changed)
+    rows = [row for question in questions for row in question.all(connection, parameters)]
     wakes = compiled.wakes_full if full else compiled.wakes_changed
     return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))
 

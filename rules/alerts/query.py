@@ -1,7 +1,7 @@
-"""A rule with its alerts: the condition's query, asked of the subjects for which an alert may begin, move or end.
+"""A rule with its alerts, as two questions: where does an alert begin, and which open ones have something to do.
 
-`full` looks at every subject, `changed` at those that a newer change or a moment that has come may have moved. What is
-true of a subject is said by `compile` alone.
+Both are asked of every subject, or of those that a newer change or a moment that has come may have moved. What is true
+of a subject is said by `compile` alone, and what then happens to an alert by the lifecycle.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,17 @@ from rules.documents.document import Rule
 from rules.lifecycle import OnGap, State, Timing
 from rules.matching.compile import (
     Demand,
+    begins_where,
     demand_of,
     gone_of,
     match_columns,
+    since_of,
     truth_of,
     wakes_statement,
+    while_of,
     with_things_above,
 )
-from rules.matching.scope import PATHS, RULE_ID, TABLES
+from rules.matching.scope import NOW, PATHS, RULE_ID, TABLES
 from storage.prepared import Prepared
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, WAKE
 
@@ -34,12 +37,15 @@ EVIDENCE = {
 }
 """What is kept of a connector when an alert on it (or on a session of it) opens, for the card."""
 
+RULE_VERSION_NOW = sa.bindparam("version", type_=sa.Integer)
+
 NAMES = {"location_name": LOCATION.c.name, "charger_name": CHARGER.c.name}
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule in force, ready to be matched. `full` looks at every subject, `changed` at those that may have moved.
+    """A rule in force, ready to be matched: `births` and `standing` over every subject, `..._changed` over those that
+    may have moved.
 
     A rule that reads the clock either `wakes`, when each subject's next moment is known and stored (`wakes_full` and
     `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
@@ -61,8 +67,10 @@ class CompiledRule:
     reads: tuple[str, ...]
     computed: tuple[str, ...]
     local_time: bool
-    full: Prepared
-    changed: Prepared
+    births: Prepared
+    births_changed: Prepared
+    standing: Prepared
+    standing_changed: Prepared
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
@@ -77,7 +85,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     demand = demand_of(rule)
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
     id_ = TABLES[rule.for_each].c.id
-    full = _select(rule, rule.for_each, demand)
+    begun, stands = births(rule, demand), standing(rule, demand)
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
     return CompiledRule(
         id=rule.name,
@@ -94,8 +102,10 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         reads=demand.keys,
         computed=tuple(demand.computed),
         local_time=demand.local_time,
-        full=Prepared(full),
-        changed=Prepared(full.where(id_.in_(demand.among))),
+        births=Prepared(begun),
+        births_changed=Prepared(begun.where(id_.in_(demand.among))),
+        standing=Prepared(stands),
+        standing_changed=Prepared(stands.where(id_.in_(demand.among))),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(demand.among))),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
@@ -103,20 +113,66 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     )
 
 
-def _select(rule: Rule, for_each: str, demand: Demand) -> sa.Select[Any]:
+def births(rule: Rule, demand: Demand) -> sa.Select[Any]:
+    """The subjects on which an alert begins: the condition and `while` are true, and no alert is open."""
+    for_each = str(rule.for_each)
     table = TABLES[for_each]
-    has_alert = ALERT.c.id.is_not(None)
-    kept = {**EVIDENCE, **NAMES}
-    columns: list[ColumnElement[Any]] = [
-        *match_columns(rule, demand, has_alert),
+    open_one = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
+    columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
+    joined = with_things_above(for_each, table)
+    return sa.select(*columns).select_from(joined).where(*begins_where(rule), ~sa.exists().where(open_one))
+
+
+def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Select[Any]:
+    """The open alerts of a rule for which the lifecycle has something to do, or with `all_of_them` every one.
+
+    A law in the tests holds that what is left out would not have moved.
+    """
+    for_each = str(rule.for_each)
+    table = TABLES[for_each]
+    columns = [
+        *match_columns(rule, demand, sa.null()),
         *_ids(for_each),
-        *((c if _in_reach(c, for_each) else sa.null()).label("now_" + name) for name, c in kept.items()),
+        *_kept(for_each),
         *(ALERT.c[name].label("alert_" + name) for name in _ALERT_COLUMNS),
     ]
-    firing = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
-    joined = with_things_above(for_each, table.outerjoin(ALERT, firing))
-    begins = sa.and_(~gone_of(for_each), truth_of(rule))
-    return sa.select(*columns).select_from(joined).where(sa.or_(has_alert, begins))
+    joined = with_things_above(for_each, ALERT.join(table, ALERT.c.subject == table.c.id))
+    mine = (ALERT.c.rule_id == RULE_ID, ALERT.c.state.in_(_OPEN_LITERALLY))
+    moved = () if all_of_them else (_may_move(rule, for_each),)
+    return sa.select(*columns).select_from(joined).where(*mine, *moved)
+
+
+def _may_move(rule: Rule, for_each: str) -> ColumnElement[bool]:
+    """Whether the lifecycle, or what is kept of the rule and its subject, has something to do for an open alert."""
+    truth, held_by_while = truth_of(rule), sa.func.coalesce(while_of(rule), sa.false())
+    known = sa.and_(truth.is_not(None), held_by_while)
+    waits_for_end = sa.and_(ALERT.c.state == State.FIRING.value, ALERT.c.false_since.is_not(None), ALERT.c.due_at > NOW)
+    evidence = [
+        sa.and_(column.is_not(None), ALERT.c.evidence[name].as_string().is_(None))
+        for name, column in EVIDENCE.items()
+        if _in_reach(column, for_each)
+    ]
+    when_true = sa.or_(
+        ALERT.c.false_since.is_not(None),
+        sa.and_(ALERT.c.state == State.PENDING.value, ALERT.c.due_at <= NOW),
+        *evidence,
+    )
+    when_known = sa.or_(ALERT.c.held_since.is_not(None), sa.case((truth, when_true), else_=~waits_for_end))
+    return sa.or_(
+        gone_of(for_each),
+        ALERT.c.rule_version < RULE_VERSION_NOW,
+        sa.case((known, when_known), else_=ALERT.c.held_since.is_(None)),
+    )
+
+
+def _kept(for_each: str) -> list[ColumnElement[Any]]:
+    """What the card keeps of the subject, under `now_`; null where it is out of reach."""
+    kept = {**EVIDENCE, **NAMES}
+    return [(c if _in_reach(c, for_each) else sa.null()).label("now_" + name) for name, c in kept.items()]
+
+
+def _no_alert() -> list[ColumnElement[Any]]:
+    return [sa.null().label("alert_" + name) for name in _ALERT_COLUMNS]
 
 
 _OPEN = (State.PENDING.value, State.FIRING.value)

@@ -13,7 +13,17 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
 from rules.documents.document import Rule
-from rules.language.expressions import Aggregate, Expression, LocalTime, Since, Windowed, fields_of, outside, to_text
+from rules.language.expressions import (
+    Aggregate,
+    And,
+    Expression,
+    LocalTime,
+    Since,
+    Windowed,
+    fields_of,
+    outside,
+    to_text,
+)
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
 from rules.matching.relations import inner_things, reached, start_of
@@ -76,26 +86,44 @@ def demand_of(rule: Rule) -> Demand:
     )
 
 
-def match_columns(rule: Rule, demand: Demand, known: ColumnElement[bool]) -> list[ColumnElement[Any]]:
-    """What is asked of each subject: `subject`, `truth`, `while_truth`, `gone`, `since` and the values that are read.
-
-    `since` is computed where the condition is true and `known` is not.
-    """
-    assert rule.when is not None  # noqa: S101 - checked by demand_of
+def match_columns(rule: Rule, demand: Demand, since: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """What is told of each subject: `subject`, `truth`, `while_truth`, `gone`, `since` and the values that are read."""
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
-    truth, gone = truth_of(rule), gone_of(rule.for_each)
-    while_truth = compile_condition(rule.while_, current) if rule.while_ is not None else sa.true()
-    since = sa.case((sa.and_(truth, ~known), compile_since(rule.when, True)))
     boolean = sa.Boolean()
     return [
         TABLES[rule.for_each].c.id.label("subject"),
-        sa.type_coerce(truth, boolean).label("truth"),
-        sa.type_coerce(while_truth, boolean).label("while_truth"),
-        sa.type_coerce(gone, boolean).label("gone"),
+        sa.type_coerce(truth_of(rule), boolean).label("truth"),
+        sa.type_coerce(while_of(rule), boolean).label("while_truth"),
+        sa.type_coerce(gone_of(rule.for_each), boolean).label("gone"),
         sa.type_coerce(since, CONNECTOR.c.changed_at.type).label("since"),
         *(current(key).label(field_label(key)) for key in demand.keys),
         *(compile_condition(n, current).label(f"computed_{i}") for i, n in enumerate(demand.computed.values())),
     ]
+
+
+def begins_where(rule: Rule) -> list[ColumnElement[Any]]:
+    """What holds of a subject on which an alert may begin: each side of an `and` by itself, for indexes."""
+    assert rule.when is not None  # noqa: S101 - checked by demand_of
+    sides = [*_sides(rule.when), *(_sides(rule.while_) if rule.while_ is not None else ())]
+    looked_at = SESSION.c.ended_at.is_(None) if rule.for_each == "session" else ~gone_of(str(rule.for_each))
+    return [*(compile_condition(side, current) for side in sides), looked_at]
+
+
+def _sides(condition: Expression) -> list[Expression]:
+    if isinstance(condition, And):
+        return [side for operand in condition.operands for side in _sides(operand)]
+    return [condition]
+
+
+def since_of(rule: Rule) -> ColumnElement[Any]:
+    """Since when the condition is true, of a subject of which it is true."""
+    assert rule.when is not None  # noqa: S101 - checked by demand_of
+    return compile_since(rule.when, True)
+
+
+def while_of(rule: Rule) -> ColumnElement[Any]:
+    """The truth of `while`; a rule without one is never held by it."""
+    return compile_condition(rule.while_, current) if rule.while_ is not None else sa.true()
 
 
 def truth_of(rule: Rule) -> ColumnElement[Any]:

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from rules.lifecycle import Transition
 from storage.engine import Database
 from storage.schema import ALERT, RULE
+from tests.databases import emptied
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 from tests.rules.engine import Engine
@@ -95,17 +96,17 @@ _SEEN = {
     "chargers": st.fixed_dictionaries({"charger": _subset(list(CHARGERS)), "connector": _subset(_PLUGS)}),
     "sessions": st.just({}),
 }
-_READINGS = {
+READINGS = {
     "locations": _each(LOCATIONS, _locations),
     "chargers": _each(CHARGERS, _chargers),
     "sessions": _each(SESSIONS, _sessions),
 }
-_STEPS = st.sampled_from(list(_READINGS)).flatmap(
+STEPS = st.sampled_from(list(READINGS)).flatmap(
     lambda resource: st.builds(
         Step,
         st.sampled_from([1, 1, 1, 2, 5]),
         st.just(resource),
-        _READINGS[resource],
+        READINGS[resource],
         st.one_of(st.none(), _SEEN[resource]),
         st.sampled_from([True, True, True, False]),
     )
@@ -120,13 +121,6 @@ def twins(tmp_path: Path) -> Iterator[tuple[Database, Database]]:
     yield databases[0], databases[1]
     for database in databases:
         database.close()
-
-
-def emptied(database: Database) -> Database:
-    with database.write() as connection:
-        for table in SQLModel.metadata.sorted_tables:
-            connection.execute(sa.delete(table))
-    return database
 
 
 def forget_what_was_seen(database: Database) -> None:
@@ -169,12 +163,12 @@ def test_looking_at_what_changed_gives_what_looking_at_everything_gives(twins: t
     @settings(
         max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     )
-    @given(st.lists(_STEPS, min_size=1, max_size=12))
+    @given(st.lists(STEPS, min_size=1, max_size=12))
     @example(A_LOCATION_MOVES)
     @example(A_CHARGER_GOES)
     def law(steps: list[Step]) -> None:
         engines = [Engine(emptied(database), *DOCUMENTS, now=T0) for database in (incremental, full)]
-        for resource in _READINGS:
+        for resource in READINGS:
             for engine in engines:
                 poll(engine.database, T0, resource=resource)
         now = T0

@@ -62,7 +62,7 @@ def rows(connection: Connection, for_each: str, when: str, now: datetime) -> lis
     """What the compiled condition says of each subject for which it is true."""
     document = {"name": "law", "for_each": for_each, "when": when, "severity": "info"}
     compiled = compile_rule(rule_from_document(document, "law.yaml"))
-    found = compiled.full.all(connection, {"rule": "law", "now": now, "seen": 0})
+    found = compiled.births.all(connection, {"rule": "law", "now": now, "seen": 0})
     assert all(row.truth is True for row in found)
     return list(found)
 

@@ -128,9 +128,9 @@ def test_what_changed_is_looked_up_and_no_table_is_read_through(for_each: str, w
         asked.append((statement, parameters))
 
     with sqlite.read() as connection:
-        for prepared in (compiled.changed, compiled.wakes_changed):
+        for prepared in (compiled.births_changed, compiled.standing_changed, compiled.wakes_changed):
             if prepared is not None:
-                connection.execute(prepared.statement, {"rule": "x", "now": T0, "seen": 1})
+                connection.execute(prepared.statement, {"rule": "x", "now": T0, "seen": 1, "version": 1})
         plans = [
             str(line[3])
             for text, values in list(asked)
