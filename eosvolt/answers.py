@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
 import httpx
 
 from eosvolt.contract import Contract
-from eosvolt.errors import EosvoltError, MalformedAnswer, error_type
+from eosvolt.errors import KINDS, EosvoltError, MalformedAnswer, error_type
+from eosvolt.terms.paths import reach, steps_of
+from eosvolt.terms.shapes import spelled
 
 _ABSENT = object()
 # RFC 8259 wants UTF-8; these few are decoded where the header declares them, any other charset is refused.
@@ -65,15 +68,33 @@ class AnswerReader:
         if not body.strip():
             return None
         document = self._json(response, body, request)
-        if isinstance(document, dict) and self._first((document,), self._errors.success) is False:
+        if isinstance(document, dict) and self._is_bad(document):
             raise self._failure(response, body, request, now)
         return document
 
-    def page(self, document: Any, request: str, headers: Mapping[str, str] | None = None) -> Page:
-        """Return the rows in a list answer with what stands around them; raises MalformedAnswer without rows."""
+    def _is_bad(self, document: dict[str, Any]) -> bool:
+        """Whether an answer says of itself that it is none, whatever its HTTP status."""
+        told = self._first((document,), self._errors.success)
+        if told is _ABSENT:
+            return False
+        text, errors = spelled(told), self._errors
+        if any(fnmatchcase(text, pattern) for pattern in errors.bad):
+            return True
+        return bool(errors.good) and not any(fnmatchcase(text, pattern) for pattern in errors.good)
+
+    def page(self, document: Any, request: str, headers: Mapping[str, str] | None = None, inside: str = "") -> Page:
+        """Return the rows in a list answer with what stands around them; raises MalformedAnswer without rows.
+
+        `inside` is the path to the rows, where the contract names one for the route.
+        """
         envelope = self._envelope
         layers: list[Any] = []
         rows = document
+        if inside:
+            rows = reach(document, steps_of(inside))
+            if not isinstance(rows, list):
+                raise MalformedAnswer(f"no list of rows at {inside}", request=request)
+            layers = [document] if isinstance(document, dict) else []
         while isinstance(rows, dict) and len(layers) < 2:
             layers.append(rows)
             rows = self._first((rows,), envelope.rows)
@@ -118,12 +139,16 @@ class AnswerReader:
             last_page,
         )
 
-    def one(self, document: Any, has_id: Callable[[Any], bool]) -> Any:
-        """Return the single thing in an answer, bare or in its envelope, or None where there is none."""
-        if not isinstance(document, dict) or has_id(document):
-            return document if isinstance(document, dict) else None
-        inner = self._first((document,), self._envelope.one)
-        return inner if isinstance(inner, dict) and has_id(inner) else None
+    def one(self, document: Any, has_id: Callable[[Any], bool], inside: str = "") -> Any:
+        """Return the single thing in an answer, bare or in its envelope, or None where there is none, or several."""
+        if inside:
+            document = reach(document, steps_of(inside))
+        for thing in (document, self._first((document,), self._envelope.one) if isinstance(document, dict) else None):
+            things = thing if isinstance(thing, list) and not isinstance(document, list) else [thing]
+            found = [one for one in things if isinstance(one, dict) and has_id(one)]
+            if len(found) == 1:
+                return found[0]
+        return document if inside and isinstance(document, dict) else None
 
     def _json(self, response: httpx.Response, body: bytes, request: str) -> Any:
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
@@ -152,7 +177,9 @@ class AnswerReader:
         message = self._first_text(layers, self._errors.message) or ""
         if 300 <= response.status_code < 400:
             message = "a redirect, which is not followed because the token would go with it"
-        return error_type(response.status_code, self._errors.kinds.get(code) if code else None)(
+        kind = self._errors.kinds.get(code) if code else None
+        made = KINDS[kind] if kind and code in self._errors.overrides else error_type(response.status_code, kind)
+        return made(
             self._redacted(message),
             request=request,
             status=response.status_code,
@@ -166,15 +193,19 @@ class AnswerReader:
             for name in names:
                 if name in layer:
                     return layer[name]
-                found = _reached(layer, name) if "." in name else _ABSENT
-                if found is not _ABSENT:
+                found = reach(layer, steps_of(name)) if "." in name or "[" in name else None
+                if found is not None:
                     return found
         return _ABSENT
 
     @staticmethod
     def _first_text(layers: list[Any], names: tuple[str, ...]) -> str | None:
-        found = (layer[name] for layer in layers for name in names if isinstance(layer.get(name), str))
-        return next(found, None)
+        found = (
+            reach(layer, (name,)) if name in layer else reach(layer, steps_of(name))
+            for layer in layers
+            for name in names
+        )
+        return next((str(text) for text in found if isinstance(text, str) or type(text) is int), None)
 
 
 def needs_cleaning(body: bytes, charset: str | None = None) -> bool:
@@ -211,13 +242,6 @@ def _storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_storable(key): _storable(item) for key, item in value.items()}
     return value
-
-
-def _reached(layer: Any, name: str) -> Any:
-    """What a dotted name reaches in an object."""
-    for key in name.split("."):
-        layer = layer.get(key, _ABSENT) if isinstance(layer, dict) else _ABSENT
-    return layer
 
 
 def next_link(header: str | None) -> str | None:

@@ -4,22 +4,24 @@ Lists answer with Fetched and raise nothing for a fault of the API; single thing
 command is repeated except after a 401, when it provably did not run; no redirect is followed; nothing is stored.
 """
 
-import json
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
 
 import httpx
 
 from eosvolt.answers import AnswerReader
-from eosvolt.contract import UNITS, Contract, Route
-from eosvolt.errors import EosvoltError, MalformedAnswer
-from eosvolt.exchange import Call, Exchange
+from eosvolt.contract import Contract, Route
+from eosvolt.errors import EosvoltError, MalformedAnswer, Timeout
+from eosvolt.exchange import Exchange
+from eosvolt.lists.paging import R, Sweep
+from eosvolt.lists.passes import ListMemory
 from eosvolt.mapping import RowUnreadable
 from eosvolt.models import (
+    COMMAND_STATUSES,
     ChargerReading,
     CommandAnswer,
     ExportReading,
@@ -31,13 +33,15 @@ from eosvolt.models import (
     SetAside,
     T,
 )
-from eosvolt.paging import R, Sweep
-from eosvolt.passes import ListMemory
 from eosvolt.readings import RESOURCES, Reader
+from eosvolt.speech import Speech
+from eosvolt.terms.identities import Identities
 from eosvolt.tokens import TokenSource
 
 _MOST_MEMORIES = 32
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_CONNECTORS = frozenset({"session_start", "charger_unlock", "charger_availability"})
+_LOOKS = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+"""Seconds before each look at a command that was taken and is under way; a charger's own time-out is about 8 s."""
 
 _FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
     "started_from": lambda row, moment: row.started_at >= moment,
@@ -55,7 +59,8 @@ class EosvoltClient:
     """The EOSVOLT API of one account, over one shared HTTP client that makes at most `concurrency` calls at a time.
 
     `attempts` counts all tries of a read (1: no retry), `timeout` is seconds for one answer (httpx.Timeout for more
-    control), `clock` is asked only to compare with EOSVOLT's Date header. Close it with `aclose` or `async with`.
+    control), `clock` is asked only to compare with EOSVOLT's Date header, `pause` waits between two looks at a command
+    that is under way. Close it with `aclose` or `async with`.
     """
 
     def __init__(
@@ -69,8 +74,11 @@ class EosvoltClient:
         concurrency: int = 4,
         timeout: float | httpx.Timeout = 15.0,
         clock: Callable[[], datetime] = _utc_now,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._base_url = _checked_base_url(base_url)
+        self._speech = Speech(contract, _checked_base_url(base_url))
+        self._identities = Identities(contract)
+        self._pause = pause
         self._token = token
         self._contract = contract
         self._answers = AnswerReader(contract, token.redacted)
@@ -88,8 +96,12 @@ class EosvoltClient:
         )
 
     async def fetch_locations(self) -> Fetched[LocationReading]:
-        """Fetch all locations."""
-        return await self._fetch_list("locations", self._reader.location, {})
+        """Fetch all locations, with the one that the contract gives to chargers without a location."""
+        fetched = await self._fetch_list("locations", self._reader.location, {})
+        nowhere = self._contract.fields["charger"]["location_id"].default
+        if nowhere is None or any(row.id == nowhere for row in fetched.rows):
+            return fetched
+        return replace(fetched, rows=(*fetched.rows, LocationReading(id=str(nowhere), name=str(nowhere))))
 
     async def fetch_chargers(self, updated_since: datetime | None = None) -> Fetched[ChargerReading]:
         """Fetch all chargers with their connectors, or those that changed since a time (aware)."""
@@ -126,19 +138,28 @@ class EosvoltClient:
         """Fetch one charging session; raises EosvoltError."""
         return await self._fetch_one("session", session_id, "session", self._reader.session)
 
-    async def post_session_start(self, connector_id: str, id_tag: str | None = None) -> SessionReading:
-        """Start a session, once; raises EosvoltError, whose `did_not_run` and `refused` say what is known."""
+    async def post_session_start(self, connector_id: str, id_tag: str | None = None) -> SessionReading | None:
+        """Start a session, once; None where the good answer holds no session, which then shows in the list of them.
+
+        Raises EosvoltError, whose `did_not_run` and `refused` say what is known.
+        """
         document = await self.post_to("session_start", connector_id=connector_id, id_tag=id_tag)
-        request = self._request_of("session_start")
-        return self._read_one(document, "session", self._reader.session, request)
+        return await self._session_of(document, "session_start")
 
     async def post_session_stop(self, session_id: str) -> SessionReading | None:
         """Stop a session, once; None where the good answer holds no session. Raises EosvoltError as starting does."""
         document = await self.post_to("session_stop", session_id=session_id)
+        return await self._session_of(document, "session_stop")
+
+    async def _session_of(self, document: Any, route_name: str) -> SessionReading | None:
         try:
-            return self._read_one(document, "session", self._reader.session, self._request_of("session_stop"))
+            return self._read_one(document, "session", self._reader.session, self._contract.routes[route_name])
         except MalformedAnswer:
-            return None
+            taken = self._answers.one(document, lambda thing: self._reader.recognises("command", thing)) is not None
+            if taken or route_name == "session_stop":
+                await self._outcome(document, route_name)
+                return None
+            raise
 
     async def post_reset(self, charger_id: str, kind: str) -> CommandAnswer:
         """Reset a charger, once; `kind` is Soft or Hard (OCPP 1.6, section 5.14). Raises EosvoltError as starting does.
@@ -167,7 +188,7 @@ class EosvoltClient:
         `changes` are fields of PricingReading: `default`, `blocking_fee` (money), `blocking_fee_interval_minutes`,
         `blocks` (all of them, as PriceBlock).
         """
-        words = {name: self._price_sent("pricing", name, value) for name, value in changes.items()}
+        words = {name: self._speech.price("pricing", name, value) for name, value in changes.items()}
         await self.post_to("pricing_change", location_id, **words)
 
     async def fetch_report(
@@ -187,7 +208,7 @@ class EosvoltClient:
         document = await self.post_to(
             "export_sessions", started_from=started_from, started_to=started_to, location_id=location_id
         )
-        return self._read_one(document, "export", self._reader.export, self._request_of("export_sessions"))
+        return self._read_one(document, "export", self._reader.export, self._contract.routes["export_sessions"])
 
     async def fetch_export(self, export_id: str) -> ExportReading:
         """Fetch an export that was ordered: with its sessions once it is ready; raises EosvoltError."""
@@ -196,7 +217,8 @@ class EosvoltClient:
     async def fetch_from(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Fetch the JSON document of any GET route of the contract, parameters in our words; raises EosvoltError."""
         route = self._contract.routes[route_name]
-        return (await self._exchange.read(self._call(route, thing_id, self._params(route, words)))).document
+        call = self._speech.call(route, self._words(route_name, thing_id), self._speech.params(route, words))
+        return (await self._exchange.read(call)).document
 
     async def post_to(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Send a command of the contract, once, and return the JSON document of its answer (None where empty).
@@ -205,9 +227,24 @@ class EosvoltClient:
         be sent again, `refused` that EOSVOLT said no; anything else leaves the outcome unknown.
         """
         route = self._contract.routes[route_name]
-        body = {route.body[word]: self._sent(value) for word, value in words.items() if value is not None}
-        body.pop("", None)
-        return (await self._exchange.once(self._call(route, thing_id, {}, json.dumps(body).encode()))).document
+        given = {word: value for word, value in words.items() if value is not None}
+        said = self._words(route_name, thing_id) | given | self._own_ids(route_name, thing_id, given)
+        return (await self._exchange.once(self._speech.call(route, said, with_body=True))).document
+
+    def _words(self, route_name: str, thing_id: str | None) -> dict[str, Any]:
+        """What the path may name besides the words given."""
+        if route_name.startswith("charger") and thing_id is not None:
+            return dict(self._identities.words_of_charger(thing_id))
+        return {"id": thing_id} if thing_id is not None else {}
+
+    def _own_ids(self, route_name: str, charger_id: str | None, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The account's own ids of a connector and a session, in place of ours."""
+        if words.get("session_id") is not None:
+            return dict(self._identities.words_of_session(words["session_id"]))
+        if words.get("connector_id") is not None and route_name in _OF_CONNECTORS:
+            own = self._identities.words_of_connector(words["connector_id"], charger_id)
+            return {"connector_id": own["connector_id"]} if charger_id is not None else dict(own)
+        return {}
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -226,30 +263,32 @@ class EosvoltClient:
     ) -> Fetched[R]:
         route = self._contract.routes[route_name]
         asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
+        params = self._speech.params(route, words)
         sweep: Sweep[R] = Sweep(
             self._contract,
             route,
-            params := self._params(route, words),
+            params,
             self._memory_of(route, params, whole=asked_again),
             windowed=not asked_again,
             exacting=asked_again and route_name != "sessions",  # sessions end, they do not vanish
         )
-        resource = route_name.removesuffix("s")
         clock_skew: timedelta | None = None
         retries: list[str] = []
         cleaned = 0
         while sweep.query is not None:
-            call = replace(self._call(route, None, sweep.query), asked_again=asked_again)
             try:
+                call = self._speech.call(route, {}, sweep.query, asked_again=asked_again)
                 answer = await self._exchange.read(call, retries)
-                page = self._answers.page(answer.document, call.request, answer.headers)
+                page = self._answers.page(answer.document, call.request, answer.headers, route.inside)
             except EosvoltError as error:
                 sweep.record_failure(error)
                 continue
             cleaned += answer.cleaned
             clock_skew = answer.clock_skew if clock_skew is None else clock_skew
-            readings, set_aside = self._read_rows(page.rows, resource, read)
-            sweep.record_page(page, readings, set_aside)
+            readings, set_aside = self._reader.rows(page.rows, route, read)
+            for reading in readings:
+                self._learn(reading)
+            sweep.record_page(page, readings, set_aside, self._reader.around(page.rows, route) if route.each else None)
         return sweep.fetched(clock_skew, retries, cleaned)
 
     def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
@@ -261,17 +300,12 @@ class EosvoltClient:
             self._memories.pop(next(iter(self._memories)))
         return memory
 
-    def _read_rows(
-        self, rows: list[Any], resource: str, read: Callable[[Any, list[SetAside]], R]
-    ) -> tuple[list[R], list[SetAside]]:
-        readings: list[R] = []
-        set_aside: list[SetAside] = []
-        for row in rows:
-            try:
-                readings.append(read(row, set_aside))
-            except RowUnreadable as error:
-                set_aside.append(self._reader.set_aside(resource, row, str(error), error.field))
-        return readings, set_aside
+    def _learn(self, reading: LocationReading | ChargerReading | SessionReading) -> None:
+        if isinstance(reading, ChargerReading):
+            ids = tuple(plug.id for plug in reading.connectors)
+            self._identities.learn_charger(reading.id, reading.location_id, ids)
+        elif isinstance(reading, SessionReading):
+            self._identities.learn_session(reading.id, reading.connector_id)
 
     async def _fetch_one(
         self,
@@ -282,73 +316,56 @@ class EosvoltClient:
         words: Mapping[str, Any] | None = None,
     ) -> T:
         route = self._contract.routes[route_name]
-        call = self._call(route, thing_id, self._params(route, words or {}))
-        return self._read_one((await self._exchange.read(call)).document, resource, read, call.request)
+        said = self._words(route_name, thing_id)
+        call = self._speech.call(route, said, self._speech.params(route, words or {}))
+        document = (await self._exchange.read(call)).document
+        around = {"location": {"id": said.get("location_id")}} if route_name == "charger" else {}
+        return self._read_one(document, resource, read, route, around)
 
-    def _read_one(self, document: Any, resource: str, read: Callable[[Any, list[SetAside]], T], request: str) -> T:
-        row = self._answers.one(document, lambda thing: self._reader.recognises(resource, thing))
+    def _read_one(
+        self,
+        document: Any,
+        resource: str,
+        read: Callable[[Any, list[SetAside]], T],
+        route: Route,
+        around: Mapping[str, Any] | None = None,
+    ) -> T:
+        mapper, request = self._reader.mappers[resource], f"{route.method} {route.path}"
+        outer = dict(around or {}) if mapper.reaches_out else {}
+        row = self._answers.one(
+            document, lambda thing: self._reader.recognises(resource, {**outer, **thing}), route.inside
+        )
         if row is None:
             what = "with an id" if resource in RESOURCES else "that the contract describes"
             raise MalformedAnswer(f"it holds no {resource} {what}", request=request)
         try:
-            return read(row, [])
+            return read({**outer, **row}, [])
         except RowUnreadable as error:
             raise MalformedAnswer(self._token.redacted(str(error)), request=request) from None
 
     async def _command(self, route_name: str, charger_id: str, **words: Any) -> CommandAnswer:
         document = await self.post_to(route_name, charger_id, **words)
-        return self._reader.command_answer(document, self._answers.one, self._request_of(route_name))
+        return await self._outcome(document, route_name)
+
+    async def _outcome(self, document: Any, route_name: str) -> CommandAnswer:
+        """What a command came to: its answer, or what is told of its id until it is no longer under way."""
+        answer = self._reader.command_answer(document, self._answers.one, self._request_of(route_name))
+        route = self._contract.routes["command"]
+        if answer.id is None or not route.method or answer.status in COMMAND_STATUSES:
+            return answer
+        for seconds in _LOOKS:
+            await self._pause(seconds)
+            told = (await self._exchange.read(self._speech.call(route, {"id": answer.id}))).document
+            latest = self._reader.command_answer(told, self._answers.one, self._request_of(route_name))
+            if latest.status in COMMAND_STATUSES:
+                return latest
+        raise Timeout(
+            f"command {answer.id} was still under way after {sum(_LOOKS):.0f} s", request=self._request_of(route_name)
+        )
 
     def _request_of(self, route_name: str) -> str:
         route = self._contract.routes[route_name]
         return f"{route.method} {route.path}"
-
-    def _call(self, route: Route, thing_id: str | None, params: Mapping[str, str], body: bytes | None = None) -> Call:
-        path = route.path_of(thing_id)
-        query = f"?{urlencode(params)}" if params else ""
-        return Call(f"{route.method} {path}", route.method, f"{self._base_url}{path}{query}", body)
-
-    def _params(self, route: Route, words: Mapping[str, Any]) -> dict[str, str]:
-        """Our words as the API's parameters; one that the account does not have (an empty name) is left out."""
-        params = {route.params[word]: str(self._sent(value)) for word, value in words.items() if value is not None}
-        status = words.get("status")
-        if status is not None and route.params["status"]:
-            spoken = self._contract.fields["session"]["status"].values
-            params[route.params["status"]] = next((theirs for theirs, ours in spoken.items() if ours == status), status)
-        if route.sort and route.params.get("sort"):
-            params[route.params["sort"]] = route.sort
-        params.pop("", None)
-        return params
-
-    def _price_sent(self, resource: str, name: str, value: Any) -> Any:
-        """A part of prices in the API's units and names."""
-        if name == "blocks":
-            names = {word: spec.names[0] for word, spec in self._contract.fields["price_block"].items()}
-            parts = ("begins", "ends", "price")
-            return [
-                {names[part]: self._price_sent("price_block", part, getattr(block, part)) for part in parts}
-                for block in value
-            ]
-        unit = self._contract.fields[resource][name].unit
-        if unit is None or value is None:
-            return value
-        factors = UNITS["min"] if name == "blocking_fee_interval_minutes" else UNITS["major"]
-        number = round(value / factors[unit], 6)
-        return int(number) if number == int(number) and name == "blocking_fee_interval_minutes" else number
-
-    def _sent(self, value: Any) -> Any:
-        if not isinstance(value, datetime):
-            return value
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone: times given to the client must be aware")
-        if self._contract.times.sent == "iso8601":
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        since = value - _EPOCH
-        return (
-            since // timedelta(seconds=1)
-            if self._contract.times.sent == "epoch_s"
-            else since // timedelta(milliseconds=1)
-        )
 
 
 def _checked_base_url(base_url: str) -> str:

@@ -55,6 +55,7 @@ class Call:
     url: str
     body: bytes | None = None
     asked_again: bool = False  # in these very words, by a later poll: an unchanged answer need not come twice
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _PIECE = 1 << 20
@@ -225,6 +226,7 @@ class Exchange:
             content=call.body,
             extensions={"timeout": self._timeout},
         )
+        request.headers.update(call.headers)
         if call.body is not None:
             request.headers.update(_JSON)
         kept = self._kept.get(call.url)

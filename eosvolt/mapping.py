@@ -42,10 +42,15 @@ from eosvolt.models import (
     ReportReading,
     SessionReading,
 )
+from eosvolt.terms.identities import outer_word
+from eosvolt.terms.paths import Step, getter_of, heads_of, is_composite, reach, steps_of
+from eosvolt.terms.shapes import spelled
 
-_Plan = tuple[list[tuple[str, Convert]], tuple[str, ...]]
+_Plan = tuple[list[tuple[Any, Convert]], tuple[str, ...], bool]
+_ROW = object()  # stands for the whole row among its keys
 
 _MOST_SHAPES = 200
+_AROUND = ("charger", "location")  # the rows around one, where the contract reaches into them
 _OURS = frozenset({"extra", "set_aside"})  # fields of readings that no row has
 _DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
 
@@ -79,6 +84,7 @@ _KINDS: dict[str, Convert] = {
 }
 _OF_RESOURCE: dict[tuple[str, str], Convert] = {
     ("report", "sessions"): number_of(1),
+    ("command", "id"): to_id_or_none,
     ("export", "sessions"): to_rows,
 }
 _UNIT_OF = {
@@ -139,14 +145,27 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
         convert = to_id_or_none
     else:
         convert = _KINDS.get(name, to_text)
-    if not field.values:
-        return convert
-    words = dict(field.values)
+    words, plain = dict(field.values), convert
 
     def translated(value: Any) -> Any:
-        return convert(words.get(str(value), value) if type(value) in (str, int) else value)
+        return plain(words.get(spelled(value), value) if type(value) in (str, int, bool) else value)
 
-    return translated
+    if words:
+        convert = translated
+    return _or_default(convert, field.default) if field.default is not None else convert
+
+
+def _as_given(value: Any) -> str | None:
+    """A status as the API words it, be it a number, true or false."""
+    return spelled(value) if isinstance(value, bool) else to_text(value)
+
+
+def _or_default(convert: Convert, default: Any) -> Convert:
+    def converted(value: Any) -> Any:
+        made = convert(value) if value is not None and value != "" else None
+        return default if made is None else made
+
+    return converted
 
 
 def _kept(value: Any) -> Any:
@@ -168,13 +187,14 @@ def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def _reached(path: list[str], convert: Convert) -> Convert:
-    def convert_inner(value: Any) -> Any:
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return convert(value)
+def _reached(path: tuple[Step, ...], convert: Convert) -> Convert:
+    return lambda value: convert(reach(value, path))
 
-    return convert_inner
+
+def _first_of(names: tuple[str, ...], convert: Convert) -> Convert:
+    """From a whole row, what the first of several names holds that is not null."""
+    getters = [getter_of(name) for name in names]
+    return lambda row: convert(next((value for get in getters if (value := get(row)) is not None), None))
 
 
 def _absent(convert: Convert) -> Convert:
@@ -212,6 +232,7 @@ class RowMapper:
             name: _converter(resource, name, spec, contract) for name, spec in contract.fields[resource].items()
         }
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self.reaches_out = any(outer_word(name) for spec in self._specs.values() for name in spec.names)
 
     def place(self, name: str) -> int:
         """Return where one of our fields stands among the values of `read`."""
@@ -226,8 +247,9 @@ class RowMapper:
             raise RowUnreadable(f"{as_json(row)} is no object")
         keys = tuple(row)
         try:
-            plan, unknown = self._plans.get(keys) or self._plan(keys)
-            values = [convert(row[key]) for key, convert in plan]
+            plan, unknown, whole = self._plans.get(keys) or self._plan(keys)
+            source = {**row, _ROW: row} if whole else row
+            values = [convert(source[key]) for key, convert in plan]
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             raise self._diagnosis(row) from None
         values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
@@ -242,59 +264,65 @@ class RowMapper:
 
     def member(self, row: Any, name: str) -> Any:
         """Return the raw value of one of our fields in a row, or None where it is not there."""
-        if isinstance(row, dict):
-            key, path = _present(self._specs[name].names, tuple(row))
-            if key is not None:
-                return _reached(path, lambda value: value)(row[key])
-        return None
+        if not isinstance(row, dict):
+            return None
+        found = (getter_of(alias)(row) for alias in _present(self._specs[name].names, tuple(row)))
+        return next((value for value in found if value is not None), None)
 
     def spelled(self, name: str, row: dict[str, Any]) -> str:
         """Return the API's name of one of our fields, as the row has it or else as the contract first names it."""
         names = self._spec(name).names
-        return next((alias for alias in names if _present((alias,), tuple(row))[0]), names[0] if names else name)
+        return next(iter(_present(names, tuple(row))), names[0] if names else name)
 
     def _spec(self, name: str) -> Field:
         return self._specs["status" if name == "status_raw" else name]
 
     def _plan(self, keys: tuple[str, ...]) -> _Plan:
-        steps: list[tuple[str, Convert]] = []
+        steps: list[tuple[Any, Convert]] = []
         known: set[str] = set()
         for name in self._names:
             spec = self._spec(name)
-            convert = to_text if name == "status_raw" else self._converters[name]
+            convert = _as_given if name == "status_raw" else self._converters[name]
             if spec.required or name in _ESSENTIAL[self.resource]:
                 convert = _needed(convert)
-            key, path = _present(spec.names, keys)
-            if key is None:
-                steps.append((keys[0] if keys else "", _absent(convert)))
-            else:
-                steps.append((key, _reached(path, convert) if path else convert))
-            known.update(alias if alias in keys else alias.partition(".")[0] for alias in spec.names)
+            steps.append(_step(_present(spec.names, keys), keys, convert))
+            known.update(head for alias in spec.names for head in ((alias,) if alias in keys else heads_of(alias)))
+        if self.reaches_out:
+            known.update(_AROUND)
         if len(self._plans) >= _MOST_SHAPES:
             self._plans.clear()
-        plan = self._plans[keys] = steps, tuple(key for key in keys if key not in known)
+        unknown = tuple(key for key in keys if key not in known)
+        plan = self._plans[keys] = steps, unknown, any(key is _ROW for key, _ in steps)
         return plan
 
     def _diagnosis(self, row: dict[str, Any]) -> RowUnreadable:
-        steps, _ = self._plan(tuple(row))
+        steps = self._plan(tuple(row))[0]
         for name, (key, convert) in zip(self._names, steps, strict=True):
+            value = row if key is _ROW else row.get(key)
             try:
-                convert(row.get(key))
+                convert(value)
             except ValueError as error:
                 field = self.spelled(name, row)
                 return RowUnreadable(f"{field}: {error}", field)
             except (TypeError, OverflowError, RecursionError):
                 field = self.spelled(name, row)
-                return RowUnreadable(f"{field}: {as_json(row.get(key))} has the wrong type or size", field)
+                return RowUnreadable(f"{field}: {as_json(value)} has the wrong type or size", field)
         return RowUnreadable("the row has a wrong shape")
 
 
-def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str | None, list[str]]:
-    """The first name that is among the keys, with the path inside it for a dotted name."""
-    for name in names:
-        if name in keys:
-            return name, []
-        head, *path = name.split(".")
-        if path and head in keys:
-            return head, path
-    return None, []
+def _step(present: list[str], keys: tuple[str, ...], convert: Convert) -> tuple[Any, Convert]:
+    """Where the value of a field stands in rows of one shape, and what is made of it."""
+    if not present:
+        return keys[0] if keys else "", _absent(convert)
+    first = present[0]
+    if len(present) > 1 or is_composite(first):
+        return _ROW, _first_of(tuple(present), convert)
+    if first in keys:
+        return first, convert
+    head, *path = steps_of(first)
+    return head, _reached(tuple(path), convert)
+
+
+def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> list[str]:
+    """The names that may hold something in rows of these keys, in their order."""
+    return [name for name in names if name in keys or all(head in keys for head in heads_of(name))]

@@ -191,8 +191,12 @@ class ExportReading:
 
 @dataclass(frozen=True, slots=True)
 class CommandAnswer:
-    """What a good answer to a charger command said: one of COMMAND_STATUSES, another text as given, or nothing."""
+    """What a good answer to a charger command said: one of COMMAND_STATUSES, another text as given, or nothing.
 
+    `id` is that of the command itself, where it is still under way.
+    """
+
+    id: str | None = None
     status: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 

@@ -4,10 +4,10 @@ A bad connector does not take its charger with it, nor a bad charger the other o
 token nor an id tag.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from eosvolt.contract import Contract
+from eosvolt.contract import Contract, Route
 from eosvolt.converters import as_json
 from eosvolt.errors import Rejected, one_line
 from eosvolt.mapping import RowMapper, RowUnreadable
@@ -22,7 +22,9 @@ from eosvolt.models import (
     ReportReading,
     SessionReading,
     SetAside,
+    T,
 )
+from eosvolt.terms.paths import reach, steps_of
 
 _LONGEST_ROW = 20_000
 RESOURCES = ("location", "charger", "connector", "session")
@@ -53,6 +55,27 @@ class Reader:
         self._connector_charger = self.mappers["connector"].place("charger_id")
         self._id_tags = contract.fields["session"]["id_tag"].names
 
+    def rows(
+        self, rows: list[Any], route: Route, read: Callable[[Any, list[SetAside]], T]
+    ) -> tuple[list[T], list[SetAside]]:
+        """Return the readings of a page and what of it is set aside; where the contract says so, of what stands inside.
+
+        What stands inside other rows then holds the one around it.
+        """
+        readings: list[T] = []
+        set_aside: list[SetAside] = []
+        for row in _inner_rows(rows, route) if route.each else rows:
+            try:
+                readings.append(read(row, set_aside))
+            except RowUnreadable as error:
+                set_aside.append(self.set_aside(route.name.removesuffix("s"), row, str(error), error.field))
+        return readings, set_aside
+
+    def around(self, rows: list[Any], route: Route) -> list[object]:
+        """Return what identifies the rows of a page around those that are meant."""
+        mapper = self.mappers[route.outer]
+        return [mapper.key_of(row) or (route.outer, as_json(row)) for row in rows]
+
     def location(self, row: Any, _set_aside: list[SetAside]) -> LocationReading:
         """Return a location's reading; one without a name is called by its id. Raises RowUnreadable."""
         values = self.mappers["location"].read(row)
@@ -65,7 +88,7 @@ class Reader:
         values = mapper.read(row)
         values[self._charger_name] = values[self._charger_name] or values[0]
         rows = values[self._charger_connectors]
-        values[self._charger_connectors] = self._connectors(values[0], rows, set_aside) if rows else ()
+        values[self._charger_connectors] = self._connectors(values[0], rows, row, set_aside) if rows else ()
         return ChargerReading(*values)
 
     def session(self, row: Any, _set_aside: list[SetAside]) -> SessionReading:
@@ -129,7 +152,12 @@ class Reader:
             row_json = as_json(row_json[:_LONGEST_ROW])
         return SetAside(resource, mapper.key_of(row), one_line(self._redacted(reason)), row_json, field)
 
-    def _connectors(self, charger_id: str, rows: list[Any], aside: list[SetAside]) -> tuple[ConnectorReading, ...]:
+    def _connectors(
+        self, charger_id: str, rows: list[Any], around: Mapping[str, Any], aside: list[SetAside]
+    ) -> tuple[ConnectorReading, ...]:
+        if self.mappers["connector"].reaches_out:
+            outer = {"charger": {**around, "id": charger_id}, "location": around.get("location")}
+            rows = [{**outer, **row} if isinstance(row, dict) else row for row in rows]
         read, place = self.mappers["connector"].read, self._connector_charger
         connectors: dict[str, ConnectorReading] = {}
         for row in rows:
@@ -147,3 +175,12 @@ class Reader:
             return row
         heads = {name.partition(".")[0] for name in self._id_tags}
         return {key: "[id tag]" if key in heads and value is not None else value for key, value in row.items()}
+
+
+def _inner_rows(rows: list[Any], route: Route) -> list[Any]:
+    inner: list[Any] = []
+    for outer in rows:
+        found = reach(outer, steps_of(route.each)) or []
+        things = found if isinstance(found, list) else [found]
+        inner += [{route.outer: outer, **row} if isinstance(row, dict) else row for row in things]
+    return inner

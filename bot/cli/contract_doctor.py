@@ -58,6 +58,8 @@ async def check_contract(client: EosvoltClient, contract: Contract, now: datetim
 async def _check_other(
     client: EosvoltClient, contract: Contract, route: Route, ids: Mapping[str, str], now: datetime
 ) -> RouteCheck:
+    if not route.method:
+        return _check(route, "not tried", "the contract names no such call")
     if route.method != "GET":
         return _check(route, "not tried", "it acts")
     words: dict[str, Any] = {}

@@ -106,7 +106,8 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
 
 
 async def _start(client: EosvoltClient, command: Row[Any]) -> Told:
-    return {"session_id": (await client.post_session_start(command.connector_id)).id}
+    started = await client.post_session_start(command.connector_id)
+    return {"session_id": started.id if started is not None else None}
 
 
 async def _stop(client: EosvoltClient, command: Row[Any]) -> Told:

@@ -35,6 +35,7 @@ async def test_a_session_is_started_with_the_contracts_names() -> None:
     async with client_of(wire) as client:
         started = await client.post_session_start("242.2.1", id_tag="04A1")
         await client.post_session_start("242.2.1")
+    assert started is not None
     assert (started.id, started.status) == ("s9", "Pending")
     request = wire.requests[0]
     assert (request.method, request.url.path) == ("POST", "/v1/sessions/start")
@@ -131,7 +132,9 @@ async def test_after_a_401_with_a_new_token_in_the_file_the_command_is_sent_agai
     path.write_text("new-token")
     wire = Wire(failed(401), ok(session("s9")))
     async with client_of(wire, token=source) as client:
-        assert (await client.post_session_start("242.2.1")).id == "s9"
+        started = await client.post_session_start("242.2.1")
+    assert started is not None
+    assert started.id == "s9"
     assert wire.tokens == ["Bearer old-token", "Bearer new-token"]
     assert wire.requests[0].content == wire.requests[1].content
 

@@ -1,5 +1,6 @@
 """The contract file: complete as packaged, corrected by an override, and clear about what is wrong in one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_packaged_contract_names_every_assumed_call() -> None:
-    calls = {f"{route.method} {route.path}" for route in load_contract().routes.values()}
+    calls = {f"{route.method} {route.path}" for route in load_contract().routes.values() if route.method}
     assert calls == {
         "GET /v1/locations",
         "GET /v1/locations/{id}",
@@ -77,7 +78,7 @@ def test_a_wrong_key_or_value_is_one_error_that_names_file_and_key(
     path = written(tmp_path, text)
     with pytest.raises(ContractError) as caught:
         load_contract(path)
-    assert str(caught.value).startswith(f"{path}: {key}: ")
+    assert re.fullmatch(rf"{re.escape(str(path))}, line \d: {re.escape(key)}: .*", str(caught.value))
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -152,6 +152,7 @@ async def test_one_session_comes_by_its_id_and_an_unknown_one_is_not_found(site:
 async def test_a_session_is_started_once_and_stopped_once(site: Account) -> None:
     connector_id = free_connector(site)
     started = await site.client.post_session_start(connector_id, id_tag="04A1B2")
+    assert started is not None
     assert (started.connector_id, started.id_tag, started.started_at) == (connector_id, "04A1B2", NOON)
     with pytest.raises(Conflict) as raised:
         await site.client.post_session_start(connector_id)

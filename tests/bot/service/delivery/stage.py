@@ -147,7 +147,9 @@ class Stage:
         charger_id = connector_id.rpartition(".")[0]
         async with EosvoltClient("http://sandbox", token, load_contract(), transport=transport, attempts=1) as client:
             if kind == "stop_session":
-                target = {"session_id": (await client.post_session_start(connector_id)).id}
+                started = await client.post_session_start(connector_id)
+                assert started is not None
+                target = {"session_id": started.id}
                 self.world.clock.after(minutes=2)
             if kind == "enable":
                 await client.post_availability(charger_id, False, connector_id)

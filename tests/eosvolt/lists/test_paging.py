@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from eosvolt.answers import Page
 from eosvolt.contract import load_contract
 from eosvolt.errors import Forbidden, MalformedAnswer, ServerFault
+from eosvolt.lists.paging import Sweep
 from eosvolt.models import Fetched, LocationReading
-from eosvolt.paging import Sweep
 from tests.eosvolt.wire import Answer, Wire, client_of, failed, ok
 
 TWO_A_PAGE = "[routes.locations]\nlimit = 2\n"

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from eosvolt.answers import AnswerReader
 from eosvolt.contract import Contract, load_contract
 from eosvolt.errors import NotFound
+from eosvolt.lists.paging import Sweep
+from eosvolt.lists.passes import ListMemory
 from eosvolt.models import Fetched, LocationReading
-from eosvolt.paging import Sweep
-from eosvolt.passes import ListMemory
 from sandbox.eosvolt.pages import Manner, cut
 
 MANNERS: dict[str, Manner] = {

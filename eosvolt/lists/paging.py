@@ -1,7 +1,7 @@
 """Walks through the pages of one list: what to ask next, when it is whole, and what to say where it is not.
 
 Pure bookkeeping over pages that someone else fetched. It never drops a row that came, never calls a list whole that may
-have lost one between shifting pages, and never goes on for ever. Whether a pass was whole is `eosvolt.passes`' to say.
+have lost one between shifting pages, and never goes on for ever. Whether a pass was whole is for `passes` to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ from eosvolt.errors import (
     Timeout,
     Unreachable,
 )
+from eosvolt.lists.passes import Judge, ListMemory, Pass, Verdict
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
-from eosvolt.passes import Judge, ListMemory, Pass, Verdict
 
 R = TypeVar("R", LocationReading, ChargerReading, SessionReading)
 
@@ -62,7 +62,7 @@ class Sweep(Generic[R]):
         self._shortfall = ""
         self._pages = self._failures = self._before_page = 0
         self._total: int | None = None
-        self._looking_back = False
+        self._looking_back = self._nested = False
         self._verdict: Verdict | None = None
         self._start_pass()
 
@@ -77,8 +77,17 @@ class Sweep(Generic[R]):
         asked = {place: str(self._place), paging.limit: str(self._limit)} if paging.style != "none" else {}
         return {**self._params, **{name: value for name, value in asked.items() if name}}
 
-    def record_page(self, page: Page, readings: Sequence[R], set_aside: Sequence[SetAside]) -> None:
-        """Take one page in: its readings, what was set aside of it, and what it says about further pages."""
+    def record_page(
+        self,
+        page: Page,
+        readings: Sequence[R],
+        set_aside: Sequence[SetAside],
+        outer: Sequence[object] | None = None,
+    ) -> None:
+        """Take one page in: its readings, what was set aside of it, and what it says about further pages.
+
+        `outer` identifies the rows of the page where the readings come from what stands inside them.
+        """
         self._pages += 1
         self._failures = 0
         identities: list[object] = []
@@ -90,6 +99,8 @@ class Sweep(Generic[R]):
             self._set_aside[aside.resource, aside.key, aside.row_json] = aside
             if aside.resource != "connector":
                 identities.append(aside.key if aside.key is not None else (aside.resource, aside.row_json))
+        if outer is not None:
+            self._nested, identities = True, list(outer)
         if self._looking_back:
             self._looked_back(found=any(reading.id not in known for reading in readings))
             return
@@ -292,7 +303,7 @@ class Sweep(Generic[R]):
         """Return everything that came; of a whole list that was walked more than once, what the last walk showed."""
         rows = self._rows
         walked = self._pass
-        if self._verdict is Verdict.WHOLE and len(walked.seen) >= (walked.total or 0):
+        if self._verdict is Verdict.WHOLE and not self._nested and len(walked.seen) >= (walked.total or 0):
             rows = {key: row for key, row in rows.items() if key in walked.seen}
         return Fetched(
             rows=tuple(rows.values()),
