@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import configure_logs
 from bot.service import digesting, evaluating, jobs, polling
 from bot.service.automating import automate
-from bot.service.commanding import run_commands
+from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
@@ -42,7 +42,7 @@ from bot.slack.listeners import register
 from bot.slack.listeners.desk import Desk
 from bot.slack.permissions import Permissions
 from bot.slack.web_client import WebClient
-from commands.outcomes.sending import recover_commands, wants_faster_polls
+from commands.outcomes.sending import wants_faster_polls
 from eosvolt.client import EosvoltClient
 from notify.troubles import open_troubles
 from rules.actions.automations import Mode
@@ -90,6 +90,7 @@ class Service:
     desk: Desk
     watchdog: Watchdog
     prices: PricePolls
+    commanding: Commanding
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -117,7 +118,7 @@ class Service:
             log.warning("CHARGEHAND_RULES names no rules: commands work, nothing alerts and no digest comes")
         now = self.clock()
         await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
-        lost = await asyncio.to_thread(self._recover, now)
+        lost = await self.commanding.recover(now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
         await self.identity.learn()
@@ -138,6 +139,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self.desk.office.work, return_exceptions=True)
         await self.ticker.stop()
+        await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
         self.database.close()
@@ -184,7 +186,7 @@ class Service:
         """Let rules act, then send the commands that are due, and judge those that were sent."""
         async with self.rules_lock:
             acted = await asyncio.to_thread(automate, self.jobs, now)
-        if await run_commands(self.jobs, now) or acted:
+        if await self.commanding.run(now) or acted:
             self.ticker.wake("deliver")
         if await asyncio.to_thread(self._wants_faster_polls, now):
             polled = await asyncio.to_thread(self._polled_at)
@@ -274,10 +276,6 @@ class Service:
         with self.database.read() as connection:
             return wants_faster_polls(connection, now)
 
-    def _recover(self, now: datetime) -> int:
-        with self.database.write() as connection:
-            return recover_commands(connection, now)
-
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
     """Make the service from its settings; raises SettingsError where some are missing. Needs a running event loop.
@@ -356,6 +354,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
             [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
         ),
         prices=PricePolls(work),
+        commanding=Commanding(work),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:
