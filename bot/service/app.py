@@ -290,7 +290,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     identity = Identity(slack)
     app = build_app(slack, identity, settings.slack_api_url)
     database = Database(settings.database_url)
-    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract())
+    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
     work = Jobs(
         database,
         client,
