@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row
 
-from bot.faults import CrashAt, never_crash
+from bot.kill_points import CrashAt, never_crash
 from bot.service.jobs import Jobs
 from commands.outcomes import sending
 from commands.requests.price_checks import judge_price_change, put_off, waiting_price_changes
