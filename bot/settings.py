@@ -6,8 +6,10 @@ Nothing here connects to anything. Secrets are held as SecretStr and never print
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -67,6 +69,13 @@ PURPOSES = {
         "who may change prices, rules and roles", "Slack user ids or user groups, separated by commas"
     ),
     "CHARGEHAND_OPERATORS": Purpose("who may act on chargers", "Slack user ids or user groups, separated by commas"),
+    "CHARGEHAND_WORKSPACE_ADMINS": Purpose(
+        "whether the workspace's own admins and owners are admins here too", "true, or false (the default)"
+    ),
+    "CHARGEHAND_OUTSIDERS_MAY_LOOK": Purpose(
+        "whether guests, and people of other workspaces in shared channels, may read; they never act",
+        "true, or false (the default)",
+    ),
     "CHARGEHAND_ALERT_CHANNEL": Purpose("where a rule without `notify` speaks", "a channel, such as #ev-alerts"),
     "CHARGEHAND_CARD_BUDGET": Purpose(
         "how many new cards of one poll a channel takes; more become one roll-up that names the places", "a number"
@@ -81,6 +90,10 @@ PURPOSES = {
     "CHARGEHAND_PRICE_APPROVAL_CHANNEL": Purpose(
         "where a second admin approves each change of prices, those of rules too; without it nobody has to",
         "a channel, such as #ev-prices",
+    ),
+    "CHARGEHAND_ALLOW_HTTP": Purpose(
+        "whether an address may begin with http:// though it is not on this machine, so that others may read tokens",
+        "true, for a network of your own; false is the default",
     ),
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
@@ -122,11 +135,14 @@ class Settings(BaseSettings):
     chargehand_poll_interval: float = Field(default=60, ge=1, le=3600)
     chargehand_admins: Words = ()
     chargehand_operators: Words = ()
+    chargehand_workspace_admins: bool = False
+    chargehand_outsiders_may_look: bool = False
     chargehand_alert_channel: str | None = None
     chargehand_card_budget: int = Field(default=3, ge=1, le=50)
     chargehand_commands_per_day: int = Field(default=COMMANDS_PER_DAY, ge=1, le=10_000)
     chargehand_automations: str = Field(default="dry-run", pattern="^(on|off|dry-run)$")
     chargehand_price_approval_channel: str | None = None
+    chargehand_allow_http: bool = False
     chargehand_contract: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None
@@ -137,6 +153,25 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("eosvolt_base_url", "slack_api_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            url = urlsplit(value)
+            right = (
+                url.scheme in {"http", "https"} and bool(url.hostname) and url.port != -1
+            )  # which raises for a wrong one
+        except ValueError:
+            right = False
+        if not right or not value.isprintable() or " " in value:
+            raise ValueError("it is no address that begins with https://")
+        if url.username is not None or url.password is not None or url.query or url.fragment:
+            # a user and password there would take the place of the token
+            raise ValueError("an address has no user, password, query or fragment; the token is a setting of its own")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -174,6 +209,17 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name.upper()}_FILE: {path} cannot be read: {reason}") from None
         return values
 
+    @model_validator(mode="after")
+    def _is_private_on_the_way(self) -> "Settings":
+        for name in ("eosvolt_base_url", "slack_api_url"):
+            url = urlsplit(getattr(self, name) or "")
+            if url.scheme == "http" and not self.chargehand_allow_http and not is_loopback(url.hostname or ""):
+                raise ValueError(
+                    f"{name.upper()}: http:// to another machine sends the token for everybody on the way to read. Use "
+                    "https://, or set CHARGEHAND_ALLOW_HTTP=true where the network is your own"
+                )
+        return self
+
     @cached_property
     def poll_interval(self) -> timedelta:
         return timedelta(seconds=self.chargehand_poll_interval)
@@ -196,11 +242,29 @@ class Settings(BaseSettings):
         if missing:
             raise SettingsError("\n".join(missing_setting(name) for name in missing))
 
+    def require_door(self) -> None:
+        """Raise SettingsError where Slack has no way in: neither Socket Mode nor HTTP mode is set up whole."""
+        missing = [name for name in ("SLACK_SIGNING_SECRET", "PORT") if getattr(self, name.lower()) is None]
+        if self.slack_app_token is None and missing:
+            lines = ["Slack has no way in. Socket Mode needs one setting:", missing_setting("SLACK_APP_TOKEN")]
+            lines += ["HTTP mode, where Slack can reach this machine, lacks:", *map(missing_setting, missing)]
+            raise SettingsError("\n".join(lines))
+
     def secret(self, name: str) -> str:
         """The text of a secret setting; raises SettingsError where it is missing."""
         self.require(name)
         value = getattr(self, name.lower())
         return str(value.get_secret_value())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def missing_setting(name: str) -> str:

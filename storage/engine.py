@@ -5,16 +5,20 @@ starves small writers and its default transactions let two claims both win. Post
 knows a table.
 """
 
+import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 
 BUSY_TIMEOUT_MS = 5_000
+OWNER_ALONE = 0o600
 
 
 class FairLock:
@@ -72,6 +76,17 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def protect(self) -> bool:
+        """Let a SQLite file that exists be its owner's alone; whether it was not. What another owns stays as it is."""
+        path = _file_of(self.engine)
+        changed = False
+        for name in (path, f"{path}-wal", f"{path}-shm") if path is not None else ():
+            with suppress(OSError):
+                if stat.S_IMODE(Path(name).stat().st_mode) & 0o077:
+                    Path(name).chmod(OWNER_ALONE)
+                    changed = True
+        return changed
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
@@ -96,7 +111,19 @@ def _prepare_postgresql(engine: Engine) -> None:
         dbapi_connection.commit()
 
 
+def _file_of(engine: Engine) -> str | None:
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    return None if not path or path == ":memory:" or path.startswith("file:") else path
+
+
 def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
+    @event.listens_for(engine, "do_connect")
+    def on_do_connect(*_: object) -> None:
+        path = _file_of(engine)
+        if path is not None:  # SQLite would make it for everybody to read; its journals get the same mode
+            with suppress(OSError):  # it is there already, or SQLite says why it cannot be
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ALONE))
+
     @event.listens_for(engine, "connect")
     def on_connect(dbapi_connection: Any, _: object) -> None:
         dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below

@@ -152,6 +152,8 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
         chargehand_timezone="Europe/Copenhagen",
         chargehand_poll_interval=POLL_SECONDS,
         chargehand_admins=(),
+        chargehand_workspace_admins=True,  # Ada
+        chargehand_outsiders_may_look=False,
         chargehand_operators=("@oncall",),
         chargehand_alert_channel="#ev-alerts",
         chargehand_price_approval_channel=None,

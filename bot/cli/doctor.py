@@ -12,10 +12,11 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cli.contract_doctor import RouteCheck, check_contract
+from bot.setting_doubts import misspelt, wide_files
 from bot.settings import Settings, SettingsError, missing_setting
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import ContractError
-from eosvolt.errors import EosvoltError
+from eosvolt.errors import EosvoltError, Unauthorized
 from rules.documents.files import load_rules
 from rules.language.errors import RuleErrors
 from storage.engine import Database
@@ -39,7 +40,8 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at settings, rules, database and the EOSVOLT API, in that order; every check runs."""
-    findings = [await asyncio.to_thread(check, settings) for check in (_examine_rules, _examine_database)]
+    checks = (_examine_settings, _examine_rules, _examine_database)
+    findings = [await asyncio.to_thread(check, settings) for check in checks]
     return findings + await _examine_eosvolt(settings)
 
 
@@ -56,6 +58,14 @@ def report(findings: Sequence[Finding]) -> str:
     failed = sum(finding.failed for finding in findings)
     lines.append(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are well.")
     return "\n".join(lines)
+
+
+def _examine_settings(_settings: Settings) -> Finding:
+    wide = wide_files()
+    doubts = misspelt()
+    if doubts:
+        return Finding("settings", True, "; ".join([*doubts, *wide]), "Correct the names: nothing reads them so.")
+    return Finding("settings", False, f"warning: {'; '.join(wide)}" if wide else "every name is known")
 
 
 def _examine_rules(settings: Settings) -> Finding:
@@ -102,6 +112,9 @@ async def _examine_eosvolt(settings: Settings) -> list[Finding]:
         return [Finding("EOSVOLT", True, str(error), missing_setting("EOSVOLT_BASE_URL"))]
     async with client:
         fetched = await client.fetch_locations()
+        if isinstance(fetched.error, Unauthorized):  # said once: every other call would only say it again
+            get = missing_setting("EOSVOLT_TOKEN").partition(" is missing: ")[2]
+            return [Finding("EOSVOLT token", True, "EOSVOLT refuses it: it is wrong, or was revoked (401)", get)]
         findings += [_route_finding(check) for check in await check_contract(client, contract, datetime.now(UTC))]
     if fetched.clock_skew is not None:
         findings.append(_clock_finding(fetched.clock_skew))

@@ -15,9 +15,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.doctor import Finding
+from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings, missing_setting
+from bot.slack.doors.identity import Workspace
 from bot.slack.manifest import SCOPES
-from bot.slack.web_client import SLACK_FAULTS, WebClient
+from bot.slack.permissions import NOT_OURS, USER_ID, why_outside
+from bot.slack.web_client import SLACK_FAULTS, WebClient, error_name
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors
 
@@ -39,11 +42,12 @@ async def examine_slack(settings: Settings) -> list[Finding]:
         answer = await slack.auth_test()
     except SLACK_FAULTS as error:
         return [Finding("Slack token", True, _told(error), _mend(error, "SLACK_BOT_TOKEN"))]
-    who = f"{answer['user']} in {answer['team']}"
+    who = f"{answer.get('user')} in {answer.get('team')}"
     return [
         Finding("Slack token", False, who),
         _examine_clock(answer.headers),
         _examine_scopes(answer.headers),
+        await _examine_people(settings, slack, answer),
         await _examine_channels(settings, slack),
         await _examine_door(settings, slack),
     ]
@@ -70,6 +74,50 @@ def _examine_scopes(headers: Any) -> Finding:
         mend = "Paste the output of `chargehand manifest` into the app's manifest, and install the app again."
         return Finding("Slack scopes", True, f"missing: {', '.join(missing)}", mend)
     return Finding("Slack scopes", False, f"all {len(SCOPES)}")
+
+
+async def _examine_people(settings: Settings, slack: AsyncWebClient, us: Any) -> Finding:
+    """Whether somebody may act, and whether every name in the settings is a person or a group that is there."""
+    nobody = nobody_may_act(settings)
+    if nobody is not None:
+        told, _, mend = nobody.partition(". ")
+        return Finding("who may act", True, told, mend)
+    names = [*settings.chargehand_admins, *settings.chargehand_operators]
+    workspace = Workspace(us.get("team_id") or "", us.get("enterprise_id"), us.get("user_id"), us.get("bot_id"))
+    try:
+        groups = await _groups(slack) if any(USER_ID.fullmatch(name) is None for name in names) else {}
+        problems = {name: await _problem_of(name, slack, workspace, groups) for name in dict.fromkeys(names)}
+    except SLACK_FAULTS as error:
+        return Finding("who may act", True, _told(error), _mend(error, "SLACK_BOT_TOKEN"))
+    wrong = [problem for problem in problems.values() if problem is not None]
+    if wrong:
+        mend = "Put member ids (in Slack: profile, three dots, Copy member ID) or user groups (@handle) there."
+        return Finding("who may act", True, "; ".join(wrong), mend)
+    also = ["the workspace's admins"] if settings.chargehand_workspace_admins else []
+    return Finding("who may act", False, ", ".join([*problems, *also]))
+
+
+async def _groups(slack: AsyncWebClient) -> dict[str, Json]:
+    answer = await slack.usergroups_list(include_users=True)
+    groups = answer.get("usergroups") or ()
+    return {str(group[key]).lower(): group for group in groups for key in ("id", "handle")}
+
+
+async def _problem_of(name: str, slack: AsyncWebClient, us: Workspace, groups: dict[str, Json]) -> str | None:
+    """What is wrong with a name in CHARGEHAND_ADMINS or CHARGEHAND_OPERATORS."""
+    if USER_ID.fullmatch(name) is None:
+        group = groups.get(name.lstrip("@").lower())
+        if group is None:
+            return f"{name} is no Slack id, and no user group has this handle"
+        return None if group.get("users") else f"the user group {name} has no members"
+    try:
+        told = (await slack.users_info(user=name))["user"]
+    except SlackApiError as error:
+        if error_name(error) in NOT_OURS:
+            return f"nobody here has the id {name}"
+        raise
+    outside = why_outside(told, us)
+    return f"{name} is {outside}, and may do nothing" if outside else None
 
 
 async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Finding:
@@ -119,10 +167,8 @@ async def _examine_door(settings: Settings, slack: AsyncWebClient) -> Finding:
     if settings.slack_app_token is None:
         missing = [name for name in ("SLACK_SIGNING_SECRET", "PORT") if getattr(settings, name.lower()) is None]
         if missing:
-            mend = "For Socket Mode: " + missing_setting("SLACK_APP_TOKEN")
-            return Finding(
-                "Slack door", True, f"neither Socket Mode nor HTTP mode: {', '.join(missing)} is missing", mend
-            )
+            told = f"no way in: Socket Mode lacks SLACK_APP_TOKEN, HTTP mode {', '.join(missing)}"
+            return Finding("Slack door", True, told, missing_setting("SLACK_APP_TOKEN"))
         return Finding("Slack door", False, f"HTTP mode on port {settings.port}: Slack must reach /slack/events there")
     try:
         opened = await slack.apps_connections_open(app_token=settings.secret("SLACK_APP_TOKEN"))
@@ -145,7 +191,7 @@ async def _examine_door(settings: Settings, slack: AsyncWebClient) -> Finding:
 def _told(error: BaseException) -> str:
     if isinstance(error, SlackApiError):
         needed = error.response.get("needed")
-        return f"Slack answers {error.response['error']}" + (f", needed: {needed}" if needed else "")
+        return f"Slack answers {error_name(error)}" + (f", needed: {needed}" if needed else "")
     return f"Slack cannot be reached ({type(error).__name__})"
 
 

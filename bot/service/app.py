@@ -6,7 +6,6 @@ other module decides what the process consists of.
 
 import asyncio
 import contextlib
-import re
 import signal
 import uuid
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import configure_logs
 from bot.service import digesting, evaluating, jobs, polling
 from bot.service.automating import automate
-from bot.service.commanding import Commanding
+from bot.service.commanding import run_commands
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
@@ -32,6 +31,8 @@ from bot.service.price_polls import PricePolls
 from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
 from bot.service.watching import Watchdog
+from bot.service.wellness import Wellness
+from bot.setting_doubts import misspelt, nobody_may_act, wide_files
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
 from bot.slack.doors.bolt_app import build_app
@@ -40,11 +41,10 @@ from bot.slack.doors.identity import Identity
 from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
 from bot.slack.listeners.desk import Desk
-from bot.slack.permissions import Permissions
+from bot.slack.permissions import USER_ID, Permissions
 from bot.slack.web_client import WebClient
-from commands.outcomes.sending import wants_faster_polls
+from commands.outcomes.sending import recover_commands, wants_faster_polls
 from eosvolt.client import EosvoltClient
-from notify.troubles import open_troubles
 from rules.actions.automations import Mode
 from rules.documents.document import Rule
 from rules.documents.files import RuleFiles, load_rule_files
@@ -62,7 +62,6 @@ CORRECTIONS_EVERY = timedelta(minutes=10)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
-USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
 
@@ -90,7 +89,7 @@ class Service:
     desk: Desk
     watchdog: Watchdog
     prices: PricePolls
-    commanding: Commanding
+    wellness: Wellness
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -114,11 +113,15 @@ class Service:
         before, after = await asyncio.to_thread(upgrade, self.database)
         if before != after:
             log.info("database upgraded", revision=after)
+        if await asyncio.to_thread(self.database.protect):
+            log.warning("the database's file could be read by others; now it is its owner's alone (mode 0600)")
         if rules is None and not self.settings.chargehand_rules:
             log.warning("CHARGEHAND_RULES names no rules: commands work, nothing alerts and no digest comes")
+        if nobody := nobody_may_act(self.settings):
+            log.error("nobody may act", mend=nobody)
         now = self.clock()
         await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
-        lost = await self.commanding.recover(now)
+        lost = await asyncio.to_thread(self._recover, now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
         await self.identity.learn()
@@ -139,7 +142,6 @@ class Service:
             task.cancel()
         await asyncio.gather(*self.desk.office.work, return_exceptions=True)
         await self.ticker.stop()
-        await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
         self.database.close()
@@ -186,7 +188,7 @@ class Service:
         """Let rules act, then send the commands that are due, and judge those that were sent."""
         async with self.rules_lock:
             acted = await asyncio.to_thread(automate, self.jobs, now)
-        if await self.commanding.run(now) or acted:
+        if await run_commands(self.jobs, now) or acted:
             self.ticker.wake("deliver")
         if await asyncio.to_thread(self._wants_faster_polls, now):
             polled = await asyncio.to_thread(self._polled_at)
@@ -233,21 +235,6 @@ class Service:
             Job("reload", self.reload_rules),
         ]
 
-    async def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether this process is well, and the facts. EOSVOLT's silence is told, but a restart would not mend it."""
-        try:
-            polls = await asyncio.to_thread(self._polls)
-        except Exception as error:
-            return False, {"status": "the database cannot be read", "error": type(error).__name__}
-        slack = await self.slack_alive()
-        unwritable = self.watchdog.unwritable_since
-        well = self.ticker.is_alive and slack and unwritable is None
-        facts: dict[str, Any] = {"status": "well" if well else "not well", "slack": slack, "polls": polls}
-        facts["troubles"] = await asyncio.to_thread(self._troubles)
-        if unwritable is not None:
-            facts["database"] = f"cannot be written since {unwritable.isoformat()}"
-        return well, facts
-
     async def slack_alive(self) -> bool:
         """Whether Slack can reach us in Socket Mode; in HTTP mode only deliveries tell."""
         return await self.socket.is_alive() if self.socket is not None else True
@@ -258,15 +245,6 @@ class Service:
             return "HTTP mode: Slack calls Chargehand"
         return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
 
-    def _troubles(self) -> list[str]:
-        with self.database.read() as connection:
-            return [row.key for row in open_troubles(connection)]
-
-    def _polls(self) -> dict[str, str | None]:
-        with self.database.read() as connection:
-            states = poll_states(connection)
-        return {name: state.good_at.isoformat() if state.good_at else None for name, state in states.items()}
-
     def _polled_at(self) -> datetime | None:
         with self.database.read() as connection:
             state = poll_states(connection).get("chargers")
@@ -275,6 +253,10 @@ class Service:
     def _wants_faster_polls(self, now: datetime) -> bool:
         with self.database.read() as connection:
             return wants_faster_polls(connection, now)
+
+    def _recover(self, now: datetime) -> int:
+        with self.database.write() as connection:
+            return recover_commands(connection, now)
 
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
@@ -285,12 +267,13 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     settings.require("EOSVOLT_BASE_URL", "EOSVOLT_TOKEN", "SLACK_BOT_TOKEN")
     in_socket_mode = settings.slack_app_token is not None
     if not in_socket_mode:
-        settings.require("SLACK_SIGNING_SECRET", "PORT")
+        settings.require_door()
     slack = WebClient(settings.secret("SLACK_BOT_TOKEN"), settings.slack_api_url)
     identity = Identity(slack)
     app = build_app(slack, identity, settings.slack_api_url)
     database = Database(settings.database_url)
-    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
+    base_url = settings.eosvolt_base_url or ""
+    client = EosvoltClient(base_url, settings.token_source(), settings.contract(), clock=clock)
     work = Jobs(
         database,
         client,
@@ -302,10 +285,32 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         commands_per_day=settings.chargehand_commands_per_day,
         price_approval=settings.chargehand_price_approval_channel,
     )
+    watchdog = Watchdog(
+        work,
+        clock(),
+        lambda: service.ticker.states,
+        lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
+        [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
+        nobody_may_act(settings) is not None,
+    )
+    wellness = Wellness(
+        database,
+        watchdog,
+        clock,
+        has_workers=lambda: service.ticker.is_alive,
+        slack_alive=lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
+    )
     desk = Desk(
         database=database,
         slack=slack,
-        permissions=Permissions(slack, settings.chargehand_admins, settings.chargehand_operators),
+        permissions=Permissions(
+            slack,
+            identity,
+            settings.chargehand_admins,
+            settings.chargehand_operators,
+            workspace_admins=settings.chargehand_workspace_admins,
+            outsiders_look=settings.chargehand_outsiders_may_look,
+        ),
         clock=clock,
         interval=settings.poll_interval,
         zone=settings.chargehand_timezone,
@@ -316,6 +321,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
             client=client,
             slack=slack,
             slack_link=lambda: service.slack_link(),  # noqa: PLW0108 - there is no service yet
+            wrong=wellness.wrong,
             price_approval=settings.chargehand_price_approval_channel,
         ),
         wake_commands=lambda: service.ticker.wake("commands"),
@@ -346,20 +352,14 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         http=None,
         ticker=Ticker((), clock),
         desk=desk,
-        watchdog=Watchdog(
-            work,
-            clock(),
-            lambda: service.ticker.states,
-            lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
-            [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
-        ),
+        watchdog=watchdog,
+        wellness=wellness,
         prices=PricePolls(work),
-        commanding=Commanding(work),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:
         secret = None if in_socket_mode else settings.secret("SLACK_SIGNING_SECRET")
-        pages = {"/healthz": service.health}
+        pages = {"/healthz": wellness.health, "/livez": wellness.live, "/readyz": wellness.ready}
         service.http = HttpDoor(host, settings.port, pages, None if in_socket_mode else app, secret or "")
     return service
 
@@ -376,6 +376,8 @@ def _plan(settings: Settings) -> PollPlan:
 async def run_service(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again."""
     configure_logs(settings)
+    for doubt in (*misspelt(), *wide_files()):
+        log.warning("a setting is doubtful", doubt=doubt)
     service = build(settings)
     stopping = asyncio.Event()
     with _signals({signal.SIGTERM: stopping.set, signal.SIGINT: stopping.set, signal.SIGHUP: service.reload}):

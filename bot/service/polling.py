@@ -5,6 +5,7 @@ again.
 """
 
 import asyncio
+import re
 from datetime import datetime
 from typing import Any
 
@@ -86,7 +87,7 @@ def _poll_states(database: Database) -> tuple[dict[str, PollState], Pace]:
 
 
 def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollState | None, now: datetime) -> None:
-    """Say once that polls fail; a resource that the account lacks is then left alone for a while."""
+    """Say once for each cause that polls fail; a resource that the account lacks is then left alone for a while."""
     error = fetched.error
     if isinstance(error, Forbidden | NotFound):
         if resource not in jobs.absent:
@@ -94,8 +95,13 @@ def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollS
         jobs.absent[resource] = now
         return
     jobs.absent.pop(resource, None)
-    if error is not None and (state is None or not state.failures):
+    if error is not None and (state is None or not state.failures or _kind(str(error)) != _kind(state.error or "")):
         log.warning("poll failed", resource=resource, error=str(error), rows=len(fetched.rows))
+
+
+def _kind(error: str) -> str:
+    """An error's text without its numbers, by which a cause is told from another."""
+    return re.sub(r"\d+", "#", error)
 
 
 async def _fetch(jobs: Jobs, resource: str, since: datetime | None, now: datetime) -> Fetched[Any]:

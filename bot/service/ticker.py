@@ -59,6 +59,14 @@ class Step:
     by: timedelta
 
 
+def cause_of(error: BaseException) -> str:
+    """What broke, in one line for people: the kind of error, and what the database's driver says of it."""
+    if isinstance(error, BaseExceptionGroup):
+        return cause_of(error.exceptions[0])
+    said = str(getattr(error, "orig", None) or "").strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}"[:200] if said else type(error).__name__
+
+
 class Timekeeper:
     """A wall clock and monotonic time side by side: `look` tells the moment, and a step of the clock since the last."""
 
@@ -248,5 +256,5 @@ class Ticker:
                 await job.run(self._now() if job.alone else await self._moment())
                 self.states[job.name] = JobState(job.every, good_at=self._clock())
             except Exception as error:
-                self.states[job.name] = replace(self.states[job.name], error=type(error).__name__)
+                self.states[job.name] = replace(self.states[job.name], error=cause_of(error))
                 log.exception("a job failed; it runs again at its next tick", job=job.name)

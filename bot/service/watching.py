@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.service.jobs import Jobs
-from bot.service.ticker import LOUD_STEP, JobState, Step
+from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
 from bot.slack.client import WORKSPACE_WIDE
 from notify.claims import UNREADABLE, UNWRITTEN
 from notify.outbox import TROUBLE
@@ -31,13 +31,13 @@ from storage.schema import COUNT, OUTBOX, REFUSED
 
 log = structlog.get_logger()
 
-SHORTEST_STALE = timedelta(minutes=5)
-STALE_INTERVALS = 5
+SHORTEST_STALE = timedelta(minutes=4)
+STALE_INTERVALS = 4
 TOKEN_AFTER = timedelta(minutes=2)
 LIMITED_AFTER = timedelta(minutes=15)
 SLACK_AFTER = timedelta(minutes=1)
-LATE_INTERVALS = 5
-SHORTEST_LATE = timedelta(minutes=5)
+LATE_INTERVALS = 4
+SHORTEST_LATE = timedelta(minutes=4)
 BACKLOG_AFTER = timedelta(minutes=5)
 LEAST_FREE = 200_000_000
 DATABASE_AFTER = timedelta(minutes=1)
@@ -76,9 +76,13 @@ class Sight:
     unwritten: int = 0
     free_bytes: int | None = None
     clock_put: Step | None = None
+    nobody_may_act: bool = False
 
 
 def _polls(sight: Sight) -> Iterator[Finding]:
+    polling = sight.jobs.get("poll")
+    if polling is not None and polling.error is not None:
+        return  # what EOSVOLT said could not be written down or gone on with: told as a job, not blamed on EOSVOLT
     for name, state in sight.polls.items():
         if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
             continue  # told as `token`, or no part of the account
@@ -141,6 +145,11 @@ def _disk(sight: Sight) -> Iterator[Finding]:
         yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
 
 
+def _nobody(sight: Sight) -> Iterator[Finding]:
+    if sight.nobody_may_act:
+        yield Finding("nobody", AT_ONCE)
+
+
 def _clock(sight: Sight) -> Iterator[Finding]:
     if sight.clock_put is not None:
         by = sight.clock_put.by
@@ -164,6 +173,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _unwritten,
     _disk,
     _clock,
+    _nobody,
 )
 """Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
 
@@ -182,7 +192,9 @@ class Watchdog:
     job_states: Callable[[], Mapping[str, JobState]]
     slack_alive: Callable[[], Any]  # awaited
     people: Sequence[str] = ()
+    nobody_may_act: bool = False  # so the settings say
     unwritable_since: datetime | None = None
+    unwritable_cause: str | None = None
     steps: tuple[Step, ...] = ()  # of the wall clock, lately
 
     def note_step(self, step: Step) -> None:
@@ -216,11 +228,11 @@ class Watchdog:
         try:
             told: Told = await asyncio.to_thread(self._look, now, alive)
         except Exception as error:
-            if self.unwritable_since is None:
-                log.exception("the database cannot be written", error=type(error).__name__)
-            self.unwritable_since = self.unwritable_since or now
+            if cause_of(error) != self.unwritable_cause:
+                log.exception("the database cannot be written", error=cause_of(error))
+            self.unwritable_since, self.unwritable_cause = self.unwritable_since or now, cause_of(error)
             return Told()
-        self.unwritable_since = None
+        self.unwritable_since = self.unwritable_cause = None
         for key in told.raised:
             log.error("something is wrong with the service", trouble=key)
         for key in told.ended:
@@ -231,13 +243,14 @@ class Watchdog:
         channel = self.jobs.alert_channel
         with self.jobs.database.write() as connection:
             record_counts(connection, [Counted(WHOLE_API, WATCHED)], now)  # a write that proves that one can be made
-            findings = find_troubles(self._sight(connection, now, slack_alive))
+            findings = find_troubles(self.sight(connection, now, slack_alive))
             if self.unwritable_since is not None and now - self.unwritable_since >= DATABASE_AFTER:
                 was = [Finding("database", AT_ONCE, self.unwritable_since)]
                 note_findings(connection, [*findings, *was], now, channel=channel, people=self.people)
             return note_findings(connection, findings, now, channel=channel, people=self.people)
 
-    def _sight(self, connection: Connection, now: datetime, slack_alive: bool) -> Sight:
+    def sight(self, connection: Connection, now: datetime, slack_alive: bool) -> Sight:
+        """Everything that one look at `now` sees; it only reads."""
         polls = {name: self._as_long_ago(state, now) for name, state in poll_states(connection).items()}
         failed = sa.select(COUNT.c.resource, COUNT.c.last_at).where(
             COUNT.c.kind == FAILED, COUNT.c.reason == "unauthorized"
@@ -263,6 +276,7 @@ class Watchdog:
             unwritten=_unwritten_messages(connection),
             free_bytes=_free_bytes(self.jobs.database),
             clock_put=self._clock_put(now),
+            nobody_may_act=self.nobody_may_act,
         )
 
 

@@ -25,8 +25,7 @@ SCOPES = {
 }
 """The bot's scopes, each with what it is for."""
 
-EVENTS = ("app_home_opened", "app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel")
-"""The last three let a channel that refused messages be tried at once; nothing depends on them."""
+EVENTS = ("app_home_opened", "app_mention")
 
 
 def manifest(*, name: str = "Chargehand", request_url: str | None = None, command: str = COMMAND) -> dict[str, Any]:

@@ -1,26 +1,35 @@
-"""Who may do what: a role a person, from the settings, Slack's user groups and the workspace's admins.
+"""Who may do what: a role a person, from the settings, Slack's user groups and, where a setting says so, its admins.
 
-Roles only grow: viewer, operator, admin. Slack is asked at most once a minute for each answer. Where Slack cannot be
+Roles only grow: outsider, viewer, operator, admin. Whoever is not a full member of this workspace is an outsider,
+however they are named, and acts on nothing. Slack is asked at most once a minute for each answer. Where Slack cannot be
 asked, nobody gets more than the settings name outright, and the standing says so.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeVar
 
 import structlog
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.web_client import SLACK_FAULTS
+from bot.slack.doors.identity import Identity, Workspace
+from bot.slack.web_client import SLACK_FAULTS, error_name
 
 log = structlog.get_logger()
 
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 REMEMBERED_SECONDS = 60.0
+MOST_REMEMBERED = 5_000
 LOOKUP_SECONDS = 5.0
 CLICK_LOOKUP_SECONDS = 0.8
 """What acts is acknowledged after it was written down, within 3 s in all: Slack's answer may take this much of them."""
+NOT_OURS = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+"""Slack's error names for a person whom this workspace does not know."""
+NOT_KNOWN_YET = "the workspace is not known yet"
 
 T = TypeVar("T")
 
@@ -28,17 +37,19 @@ T = TypeVar("T")
 class Role(IntEnum):
     """What a person may do; a higher role may do all that a lower one may."""
 
+    OUTSIDER = -1
     VIEWER = 0
     OPERATOR = 1
     ADMIN = 2
 
     @property
     def word(self) -> str:
-        """As people read it: viewer, operator, admin."""
+        """As people read it: outsider, viewer, operator, admin."""
         return self.name.lower()
 
 
 MEANS = {
+    Role.OUTSIDER: "may neither look nor act",
     Role.VIEWER: "reads",
     Role.OPERATOR: "also acts: starts, stops, resets, takes out of service, acknowledges",
     Role.ADMIN: "also changes prices, rules and roles",
@@ -47,10 +58,14 @@ MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A person's role; `unsure` where Slack could not be asked, so that it may be higher."""
+    """A person's role; `unsure` where Slack could not be asked, so that it may be higher.
+
+    `outside` says why somebody is no full member of this workspace; empty for one who is.
+    """
 
     role: Role
     unsure: bool = False
+    outside: str = ""
 
     def may(self, needed: Role) -> bool:
         """Whether this is enough."""
@@ -59,38 +74,62 @@ class Standing:
 
 @dataclass(slots=True)
 class Permissions:
-    """The roles of a workspace. `admins` and `operators` hold user ids, user-group ids or user-group handles."""
+    """The roles of a workspace. `admins` and `operators` hold user ids, user-group ids or user-group handles.
+
+    `workspace_admins`: the workspace's admins and owners are admins here too. `outsiders_look`: guests and people of
+    other workspaces may read.
+    """
 
     slack: AsyncWebClient
+    identity: Identity
     admins: Sequence[str] = ()
     operators: Sequence[str] = ()
+    workspace_admins: bool = False
+    outsiders_look: bool = False
     _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
         """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer."""
-        if user in self.admins:
-            return Standing(Role.ADMIN)
-        named = Role.OPERATOR if user in self.operators else Role.VIEWER
+        named = Role.ADMIN if user in self.admins else Role.OPERATOR if user in self.operators else Role.VIEWER
         try:
             async with asyncio.timeout(seconds):
-                return Standing(max(named, await self._role_in_slack(user)))
+                return await self._standing_in_slack(user, named)
         except SLACK_FAULTS as error:
-            log.warning("Slack could not be asked for a person's role", user=user, error=type(error).__name__)
+            log.warning("Slack could not be asked for a person's role", user=user, error=error_name(error))
+            known = self._remembered.get(f"user:{user}")
+            if known is not None and known[1][0]:
+                return self._outside(known[1][0])
             return Standing(named, unsure=True)
 
-    async def _role_in_slack(self, user: str) -> Role:
-        if await self._remember(f"admin:{user}", lambda: self._is_workspace_admin(user)):
-            return Role.ADMIN
+    async def _standing_in_slack(self, user: str, named: Role) -> Standing:
+        outside, is_workspace_admin = await self._remember(f"user:{user}", lambda: self._fetch_user(user))
+        if outside:
+            return self._outside(outside)
+        if named is Role.ADMIN or (self.workspace_admins and is_workspace_admin):
+            return Standing(Role.ADMIN)
         for role, names in ((Role.ADMIN, self.admins), (Role.OPERATOR, self.operators)):
+            if role <= named:
+                break
             groups = {name.lstrip("@").lower() for name in names} - {user.lower()}
             if groups and user in await self._members_of(groups):
-                return role
-        return Role.VIEWER
+                return Standing(role)
+        return Standing(named)
 
-    async def _is_workspace_admin(self, user: str) -> bool:
-        answer = await self.slack.users_info(user=user)
-        told = answer["user"]
-        return bool(told.get("is_admin") or told.get("is_owner")) and not told.get("deleted")
+    def _outside(self, why: str) -> Standing:
+        return Standing(Role.VIEWER if self.outsiders_look else Role.OUTSIDER, outside=why)
+
+    async def _fetch_user(self, user: str) -> tuple[str, bool]:
+        """Why somebody is an outsider (empty: they are none), and whether they are an admin of the workspace."""
+        try:
+            told = (await self.slack.users_info(user=user)).get("user")
+        except SlackApiError as error:
+            if error_name(error) in NOT_OURS:
+                return "not known in this workspace", False
+            raise
+        us = await self.identity.workspace()
+        if us is None or not isinstance(told, Mapping):
+            raise TimeoutError(NOT_KNOWN_YET)
+        return why_outside(told, us), bool(told.get("is_admin") or told.get("is_owner"))
 
     async def _members_of(self, groups: set[str]) -> set[str]:
         known = await self._remember("groups", self._fetch_groups)
@@ -111,6 +150,30 @@ class Permissions:
         until, value = self._remembered.get(key, (0.0, None))
         if now >= until:
             value = await fetch()
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
             self._remembered[key] = (now + REMEMBERED_SECONDS, value)
         known: T = value
         return known
+
+
+def why_outside(told: Mapping[str, Any], us: Workspace) -> str:
+    """Why a person, as `users.info` tells of them, is no full member of our workspace; empty for one who is."""
+    if told.get("deleted"):
+        return "deactivated"
+    if told.get("is_bot") or told.get("is_workflow_bot"):
+        return "a bot"
+    if told.get("is_restricted") or told.get("is_ultra_restricted"):
+        return "a guest"
+    if told.get("is_stranger"):
+        return "of another workspace"
+    return "" if _is_of(told, us) else "of another workspace"
+
+
+def _is_of(told: Mapping[str, Any], us: Workspace) -> bool:
+    """Whether somebody belongs to our workspace, or to our whole organisation where the app is installed in that."""
+    enterprise = told.get("enterprise_user")
+    enterprise = enterprise if isinstance(enterprise, Mapping) else {}
+    if not us.team:
+        return us.org is not None and enterprise.get("enterprise_id") == us.org
+    return us.team == told.get("team_id") or us.team in (enterprise.get("teams") or ())

@@ -84,6 +84,7 @@ class House:
             "chargehand_poll_interval": self.interval,
             "chargehand_operators": ("@oncall",),
             "chargehand_admins": (),
+            "chargehand_workspace_admins": True,
             "chargehand_alert_channel": "#ev-alerts",
         }
         return Settings(_env_file=None, **(values | self.changes | changes))  # type: ignore[call-arg]  # mypy does not see the name

@@ -23,6 +23,7 @@ from notify.text import blocks
 from notify.text.action_ids import ActionId
 from notify.text.message import Block
 from notify.text.words import short, slack_unescape
+from notify.troubles import Finding
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import Database
 from storage.queries.rows import Page
@@ -74,9 +75,9 @@ class Mode(Enum):
 class Office:
     """Where an answer that must ask outside turns to. Nothing here is used while a transaction is open.
 
-    `slack_link` says how the connection to Slack stands; `price_approval` is the channel in which changes of prices are
-    approved, where they must be. `work` are tasks that go on after their answer, and
-    `wait` waits for so many seconds.
+    `slack_link` says how the connection to Slack stands, `wrong` what is wrong now; `price_approval` is the channel in
+    which changes of prices are approved, where they must be. `work` are tasks that go on after their answer, and `wait`
+    waits for so many seconds.
     """
 
     database: Database
@@ -84,6 +85,7 @@ class Office:
     slack: AsyncWebClient
     slack_link: Callable[[], Awaitable[str]]
     price_approval: str | None = None
+    wrong: Callable[[], Awaitable[Sequence[Finding]]] | None = None
     work: set[asyncio.Task[None]] = field(default_factory=set)
     wait: Callable[[float], Awaitable[object]] = asyncio.sleep
 

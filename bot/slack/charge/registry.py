@@ -75,6 +75,8 @@ def rest_of(text: str, word: Word | None) -> str:
 def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
     """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
     word = find_word(words)
+    if not standing.may(Role.VIEWER):
+        return not_allowed(standing, Role.VIEWER, word.word if word is not None else "/charge")
     if word is None:
         return _wrong_word(connection, words)
     if not standing.may(word.needs):
@@ -91,6 +93,13 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
 
 def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:
     """A person may not do this: what it needs, and who can change that."""
+    if standing.outside:
+        looks = [] if standing.may(Role.VIEWER) else ["Looking is allowed by CHARGEHAND_OUTSIDERS_MAY_LOOK"]
+        return refused(
+            f"`{what}` is for full members of this workspace; for Slack you are {standing.outside}",
+            reasons=looks,
+            mend="Ask somebody of the workspace, or whoever runs Chargehand.",
+        )
     if standing.unsure:
         return refused(
             f"`{what}` needs the role {needed.word}, and Slack did not tell whether you have it",

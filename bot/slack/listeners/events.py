@@ -15,6 +15,7 @@ from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Mode, told
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.desk import Desk
+from bot.slack.permissions import Role
 from storage.queries.state import data_age, fleet_counts, open_alerts
 
 Json = dict[str, Any]
@@ -53,7 +54,10 @@ def register(app: AsyncApp, desk: Desk) -> None:
         if event.get("tab") != "home":
             return
         standing = await desk.permissions.standing_of(event["user"])
-        answer = await asyncio.to_thread(_home, desk, standing.role.word)
+        if standing.may(Role.VIEWER):
+            answer = await asyncio.to_thread(_home, desk, standing.role.word)
+        else:
+            answer = registry.not_allowed(standing, Role.VIEWER, "/charge")
         view = {"type": "home", "blocks": answer.blocks}
         await desk.say(partial(desk.slack.views_publish, user_id=event["user"], view=view))
 

@@ -48,6 +48,10 @@ class User:
     is_admin: bool = False
     is_bot: bool = False
     deleted: bool = False
+    is_guest: bool = False
+    is_single_channel_guest: bool = False
+    home_team: str = ""
+    """The id of another workspace; empty for our own."""
     email: str = ""
     color: str = "2c6e9b"
 
@@ -57,7 +61,7 @@ class User:
             "real_name_normalized": self.real_name,
             "display_name": self.name,
             "display_name_normalized": self.name,
-            "team": team.id,
+            "team": self.home_team or team.id,
             "title": "",
             "phone": "",
             "status_text": "",
@@ -70,7 +74,7 @@ class User:
             profile["email"] = self.email
         return {
             "id": self.id,
-            "team_id": team.id,
+            "team_id": self.home_team or team.id,
             "name": self.name,
             "deleted": self.deleted,
             "color": self.color,
@@ -82,8 +86,9 @@ class User:
             "is_admin": self.is_admin,
             "is_owner": self.is_admin,
             "is_primary_owner": False,
-            "is_restricted": False,
-            "is_ultra_restricted": False,
+            "is_restricted": self.is_guest or self.is_single_channel_guest,
+            "is_ultra_restricted": self.is_single_channel_guest,
+            "is_stranger": bool(self.home_team),
             "is_bot": self.is_bot,
             "is_app_user": False,
             "updated": 0,

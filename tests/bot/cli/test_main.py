@@ -189,6 +189,72 @@ def test_the_service_names_every_missing_setting_with_its_place_to_get_it(tmp_pa
     assert all("is missing" in line and "Get it from" in line for line in told.splitlines())
 
 
+def test_without_a_way_in_socket_mode_is_named_first(tmp_path: Path) -> None:
+    known = {"EOSVOLT_BASE_URL": "http://127.0.0.1:1", "EOSVOLT_TOKEN": TOKEN, "SLACK_BOT_TOKEN": "xoxb-1234"}
+    told = refused("run", cwd=tmp_path, **known)
+    places = [told.index(name) for name in ("SLACK_APP_TOKEN is missing", "SLACK_SIGNING_SECRET is missing", "PORT is")]
+    assert places == sorted(places)
+    assert "PORT is missing" not in refused("run", cwd=tmp_path, PORT="0", **known)
+
+
+WRONG_ADDRESSES = [
+    ("127.0.0.1:18101", "is no address that begins with https://"),
+    ("api.eosvolt.com", "is no address that begins with https://"),
+    ("https://", "is no address that begins with https://"),
+    ("ftp://api.eosvolt.com", "is no address that begins with https://"),
+    ("https://api.eosvolt.com:port/", "is no address that begins with https://"),
+    ("https://a b/", "is no address that begins with https://"),
+    (f"https://user:{PASSWORD}@host/", "has no user, password, query or fragment"),
+    (f"https://host/?token={PASSWORD}", "has no user, password, query or fragment"),
+    ("http://api.eosvolt.com/", "CHARGEHAND_ALLOW_HTTP=true"),
+    ("http://192.168.1.7:8081", "CHARGEHAND_ALLOW_HTTP=true"),
+]
+
+
+@pytest.mark.parametrize("name", ["EOSVOLT_BASE_URL", "SLACK_API_URL"])
+@pytest.mark.parametrize(("url", "reason"), WRONG_ADDRESSES)
+def test_a_wrong_address_is_one_clear_line(tmp_path: Path, name: str, url: str, reason: str) -> None:
+    for command in ("run", "doctor"):
+        told = refused(command, cwd=tmp_path, **{name: url})
+        assert told.startswith(f"{name}: ")
+        assert reason in told
+        assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8081", "http://127.0.0.1:1", "http://[::1]:1", "http://127.9.9.9"])
+def test_http_on_this_machine_is_allowed(tmp_path: Path, url: str) -> None:
+    assert "EOSVOLT_TOKEN is missing" in found(cwd=tmp_path, EOSVOLT_BASE_URL=url)["EOSVOLT"]
+
+
+def test_http_to_another_machine_is_allowed_where_the_setting_says_so(tmp_path: Path) -> None:
+    settings = {"EOSVOLT_BASE_URL": "http://eosvolt.test", "CHARGEHAND_ALLOW_HTTP": "true"}
+    assert "EOSVOLT_TOKEN is missing" in found(cwd=tmp_path, **settings)["EOSVOLT"]
+
+
+def test_a_misspelt_setting_is_told_with_the_right_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CHARGEHAND_RULE=rules\nSLACK_BOT_TOKN=xoxb-1\nHOME_DIR=/\n")
+    failures = found(cwd=tmp_path, CHARGEHAND_ADMIN="", EOSVOLT_TOKEN_FIL="x", SLACK_CHANNEL="#x")
+    for wrong, right in {
+        "CHARGEHAND_ADMIN in the environment": "CHARGEHAND_ADMINS",
+        "EOSVOLT_TOKEN_FIL in the environment": "EOSVOLT_TOKEN_FILE",
+        "CHARGEHAND_RULE in .env": "CHARGEHAND_RULES",
+        "SLACK_BOT_TOKN in .env": "SLACK_BOT_TOKEN",
+    }.items():
+        assert f"{wrong} is no setting; did you mean {right}?" in failures["settings"]
+    assert "HOME_DIR" not in failures["settings"]
+    assert "SLACK_CHANNEL" not in failures["settings"]
+
+
+def test_a_database_is_made_for_its_owner_alone_and_a_wide_env_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\n")
+    (tmp_path / ".env").chmod(0o644)
+    assert chargehand("db", "upgrade", cwd=tmp_path).code == 0
+    assert oct((tmp_path / "chargehand.db").stat().st_mode & 0o777) == "0o600"
+    assert "chmod 600 .env" in chargehand("doctor", cwd=tmp_path).out
+    (tmp_path / ".env").chmod(0o600)
+    assert "chmod" not in chargehand("doctor", cwd=tmp_path).out
+
+
 def test_doctor_names_what_is_missing(tmp_path: Path) -> None:
     failures = found(cwd=tmp_path)
     assert "CHARGEHAND_RULES is missing" in failures["rules"]
@@ -204,9 +270,9 @@ async def test_a_wrong_token(tmp_path: Path) -> None:
     async with serving(create_api(source, clock=SpeedClock(now, 0, lambda: 0.0))) as url:
         failures = await asyncio.to_thread(found, cwd=tmp_path, EOSVOLT_BASE_URL=url, EOSVOLT_TOKEN=TOKEN)
         right = await asyncio.to_thread(found, cwd=tmp_path, EOSVOLT_BASE_URL=url, EOSVOLT_TOKEN="sandbox-token")
-    for name in ("locations", "chargers", "sessions"):
-        assert "401" in failures[f"GET /v1/{name}"]
-        assert "EOSVOLT_TOKEN" in failures[f"GET /v1/{name}"]
+    assert "EOSVOLT refuses it: it is wrong, or was revoked (401)" in failures["EOSVOLT token"]
+    assert "admin portal" in failures["EOSVOLT token"]
+    assert not [name for name in failures if "/v1/" in name], "said once"
     assert not [name for name in right if "/v1/" in name]
 
 

@@ -11,6 +11,7 @@ from bot.cli.doctor import Finding
 from bot.cli.slack_doctor import examine_slack
 from bot.slack.manifest import EVENTS, SCOPES, manifest
 from sandbox.slack.web_api.api import SCOPES_NEEDED
+from sandbox.slack.workspace.model import User, UserGroup
 from tests.bot.house import FAULTED, House
 
 RULES = """
@@ -36,7 +37,7 @@ def rules(tmp_path: Path) -> Path:
 
 async def test_all_is_well_with_the_stand_in(closed_house: House, rules: Path) -> None:
     found = await findings(closed_house, rules)
-    assert list(found) == ["Slack token", "clock", "Slack scopes", "Slack channels", "Slack door"]
+    assert list(found) == ["Slack token", "clock", "Slack scopes", "who may act", "Slack channels", "Slack door"]
     assert not [finding for finding in found.values() if finding.failed]
     assert found["Slack token"].told == "chargehand in Sandbox Charging"
     assert found["Slack door"].told == "Socket Mode opens"
@@ -77,11 +78,40 @@ async def test_each_failure_says_its_mend(closed_house: House, rules: Path) -> N
 
     nothing = (await findings(house, rules, slack_app_token=None))["Slack door"]
     assert nothing.failed
-    assert "SLACK_SIGNING_SECRET" in nothing.told
+    assert "Socket Mode lacks SLACK_APP_TOKEN" in nothing.told
 
     away = (await findings(house, rules, slack_api_url="http://127.0.0.1:9/api/"))["Slack token"]
     assert away.failed
     assert "SLACK_API_URL" in away.mend
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"chargehand_workspace_admins": False, "chargehand_operators": ()}, "nobody may act in Slack"),
+        ({"chargehand_admins": ("ada",)}, "ada is no Slack id, and no user group has this handle"),
+        ({"chargehand_operators": ("@on-call",)}, "@on-call is no Slack id"),
+        ({"chargehand_admins": ("U0NOBODY99",)}, "nobody here has the id U0NOBODY99"),
+        ({"chargehand_admins": ("U0GUEST001",)}, "U0GUEST001 is a guest, and may do nothing"),
+        ({"chargehand_admins": ("@empty",)}, "the user group @empty has no members"),
+    ],
+)
+async def test_names_of_nobody_who_may_act_are_told(
+    closed_house: House, rules: Path, changes: dict[str, Any], told: str
+) -> None:
+    workspace = closed_house.workspace
+    workspace.users["U0GUEST001"] = User("U0GUEST001", "guest", "Guest", is_guest=True)
+    workspace.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty", "Empty", [])
+    found = (await findings(closed_house, rules, **changes))["who may act"]
+    assert found.failed
+    assert told in found.told
+    assert "member id" in found.mend.lower()
+
+
+async def test_people_and_groups_that_are_there_are_well(closed_house: House, rules: Path) -> None:
+    names: dict[str, Any] = {"chargehand_admins": ("U0ADA00001",), "chargehand_operators": ("S0ONCALL01", "@oncall")}
+    found = (await findings(closed_house, rules, chargehand_workspace_admins=False, **names))["who may act"]
+    assert not found.failed, found
 
 
 async def test_too_many_connections_are_told(closed_house: House, rules: Path) -> None:

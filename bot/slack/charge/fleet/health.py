@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, told
 from notify.outbox import backlog
+from notify.troubles import TroubleContext
 from storage.health import poll_health
 
 SHOWN_SET_ASIDE = 8
@@ -15,8 +16,10 @@ def answer_health(connection: Connection, asked: Asked) -> Answer | Errand:
     waiting = backlog(connection, asked.now)
 
     async def ask_slack(office: Office) -> Answer:
+        wrong = await office.wrong() if office.wrong is not None else ()
         return told(
             "answer_health",
+            troubles=[TroubleContext(one.what, one.about, asked.now, None, one.facts) for one in wrong],
             health=health,
             backlog=waiting,
             slack=await office.slack_link(),

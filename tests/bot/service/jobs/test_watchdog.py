@@ -60,6 +60,10 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"slack_error": "token_revoked"}, ["slack"]),
         ({"jobs": {"deliver": JobState(timedelta(seconds=1), T0 - 6 * MINUTE, "OSError")}}, ["job:deliver"]),
         ({"jobs": {"reload": JobState(None)}}, []),
+        # what was read cannot be written down: no fault of EOSVOLT's
+        ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0 - 6 * MINUTE, "OSError")}}, ["job:poll"]),
+        ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0)}}, ["polls:chargers"]),
+        ({"nobody_may_act": True}, ["nobody"]),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
@@ -142,6 +146,7 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
         "database",
         "clock",
         "clock_skew",
+        "nobody",
     ],
 )
 def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:
@@ -205,6 +210,18 @@ async def test_a_database_that_cannot_be_written_is_logged_and_told_once_it_can(
     assert dog.unwritable_since is None
     (row,) = messages(sqlite)
     assert "The database can be written again, after 3 min" in words(sqlite, row)
+
+
+async def test_another_cause_is_logged_too(sqlite: Database) -> None:
+    dog = watchdog(sqlite)
+    with capture_logs() as logs:
+        for table in ("poll_count", "poll_count", "trouble"):
+            with sqlite.write() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO away")
+            await dog.watch(T0)
+            with sqlite.write() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE away RENAME TO {table}")
+    assert [entry["error"].rpartition(" ")[2] for entry in logs] == ["poll_count", "trouble"]
 
 
 def test_who_made_a_rule_is_told_once_that_its_channel_refuses(database: Database) -> None:

@@ -18,7 +18,7 @@ async def test_a_connection_that_died_silently_is_replaced(closed_house: House) 
     await house.wait_for(lambda: any(c.number > before and not c.silent for c in house.workspace.link.connections))
     await house.wait_for(lambda: all(not c.silent for c in house.workspace.link.connections))
     assert "connectors" in (await house.ask("status")).plain()
-    assert (await service.health())[0]
+    assert (await service.wellness.health())[0]
 
 
 async def test_an_address_that_slack_no_longer_takes_is_asked_for_anew(closed_house: House) -> None:
