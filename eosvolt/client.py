@@ -56,7 +56,9 @@ def _utc_now() -> datetime:
 
 
 class EosvoltClient:
-    """The EOSVOLT API of one account, over one shared HTTP client that makes at most `concurrency` calls at a time.
+    """The EOSVOLT API of one account, over one shared HTTP client.
+
+    It makes at most `concurrency` reads of one route at a time; those of another and commands wait for none of them.
 
     `attempts` counts all tries of a read (1: no retry), `timeout` is seconds for one answer (httpx.Timeout for more
     control), `clock` is asked only to compare with EOSVOLT's Date header, `pause` waits between two looks at a command
@@ -162,10 +164,7 @@ class EosvoltClient:
             raise
 
     async def post_reset(self, charger_id: str, kind: str) -> CommandAnswer:
-        """Reset a charger, once; `kind` is Soft or Hard (OCPP 1.6, section 5.14). Raises EosvoltError as starting does.
-
-        Of this and the two below: what the charger itself refused raises Rejected.
-        """
+        """Reset a charger, once; `kind` is Soft or Hard (OCPP 1.6, section 5.14). Raises as starting does."""
         return await self._command("charger_reset", charger_id, type=kind)
 
     async def post_unlock(self, charger_id: str, connector_id: str) -> CommandAnswer:
@@ -223,13 +222,17 @@ class EosvoltClient:
     async def post_to(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Send a command of the contract, once, and return the JSON document of its answer (None where empty).
 
-        A word that is None is left out. Raises EosvoltError: `did_not_run` (no connection, 401, 429) means that it may
+        A word that is None is left out. Raises Rejected where the answer is good and says in the contract's words that
+        nothing was done, and EosvoltError: `did_not_run` (no connection, 401, 429) means that it may
         be sent again, `refused` that EOSVOLT said no; anything else leaves the outcome unknown.
         """
         route = self._contract.routes[route_name]
         given = {word: value for word, value in words.items() if value is not None}
         said = self._words(route_name, thing_id) | given | self._own_ids(route_name, thing_id, given)
-        return (await self._exchange.once(self._speech.call(route, said, with_body=True))).document
+        call = self._speech.call(route, said, with_body=True)
+        document = (await self._exchange.once(call)).document
+        self._reader.check_taken(document, call.request)
+        return document
 
     def _words(self, route_name: str, thing_id: str | None) -> dict[str, Any]:
         """What the path may name besides the words given."""
@@ -349,14 +352,15 @@ class EosvoltClient:
 
     async def _outcome(self, document: Any, route_name: str) -> CommandAnswer:
         """What a command came to: its answer, or what is told of its id until it is no longer under way."""
-        answer = self._reader.command_answer(document, self._answers.one, self._request_of(route_name))
+        answer = self._reader.command_answer(document, self._answers.one)
         route = self._contract.routes["command"]
         if answer.id is None or not route.method or answer.status in COMMAND_STATUSES:
             return answer
         for seconds in _LOOKS:
             await self._pause(seconds)
             told = (await self._exchange.read(self._speech.call(route, {"id": answer.id}))).document
-            latest = self._reader.command_answer(told, self._answers.one, self._request_of(route_name))
+            self._reader.check_taken(told, self._request_of(route_name))
+            latest = self._reader.command_answer(told, self._answers.one)
             if latest.status in COMMAND_STATUSES:
                 return latest
         raise Timeout(

@@ -192,6 +192,8 @@ def error_type(status: int, kind: str | None = None) -> type[EosvoltError]:
         return ServerFault
     if kind is not None and kind in KINDS:
         return KINDS[kind]
+    if 200 <= status < 300:
+        return EosvoltError  # it says no in a word that nobody knows: whether the call ran is not known either
     if 300 <= status < 400:
         return MalformedAnswer
     return InvalidRequest if status < 500 else EosvoltError

@@ -6,8 +6,9 @@ not run. No redirect is followed. An answer is kept only where it came with an E
 
 import asyncio
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -48,12 +49,16 @@ class _WithoutCookies(httpx.AsyncClient):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to make: its name in errors, method, URL and JSON body."""
+    """One request to make: its name in errors, method, URL and JSON body.
+
+    Reads of one `lane` wait for each other where they are too many, and for no other's; what has a body never waits.
+    """
 
     request: str
     method: str
     url: str
     body: bytes | None = None
+    lane: str = ""
     asked_again: bool = False  # in these very words, by a later poll: an unchanged answer need not come twice
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,7 +117,7 @@ async def _unpacked(response: httpx.Response, request: str) -> AsyncIterator[byt
 
 
 class Exchange:
-    """One shared HTTP client of one account, that makes at most `concurrency` calls at a time."""
+    """One shared HTTP client of one account, that makes at most `concurrency` reads of a lane at a time."""
 
     def __init__(
         self,
@@ -132,7 +137,7 @@ class Exchange:
         self._answers = answers
         self._attempts = attempts
         self._clock = clock
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(concurrency))
         self._pause = 1 / contract.limits.calls_per_second if contract.limits.calls_per_second else 0.0
         self._next_start = 0.0
         self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
@@ -190,7 +195,7 @@ class Exchange:
         return await self._exchange(call)
 
     async def _exchange(self, call: Call) -> Answered:
-        async with self._slots:
+        async with self._slots[call.lane] if call.body is None else nullcontext():
             if self._pause:
                 await self._keep_pace()
             try:

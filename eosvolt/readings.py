@@ -4,7 +4,8 @@ A bad connector does not take its charger with it, nor a bad charger the other o
 token nor an id tag.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from eosvolt.contract import Contract, Route
@@ -27,6 +28,7 @@ from eosvolt.models import (
 from eosvolt.terms.paths import reach, steps_of
 
 _LONGEST_ROW = 20_000
+_MOST_LAYERS = 10
 RESOURCES = ("location", "charger", "connector", "session")
 """What is polled, and has an id."""
 
@@ -53,6 +55,7 @@ class Reader:
         self._location_name, self._charger_name = location.place("name"), charger.place("name")
         self._charger_connectors = charger.place("connectors")
         self._connector_charger = self.mappers["connector"].place("charger_id")
+        self._envelope_of_one = contract.envelope.one
         self._id_tags = contract.fields["session"]["id_tag"].names
 
     def rows(
@@ -126,22 +129,33 @@ class Reader:
                 aside.append(self.set_aside("session", session, str(error), error.field))
         return ExportReading(export_id, status, tuple(sessions), tuple(aside))
 
-    def command_answer(
-        self, document: Any, one: Callable[[Any, Callable[[Any], bool]], Any], request: str
-    ) -> CommandAnswer:
-        """Return what a good answer to a charger command said; raises Rejected where the charger refused.
+    def command_answer(self, document: Any, one: Callable[[Any, Callable[[Any], bool]], Any]) -> CommandAnswer:
+        """Return what a good answer to a charger command said; one without a readable status says nothing.
 
-        `one` finds the single thing in an answer. An answer without a readable status says nothing, and is none the
-        less good.
+        `one` finds the single thing in an answer.
         """
         row = one(document, lambda thing: self.recognises("command", thing))
         try:
-            answer = CommandAnswer(*self.mappers["command"].read(row or {}))
+            return CommandAnswer(*self.mappers["command"].read(row or {}))
         except RowUnreadable:
             return CommandAnswer()
-        if answer.status in REJECTED:
-            raise Rejected(self._redacted(f"it answered {answer.status}"), request=request, code=answer.status)
-        return answer
+
+    def check_taken(self, document: Any, request: str) -> None:
+        """Raise Rejected where a good answer says in the contract's words that the command was refused."""
+        for answer in self._command_answers(document):
+            if answer.status in REJECTED:
+                raise Rejected(self._redacted(f"it answered {answer.status}"), request=request, code=answer.status)
+
+    def _command_answers(self, document: Any) -> Iterator[CommandAnswer]:
+        """What an answer says, from the outside in: "ok" may stand around a refusal."""
+        layers = [document[0] if isinstance(document, list) and len(document) == 1 else document]
+        for layer in layers:
+            if not isinstance(layer, dict) or len(layers) > _MOST_LAYERS:
+                continue
+            layers += [layer[key] for key in self._envelope_of_one if key in layer]
+            if self.recognises("command", layer):
+                with suppress(RowUnreadable):
+                    yield CommandAnswer(*self.mappers["command"].read(layer))
 
     def set_aside(self, resource: str, row: Any, reason: str, field: str = "") -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""

@@ -49,6 +49,7 @@ class Speech:
             route.method,
             f"{self._base_url}{path}{f'?{urlencode(asked)}' if asked else ''}",
             json.dumps(self._body(route, said)).encode() if with_body and route.method != "GET" else None,
+            route.name,
             asked_again,
             route.headers,
         )

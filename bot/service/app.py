@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import configure_logs
 from bot.service import digesting, evaluating, jobs, polling
 from bot.service.automating import automate
-from bot.service.commanding import run_commands
+from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
@@ -43,7 +43,7 @@ from bot.slack.listeners import register
 from bot.slack.listeners.desk import Desk
 from bot.slack.permissions import USER_ID, Permissions
 from bot.slack.web_client import WebClient
-from commands.outcomes.sending import recover_commands, wants_faster_polls
+from commands.outcomes.sending import wants_faster_polls
 from eosvolt.client import EosvoltClient
 from rules.actions.automations import Mode
 from rules.documents.document import Rule
@@ -89,6 +89,7 @@ class Service:
     desk: Desk
     watchdog: Watchdog
     prices: PricePolls
+    commanding: Commanding
     wellness: Wellness
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,7 +122,7 @@ class Service:
             log.error("nobody may act", mend=nobody)
         now = self.clock()
         await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
-        lost = await asyncio.to_thread(self._recover, now)
+        lost = await self.commanding.recover(now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
         await self.identity.learn()
@@ -142,6 +143,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self.desk.office.work, return_exceptions=True)
         await self.ticker.stop()
+        await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
         self.database.close()
@@ -188,7 +190,7 @@ class Service:
         """Let rules act, then send the commands that are due, and judge those that were sent."""
         async with self.rules_lock:
             acted = await asyncio.to_thread(automate, self.jobs, now)
-        if await run_commands(self.jobs, now) or acted:
+        if await self.commanding.run(now) or acted:
             self.ticker.wake("deliver")
         if await asyncio.to_thread(self._wants_faster_polls, now):
             polled = await asyncio.to_thread(self._polled_at)
@@ -254,10 +256,6 @@ class Service:
         with self.database.read() as connection:
             return wants_faster_polls(connection, now)
 
-    def _recover(self, now: datetime) -> int:
-        with self.database.write() as connection:
-            return recover_commands(connection, now)
-
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
     """Make the service from its settings; raises SettingsError where some are missing. Needs a running event loop.
@@ -272,8 +270,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     identity = Identity(slack)
     app = build_app(slack, identity, settings.slack_api_url)
     database = Database(settings.database_url)
-    base_url = settings.eosvolt_base_url or ""
-    client = EosvoltClient(base_url, settings.token_source(), settings.contract(), clock=clock)
+    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
     work = Jobs(
         database,
         client,
@@ -355,6 +352,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         watchdog=watchdog,
         wellness=wellness,
         prices=PricePolls(work),
+        commanding=Commanding(work),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:

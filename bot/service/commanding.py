@@ -1,18 +1,19 @@
 """Carries out commands: claims each, calls EOSVOLT once, writes the answer down, and looks at what came of it.
 
-No call is made inside a transaction, and none is repeated unless it provably did not run. It does not poll: verdicts
-come from whatever the polls recorded.
+Chargers are spoken to side by side, each by one command at a time. No call is made inside a transaction, and none is
+repeated unless it provably did not run. It does not poll: verdicts come from whatever the polls recorded.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Row
 
-from bot.faults import CrashAt, never_crash
+from bot.kill_points import CrashAt, never_crash
 from bot.service.jobs import Jobs
 from commands.outcomes import sending
 from commands.requests.price_checks import judge_price_change, put_off, waiting_price_changes
@@ -37,31 +38,109 @@ ABANDONED_AFTER = timedelta(minutes=2)
 """A command that has been sending for so long lost its process: no call to EOSVOLT takes half of it."""
 
 
+AT_ONCE = 16
+"""How many calls are under way together: one that hangs holds up its own charger alone."""
+
+
 async def run_commands(jobs: Jobs, now: datetime, *, crash_at: CrashAt = never_crash) -> int:
     """Send what is due, and judge what was sent by the polls since; how many commands moved on.
 
-    1. What a dead process left as sending is unknown; requests that are too old expire; outcomes are looked at.
-    2. Each command that is due is marked as sending, then sent once; the answer is written down.
-    Call it after each poll and each click, and `commands.outcomes.sending.recover_commands` once before, after a start.
+    It waits until every call has ended, for replays and tests: the service lets `Commanding` go on beside its ticks.
     """
-    moved: int = await jobs.run(_look, jobs.database, now)
-    while (command := await jobs.run(_claim, jobs.database, now)) is not None:
-        await _carry_out(jobs, command, now, crash_at)
-        moved += 1
-    return moved + await _read_back(jobs, now)
+    work = Commanding(jobs, crash_at)
+    return await work.run(now) + await work.finish(now)
 
 
-async def _read_back(jobs: Jobs, now: datetime) -> int:
-    """Read the prices of each change that was sent, because no poll tells of them; how many changes ended by it."""
-    ended = 0
-    for command in await jobs.run(_sent_prices, jobs.database, now):
-        told, error = None, None
-        try:
-            told = await jobs.client.fetch_price(command.location_id)
-        except EosvoltError as failed:
-            error = failed
-        ended += await jobs.run(_mark_prices, jobs.database, command, now, told, error)
-    return ended
+@dataclass(slots=True)
+class Commanding:
+    """The calls of one process that are under way, each in a task of its own."""
+
+    jobs: Jobs
+    crash_at: CrashAt = never_crash
+    _calls: dict[str, asyncio.Task[int]] = field(default_factory=dict, init=False)  # by the command's id
+
+    async def recover(self, now: datetime) -> int:
+        """After a start: what was being sent at the last stop may have run, so it is unknown; how many there were."""
+        lost: int = await self.jobs.run(_recover, self.jobs.database, now)
+        return lost
+
+    async def run(self, now: datetime) -> int:
+        """Judge what was sent, begin to send what is due, and wait for no answer; how many commands moved on.
+
+        1. What a dead process left as sending is unknown; requests that are too old expire; outcomes are looked at.
+        2. Each command that is due is marked as sending, then sent once: stops first, one at a time a charger.
+        3. Prices that were changed are read back, because no poll tells of them.
+        Raises what a call that has ended meanwhile raised: an ExceptionGroup.
+        """
+        ended = self._let_go()
+        moved: int = await self.jobs.run(_look, self.jobs.database, now)
+        moved += await self._begin(now)
+        for command in await self.jobs.run(_sent_prices, self.jobs.database, now):
+            if command.id not in self._calls:
+                self._call(command, _read_back(self.jobs, command, now))
+        return moved + _moved_by(ended)
+
+    async def finish(self, now: datetime) -> int:
+        """Wait until no call is under way and none is due; how many commands moved on meanwhile."""
+        moved = 0
+        while self._calls:
+            await asyncio.wait(self._calls.values(), return_when=asyncio.FIRST_COMPLETED)
+            ended = self._let_go()
+            moved += await self._begin(now) + _moved_by(ended)
+        return moved
+
+    async def stop(self, seconds: float) -> None:
+        """Give the calls so long to end, then cut them off: what they did is unknown at the next start."""
+        if not self._calls:
+            return
+        _, late = await asyncio.wait(self._calls.values(), timeout=seconds)
+        for call in late:
+            log.warning("a command is cut off", command=call.get_name())
+            call.cancel()
+        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        self._calls.clear()
+
+    async def _begin(self, now: datetime) -> int:
+        """Claim what is due and begin to send it; how many were claimed."""
+        begun = 0
+        while len(self._calls) < AT_ONCE:
+            command = await self.jobs.run(_claim, self.jobs.database, now)
+            if command is None:
+                break
+            self._call(command, _carry_out(self.jobs, command, now, self.crash_at))
+            begun += 1
+        return begun
+
+    def _call(self, command: Row[Any], work: Coroutine[Any, Any, int]) -> None:
+        self._calls[command.id] = asyncio.create_task(work, name=command.id)
+
+    def _let_go(self) -> list[asyncio.Task[int]]:
+        """The calls that have ended, which are under way no more."""
+        ended = {key: call for key, call in self._calls.items() if call.done()}
+        for key in ended:
+            del self._calls[key]
+        return list(ended.values())
+
+
+def _moved_by(calls: Sequence[asyncio.Task[int]]) -> int:
+    """How many commands ended by these calls; raises what they raised."""
+    failed = [error for call in calls if (error := call.exception()) is not None]
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise BaseExceptionGroup("commands could not be carried out", failed)
+    return sum(call.result() for call in calls)
+
+
+async def _read_back(jobs: Jobs, command: Row[Any], now: datetime) -> int:
+    """Read the prices of a change that was sent; 1 where the change ended by it."""
+    told, error = None, None
+    try:
+        told = await jobs.client.fetch_price(command.location_id)
+    except EosvoltError as failed:
+        error = failed
+    ended: bool = await jobs.run(_mark_prices, jobs.database, command, now, told, error)
+    return int(ended)
 
 
 def _sent_prices(database: Database, now: datetime) -> Sequence[Row[Any]]:
@@ -80,7 +159,8 @@ def _mark_prices(
         return sending.end_command(connection, command, *verdict, now)
 
 
-async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> None:
+async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> int:
+    """Make a command's one call and write the answer down; 0, because it was counted when it was claimed."""
     started = asyncio.get_running_loop().time()
     told: Told = {}
     error: EosvoltError | None = None
@@ -90,7 +170,7 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
     except NothingSentError as found:
         await jobs.run(_withdraw, jobs.database, command, now, str(found))
         log.info("command not needed", command=command.id, kind=command.kind, reason=str(found))
-        return
+        return 0
     except EosvoltError as failed:
         error = failed
     except Exception as broken:
@@ -103,6 +183,7 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
     state = await jobs.run(_mark, jobs.database, command, answered_at, told, error)
     crash_at("after_mark")
     log.info("command sent", command=command.id, kind=command.kind, state=state, error=str(error) if error else None)
+    return 0
 
 
 async def _start(client: EosvoltClient, command: Row[Any]) -> Told:
@@ -177,6 +258,11 @@ def needs_no_change(told: PricingReading, details: Mapping[str, Any]) -> None:
         raise NothingSentError(f"the prices here are {unit}, not per {details['unit']}: nothing was sent")
     if agrees(as_details(told), details["changes"]):
         raise NothingSentError("the price is so already: nothing was sent")
+
+
+def _recover(database: Database, now: datetime) -> int:
+    with database.write() as connection:
+        return sending.recover_commands(connection, now)
 
 
 def _look(database: Database, now: datetime) -> int:

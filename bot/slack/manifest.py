@@ -25,7 +25,8 @@ SCOPES = {
 }
 """The bot's scopes, each with what it is for."""
 
-EVENTS = ("app_home_opened", "app_mention")
+EVENTS = ("app_home_opened", "app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel")
+"""The last three let a channel that refused messages be tried at once; nothing depends on them."""
 
 
 def manifest(*, name: str = "Chargehand", request_url: str | None = None, command: str = COMMAND) -> dict[str, Any]:

@@ -27,17 +27,32 @@ VERIFY_WITHIN = timedelta(minutes=5)
 
 SEND_AGAIN_AFTER = timedelta(seconds=10)
 
+_STOPS_FIRST = sa.case((COMMAND.c.kind == CommandKind.STOP_SESSION.value, 0), else_=1)
+_other = COMMAND.alias("other")
+_IS_SPOKEN_TO = (
+    sa.select(_other.c.id)
+    .where(
+        _other.c.state == CommandState.SENDING.value,
+        sa.func.coalesce(_other.c.charger_id, _other.c.location_id)
+        == sa.func.coalesce(COMMAND.c.charger_id, COMMAND.c.location_id),
+    )
+    .correlate(COMMAND)
+    .exists()
+)
+"""Whether another command is being sent to the same charger, or changes prices at the same location."""
+
 
 def claim_next_command(connection: Connection, now: datetime) -> Row[Any] | None:
-    """Mark the oldest command that is due as sending, before its call, and return it; None where nothing is due.
+    """Mark the next command that is due as sending, before its call, and return it; None where nothing is due.
 
+    Stops go first, then what is due for longest; one whose charger (or, of prices, location) is being spoken to waits.
     Commit before calling: whatever is found as sending later may have run.
     """
     waiting = (COMMAND.c.state == CommandState.REQUESTED.value, COMMAND.c.due_at <= now, COMMAND.c.expires_at > now)
     due = (
         sa.select(COMMAND.c.id)
-        .where(*waiting)
-        .order_by(COMMAND.c.due_at, COMMAND.c.requested_at, COMMAND.c.id)
+        .where(*waiting, ~_IS_SPOKEN_TO)
+        .order_by(_STOPS_FIRST, COMMAND.c.due_at, COMMAND.c.requested_at, COMMAND.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # SQLite drops this: there one transaction writes at a time
         .scalar_subquery()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,58 @@ async def test_what_the_charger_itself_refused_is_a_refusal(word: str) -> None:
             await client.post_unlock("242", "242.1")
     assert (caught.value.refused, caught.value.did_not_run, len(wire.requests)) == (True, False, 1)
     assert caught.value.code in {"Rejected", "UnlockFailed", "NotSupported"}
+
+
+COMMANDS: dict[str, Callable[[EosvoltClient], Awaitable[object]]] = {
+    "start": lambda client: client.post_session_start("242.1"),
+    "stop": lambda client: client.post_session_stop("s9"),
+    "reset": lambda client: client.post_reset("242", "Soft"),
+    "unlock": lambda client: client.post_unlock("242", "242.1"),
+    "availability": lambda client: client.post_availability("242", operative=False),
+    "price": lambda client: client.post_price("L1", default=0.5),
+}
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "Rejected"},
+        {"success": True, "data": {"status": "rejected"}},
+        {"result": {"status": "REJECTED"}},
+        {"status": "ok", "data": {"result": "NotSupported"}},
+        [{"status": "Rejected"}],
+        {"outcome": "Abgelehnt"},
+    ],
+    ids=str,
+)
+async def test_a_good_answer_that_says_no_is_a_refusal_whatever_was_asked_for(
+    tmp_path: Path, kind: str, answer: Any
+) -> None:
+    words = (
+        '[fields.command]\nstatus = { names = ["status", "result", "outcome"], values = { Abgelehnt = "Rejected" } }'
+    )
+    wire = Wire(ok(answer), ok({"success": True}))
+    async with client_of(wire, contract=words, tmp_path=tmp_path, attempts=5) as client:
+        with pytest.raises(errors.Rejected) as caught:
+            await COMMANDS[kind](client)
+    assert (caught.value.refused, caught.value.did_not_run, len(wire.requests)) == (True, False, 1)
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize("answer", [{"success": False, "code": "e_42"}, {"success": False}], ids=str)
+async def test_a_no_in_a_word_that_nobody_knows_leaves_the_outcome_unknown(kind: str, answer: Any) -> None:
+    wire = Wire(ok(answer), ok({"success": True}))
+    async with client_of(wire, attempts=5) as client:
+        with pytest.raises(errors.EosvoltError) as caught:
+            await COMMANDS[kind](client)
+    assert (caught.value.refused, caught.value.did_not_run, len(wire.requests)) == (False, False, 1)
+
+
+async def test_a_no_in_a_word_of_the_contract_is_what_it_says() -> None:
+    async with client_of(Wire(ok({"success": False, "code": "invalid_state"}))) as client:
+        with pytest.raises(errors.Conflict):
+            await client.post_session_stop("s9")
 
 
 @pytest.mark.parametrize("fault", [*LOST, failed(504)], ids=lambda fault: type(fault).__name__)

@@ -115,7 +115,7 @@ async def test_each_status_is_its_own_error_with_code_message_and_request(
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [("token_expired", errors.Unauthorized), ("not_found", errors.NotFound), ("odd", errors.InvalidRequest)],
+    [("token_expired", errors.Unauthorized), ("not_found", errors.NotFound), ("odd", errors.EosvoltError)],
 )
 async def test_a_good_status_with_success_false_is_an_error_by_its_code(
     code: str, kind: type[errors.EosvoltError]

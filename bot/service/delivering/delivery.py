@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Row
 
-from bot.faults import CrashAt, never_crash
+from bot.kill_points import CrashAt, never_crash
 from bot.service.delivering.pace import Pace
 from bot.slack.channel_names import ChannelNames
 from bot.slack.client import MessageRef, without_retries

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp, AsyncRespond
 from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import told
-from bot.slack.listeners import block_actions, events, rule_buttons, slash_command, snooze_buttons
+from bot.slack.listeners import block_actions, channel_events, events, rule_buttons, slash_command, snooze_buttons
 from bot.slack.listeners.desk import Desk, HeardBeforeError, whisper
 from bot.slack.web_client import SLACK_FAULTS, error_name
 
@@ -36,6 +36,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     block_actions.register(app, desk)
     snooze_buttons.register(app, desk)
     events.register(app, desk)
+    channel_events.register(app, desk)
     rule_buttons.register(app, desk)
 
 

@@ -199,8 +199,10 @@ def joined_event(state: WorkspaceState, user: User, channel: Channel, inviter: s
 
 
 def archived_event(state: WorkspaceState, user: User, channel: Channel) -> Json:
+    """A channel was archived, or taken out of the archive, by how it stands now; docs.slack.dev/reference/events."""
+    kind = "group" if channel.is_private else "channel"
     return {
-        "type": "channel_archive",
+        "type": f"{kind}_{'archive' if channel.is_archived else 'unarchive'}",
         "channel": channel.id,
         "user": user.id,
         "is_moved": 0,

@@ -16,7 +16,18 @@ from sandbox.slack.workspace.state import SLACKBOT, WorkspaceState
 
 Json = dict[str, Any]
 
-ALL_EVENTS = frozenset({"app_mention", "app_home_opened", "message", "member_joined_channel", "channel_archive"})
+ALL_EVENTS = frozenset(
+    {
+        "app_mention",
+        "app_home_opened",
+        "message",
+        "member_joined_channel",
+        "channel_archive",
+        "channel_unarchive",
+        "group_archive",
+        "group_unarchive",
+    }
+)
 SHOWN = {"text", "blocks"}
 
 
@@ -258,14 +269,18 @@ class SlackWorkspace(WorkspaceState):
         self.remove(self.team.bot_user, channel)
 
     def archive(self, channel: str, by: str = "ada") -> None:
-        """Archive a channel; the app may hear `channel_archive`."""
-        place = self.channel(channel)
-        place.is_archived = True
-        self._tell(payloads.archived_event(self, self.user(by), place))
-        self.changed()
+        """Archive a channel; the app may hear `channel_archive`, of a private one `group_archive`."""
+        self._archive(channel, by, archived=True)
 
-    def unarchive(self, channel: str) -> None:
-        self.channel(channel).is_archived = False
+    def unarchive(self, channel: str, by: str = "ada") -> None:
+        """Take a channel out of the archive; the app may hear `channel_unarchive` or `group_unarchive`."""
+        self._archive(channel, by, archived=False)
+
+    def _archive(self, channel: str, by: str, *, archived: bool) -> None:
+        place = self.channel(channel)
+        place.is_archived = archived
+        if self.team.bot_user in place.members:
+            self._tell(payloads.archived_event(self, self.user(by), place))
         self.changed()
 
     def delete_message(self, target: Message | str) -> None:

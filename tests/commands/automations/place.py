@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from bot.faults import CrashAt, never_crash
+from bot.kill_points import CrashAt, never_crash
 from bot.service.automating import automate
 from bot.service.commanding import run_commands
 from bot.service.evaluating import evaluate

@@ -1,5 +1,6 @@
 """The stand-in EOSVOLT API with a small living fleet, and the service's jobs, on one clock that a test moves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,18 +27,48 @@ from storage.schema import COMMAND
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 
+class Gate:
+    """Where commands wait on their way to the API until they are let go."""
+
+    def __init__(self) -> None:
+        self.let_go = asyncio.Event()
+        self._arrived = asyncio.Semaphore(0)
+
+    async def wait(self) -> None:
+        self._arrived.release()
+        await self.let_go.wait()
+
+    async def reached(self, times: int) -> None:
+        """Return once so many more commands have come here."""
+        for _ in range(times):
+            await asyncio.wait_for(self._arrived.acquire(), 30)
+
+
 class Link(httpx.AsyncBaseTransport):
-    """The way to the API; a test takes the connection away, or the answers to commands."""
+    """The way to the API; a test takes the connection away, or the answers to commands, or holds them up."""
 
     def __init__(self, api: Api) -> None:
         self.api = InProcessTransport(api)
         self.refuse_posts = 0
         self.lose_answers = 0
+        self.gate: Gate | None = None
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Gate]:
+        """Commands wait within the block, until its gate lets them go."""
+        self.gate = Gate()
+        try:
+            yield self.gate
+        finally:
+            self.gate.let_go.set()
+            self.gate = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and self.refuse_posts:
             self.refuse_posts -= 1
             raise httpx.ConnectError("refused", request=request)
+        if request.method == "POST" and self.gate is not None:
+            await self.gate.wait()
         answer = await self.api.handle_async_request(request)
         if request.method == "POST" and self.lose_answers:
             self.lose_answers -= 1
@@ -66,6 +97,9 @@ class Site:
         self.clock.after(seconds=seconds)
         await poll(self.jobs, self.clock.now)
         await run_commands(self.jobs, self.clock.now)
+
+    async def poll(self) -> None:
+        await poll(self.jobs, self.clock.now)
 
     async def run(self) -> int:
         return await run_commands(self.jobs, self.clock.now)
