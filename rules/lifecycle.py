@@ -40,7 +40,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """Where one alert stands. `due_at`: when it moves on if nothing else changes."""
+    """Where one alert stands. `due_at`: when it moves on if nothing else changes.
+
+    `gap_s` is how many seconds of it, since `active_at` or since `false_since`, are there because nothing was seen.
+    """
 
     state: State
     active_at: datetime
@@ -49,6 +52,7 @@ class AlertState:
     held_since: datetime | None = None
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
+    gap_s: float = 0.0
     reason: str = ""
 
     @property
@@ -61,7 +65,8 @@ class Match:
     """What the compiled query answered for one subject.
 
     `truth` is Kleene's: None is unknown. `held`: `while` is not true. `since`: when the condition became true in the
-    world, asked only where no alert is open. `gone`: the subject vanished from the API's answers.
+    world, asked only where no alert is open; `unseen`: how much of the time since then lies in gaps. `gone`: the
+    subject vanished from the API's answers.
     """
 
     subject: str
@@ -69,6 +74,7 @@ class Match:
     held: bool = False
     since: datetime | None = None
     gone: bool = False
+    unseen: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,14 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The times that a rule gives its alerts now, and whether this alert was last judged by an older version of it."""
+    """The times that a rule gives its alerts now, and whether this alert was last judged by an older version of it.
+
+    `same_condition`: that version asked the same, so that what is false now became so in the world.
+    """
 
     timing: Timing
     edited: bool = False
+    same_condition: bool = False
 
 
 def next_state(alert: AlertState | None, match: Match, timing: Timing, now: datetime) -> AlertState | None:
@@ -116,7 +126,7 @@ def next_state(alert: AlertState | None, match: Match, timing: Timing, now: date
 def path(before: AlertState | None, match: Match, edit: Edit, gap: timedelta, now: datetime) -> list[AlertState]:
     """The states that one evaluation takes a subject through, in order: none, one, or two where one occurrence ends.
 
-    `gap` is how long nothing was seen since the last evaluation. A state that is not open ends its occurrence; what
+    `gap` is what `after_gap` takes, zero where there was none. A state that is not open ends its occurrence; what
     follows it is a new one, true from `now` on at the earliest.
     """
     states: list[AlertState] = []
@@ -124,7 +134,7 @@ def path(before: AlertState | None, match: Match, edit: Edit, gap: timedelta, no
         before = after_gap(before, gap, edit.timing, now)
         states.append(before)
         if before.state not in OPEN_STATES:
-            before, match = None, replace(match, since=now)
+            before, match = None, replace(match, since=now, unseen=timedelta(0))
     after = _edited(before, match, edit, now) if before is not None and edit.edited else None
     after = after or next_state(before, match, edit.timing, now)
     return states if after is None else [*states, after]
@@ -134,7 +144,7 @@ def _edited(alert: AlertState, match: Match, edit: Edit, now: datetime) -> Alert
     """The state of an alert whose rule was edited, at the first good answer; None where nothing is known yet."""
     if match.held or match.gone or match.truth is None:
         return None
-    if match.truth is False:
+    if match.truth is False and not edit.same_condition:
         return end(alert, now, "rule changed")
     return next_state(retimed(alert, edit.timing), match, edit.timing, now)
 
@@ -147,29 +157,48 @@ def end(alert: AlertState, now: datetime, reason: str) -> AlertState:
 
 
 def after_gap(alert: AlertState, gap: timedelta, timing: Timing, now: datetime) -> AlertState:
-    """The alert at the second good poll of a gap, before that poll's own match is looked at."""
+    """The alert at the second good poll of a gap, before that poll's own match is looked at.
+
+    `gap` is, of a pending alert, how long nothing was seen since `active_at` that was not counted before; of a firing
+    one the longest single gap since `false_since`: were they summed up, polls that mostly fail would resolve nothing.
+    """
     if alert.state == State.FIRING:
-        # keep_firing_for counts good time only
-        return replace(alert, due_at=alert.due_at + gap) if alert.due_at and alert.false_since else alert
+        if alert.due_at is None or alert.false_since is None:
+            return alert
+        more = max(gap.total_seconds() - alert.gap_s, 0.0)
+        return replace(alert, due_at=alert.due_at + timedelta(seconds=more), gap_s=alert.gap_s + more)
     if timing.on_gap == OnGap.PAUSE and alert.due_at:
-        return replace(alert, due_at=alert.due_at + gap)
+        return replace(alert, due_at=alert.due_at + gap, gap_s=alert.gap_s + gap.total_seconds())
     if timing.on_gap == OnGap.RESET:
         return end(alert, now, "gap in the data")
     return alert
 
 
 def retimed(alert: AlertState, timing: Timing) -> AlertState:
-    """An open alert that waits, under the edited rule's times: `active_at` stays, the moment it is due moves."""
+    """An open alert that waits, under the edited rule's times: `active_at` stays, the moment it is due moves.
+
+    What gaps have added to it stays too, unless the rule no longer pauses.
+    """
+    added = timedelta(seconds=alert.gap_s)
     if alert.state == State.FIRING and alert.false_since:
-        return replace(alert, due_at=alert.false_since + timing.keep_firing_for)
+        return replace(alert, due_at=alert.false_since + timing.keep_firing_for + added)
+    if alert.state == State.PENDING and timing.on_gap == OnGap.PAUSE:
+        return replace(alert, due_at=alert.active_at + timing.for_ + added)
     if alert.state == State.PENDING:
-        return replace(alert, due_at=alert.active_at + timing.for_)
+        return replace(alert, due_at=alert.active_at + timing.for_, gap_s=0.0)
     return alert
 
 
 def _begin(match: Match, timing: Timing, now: datetime) -> AlertState:
     active_at = min(match.since or now, now)
-    pending = AlertState(State.PENDING, active_at, due_at=active_at + timing.for_, reason="condition true")
+    added = match.unseen if timing.on_gap == OnGap.PAUSE else timedelta(0)
+    pending = AlertState(
+        State.PENDING,
+        active_at,
+        due_at=active_at + timing.for_ + added,
+        gap_s=added.total_seconds(),
+        reason="condition true",
+    )
     return _advance_pending(pending, True, now)
 
 
@@ -178,13 +207,14 @@ def _advance_pending(alert: AlertState, truth: bool, now: datetime) -> AlertStat
         return end(alert, now, "condition false")
     due = alert.due_at or alert.active_at
     if due <= now:
-        return replace(alert, state=State.FIRING, due_at=None, held_since=None, fired_at=now, reason="condition true")
+        fired = replace(alert, state=State.FIRING, due_at=None, held_since=None, fired_at=now, gap_s=0.0)
+        return replace(fired, reason="condition true")
     return replace(alert, held_since=None)
 
 
 def _advance_firing(alert: AlertState, truth: bool, timing: Timing, now: datetime) -> AlertState:
     if truth:
-        return replace(alert, due_at=None, false_since=None, held_since=None)
+        return replace(alert, due_at=None, false_since=None, held_since=None, gap_s=0.0)
     since = alert.false_since or now
     due = alert.due_at if alert.false_since and alert.due_at else since + timing.keep_firing_for
     if due <= now:

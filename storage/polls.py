@@ -57,6 +57,7 @@ def after_good_poll(
 ) -> PollState:
     """The resource's state after the complete poll of `now`; writes down a gap before it and what has vanished.
 
+    `interval` is the time between two polls at the pace in force, our own slowness included and Retry-After not.
     `state` is the one before this poll. `seen` holds, for a full sweep, the ids it named by table, those of rows set
     aside included; None is an incremental poll, from which nothing can be missing. Twice is as once.
     """

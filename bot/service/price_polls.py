@@ -112,7 +112,7 @@ class PricePolls:
             if not going.waiting:
                 before = poll_states(connection).get(PRICES)
                 if going.read:
-                    interval = self.jobs.plan.interval_of(PRICES)
+                    interval = self.jobs.plan.interval_of(PRICES) * self.jobs.pace.slowness
                     state = after_good_poll(connection, PRICES, now, interval, state=before)
                     counts.append(Counted(PRICES, GOOD))
                 else:

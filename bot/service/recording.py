@@ -74,7 +74,9 @@ def record_answers(
             record_readings(connection, rows, observation)
         for answer in answers:
             record_set_aside(connection, answer.fetched.set_aside, now)
-        states = [_finished(connection, answer, jobs.plan, now) for answer in answers]
+        states = [
+            _finished(connection, answer, jobs.plan, (pace_before or jobs.pace).slowness, now) for answer in answers
+        ]
         store_poll_states(connection, states)
         record_counts(connection, [*_counted(answers), *_counted_pause(jobs.pace, pace_before)], now)
         if jobs.pace != pace_before:
@@ -101,7 +103,7 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     return news
 
 
-def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
+def _finished(connection: Connection, answer: Answer, plan: PollPlan, slowness: int, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
         bad = after_bad_poll(resource, now, str(fetched.error), state=state)
@@ -109,7 +111,9 @@ def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datet
         return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
     whole_sweep = answer.sweep and not fetched.shortfall
     seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if whole_sweep else None
-    good = after_good_poll(connection, resource, now, plan.interval_of(resource), state=state, seen=seen)
+    # what we were slow about by ourselves is no gap; what the API had us wait beyond that is
+    interval = plan.interval_of(resource) * slowness
+    good = after_good_poll(connection, resource, now, interval, state=state, seen=seen)
     good = _with_shortfall(good, answer, now)
     if not _is_doubtful(answer):
         whole = good.unread_since is None or answer.since is None or answer.since <= good.unread_since

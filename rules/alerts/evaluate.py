@@ -4,16 +4,20 @@ It returns the transitions, so that the messages which tell them are enqueued in
 outside, and how an alert moves is decided by `lifecycle` alone.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from rules.alerts.edits import edits_since
+from rules.alerts.gaps import Gaps
 from rules.alerts.ledger import Ledger
 from rules.alerts.looks import Look, Subject, open_records, subjects_to_judge
-from rules.alerts.positions import length_of, new_gaps, read_position, store_position
+from rules.alerts.positions import gaps_since, newest_gap, read_position, store_position
 from rules.alerts.query import CompiledRule
-from rules.lifecycle import AlertState, Edit, Transition, end, path
+from rules.lifecycle import AlertState, Edit, OnGap, Transition, end, path
+from storage.dialects import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +45,42 @@ def evaluate_rule(
     position = read_position(connection, compiled.id)
     if position is None:
         raise LookupError(f'rule "{compiled.id}" is not in the database')
-    gaps = new_gaps(connection, compiled, position)
-    gap = length_of(gaps)
-    subjects = subjects_to_judge(connection, compiled, position, now, ahead, every=bool(gaps))
-    edits = (Edit(compiled.timing), Edit(compiled.timing, edited=True))
+    newest = newest_gap(connection, compiled)
+    subjects = subjects_to_judge(connection, compiled, position, now, ahead, every=newest > position.evaluated_gap)
+    gaps = _gaps_about(connection, compiled, position, newest, subjects)
+    edits = edits_since(connection, compiled, {one.alert.rule_version for one in subjects if one.alert is not None})
     paths: list[tuple[Subject, list[AlertState]]] = []
     for subject in subjects:
-        alert = subject.alert
-        edited = alert is not None and alert.rule_version < compiled.version
-        paths.append((subject, path(alert.state if alert else None, subject.match, edits[edited], gap, now)))
+        alert, match = subject.alert, subject.match
+        if alert is None:
+            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now)))
+            paths.append((subject, path(None, match, Edit(compiled.timing), NO_TIME, now)))
+        else:
+            paths.append((subject, path(alert.state, match, edits[alert.rule_version], gaps.told_to(alert.state), now)))
     ledger = Ledger(connection, compiled.id, now)
     for subject, states in paths:
         ledger.follow(compiled, subject, states)
     if position.evaluated_seq == 0:
         ledger.note_switch_on()
     transitions = ledger.write(compiled.severity, compiled.group_by)
-    store_position(connection, compiled, position, gaps, now)
+    store_position(connection, compiled, position, newest, now)
     return Evaluated(transitions, frozenset(ledger.held_incidents))
+
+
+NO_TIME = timedelta(0)
+
+
+def _gaps_about(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, newest: int, subjects: Sequence[Subject]
+) -> Gaps:
+    """The gaps that may count for these subjects: for open alerts if there are new ones, for others if they pause."""
+    moments = []
+    if newest > position.evaluated_gap:
+        alerts = [one.alert.state for one in subjects if one.alert is not None]
+        moments += [alert.false_since or alert.active_at for alert in alerts]
+    if compiled.timing.on_gap == OnGap.PAUSE:
+        moments += [one.match.since for one in subjects if one.alert is None and one.match.since is not None]
+    return gaps_since(connection, compiled, position, min(moments)) if moments else Gaps()
 
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:

@@ -3,12 +3,13 @@
 It reads and stores positions; it matches nothing.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from rules.alerts.gaps import Gaps
 from rules.alerts.query import CompiledRule
 from rules.lifecycle import State
 from storage.dialects import AnyRow
@@ -83,26 +84,24 @@ def is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
 
 
 _RESOURCES: sa.BindParameter[str] = sa.bindparam("resources", expanding=True)
-_NEW_GAPS = Prepared(
-    sa.select(GAP).where(GAP.c.id > sa.bindparam("seen"), GAP.c.resource.in_(_RESOURCES)).order_by(GAP.c.valid_from)
+_NEWEST_GAP = Prepared(sa.select(sa.func.max(GAP.c.id)).where(GAP.c.resource.in_(_RESOURCES)))
+_GAPS_SINCE = Prepared(
+    sa.select(GAP.c.id, GAP.c.valid_from, GAP.c.valid_to)
+    .where(GAP.c.resource.in_(_RESOURCES), GAP.c.valid_to > sa.bindparam("since", type_=GAP.c.valid_to.type))
+    .order_by(GAP.c.id)
 )
 
 
-def new_gaps(connection: Connection, rule: CompiledRule, position: AnyRow) -> Sequence[AnyRow]:
-    """The gaps in what a rule reads that it has not seen yet, by their beginning."""
-    return _NEW_GAPS.all(connection, {"resources": sorted(rule.resources), "seen": position.evaluated_gap})
+def newest_gap(connection: Connection, rule: CompiledRule) -> int:
+    """The id of the newest gap in what a rule reads, 0 where there is none."""
+    return int(_NEWEST_GAP.scalar(connection, {"resources": sorted(rule.resources)}) or 0)
 
 
-def length_of(gaps: Sequence[AnyRow]) -> timedelta:
-    """How long nothing was seen of at least one resource: gaps that overlap count once. `gaps` by `valid_from`."""
-    total = timedelta(0)
-    until: datetime | None = None
-    for gap in gaps:
-        start = gap.valid_from if until is None else max(gap.valid_from, until)
-        if gap.valid_to > start:
-            total += gap.valid_to - start
-            until = gap.valid_to
-    return total
+def gaps_since(connection: Connection, rule: CompiledRule, position: AnyRow, since: datetime) -> Gaps:
+    """The gaps in what a rule reads that ended after a moment."""
+    rows = _GAPS_SINCE.all(connection, {"resources": sorted(rule.resources), "since": since})
+    spans = [(row.id > position.evaluated_gap, (row.valid_from, row.valid_to)) for row in rows]
+    return Gaps([span for is_new, span in spans if not is_new], [span for is_new, span in spans if is_new])
 
 
 _LAST_GAP = Prepared(sa.select(sa.func.max(GAP.c.valid_to)).where(GAP.c.resource.in_(_RESOURCES)))
@@ -122,12 +121,12 @@ _STORE_POSITION = Prepared(
 
 
 def store_position(
-    connection: Connection, rule: CompiledRule, position: AnyRow, gaps: Sequence[AnyRow], now: datetime
+    connection: Connection, rule: CompiledRule, position: AnyRow, newest_gap_id: int, now: datetime
 ) -> None:
     """Note what a rule has seen by this evaluation, so that a process killed at any point loses no change."""
     values = {
         "evaluated_seq": position.changed_seq or 0,
-        "evaluated_gap": max((gap.id for gap in gaps), default=position.evaluated_gap),
+        "evaluated_gap": max(newest_gap_id, position.evaluated_gap),
         "full_match_at": now if rule.full_every and is_full(rule, position, now) else position.full_match_at,
     }
     if any(getattr(position, name) != value for name, value in values.items()):

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 
 from rules.alerts.records import STATE_FIELDS, SUBJECT_FIELDS
 from rules.documents.document import Rule
+from rules.language.expressions import to_text
 from rules.lifecycle import OnGap, State, Timing
 from rules.matching.compile import (
     Demand,
@@ -50,7 +51,8 @@ class CompiledRule:
     A rule that reads the clock either `wakes`, when each subject's next moment is known and stored (`wakes_full` and
     `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
-    written, for the trace. `default_zone` is that of locations which name none.
+    written, for the trace. `default_zone` is that of locations which name none, and
+    `condition` is what it asks, in its canonical spelling.
     """
 
     id: str
@@ -74,6 +76,7 @@ class CompiledRule:
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
+    condition: str
     default_zone: str | None = None
 
 
@@ -84,6 +87,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     """
     demand = demand_of(rule)
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
+    assert rule.when is not None  # noqa: S101
     id_ = TABLES[rule.for_each].c.id
     begun, stands = births(rule, demand), standing(rule, demand)
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
@@ -109,6 +113,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(demand.among))),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
+        condition=to_text(rule.when),
         default_zone=default_zone,
     )
 

@@ -49,10 +49,13 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         "a duration",
         "How long `when` must be true without a break before the alert fires; else it fires at once.",
     ),
-    "keep_firing_for": ("a duration", "How long `when` must be false before the alert resolves; else at once."),
+    "keep_firing_for": (
+        "a duration",
+        "How long `when` must be false before the alert resolves, the longest gap since then aside; else at once.",
+    ),
     "on_gap": (
         ", ".join(f"`{word}`" for word in ON_GAP),
-        "What a gap in polling does to `for`: nothing (`keep`, the default), `pause` it, `reset` it.",
+        "What a gap in polling (over 3 intervals) does to `for`: nothing (`keep`, the usual), `pause` it, `reset` it.",
     ),
     "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
     "group_by": (

@@ -115,6 +115,8 @@ class Alert(SQLModel, table=True):
     held_since: datetime | None = None  # unknown, or `while` not true
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
+    # how many seconds of the time until `due_at` are there because nothing was seen since `active_at` or `false_since`
+    gap_s: float = Field(default=0.0, sa_column_kwargs={"server_default": text("0")})
     ended_because: str | None = None  # recovered | removed | rule changed | rule removed
     location_id: str | None = None
     charger_id: str | None = None

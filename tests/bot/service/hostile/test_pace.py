@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.service.pace import LONGEST_PAUSE, pace_after
@@ -14,7 +16,8 @@ from eosvolt.models import Fetched
 from storage.engine import Database
 from storage.health import GOOD, Counted, Pace, load_pace, poll_health, record_counts, store_pace
 from storage.polls import PollState
-from tests.bot.service.hostile.faults import SPOILS
+from storage.schema import GAP
+from tests.bot.service.hostile.faults import SPOILS, Spoil
 from tests.bot.service.hostile.fleet import MINUTE, poller
 from tests.eosvolt.wire import Wire, charger, client_of, failed, ok
 
@@ -116,3 +119,37 @@ def test_rows_set_aside_are_asked_for_at_each_sweep_for_a_day_and_then_daily() -
             asked.append(hour)
         swept = now
     assert asked == [*range(1, 25), 48, 72, 96]
+
+
+def gaps(database: Database) -> list[tuple[str, int]]:
+    """The gaps in what is polled at each interval, with their lengths in minutes."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(GAP).where(GAP.c.resource != "locations").order_by(GAP.c.id))
+        return [(row.resource, (row.valid_to - row.valid_from) // MINUTE) for row in rows]
+
+
+async def test_our_own_slowness_is_no_gap_and_what_the_api_has_us_wait_is_one(
+    database: Database, tmp_path: Path
+) -> None:
+    async with poller(database, tmp_path) as ill:
+        await ill.poll(2)
+        ill.wire.spoil = SPOILS["429 without Retry-After"][0]
+        await ill.poll(12)
+        ill.wire.spoil = None
+        await ill.poll(40)
+        assert ill.health().slowness == 1
+        assert gaps(database) == []  # though good polls lay 14 and 8 minutes apart
+        ill.wire.spoil = wait_for(900)
+        await ill.poll(1)
+        ill.wire.spoil = None
+        await ill.poll(30)
+        assert sorted(gaps(database)) == [("chargers", 16), ("sessions", 16)]
+
+
+def wait_for(seconds: int) -> Spoil:
+    """A 429 that names how long to wait."""
+
+    async def spoil(request: httpx.Request, _body: bytes) -> httpx.Response:
+        return httpx.Response(429, headers={"retry-after": str(seconds)}, request=request)
+
+    return spoil
