@@ -232,6 +232,12 @@ class RowMapper:
             name: _converter(resource, name, spec, contract) for name, spec in contract.fields[resource].items()
         }
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._taken = {
+            head
+            for route in contract.routes.values()
+            if route.each and route.outer == resource
+            for head in heads_of(route.each)
+        }
         self.reaches_out = any(outer_word(name) for spec in self._specs.values() for name in spec.names)
 
     def place(self, name: str) -> int:
@@ -287,8 +293,7 @@ class RowMapper:
                 convert = _needed(convert)
             steps.append(_step(_present(spec.names, keys), keys, convert))
             known.update(head for alias in spec.names for head in ((alias,) if alias in keys else heads_of(alias)))
-        if self.reaches_out:
-            known.update(_AROUND)
+        known |= self._taken | (set(_AROUND) if self.reaches_out else set())
         if len(self._plans) >= _MOST_SHAPES:
             self._plans.clear()
         unknown = tuple(key for key in keys if key not in known)

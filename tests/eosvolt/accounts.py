@@ -12,6 +12,8 @@ import httpx
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
+from sandbox.eosvolt.accounts.public import TONGUES
+from sandbox.eosvolt.accounts.spoken import Spoken
 from sandbox.eosvolt.api import Api, create_api
 from sandbox.eosvolt.dialect import Dialect
 from sandbox.eosvolt.in_process import InProcessTransport
@@ -20,7 +22,9 @@ from sandbox.fleet.fleet import FleetSource
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 TOKEN = "sandbox-token"
+__all__ = ("DIALECTS", "EXAMPLES", "FILES", "NOON", "TOKEN", "TONGUES", "Account", "account", "contract_of")
 FILES = Path(__file__).with_name("dialects")
+EXAMPLES = Path(__file__).parents[2] / "examples" / "contracts"
 
 DIALECTS = {
     "plain": Dialect(),
@@ -80,6 +84,10 @@ class Hand:
         self.now += timedelta(**duration)
 
 
+async def at_once(_seconds: float) -> None:
+    """No waiting in tests."""
+
+
 @dataclass
 class Account:
     """A client under its contract, the stand-in that answers it, its world, and the hand on its clock."""
@@ -97,7 +105,8 @@ class Account:
 
 def contract_of(dialect: str) -> Contract:
     """The packaged contract, with the dialect's file merged over it where it has one."""
-    return load_contract(None if dialect == "plain" else FILES / f"{dialect}.toml")
+    folder = EXAMPLES if dialect in TONGUES else FILES
+    return load_contract(None if dialect == "plain" else folder / f"{dialect}.toml")
 
 
 @asynccontextmanager
@@ -106,13 +115,14 @@ async def account(
 ) -> AsyncIterator[Account]:
     """An account of `dialect`, reached "in process" or over "HTTP" on loopback."""
     source, clock = FleetSource(chargers, 3, NOON), Hand()
-    api = create_api(source, clock=clock, token=TOKEN, dialect=DIALECTS[dialect])
+    api = create_api(source, clock=clock, token=TOKEN, dialect=DIALECTS.get(dialect))
+    app = Spoken(api, TONGUES[dialect]) if dialect in TONGUES else api
     contract, token = contract_of(dialect), TokenSource.from_text(TOKEN)
-    options = {"attempts": 1, "clock": clock, **options}
+    options = {"attempts": 1, "clock": clock, "pause": at_once, **options}
     if door == "HTTP":
-        async with serving(api) as url, EosvoltClient(url, token, contract, **options) as client:
+        async with serving(app) as url, EosvoltClient(url, token, contract, **options) as client:
             yield Account(client, contract, api, source, clock)
         return
-    transport: httpx.AsyncBaseTransport = InProcessTransport(api)
+    transport: httpx.AsyncBaseTransport = InProcessTransport(app)
     async with EosvoltClient("http://sandbox", token, contract, transport=transport, **options) as client:
         yield Account(client, contract, api, source, clock)

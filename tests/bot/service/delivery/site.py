@@ -17,13 +17,15 @@ from bot.service.polling import poll
 from commands.outcomes.sending import wants_faster_polls
 from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
+from sandbox.eosvolt.accounts.public import TONGUES
+from sandbox.eosvolt.accounts.spoken import Spoken
 from sandbox.eosvolt.api import Api, create_api
-from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.eosvolt.in_process import Application, InProcessTransport
 from sandbox.fleet.fleet import FleetSource
 from storage.engine import Database
 from storage.schema import COMMAND
+from tests.eosvolt.accounts import at_once, contract_of
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 
@@ -47,7 +49,7 @@ class Gate:
 class Link(httpx.AsyncBaseTransport):
     """The way to the API; a test takes the connection away, or the answers to commands, or holds them up."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Application) -> None:
         self.api = InProcessTransport(api)
         self.refuse_posts = 0
         self.lose_answers = 0
@@ -64,13 +66,13 @@ class Link(httpx.AsyncBaseTransport):
             self.gate = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST" and self.refuse_posts:
+        if request.method != "GET" and self.refuse_posts:
             self.refuse_posts -= 1
             raise httpx.ConnectError("refused", request=request)
         if request.method == "POST" and self.gate is not None:
             await self.gate.wait()
         answer = await self.api.handle_async_request(request)
-        if request.method == "POST" and self.lose_answers:
+        if request.method != "GET" and self.lose_answers:
             self.lose_answers -= 1
             raise httpx.ReadTimeout("lost", request=request)
         return answer
@@ -131,14 +133,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site_on(database: Database) -> AsyncIterator[Site]:
-    """A site whose state was polled once, recorded in `database`."""
+async def site_on(database: Database, account: str = "plain") -> AsyncIterator[Site]:
+    """A site whose state was polled once, recorded in `database`; `account` is how its API speaks."""
     clock = Hand()
     api = create_api(FleetSource(4, 3, NOON), clock=clock)
-    link = Link(api)
+    link = Link(Spoken(api, TONGUES[account]) if account in TONGUES else api)
     token = TokenSource.from_text("sandbox-token")
     async with EosvoltClient(
-        "http://sandbox", token, load_contract(), transport=link, attempts=1, clock=clock
+        "http://sandbox", token, contract_of(account), transport=link, attempts=1, clock=clock, pause=at_once
     ) as client:
         jobs = Jobs(database, client, PollPlan(interval=timedelta(seconds=20)))
         await poll(jobs, clock.now)
