@@ -183,7 +183,7 @@ class AnswerReader:
             self._redacted(message),
             request=request,
             status=response.status_code,
-            code=self._redacted(code) if code else None,
+            code=self._redacted(self._errors.codes.get(code, code)) if code else None,
             retry_after=retry_after_seconds(response.headers, now),
         )
 

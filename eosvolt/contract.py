@@ -43,7 +43,7 @@ __all__ = (
 
 PACKAGED = Path(__file__).with_name("contract.toml")
 
-_FREE_TABLES = ("errors.kinds",)
+_FREE_TABLES = ("errors.kinds", "errors.codes")
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*\[\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]")
 _SET = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")

@@ -297,6 +297,7 @@ def _error_body(table: Checked) -> ErrorBody:
         message=table.paths("message"),
         kinds=kinds,
         overrides=overrides,
+        codes=table.names("codes"),
     )
 
 

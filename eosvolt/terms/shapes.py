@@ -131,7 +131,8 @@ class Envelope:
 class ErrorBody:
     """The keys of an error's body, and which kind of error each of the API's codes is.
 
-    `good` and `bad` are patterns for what stands under `success`; `overrides` are codes that decide against the status.
+    `good` and `bad` are patterns for what stands under `success`; `overrides` are codes that decide against the status;
+    `codes` are the API's codes with EOSVOLT's, by which people are told what a refusal means.
     """
 
     success: tuple[str, ...]
@@ -141,6 +142,7 @@ class ErrorBody:
     message: tuple[str, ...]
     kinds: Mapping[str, str]
     overrides: frozenset[str]
+    codes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

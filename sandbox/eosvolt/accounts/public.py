@@ -24,7 +24,8 @@ def _ocpi_refuse(status: int, facts: Mapping[str, Any]) -> Told:
     word = facts.get("code", "")
     if status in (401, 403, 429) or status >= 500:
         return status, {"status_code": 3000 if status >= 500 else 2000, "status_message": facts["message"]}
-    return 200, {"status_code": codes.get(status, 2000), "status_message": f"{word}: {facts['message']}"}
+    code = 2011 if word == "charger_offline" else codes.get(status, 2000)
+    return 200, {"status_code": code, "status_message": f"{word}: {facts['message']}"}
 
 
 OCPI = Tongue(
@@ -332,7 +333,7 @@ FLAT = Tongue(
     wrap=lambda page: page.rows,
     refuse=lambda status, facts: (
         status,
-        {"ErrorCode": {404: 404, 409: 528, 429: 529}.get(status, 400), "ErrorText": facts["message"]},
+        {"ErrorCode": 528 if facts.get("code") == "charger_offline" else status, "ErrorText": facts["message"]},
     ),
 )
 
