@@ -40,7 +40,7 @@ from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
 from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
-from bot.slack.listeners.desk import Desk
+from bot.slack.listeners.responder import Responder
 from bot.slack.permissions import USER_ID, Permissions
 from bot.slack.web_client import WebClient
 from commands.outcomes.sending import wants_faster_polls
@@ -86,7 +86,7 @@ class Service:
     socket: SocketDoor | None
     http: HttpDoor | None
     ticker: Ticker
-    desk: Desk
+    responder: Responder
     watchdog: Watchdog
     prices: PricePolls
     commanding: Commanding
@@ -139,9 +139,9 @@ class Service:
         for door in (self.socket, self.http):
             if door is not None:
                 await door.close()
-        for task in tuple(self.desk.office.work):
+        for task in tuple(self.responder.office.work):
             task.cancel()
-        await asyncio.gather(*self.desk.office.work, return_exceptions=True)
+        await asyncio.gather(*self.responder.office.work, return_exceptions=True)
         await self.ticker.stop()
         await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
@@ -297,7 +297,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         has_workers=lambda: service.ticker.is_alive,
         slack_alive=lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
     )
-    desk = Desk(
+    responder = Responder(
         database=database,
         slack=slack,
         permissions=Permissions(
@@ -327,7 +327,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         adopt_rules=lambda: service.adopt_stored_rules(),  # noqa: PLW0108 - the service is made below
         tell_of_rule=partial(evaluating.tell_of_rule, work),
     )
-    register(app, desk)
+    register(app, responder)
     service = Service(
         settings=settings,
         clock=clock,
@@ -348,7 +348,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
         http=None,
         ticker=Ticker((), clock),
-        desk=desk,
+        responder=responder,
         watchdog=watchdog,
         wellness=wellness,
         prices=PricePolls(work),

@@ -12,13 +12,13 @@ from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import told
 from bot.slack.listeners import block_actions, channel_events, events, rule_buttons, slash_command, snooze_buttons
-from bot.slack.listeners.desk import Desk, HeardBeforeError, whisper
+from bot.slack.listeners.responder import HeardBeforeError, Responder, whisper
 from bot.slack.web_client import SLACK_FAULTS, error_name
 
 log = structlog.get_logger()
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register every listener, and what is said where one breaks."""
 
     @app.error
@@ -29,18 +29,18 @@ def register(app: AsyncApp, desk: Desk) -> None:
             log.info("a request is heard once more, and nothing is done", request=str(error))
             return BoltResponse(status=200, body="") if response is not None else None
         log.error("a listener failed", exc_info=error)
-        await _tell_of_a_fault(desk, body, respond)
+        await _tell_of_a_fault(responder, body, respond)
         return None
 
-    slash_command.register(app, desk)
-    block_actions.register(app, desk)
-    snooze_buttons.register(app, desk)
-    events.register(app, desk)
-    channel_events.register(app, desk)
-    rule_buttons.register(app, desk)
+    slash_command.register(app, responder)
+    block_actions.register(app, responder)
+    snooze_buttons.register(app, responder)
+    events.register(app, responder)
+    channel_events.register(app, responder)
+    rule_buttons.register(app, responder)
 
 
-async def _tell_of_a_fault(desk: Desk, body: dict[str, Any], respond: AsyncRespond) -> None:
+async def _tell_of_a_fault(responder: Responder, body: dict[str, Any], respond: AsyncRespond) -> None:
     """Tell the person who asked, where the request says how; Slack's own faults are logged."""
     answer = told("answer_broken")
     if body.get("response_url"):
@@ -52,6 +52,8 @@ async def _tell_of_a_fault(desk: Desk, body: dict[str, Any], respond: AsyncRespo
         return
     place = {"channel": channel, "user": user, "thread_ts": event.get("thread_ts")}
     try:
-        await desk.say(partial(desk.slack.chat_postEphemeral, **place, text=answer.text, blocks=answer.blocks))
+        await responder.say(
+            partial(responder.slack.chat_postEphemeral, **place, text=answer.text, blocks=answer.blocks)
+        )
     except SLACK_FAULTS as error:
         log.warning("nobody could be told that a listener failed", error=error_name(error))

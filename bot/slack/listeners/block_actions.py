@@ -16,7 +16,7 @@ from bot.slack.charge import registry
 from bot.slack.charge.acting import session_commands
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.doors.bolt_app import ONCE
-from bot.slack.listeners.desk import Desk, TooLateError, too_late, whisper
+from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
 from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
 from commands.outcomes.sending import APPROVE_WITHIN
@@ -31,25 +31,25 @@ Json = dict[str, Any]
 ACTS = Role.OPERATOR
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the clicks."""
 
     @app.action(ActionId.ACKNOWLEDGE_INCIDENT.value)
     async def on_acknowledge(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer = await acknowledge(desk, body["user"]["id"], _value(action))
+        answer = await acknowledge(responder, body["user"]["id"], _value(action))
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
     @app.action(ActionId.CONFIRM_COMMAND.value)
     async def on_confirm(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer, final = await confirm(desk, body["user"]["id"], _value(action))
+        answer, final = await confirm(responder, body["user"]["id"], _value(action))
         await ack()
         await whisper(respond, answer, replace_original=final, **({} if final else _thread(body)))
 
     @app.action(re.compile(f"^({ActionId.APPROVE_COMMAND}|{ActionId.REFUSE_COMMAND})$"))
     async def on_decision(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
         approves = action["action_id"] == ActionId.APPROVE_COMMAND
-        answer = await decide(desk, body["user"]["id"], _value(action), approves=approves)
+        answer = await decide(responder, body["user"]["id"], _value(action), approves=approves)
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
@@ -58,17 +58,17 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await ack()
         await whisper(respond, told("answer_cancelled"), replace_original=True)
 
-    _register_words(app, desk)
+    _register_words(app, responder)
 
 
-def _register_words(app: AsyncApp, desk: Desk) -> None:
+def _register_words(app: AsyncApp, responder: Responder) -> None:
     """Register the clicks that say words of /charge: another page of an answer, and the words that a button has."""
 
     @app.action(re.compile(f"^({ActionId.PREVIOUS_PAGE}|{ActionId.NEXT_PAGE})$"))
     async def on_page(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
         await ack()
         asked = _value(action)
-        answer = await desk.answer(
+        answer = await responder.answer(
             asked["words"], user=body["user"]["id"], channel=_channel(body), offset=int(asked["offset"])
         )
         await whisper(respond, answer, replace_original=True)
@@ -82,21 +82,21 @@ def _register_words(app: AsyncApp, desk: Desk) -> None:
         if not writes:
             await ack()
         once = context.get(ONCE, "")
-        answer = await desk.answer(words, user=body["user"]["id"], channel=_channel(body), once=once)
+        answer = await responder.answer(words, user=body["user"]["id"], channel=_channel(body), once=once)
         if writes:
             await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
-        later = await desk.finish(answer)
+        later = await responder.finish(answer)
         if later is not None:
             await whisper(respond, later, replace_original=False, **_thread(body))
 
 
-async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
+async def acknowledge(responder: Responder, user: str, value: Json) -> Answer:
     """Acknowledge an incident for a person, if they may; what to tell them."""
-    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Acknowledge")
-    now = desk.clock()
+    now = responder.clock()
 
     def write(connection: Connection) -> Acknowledgement:
         if "roll_up" in value:
@@ -113,26 +113,26 @@ async def acknowledge(desk: Desk, user: str, value: Json) -> Answer:
         return done
 
     try:
-        done = await desk.write(write)
+        done = await responder.write(write)
     except TooLateError:
         return too_late("Nothing was acknowledged")
-    desk.wake_deliveries()
+    responder.wake_deliveries()
     return told("answer_acknowledged", done=done, user=user)
 
 
-async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
+async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer, bool]:
     """Write a command down for a person, if they may and it still makes sense.
 
     What to tell them, and whether that is final, so that it takes the place of the preview.
     """
     words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
     intent = session_commands.Intent(**words, ends=tuple(map(str, value["ends"])), details=value["details"])
-    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     needed = session_commands.role_for(intent.kind)
     if not standing.may(needed):
         return registry.not_allowed(standing, needed, session_commands.VERBS[intent.kind]), False
-    now = desk.clock()
-    asks = desk.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
+    now = responder.clock()
+    asks = responder.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
     approval = APPROVE_WITHIN if asks else None
     target: Json = {f"{intent.thing}_id": intent.target}
 
@@ -145,40 +145,40 @@ async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
             channel=intent.channel,
             now=now,
             ends=intent.ends,
-            per_day=desk.commands_per_day,
+            per_day=responder.commands_per_day,
             details=intent.details,
             approve_within=approval,
             **target,
         )
 
     try:
-        enqueued = await desk.write(write)
+        enqueued = await responder.write(write)
     except TooLateError:
         return too_late("Nothing was sent"), False
-    desk.wake_commands()
-    desk.wake_deliveries()
+    responder.wake_commands()
+    responder.wake_deliveries()
     return session_commands.requested(enqueued, intent, user), True
 
 
-async def decide(desk: Desk, user: str, value: Json, *, approves: bool) -> Answer:
+async def decide(responder: Responder, user: str, value: Json, *, approves: bool) -> Answer:
     """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
-    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     needed = session_commands.role_for(str(value["kind"]))
     if not standing.may(needed):
         return registry.not_allowed(standing, needed, "Approve" if approves else "Refuse")
-    now, command_id = desk.clock(), str(value["command"])
+    now, command_id = responder.clock(), str(value["command"])
 
     def write(connection: Connection) -> Decision:
         if approves:
-            return approve_command(connection, command_id, user, now, per_day=desk.commands_per_day)
+            return approve_command(connection, command_id, user, now, per_day=responder.commands_per_day)
         return refuse_command(connection, command_id, user, now)
 
     try:
-        decision = await desk.write(write)
+        decision = await responder.write(write)
     except TooLateError:
         return too_late("Nothing was decided")
-    desk.wake_commands()
-    desk.wake_deliveries()
+    responder.wake_commands()
+    responder.wake_deliveries()
     if decision.outcome == "changed":
         reasons = [refusal.text for refusal in decision.refusals]
         return refused(

@@ -8,34 +8,34 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 
-from bot.slack.listeners.desk import Desk
+from bot.slack.listeners.responder import Responder
 from notify.channel_refusals import probe_soon
 
 Json = dict[str, Any]
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the events about channels."""
 
     @app.event("member_joined_channel")
     async def on_joined(event: Json, context: AsyncBoltContext) -> None:
         if event.get("user") == context.bot_user_id:
-            await _try_again(desk)
+            await _try_again(responder)
 
     @app.event("channel_unarchive")
     async def on_unarchived() -> None:
-        await _try_again(desk)
+        await _try_again(responder)
 
     @app.event("group_unarchive")
     async def on_private_unarchived() -> None:
-        await _try_again(desk)
+        await _try_again(responder)
 
 
-async def _try_again(desk: Desk) -> None:
-    if await asyncio.to_thread(_probe_soon, desk):
-        desk.wake_deliveries()
+async def _try_again(responder: Responder) -> None:
+    if await asyncio.to_thread(_probe_soon, responder):
+        responder.wake_deliveries()
 
 
-def _probe_soon(desk: Desk) -> int:
-    with desk.database.write() as connection:
-        return probe_soon(connection, desk.clock())
+def _probe_soon(responder: Responder) -> int:
+    with responder.database.write() as connection:
+        return probe_soon(connection, responder.clock())

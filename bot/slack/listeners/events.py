@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Mode, told
 from bot.slack.doors.bolt_app import ONCE
-from bot.slack.listeners.desk import Desk
+from bot.slack.listeners.responder import Responder
 from bot.slack.permissions import Role
 from storage.queries.state import data_age, fleet_counts, open_alerts
 
@@ -24,7 +24,7 @@ MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
 SHOWN_ALERTS = 10
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the events."""
 
     @app.event("app_mention")
@@ -35,45 +35,45 @@ def register(app: AsyncApp, desk: Desk) -> None:
         word = registry.find_word(registry.split(text))
         once = context.get(ONCE, "")
         if word is None or word.mode is Mode.READS:
-            await desk.claim(once)
+            await responder.claim(once)
             once = ""
-        answer = await desk.answer(text, user=event["user"], channel=event["channel"], once=once)
+        answer = await responder.answer(text, user=event["user"], channel=event["channel"], once=once)
         place: Json = {"channel": event["channel"], "thread_ts": event.get("thread_ts") or event["ts"]}
         said: Answer | None = answer
         while said is not None:
             content: Json = {"text": said.text, "blocks": said.blocks, **place}
             if word is not None and (word.acts or word.mode is Mode.REHEARSES):
-                await desk.say(partial(desk.slack.chat_postEphemeral, user=event["user"], **content))
+                await responder.say(partial(responder.slack.chat_postEphemeral, user=event["user"], **content))
             else:
                 unfurls: Json = {"unfurl_links": False, "unfurl_media": False}
-                await desk.say(partial(desk.slack.chat_postMessage, **content, **unfurls))
-            said = await desk.finish(said)
+                await responder.say(partial(responder.slack.chat_postMessage, **content, **unfurls))
+            said = await responder.finish(said)
 
     @app.event("app_home_opened")
     async def on_home(event: Json) -> None:
         if event.get("tab") != "home":
             return
-        standing = await desk.permissions.standing_of(event["user"])
+        standing = await responder.permissions.standing_of(event["user"])
         if standing.may(Role.VIEWER):
-            answer = await asyncio.to_thread(_home, desk, standing.role.word)
+            answer = await asyncio.to_thread(_home, responder, standing.role.word)
         else:
             answer = registry.not_allowed(standing, Role.VIEWER, "/charge")
         view = {"type": "home", "blocks": answer.blocks}
-        await desk.say(partial(desk.slack.views_publish, user_id=event["user"], view=view))
+        await responder.say(partial(responder.slack.views_publish, user_id=event["user"], view=view))
 
 
-def _home(desk: Desk, role: str) -> Answer:
-    now = desk.clock()
-    with desk.database.read() as connection:
-        return _home_answer(connection, desk, role, now)
+def _home(responder: Responder, role: str) -> Answer:
+    now = responder.clock()
+    with responder.database.read() as connection:
+        return _home_answer(connection, responder, role, now)
 
 
-def _home_answer(connection: Connection, desk: Desk, role: str, now: Any) -> Answer:
+def _home_answer(connection: Connection, responder: Responder, role: str, now: Any) -> Answer:
     return told(
         "answer_home",
         counts=fleet_counts(connection),
         alerts=open_alerts(connection, SHOWN_ALERTS),
-        age=data_age(connection, "chargers", now, desk.interval),
+        age=data_age(connection, "chargers", now, responder.interval),
         role=role,
         now=now,
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bot.slack.charge import registry
 from bot.slack.charge.alerting.rules import confirmed, refusal
 from bot.slack.charge.answer import Answer
-from bot.slack.listeners.desk import Desk, TooLateError, too_late, whisper
+from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
 from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.text.action_ids import ActionId
 from rules.language.errors import RuleErrors
@@ -23,38 +23,38 @@ from storage.audit import record_act
 Json = dict[str, Any]
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the clicks about rules."""
 
     @app.action(ActionId.CONFIRM_RULE.value)
     async def on_confirm_rule(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer, final = await confirm(desk, body["user"]["id"], json.loads(action["value"]))
+        answer, final = await confirm(responder, body["user"]["id"], json.loads(action["value"]))
         await ack()
-        if final and desk.adopt_rules is not None:
-            await desk.adopt_rules()
+        if final and responder.adopt_rules is not None:
+            await responder.adopt_rules()
         await whisper(respond, answer, replace_original=final)
 
 
-async def confirm(desk: Desk, user: str, value: Json) -> tuple[Answer, bool]:
+async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer, bool]:
     """Do what a draft says for a person, if they may; what to tell them, and whether it was done."""
-    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(Role.ADMIN):
         return registry.not_allowed(standing, Role.ADMIN, "rules"), False
-    now = desk.clock()
+    now = responder.clock()
 
     def write(connection: Connection) -> Confirmed:
-        done = confirm_draft(connection, str(value["draft"]), user, now, desk.zone)
-        if desk.tell_of_rule is not None:
-            desk.tell_of_rule(connection, done.rule, done.outcome.transitions, now)
+        done = confirm_draft(connection, str(value["draft"]), user, now, responder.zone)
+        if responder.tell_of_rule is not None:
+            responder.tell_of_rule(connection, done.rule, done.outcome.transitions, now)
         facts = {"version": done.outcome.version, "document": done.rule.document}
         record_act(connection, user, "rule", f"rule {done.rule.name}", now, outcome=done.draft.act.value, facts=facts)
         return done
 
     try:
-        done = await desk.write(write)
+        done = await responder.write(write)
     except TooLateError:
         return too_late("Nothing was changed"), False
     except (RuleRefused, RuleErrors) as wrong:
         return refusal(wrong), False
-    desk.wake_deliveries()
+    responder.wake_deliveries()
     return confirmed(done, user), True

@@ -6,12 +6,12 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 
 from bot.slack.charge import registry
 from bot.slack.doors.bolt_app import ONCE
-from bot.slack.listeners.desk import Desk, whisper
+from bot.slack.listeners.responder import Responder, whisper
 
 COMMAND = "/charge"
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the slash command."""
 
     @app.command(COMMAND)
@@ -22,12 +22,12 @@ def register(app: AsyncApp, desk: Desk) -> None:
         acts = registry.writes(text)
         if not acts:
             await ack()
-        answer = await desk.answer(
+        answer = await responder.answer(
             text, user=command["user_id"], channel=command["channel_id"], once=context.get(ONCE, "")
         )
         if acts:
             await ack()
         await whisper(respond, answer)
-        later = await desk.finish(answer)
+        later = await responder.finish(answer)
         if later is not None:
             await whisper(respond, later)

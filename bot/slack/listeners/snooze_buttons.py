@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, refused, told
-from bot.slack.listeners.desk import Desk, TooLateError, whisper
+from bot.slack.listeners.responder import Responder, TooLateError, whisper
 from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
 from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
 from notify.text.action_ids import ActionId
@@ -26,28 +26,28 @@ Json = dict[str, Any]
 ACTS = Role.OPERATOR
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, responder: Responder) -> None:
     """Register the clicks."""
 
     @app.action(ActionId.SNOOZE_INCIDENT.value)
     async def on_snooze(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer = await snooze(desk, body["user"]["id"], json.loads(action["selected_option"]["value"]))
+        answer = await snooze(responder, body["user"]["id"], json.loads(action["selected_option"]["value"]))
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
     @app.action(ActionId.END_SNOOZE.value)
     async def on_end(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer = await snooze(desk, body["user"]["id"], json.loads(action["value"]))
+        answer = await snooze(responder, body["user"]["id"], json.loads(action["value"]))
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
 
-async def snooze(desk: Desk, user: str, value: Json) -> Answer:
+async def snooze(responder: Responder, user: str, value: Json) -> Answer:
     """Snooze an incident or a roll-up for a person, if they may, or end that where no time is said; what to tell."""
-    standing = await desk.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Snooze")
-    now = desk.clock()
+    now = responder.clock()
     what = Snoozable(
         incident=int(value["incident"]) if "incident" in value else None,
         roll_up=str(value["roll_up"]) if "roll_up" in value else None,
@@ -56,7 +56,7 @@ async def snooze(desk: Desk, user: str, value: Json) -> Answer:
     def write(connection: Connection) -> Snoozing:
         if "for" in value:
             choice = str(value["for"])
-            done = snooze_alerts(connection, what, choice, user, now, default_zone=desk.zone)
+            done = snooze_alerts(connection, what, choice, user, now, default_zone=responder.zone)
         else:
             done = wake_alerts(connection, what, now)
         if done.members:
@@ -64,11 +64,11 @@ async def snooze(desk: Desk, user: str, value: Json) -> Answer:
         return done
 
     try:
-        done = await desk.write(write)
+        done = await responder.write(write)
     except TooLateError:
         log.error("an intent could not be written in time")  # noqa: TRY400 - it says all there is
         return refused("Nothing was snoozed: the database was too busy to write it down", mend="Please click again.")
-    desk.wake_deliveries()
+    responder.wake_deliveries()
     return told("answer_snoozed", done=done, user=user)
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from bot.slack.listeners.desk import HeardBeforeError, TooLateError
+from bot.slack.listeners.responder import HeardBeforeError, TooLateError
 from sandbox.slack import Message
 from storage.engine import Database
 from storage.heard import KEPT, claim_request
@@ -91,35 +91,35 @@ def test_a_request_is_claimed_once_and_forgotten_after_days(database: Database) 
 
 
 async def test_an_intent_whose_commit_has_begun_is_waited_for(house: House) -> None:
-    desk = house.running.desk
-    desk.write_seconds = 0.5
+    responder = house.running.responder
+    responder.write_seconds = 0.5
 
     def slow_commit(connection: sa.Connection) -> str:
         sa.event.listen(connection, "commit", lambda _: time.sleep(0.8))
         return "written"
 
-    assert await desk.write(slow_commit) == "written"
+    assert await responder.write(slow_commit) == "written"
 
 
 async def test_an_intent_that_was_given_up_is_never_written(house: House) -> None:
-    desk = house.running.desk
-    desk.write_seconds = 0.05
+    responder = house.running.responder
+    responder.write_seconds = 0.05
 
     def slow(connection: sa.Connection) -> None:
         claim_request(connection, "late", CALM)
         time.sleep(0.2)
 
     with pytest.raises(TooLateError):
-        await desk.write(slow)
+        await responder.write(slow)
     await asyncio.to_thread(lambda: None)
-    desk.write_seconds = 2
-    await desk.write(lambda connection: None)  # after the slow one
+    responder.write_seconds = 2
+    await responder.write(lambda connection: None)  # after the slow one
     with house.running.database.read() as connection:
         assert connection.execute(sa.select(HEARD.c.name)).scalars().all() == []
 
 
 async def test_an_intent_of_a_request_that_was_acted_on_is_not_written_again(house: House) -> None:
-    desk = house.running.desk
-    await desk.write(lambda connection: None, "trigger:9")
+    responder = house.running.responder
+    await responder.write(lambda connection: None, "trigger:9")
     with pytest.raises(HeardBeforeError):
-        await desk.write(lambda connection: pytest.fail("it was written"), "trigger:9")
+        await responder.write(lambda connection: pytest.fail("it was written"), "trigger:9")

@@ -128,7 +128,7 @@ async def test_the_state_is_checked_again_at_the_click(house: House) -> None:
 async def test_the_rights_are_checked_again_at_the_click(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole")
     house.workspace.groups["S0ONCALL01"].users.clear()
-    house.running.desk.permissions._remembered.clear()
+    house.running.responder.permissions._remembered.clear()
     await house.click("ole", preview, "confirm_command")
     refusal = await house.next_whisper("ole", 1)
     assert "you are viewer" in refusal.plain()
@@ -137,7 +137,7 @@ async def test_the_rights_are_checked_again_at_the_click(house: House) -> None:
 
 async def test_where_slack_does_not_tell_the_rights_in_time_nothing_is_sent(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole")
-    house.running.desk.permissions._remembered.clear()
+    house.running.responder.permissions._remembered.clear()
     hold = house.workspace.faults.hold_next_request("users.info")
     await house.click("ole", preview, "confirm_command")
     hold.release()
@@ -156,7 +156,7 @@ async def test_where_the_bot_is_no_member_the_card_goes_to_the_person(house: Hou
 
 async def test_an_intent_that_cannot_be_written_in_time_fails_visibly_and_is_not_written_later(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole")
-    house.running.desk.write_seconds = 0.2
+    house.running.responder.write_seconds = 0.2
     with house.running.database.write():
         await house.click("ole", preview, "confirm_command")
         told = await house.next_whisper("ole", 1)
@@ -164,7 +164,7 @@ async def test_an_intent_that_cannot_be_written_in_time_fails_visibly_and_is_not
     assert "confirm_command" in str(preview.blocks)
     await house.ask("status")
     assert posts(house) == []
-    house.running.desk.write_seconds = 2
+    house.running.responder.write_seconds = 2
     await house.click("ole", preview, "confirm_command")
     await house.wait_for(lambda: len(posts(house)) == 1)
 

@@ -24,7 +24,7 @@ def hurry(house: House) -> None:
     async def wait(seconds: float) -> None:
         house.clock.ahead += timedelta(seconds=seconds)
 
-    house.running.desk.office.wait = wait
+    house.running.responder.office.wait = wait
 
 
 async def test_three_months_come_as_one_file_with_one_header(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ async def test_three_months_come_as_one_file_with_one_header(tmp_path: Path) -> 
         assert [line[0] for line in lines] == ended
         assert header[0] == "session"
         assert f"{len(ended):,} sessions that ended from" in message.plain()
-        await asyncio.gather(*house.running.desk.office.work)
+        await asyncio.gather(*house.running.responder.office.work)
         with house.running.database.read() as connection:
             audit = connection.exec_driver_sql("SELECT action, outcome FROM audit_entry").one()
         assert tuple(audit) == ("export_sessions", "sent")
@@ -81,7 +81,7 @@ async def test_a_failure_is_told_to_the_person_with_what_to_do(house: House) -> 
 
 
 async def test_whoever_waits_for_a_file_is_told_when_the_service_stops(house: House) -> None:
-    house.running.desk.office.wait = lambda _: asyncio.Event().wait()
+    house.running.responder.office.wait = lambda _: asyncio.Event().wait()
     await house.ask("export sessions 2026-03-01 2026-03-02", "ole")
     assert "is still being made" in (await house.ask("export sessions 2026-03-01 2026-03-02", "ole")).plain()
     await house.stop()

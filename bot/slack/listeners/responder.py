@@ -1,6 +1,6 @@
-"""What every listener works with: the database, people's rights, the way back to them, and the wake-up calls.
+"""Answers people for every listener: their words looked up by their rights, their intents written in time or not.
 
-It answers words and writes intents within their time; it decides nothing about either.
+It holds the database, the way back to people and the wake-up calls, and decides nothing about words or intents.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class HeardBeforeError(Exception):
 
 
 @dataclass(slots=True)
-class Desk:
+class Responder:
     """Shared by all listeners. `clock` is read once for each click, command or event.
 
     `adopt_rules` makes the stored rules those that are evaluated; `wake_reminders` lets what is newly quiet or loud say
