@@ -37,8 +37,17 @@ def test_every_kind_is_tried_with_hostile_names() -> None:
     assert set(TRIED_WITH_HOSTILE_NAMES.values()) <= defined
 
 
+def code() -> str:
+    return "\n".join(file.read_text() for folder in ("bot", "notify") for file in (ROOT / folder).rglob("*.py"))
+
+
 def test_every_template_is_rendered_by_somebody() -> None:
-    files = [file for folder in ("bot", "notify") for file in (ROOT / folder).rglob("*.py")]
-    text = "\n".join(file.read_text() for file in (*files, *TEMPLATES.glob("*.j2")))
+    text = code() + "\n".join(file.read_text() for file in TEMPLATES.glob("*.j2"))
     names = {file.name: f'"{file.name.removesuffix(".mrkdwn.j2")}"' for file in TEMPLATES.glob("*.j2")}
     assert [file for file, name in names.items() if f'"{file}"' not in text and name not in text] == []
+
+
+def test_every_template_that_is_named_is_there() -> None:
+    named = set(re.findall(r'"(\w+\.mrkdwn\.j2)"', code()))
+    named |= {f"{name}.mrkdwn.j2" for name in re.findall(r'told\(\s*"(\w+)"', code())}
+    assert named - {file.name for file in TEMPLATES.glob("*.j2")} == set()
