@@ -1,11 +1,23 @@
 """The contract file: complete as packaged, corrected by an override, and clear about what is wrong in one."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from eosvolt.contract import ContractError, load_contract
+from eosvolt.models import (
+    ChargerReading,
+    CommandAnswer,
+    ConnectorReading,
+    ExportReading,
+    LocationReading,
+    PriceBlock,
+    PricingReading,
+    ReportReading,
+    SessionReading,
+)
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -34,6 +46,25 @@ def test_the_packaged_contract_names_every_assumed_call() -> None:
         "POST /v1/exports/sessions",
         "GET /v1/exports/{id}",
     }
+
+
+@pytest.mark.parametrize(
+    ("resource", "reading"),
+    [
+        ("location", LocationReading),
+        ("charger", ChargerReading),
+        ("connector", ConnectorReading),
+        ("session", SessionReading),
+        ("pricing", PricingReading),
+        ("price_block", PriceBlock),
+        ("report", ReportReading),
+        ("export", ExportReading),
+        ("command", CommandAnswer),
+    ],
+)
+def test_the_packaged_contract_says_where_each_field_of_a_reading_is_found(resource: str, reading: type) -> None:
+    ours = {"extra", "set_aside", "status_raw"}  # made of what a row says, or of all that is left of it
+    assert {field.name for field in fields(reading)} - ours == set(load_contract().fields[resource])
 
 
 def test_an_override_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:

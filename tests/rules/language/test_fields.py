@@ -130,6 +130,15 @@ def test_fields_with_a_history_are_status_error_code_and_online() -> None:
     }
 
 
+def test_what_is_dated_by_its_row_alone_is_a_description_but_for_what_changes_with_a_poll() -> None:
+    by_row = {
+        key
+        for key, spec in FIELDS.items()
+        if spec.thing in {"connector", "charger"} and spec.changed_at == "changed_at" and not spec.describes
+    }
+    assert by_row == {"connector.vendor_error_code", "charger.heartbeat_age"}
+
+
 def test_only_the_duration_of_a_session_reads_the_clock() -> None:
     assert [key for key, spec in FIELDS.items() if spec.reads_clock] == ["session.duration"]
 
