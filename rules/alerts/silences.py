@@ -55,7 +55,8 @@ def create_silence(
 
     `places` are any of location_id, charger_id, connector_id, session_id; `author` is a Slack user id.
     `until_session_end` ends it with the sessions that are open there now; `weekly` keeps quiet in its window until
-    somebody ends it. ValueError for a silence without a matcher, a reason or an end that is to come.
+    somebody ends it. ValueError for a silence without a matcher, a reason or an end that is to come; one until recovery
+    needs an alert that is open, as its end would else be now.
     """
     unknown = sorted(set(places) - set(PLACES))
     if unknown:
@@ -73,6 +74,8 @@ def create_silence(
         raise ValueError(f"a silence until {until:%Y-%m-%d %H:%M} UTC would be over already")
     if weekly is not None and weekly.is_over(now):
         raise ValueError(f"a silence whose last window was on {weekly.last} would be over already")
+    if until_recovery and not _is_open(connection, matchers, labels or {}):
+        raise ValueError("nothing that it matches is firing or pending, so there is no recovery to wait for")
     sessions = _open_sessions(connection, places) if until_session_end else []
     said = reason.replace("\x00", "")  # which PostgreSQL keeps in no text
     facts = {
@@ -256,6 +259,13 @@ def _lasting(connection: Connection, now: datetime) -> list[Row[Any]]:
         else:
             lasting.append(silence)
     return lasting
+
+
+def _is_open(connection: Connection, matchers: Mapping[str, str | None], labels: Mapping[str, str]) -> bool:
+    """Whether an alert is open that agrees with every matcher that is set."""
+    mine = [ALERT.c[name] == value for name, value in matchers.items() if value is not None]
+    open_ = connection.execute(sa.select(ALERT.c.labels).where(ALERT.c.state.in_(OPEN_STATES), *mine)).scalars()
+    return any(all(own.get(name) == value for name, value in labels.items()) for own in open_)
 
 
 def _open_sessions(connection: Connection, places: Mapping[str, str | None]) -> list[str]:

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from bot.slack.charge.alerting.silence_matchers import read_matchers
 from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
-from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule
+from bot.slack.charge.things_by_id import Thing, WrongWords
 from bot.slack.permissions import Role
 from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
 from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
 from rules.language.conditions import QuantityError, parse_duration
-from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
 from storage.queries.rows import Page
 from storage.queries.state import FIRING
@@ -71,7 +71,8 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
     place = next((n for n, word in enumerate(words) if word.lower() in ENDS), None)
     if not place:
         raise WrongWords(refused("A silence says what, for how long and why", mend="For example:", examples=EXAMPLES))
-    wanted = _matchers(connection, words[:place])
+    found = read_matchers(connection, words[:place])
+    wanted = Wanted(found.rule_id, found.thing, found.labels)
     zone = _zone(connection, wanted.thing) or asked.zone
     keyword, rest = words[place].lower(), words[place + 1 :]
     if keyword == "for":
@@ -149,29 +150,6 @@ def answer_end(connection: Connection, asked: Asked) -> Answer:
         record_act(connection, asked.user, "end silence", subject, asked.now, outcome="ended")
     row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).first()
     return told("answer_silence_ended", ended=ended, number=number, row=row, user=asked.user)
-
-
-def _matchers(connection: Connection, words: list[str]) -> Wanted:
-    rule_id, things, labels = None, [], []
-    ids: list[str] = []
-    for word in words:
-        key, sign, value = word.partition("=")
-        if not sign:
-            ids.append(word)
-        elif key.lower() == "rule":
-            try:
-                rule_id = find_rule(connection, value).id
-            except RuleRefused as wrong:
-                raise WrongWords(no_rule(wrong)) from None
-        elif f"{key.lower()}_id" in PLACES:
-            things.append(need_thing(connection, value, "silence", [key.lower()]))  # type: ignore[list-item]  # of PLACES
-        else:
-            labels.append((key.lower(), value))
-    if ids:
-        things.append(need_thing(connection, " ".join(ids), "silence"))
-    if len(things) > 1:
-        raise WrongWords(refused("A silence names one thing at most", mend="For example:", examples=EXAMPLES))
-    return Wanted(rule_id, things[0] if things else None, tuple(labels))
 
 
 def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, list[str]]:

@@ -90,7 +90,8 @@ def hush(database: Database, kind: str, details: list[Any], now: Any) -> None:
         if kind == "silence":
             create_silence(connection, **asked, rule_id=details[0], until=now + details[1] * MINUTE)
         elif kind == "until recovery":
-            create_silence(connection, **asked, connector_id=details[0], until_recovery=True)
+            with contextlib.suppress(ValueError):  # where nothing is open there is no recovery to wait for
+                create_silence(connection, **asked, connector_id=details[0], until_recovery=True)
         elif kind == "until session end":
             with contextlib.suppress(ValueError):  # where no session is open there is nothing to wait for
                 create_silence(

@@ -1,0 +1,99 @@
+"""Silences as people ask for them: what could keep nothing quiet is refused with the right word, never "Silenced."."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from storage.schema import SILENCE
+from tests.bot.house import FAULTED, House, polled_anew
+
+DARK: dict[str, Any] = {
+    "name": "site-dark",
+    "for_each": "location",
+    "when": "share(location.chargers where not charger.online) >= 50 %",
+    "severity": "critical",
+    "labels": {"team": "grid"},
+}
+TOLD = {"name": "sessions-told", "on": "session.ended"}
+
+
+@pytest.fixture
+async def ruled(closed_house: House) -> House:
+    """The service at work with an alert rule over connectors, one over locations, and one that announces events."""
+    closed_house.interval = 60
+    await closed_house.start(FAULTED | {"labels": {"team": "field"}}, DARK, TOLD)
+    return closed_house
+
+
+def silences(house: House) -> list[Any]:
+    with house.running.database.read() as connection:
+        return list(connection.execute(sa.select(SILENCE).order_by(SILENCE.c.id)).all())
+
+
+WRONG = [
+    ("loction=l1", "A silence has no", "/charge silence location=l1 for 2h REASON"),
+    ("chargr=100", "A silence has no", "/charge silence charger=100 for 2h REASON"),
+    ("rules=site-dark", "A silence has no", "/charge silence rule=site-dark for 2h REASON"),
+    ("teem=grid", "A silence has no", "/charge silence team=grid for 2h REASON"),
+    ("team=gird", "with the value", "/charge silence team=grid for 2h REASON"),
+    ("team=sales", "with the value", "/charge silence team=field for 2h REASON"),
+    ("severity=critical", "A silence has no", "/charge silence rule=connector-faulted for 2h REASON"),
+    ("severity=info", "A silence has no", "/charge rules"),
+    ("xyzzy=1", "rule, location, charger, connector, session and team", "/charge silence"),
+    ("rule=conector-faulted", "There is no such rule", "connector-faulted"),
+    ("rule=sessions-told", "this rule makes none", "/charge rules off sessions-told"),
+    ("location=nowhere", "There is no location with the id", "/charge"),
+    ("rule=site-dark connector={free}", "about a connector", "rule=site-dark location="),
+    ("rule=site-dark {free}", "about a connector", "/charge silence rule=site-dark for 2h REASON"),
+    ("rule=site-dark team=field", "This rule has no such label", "/charge rules show site-dark"),
+    ("team=grid {free}", "about a connector", "/charge silence team=grid location="),
+]
+
+
+async def test_a_silence_that_could_match_nothing_is_refused(ruled: House) -> None:
+    for said, problem, mend in WRONG:
+        answer = (await ruled.ask(f"silence {said.format(free=ruled.free())} for 2h Works")).plain()
+        assert problem in answer, said
+        assert mend in answer, said
+        assert "Silenced" not in answer
+    assert silences(ruled) == []
+
+
+RIGHT = [
+    "team=field",
+    "TEAM=field",
+    "rule=connector-faulted",
+    "{free}",
+    "rule=connector-faulted {free}",
+    "team=field {free}",
+]
+
+
+async def test_a_silence_that_can_match_is_made(ruled: House) -> None:
+    for number, said in enumerate(RIGHT, 1):
+        answer = (await ruled.ask(f"silence {said.format(free=ruled.free())} for 2h Works")).plain()
+        assert f"Silence `#{number}` is in force" in answer, said
+
+
+async def test_until_recovery_before_the_fault_is_refused_in_words(ruled: House) -> None:
+    for said in ("{free}", "rule=connector-faulted", "team=field"):
+        answer = (await ruled.ask(f"silence {said.format(free=ruled.free())} until recovery Works")).plain()
+        assert "there is no recovery to wait for" in answer, said
+        assert "for 2h" in answer
+    assert silences(ruled) == []
+
+
+async def test_until_recovery_holds_from_the_fault_to_the_recovery(ruled: House) -> None:
+    broken = ruled.free()
+    ruled.break_connector(broken)
+    await polled_anew(ruled.running)
+    assert "is in force" in (await ruled.ask(f"silence {broken} until recovery Known")).plain()
+    ruled.clock.ahead += timedelta(minutes=2)
+    await polled_anew(ruled.running)
+    assert [row.ended_at for row in silences(ruled)] == [None]
+    ruled.fleet.force_connector(broken, {"status": "Available", "errorCode": "NoError"}, ruled.clock())
+    await polled_anew(ruled.running)
+    await ruled.running.remind(ruled.clock())
+    assert silences(ruled)[0].ended_at is not None
