@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from bot.service.jobs import Jobs
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
 from bot.slack.client import WORKSPACE_WIDE
-from notify.claims import UNREADABLE, UNWRITTEN
+from notify.claims import EDITS_LIMITED, RATE_LIMITED, UNREADABLE, UNWRITTEN
 from notify.outbox import TROUBLE
 from notify.text.words import duration
 from notify.troubles import Finding, Told, note_findings
@@ -39,6 +39,8 @@ SLACK_AFTER = timedelta(minutes=1)
 LATE_INTERVALS = 4
 SHORTEST_LATE = timedelta(minutes=4)
 BACKLOG_AFTER = timedelta(minutes=5)
+UNSENT_AFTER = timedelta(minutes=1)
+"""From when on a message that Slack did not take is no longer well, though nobody is told of it yet."""
 LEAST_FREE = 200_000_000
 DATABASE_AFTER = timedelta(minutes=1)
 AT_ONCE = timedelta()
@@ -55,9 +57,10 @@ WATCHED = "watched"
 class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
-    `unsent` is how many messages have waited for BACKLOG_AFTER, since when, and the last error of the oldest; `refused`
-    the channels that take nothing, since when, why, and how much waits for each; `unwritten` how many messages wait
-    whose rows or words are damaged. `free_bytes` None: not known. `clock_put` is how the wall clock was put lately,
+    `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
+    since when, and the last error of the oldest; `refused` the channels that take nothing, since when, why, and how
+    much waits for each; `unwritten` how many messages wait whose rows or words are damaged. `free_bytes` None: not
+    known. `clock_put` is how the wall clock was put lately,
     where it was by much.
     """
 
@@ -127,7 +130,7 @@ def _backlog(sight: Sight) -> Iterator[Finding]:
         return  # what the last service left has only begun to be sent
     if sight.unsent is not None and sight.slack_alive and sight.slack_error is None:
         count, since, error = sight.unsent
-        yield Finding("backlog", AT_ONCE, since, facts={"count": count, "error": error})
+        yield Finding("backlog", BACKLOG_AFTER, since, facts={"count": count, "error": error})
 
 
 def _refused(sight: Sight) -> Iterator[Finding]:
@@ -283,9 +286,14 @@ class Watchdog:
 _WAITS = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(None), OUTBOX.c.rolled_into.is_(None))
 
 
+_only_paced = OUTBOX.c.error.in_([RATE_LIMITED, EDITS_LIMITED])
+
+
 def _unsent(connection: Connection, now: datetime) -> tuple[int, datetime, str | None] | None:
     told_by_another = sa.exists().where(REFUSED.c.channel == OUTBOX.c.channel)
-    late = (*_WAITS, OUTBOX.c.due_at <= now - BACKLOG_AFTER, OUTBOX.c.kind != TROUBLE, ~told_by_another)
+    failed = sa.and_(OUTBOX.c.due_at <= now - UNSENT_AFTER, OUTBOX.c.error.is_not(None), ~_only_paced)
+    slow = sa.or_(OUTBOX.c.due_at <= now - BACKLOG_AFTER, failed)
+    late = (*_WAITS, slow, OUTBOX.c.kind != TROUBLE, ~told_by_another)
     oldest = sa.select(OUTBOX.c.due_at, OUTBOX.c.error).where(*late).order_by(OUTBOX.c.due_at, OUTBOX.c.id).limit(1)
     row = connection.execute(oldest).first()
     if row is None:

@@ -94,6 +94,9 @@ class Wellness:
             yield Finding("workers", SILENT)
         if not sight.slack_alive:
             yield Finding("slack", SILENT, facts={"error": sight.slack_error})
+        if sight.unsent is not None:
+            count, since, error = sight.unsent
+            yield Finding("backlog", SILENT, since, facts={"count": count, "error": error})
         mine = {name: state for name, state in sight.polls.items() if name not in sight.absent}
         if not any(state.good_at is not None for state in mine.values()):
             yield Finding("unpolled", SILENT)

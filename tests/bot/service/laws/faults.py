@@ -1,0 +1,104 @@
+"""What may go wrong around the service, each as something that begins and ends.
+
+`told` says where it must be told while it lasts: on Slack's side or the health page, or on the health page alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import sqlalchemy as sa
+
+from sandbox.slack.workspace.faults import Fault as SlackFault
+from storage.engine import Database
+from tests.bot.service.hostile.faults import SPOILS, Spoil
+from tests.bot.service.laws.world import ALERTS, World
+
+
+@dataclass(frozen=True)
+class WorldFault:
+    """`begin` breaks something and `end` mends it; `told`: somebody must be told within five minutes."""
+
+    begin: Callable[[World], None]
+    end: Callable[[World], None]
+    told: bool = True
+
+
+def _spoilt(spoil: Spoil) -> WorldFault:
+    return WorldFault(lambda world: _spoil(world, spoil), lambda world: _spoil(world, None))
+
+
+def _spoil(world: World, spoil: Spoil | None) -> None:
+    world.wire.spoil = spoil
+
+
+def _clock(by: timedelta) -> WorldFault:
+    return WorldFault(lambda world: world.put_clock(by), lambda world: world.put_clock(timedelta()))
+
+
+def _slack(fault: SlackFault, *methods: str) -> WorldFault:
+    def begin(world: World) -> None:
+        for method in methods:
+            world.server.workspace.faults.order(method, fault, 10_000)
+
+    def end(world: World) -> None:
+        for method in methods:
+            while world.server.workspace.faults.take(method) is not None:
+                pass
+
+    return WorldFault(begin, end)
+
+
+class Unwritable:
+    """A database that takes no write, as when its disk is full."""
+
+    def __init__(self) -> None:
+        self._patch: Any = None
+
+    def begin(self, _: World) -> None:
+        def refuse(database: Database) -> Any:
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, OSError("database or disk is full"))
+
+        self._patch = patch.object(Database, "write", refuse)
+        self._patch.start()
+
+    def end(self, _: World) -> None:
+        if self._patch is not None:
+            self._patch.stop()
+            self._patch = None
+
+
+_UNWRITABLE = Unwritable()
+_POSTS = ("chat.postMessage", "chat.update")
+
+API_FAULTS = {
+    f"API: {name}": _spoilt(spoil)
+    for name, (spoil, _) in SPOILS.items()
+    if name not in {"repeated pages", "never answers"}  # they take real seconds
+}
+SLACK_FAULTS = {
+    "Slack: the channel is archived": WorldFault(
+        lambda world: world.server.workspace.archive(ALERTS), lambda world: world.server.workspace.unarchive(ALERTS)
+    ),
+    "Slack: the bot is not in the channel": WorldFault(
+        lambda world: world.server.workspace.remove_bot(ALERTS),
+        lambda world: world.server.workspace.channel(ALERTS).members.append(world.server.workspace.team.bot_user),
+    ),
+    "Slack: 503": _slack(SlackFault("before", status=503), *_POSTS),
+    "Slack: 500 after it took them": _slack(SlackFault("after", status=500), *_POSTS),
+    "Slack: answers are lost": _slack(SlackFault("after", drop=True), *_POSTS),
+    "Slack: an error that nobody knows": _slack(SlackFault("before", error="strange_error"), *_POSTS),
+}
+CLOCK_FAULTS = {
+    "clock: three minutes back": _clock(-timedelta(minutes=3)),
+    "clock: two days back": _clock(-timedelta(days=2)),
+    "clock: half an hour ahead": _clock(timedelta(minutes=30)),
+    "clock: thirty days ahead": _clock(timedelta(days=30)),
+}
+OTHER_FAULTS = {
+    "database: takes no write": WorldFault(_UNWRITABLE.begin, _UNWRITABLE.end),
+    "service: killed": WorldFault(lambda world: None, lambda world: world.start(), told=False),
+}
+FAULTS: dict[str, WorldFault] = {**API_FAULTS, **SLACK_FAULTS, **CLOCK_FAULTS, **OTHER_FAULTS}
