@@ -32,8 +32,9 @@ from eosvolt.models import (
     SessionReading,
     SetAside,
     T,
+    Unread,
 )
-from eosvolt.readings import RESOURCES, Reader
+from eosvolt.readings import RESOURCES, Aside, Reader
 from eosvolt.speech import Speech
 from eosvolt.terms.identities import Identities
 from eosvolt.tokens import TokenSource
@@ -262,7 +263,7 @@ class EosvoltClient:
         await self.aclose()
 
     async def _fetch_list(
-        self, route_name: str, read: Callable[[Any, list[SetAside]], R], words: Mapping[str, Any]
+        self, route_name: str, read: Callable[[Any, list[Aside]], R], words: Mapping[str, Any]
     ) -> Fetched[R]:
         route = self._contract.routes[route_name]
         asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
@@ -278,6 +279,7 @@ class EosvoltClient:
         clock_skew: timedelta | None = None
         retries: list[str] = []
         cleaned = 0
+        unread: dict[tuple[str, str], Unread] = {}
         while sweep.query is not None:
             try:
                 call = self._speech.call(route, {}, sweep.query, asked_again=asked_again)
@@ -288,11 +290,13 @@ class EosvoltClient:
                 continue
             cleaned += answer.cleaned
             clock_skew = answer.clock_skew if clock_skew is None else clock_skew
-            readings, set_aside = self._reader.rows(page.rows, route, read)
+            readings, aside = self._reader.rows(page.rows, route, read)
+            unread |= {(one.resource, one.field): one for one in aside if isinstance(one, Unread)}
+            set_aside = [one for one in aside if isinstance(one, SetAside)]
             for reading in readings:
                 self._learn(reading)
             sweep.record_page(page, readings, set_aside, self._reader.around(page.rows, route) if route.each else None)
-        return sweep.fetched(clock_skew, retries, cleaned)
+        return replace(sweep.fetched(clock_skew, retries, cleaned), unread=tuple(unread.values()))
 
     def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
         """What earlier sweeps of the same list taught; of windows, one for all of a route."""
@@ -315,7 +319,7 @@ class EosvoltClient:
         route_name: str,
         thing_id: str | None,
         resource: str,
-        read: Callable[[Any, list[SetAside]], T],
+        read: Callable[[Any, list[Aside]], T],
         words: Mapping[str, Any] | None = None,
     ) -> T:
         route = self._contract.routes[route_name]
@@ -329,7 +333,7 @@ class EosvoltClient:
         self,
         document: Any,
         resource: str,
-        read: Callable[[Any, list[SetAside]], T],
+        read: Callable[[Any, list[Aside]], T],
         route: Route,
         around: Mapping[str, Any] | None = None,
     ) -> T:

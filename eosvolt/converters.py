@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from eosvolt.moments import read_moment
-from eosvolt.words import error_code, folded
+from eosvolt.spellings.moments import read_moment
+from eosvolt.spellings.words import error_code, folded
 
 Convert = Callable[[Any], Any]
 

@@ -4,7 +4,7 @@ A row that does not fit raises RowUnreadable with the reason; nothing is guessed
 API stands here: names, units and words are the contract's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -51,7 +51,9 @@ _ROW = object()  # stands for the whole row among its keys
 
 _MOST_SHAPES = 200
 _AROUND = ("charger", "location")  # the rows around one, where the contract reaches into them
-_OURS = frozenset({"extra", "set_aside"})  # fields of readings that no row has
+_OURS = frozenset({"extra", "set_aside", "unread"})  # fields of readings that no row has
+_UNFIT = (ValueError, TypeError, LookupError, OverflowError, RecursionError)
+_SEVERAL: dict[str, Callable[[], Any]] = {"labels": tuple, "connectors": list, "blocks": list, "revenues": dict}
 _DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
 
 
@@ -225,9 +227,7 @@ class RowMapper:
     def __init__(self, resource: str, contract: Contract) -> None:
         self.resource = resource
         self._specs = contract.fields[resource]
-        self._names = tuple(
-            field.name for field in fields(_MODELS[resource]) if field.name not in {"extra", "set_aside"}
-        )
+        self._names = tuple(field.name for field in fields(_MODELS[resource]) if field.name not in _OURS)
         self._converters = {
             name: _converter(resource, name, spec, contract) for name, spec in contract.fields[resource].items()
         }
@@ -256,10 +256,39 @@ class RowMapper:
             plan, unknown, whole = self._plans.get(keys) or self._plan(keys)
             source = {**row, _ROW: row} if whole else row
             values = [convert(source[key]) for key, convert in plan]
-        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        except _UNFIT:
             raise self._diagnosis(row) from None
         values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
         return values
+
+    def read_leniently(self, row: Any) -> tuple[list[Any], dict[str, str]]:
+        """As `read`, but a field that cannot be read is unknown; with those, by our name, and why.
+
+        The row is refused only where it cannot be told what it is: its id, or what it belongs to.
+        """
+        try:
+            return self.read(row), {}
+        except RowUnreadable:
+            if type(row) is not dict:
+                raise
+        plan, unknown, _ = self._plan(tuple(row))
+        values: list[Any] = []
+        unread: dict[str, str] = {}
+        for name, (key, convert) in zip(self._names, plan, strict=True):
+            value = row if key is _ROW else row.get(key)
+            try:
+                values.append(convert(value))
+            except _UNFIT as error:
+                problem = self._problem(name, value, row, error)
+                if self._is_needed(name):
+                    raise problem from None
+                unread[name] = str(problem)
+                values.append(_SEVERAL[name]() if name in _SEVERAL else None)
+        values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
+        return values, unread
+
+    def _is_needed(self, name: str) -> bool:
+        return self._spec(name).required or name in _ESSENTIAL[self.resource]
 
     def key_of(self, row: Any) -> str | None:
         """Return the row's id where one is readable."""
@@ -289,7 +318,7 @@ class RowMapper:
         for name in self._names:
             spec = self._spec(name)
             convert = _as_given if name == "status_raw" else self._converters[name]
-            if spec.required or name in _ESSENTIAL[self.resource]:
+            if self._is_needed(name):
                 convert = _needed(convert)
             steps.append(_step(_present(spec.names, keys), keys, convert))
             known.update(head for alias in spec.names for head in ((alias,) if alias in keys else heads_of(alias)))
@@ -306,13 +335,15 @@ class RowMapper:
             value = row if key is _ROW else row.get(key)
             try:
                 convert(value)
-            except ValueError as error:
-                field = self.spelled(name, row)
-                return RowUnreadable(f"{field}: {error}", field)
-            except (TypeError, OverflowError, RecursionError):
-                field = self.spelled(name, row)
-                return RowUnreadable(f"{field}: {as_json(value)} has the wrong type or size", field)
+            except _UNFIT as error:
+                return self._problem(name, value, row, error)
         return RowUnreadable("the row has a wrong shape")
+
+    def _problem(self, name: str, value: Any, row: dict[str, Any], error: Exception) -> RowUnreadable:
+        field = self.spelled(name, row)
+        if isinstance(error, ValueError):  # told by a converter
+            return RowUnreadable(f"{field}: {error}", field)
+        return RowUnreadable(f"{field}: {as_json(value)} has the wrong type or size", field)
 
 
 def _step(present: list[str], keys: tuple[str, ...], convert: Convert) -> tuple[Any, Convert]:

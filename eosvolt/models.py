@@ -1,7 +1,8 @@
 """What one answer of EOSVOLT said about one thing, in fixed units: frozen readings, without behaviour.
 
 Times are aware UTC datetimes, energy is kWh, power kW, money a float beside its ISO 4217 currency text. Nothing here
-knows the network, the contract or the database, and no reading guesses: what was missing or null is None.
+knows the network, the contract or the database, and no reading guesses: what was missing or null is None, and so is
+what could not be read, whose names `unread` holds.
 """
 
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class LocationReading:
     blocking_fee_interval_minutes: float | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class ConnectorReading:
     max_power_kw: float | None = None
     type: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class ChargerReading:
     updated_at: datetime | None = None
     connectors: tuple[ConnectorReading, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ class SessionReading:
     stop_reason: str | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,7 @@ class SetAside:
     """A row that could not be read: of which resource, its id where one was readable, why, and the row itself.
 
     A thing set aside is still there: it must not be taken for gone. `field` is the API's name of the field that could
-    not be read, empty where the row itself could not.
+    not be read, empty where the row itself could not; `parent` is the id of the charger around a connector's row.
     """
 
     resource: str
@@ -214,6 +219,16 @@ class SetAside:
     reason: str
     row_json: str
     field: str = ""
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A field that could not be read in some row, which was kept without it: the API's name of it, and why, once."""
+
+    resource: str
+    field: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +240,7 @@ class Fetched(Generic[T]):
     for each repeated call the kind of fault that it was repeated after; `cleaned` counts answers that held a character
     which no database stores, and in which U+FFFD stands for it now. `shortfall`, where it is not empty, says that the
     list never reached the total that EOSVOLT states: what came is good, but nothing is gone because it did not come.
+    `unread` holds each field that could not be read in some of the rows.
     """
 
     rows: tuple[T, ...] = ()
@@ -235,3 +251,4 @@ class Fetched(Generic[T]):
     retries: tuple[str, ...] = ()
     cleaned: int = 0
     shortfall: str = ""
+    unread: tuple[Unread, ...] = ()

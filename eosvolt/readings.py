@@ -1,7 +1,7 @@
-"""Reads lists of rows into readings and sets aside, with its reason, what cannot be read.
+"""Reads lists of rows into readings, and tells with its reason what cannot be read.
 
-A bad connector does not take its charger with it, nor a bad charger the other ones. What is set aside shows neither the
-token nor an id tag.
+A field that cannot be read is unknown, and alone: its row is kept. A row of which not even the id can be read is set
+aside, and takes no other one with it. What is told of either shows neither the token nor an id tag.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +24,7 @@ from eosvolt.models import (
     SessionReading,
     SetAside,
     T,
+    Unread,
 )
 from eosvolt.terms.paths import reach, steps_of
 
@@ -43,6 +44,8 @@ _OTHERS = {
 REJECTED = frozenset({"Rejected", "UnlockFailed", "NotSupported"})
 
 Reading = LocationReading | ChargerReading | SessionReading
+Aside = SetAside | Unread
+"""What could not be read: a row, or a field of rows."""
 
 
 class Reader:
@@ -58,46 +61,59 @@ class Reader:
         self._envelope_of_one = contract.envelope.one
         self._id_tags = contract.fields["session"]["id_tag"].names
 
-    def rows(
-        self, rows: list[Any], route: Route, read: Callable[[Any, list[SetAside]], T]
-    ) -> tuple[list[T], list[SetAside]]:
-        """Return the readings of a page and what of it is set aside; where the contract says so, of what stands inside.
+    def rows(self, rows: list[Any], route: Route, read: Callable[[Any, list[Aside]], T]) -> tuple[list[T], list[Aside]]:
+        """Return the readings of a page, and what cannot be read; where the contract says so, of what stands inside.
 
         What stands inside other rows then holds the one around it.
         """
         readings: list[T] = []
-        set_aside: list[SetAside] = []
+        aside: list[Aside] = []
         for row in _inner_rows(rows, route) if route.each else rows:
             try:
-                readings.append(read(row, set_aside))
+                readings.append(read(row, aside))
             except RowUnreadable as error:
-                set_aside.append(self.set_aside(route.name.removesuffix("s"), row, str(error), error.field))
-        return readings, set_aside
+                aside.append(self.set_aside(route.name.removesuffix("s"), row, str(error), error.field))
+        return readings, aside
 
     def around(self, rows: list[Any], route: Route) -> list[object]:
         """Return what identifies the rows of a page around those that are meant."""
         mapper = self.mappers[route.outer]
         return [mapper.key_of(row) or (route.outer, as_json(row)) for row in rows]
 
-    def location(self, row: Any, _set_aside: list[SetAside]) -> LocationReading:
+    def location(self, row: Any, aside: list[Aside]) -> LocationReading:
         """Return a location's reading; one without a name is called by its id. Raises RowUnreadable."""
-        values = self.mappers["location"].read(row)
+        values = self._lenient("location", row, aside)
         values[self._location_name] = values[self._location_name] or values[0]
         return LocationReading(*values)
 
-    def charger(self, row: Any, set_aside: list[SetAside]) -> ChargerReading:
-        """Return a charger's reading with its connectors; bad ones join `set_aside`. Raises RowUnreadable."""
-        mapper = self.mappers["charger"]
-        values = mapper.read(row)
+    def charger(self, row: Any, aside: list[Aside]) -> ChargerReading:
+        """Return a charger's reading with its connectors; bad ones join `aside`. Raises RowUnreadable."""
+        values = self._lenient("charger", row, aside)
         values[self._charger_name] = values[self._charger_name] or values[0]
         rows = values[self._charger_connectors]
-        values[self._charger_connectors] = self._connectors(values[0], rows, row, set_aside) if rows else ()
+        values[self._charger_connectors] = self._connectors(values[0], rows, row, aside) if rows else ()
+        if "connectors" in values[-1]:
+            told, reason = self.mappers["charger"].member(row, "connectors"), f"charger {values[0]}: no list"
+            aside.append(self.set_aside("connector", told, reason, "", values[0]))
         return ChargerReading(*values)
 
-    def session(self, row: Any, _set_aside: list[SetAside]) -> SessionReading:
+    def session(self, row: Any, aside: list[Aside]) -> SessionReading:
         """Return a session's reading. Raises RowUnreadable."""
-        values = self.mappers["session"].read(row)
+        values = self._lenient("session", row, aside)
         return SessionReading(*values)
+
+    def _lenient(self, resource: str, row: Any, aside: list[Aside]) -> list[Any]:
+        """The values of a reading, `unread` the last of them."""
+        mapper = self.mappers[resource]
+        values, unread = mapper.read_leniently(row)
+        for name, reason in unread.items():
+            if name != "status_raw":  # of the status itself it is told
+                aside.append(Unread(resource, mapper.spelled(name, row), self._told(reason)))
+        values.append(tuple(sorted(unread)))
+        return values
+
+    def _told(self, reason: str) -> str:
+        return one_line(self._redacted(reason))
 
     def recognises(self, resource: str, thing: Any) -> bool:
         """Whether a part of an answer is a thing of this resource."""
@@ -106,28 +122,29 @@ class Reader:
             return mapper.key_of(thing) is not None
         return any(mapper.member(thing, name) is not None for name in _OTHERS[resource])
 
-    def pricing(self, row: Any, _set_aside: list[SetAside]) -> PricingReading:
+    def pricing(self, row: Any, _aside: list[Aside]) -> PricingReading:
         """Return the prices of a location; one bad block makes them unreadable, because half a price list is none."""
         mapper = self.mappers["pricing"]
         values, place = mapper.read(row), mapper.place("blocks")
         values[place] = tuple(PriceBlock(*self.mappers["price_block"].read(block)) for block in values[place])
         return PricingReading(*values)
 
-    def report(self, row: Any, _set_aside: list[SetAside]) -> ReportReading:
+    def report(self, row: Any, _aside: list[Aside]) -> ReportReading:
         """Return the figures of a report. Raises RowUnreadable."""
         return ReportReading(*self.mappers["report"].read(row))
 
-    def export(self, row: Any, _set_aside: list[SetAside]) -> ExportReading:
+    def export(self, row: Any, _aside: list[Aside]) -> ExportReading:
         """Return an export with its sessions; those that cannot be read are set aside."""
         export_id, status, rows, _ = self.mappers["export"].read(row)
-        aside: list[SetAside] = []
+        aside: list[Aside] = []
         sessions = []
         for session in rows:
             try:
                 sessions.append(self.session(session, aside))
             except RowUnreadable as error:
                 aside.append(self.set_aside("session", session, str(error), error.field))
-        return ExportReading(export_id, status, tuple(sessions), tuple(aside))
+        set_aside = tuple(one for one in aside if isinstance(one, SetAside))
+        return ExportReading(export_id, status, tuple(sessions), set_aside)
 
     def command_answer(self, document: Any, one: Callable[[Any, Callable[[Any], bool]], Any]) -> CommandAnswer:
         """Return what a good answer to a charger command said; one without a readable status says nothing.
@@ -157,32 +174,38 @@ class Reader:
                 with suppress(RowUnreadable):
                     yield CommandAnswer(*self.mappers["command"].read(layer))
 
-    def set_aside(self, resource: str, row: Any, reason: str, field: str = "") -> SetAside:
+    def set_aside(self, resource: str, row: Any, reason: str, field: str = "", parent: str | None = None) -> SetAside:
         """Return the record of a row that could not be read, as JSON of at most about 20,000 characters."""
         mapper = self.mappers[resource]
         # Secrets are taken out before anything is shortened: half a token would no longer be recognised.
         row_json = self._redacted(as_json(self._without_id_tag(row) if resource == "session" else row))
         if len(row_json) > _LONGEST_ROW:
             row_json = as_json(row_json[:_LONGEST_ROW])
-        return SetAside(resource, mapper.key_of(row), one_line(self._redacted(reason)), row_json, field)
+        return SetAside(resource, mapper.key_of(row), self._told(reason), row_json, field, parent)
 
     def _connectors(
-        self, charger_id: str, rows: list[Any], around: Mapping[str, Any], aside: list[SetAside]
+        self, charger_id: str, rows: list[Any], around: Mapping[str, Any], aside: list[Aside]
     ) -> tuple[ConnectorReading, ...]:
         if self.mappers["connector"].reaches_out:
             outer = {"charger": {**around, "id": charger_id}, "location": around.get("location")}
             rows = [{**outer, **row} if isinstance(row, dict) else row for row in rows]
-        read, place = self.mappers["connector"].read, self._connector_charger
+        place = self._connector_charger
         connectors: dict[str, ConnectorReading] = {}
+        twice: set[str] = set()
         for row in rows:
             try:
-                values = read(row)
+                values = self._lenient("connector", row, aside)
             except RowUnreadable as error:
-                aside.append(self.set_aside("connector", row, f"charger {charger_id}: {error}", error.field))
+                reason = f"charger {charger_id}: {error}"
+                aside.append(self.set_aside("connector", row, reason, error.field, charger_id))
                 continue
             values[place] = charger_id
+            if values[0] in connectors:
+                twice.add(values[0])
+                reason = f"charger {charger_id}: two connectors have the id {values[0]}"
+                aside.append(self.set_aside("connector", row, reason, "", charger_id))
             connectors[values[0]] = ConnectorReading(*values)
-        return tuple(connectors.values())
+        return tuple(one for one in connectors.values() if one.id not in twice)
 
     def _without_id_tag(self, row: Any) -> Any:
         if not isinstance(row, dict):

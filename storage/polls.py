@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Table
 
 from eosvolt.models import SetAside
 from storage.dialects import Bulk, insert
-from storage.record import RECORDED, close_intervals, next_seq, store_seq
+from storage.record import close_intervals, next_seq, store_seq
+from storage.recording.things import RECORDED
 from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
 GAP_INTERVALS = 3

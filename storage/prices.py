@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from storage.dialects import greatest
 from storage.prepared import Prepared
-from storage.record import RECORDED, close_intervals, next_seq, open_intervals, store_seq
+from storage.record import close_intervals, next_seq, open_intervals, store_seq
+from storage.recording.things import RECORDED
 from storage.schema import LOCATION
 
 _PRICED = Prepared(sa.select(LOCATION.c.id).where(LOCATION.c.gone_at.is_(None)).order_by(LOCATION.c.id))

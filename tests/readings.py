@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 from eosvolt.models import CONNECTOR_STATUSES, ChargerReading, ConnectorReading, LocationReading, SessionReading
 from storage.engine import Database
 from storage.polls import after_good_poll, poll_states, store_poll_states
-from storage.record import Observation, record_readings
+from storage.record import record_readings
+from storage.recording.reading_rows import Observation
 
 T0 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -35,7 +35,8 @@ from storage.polls import (
     record_set_aside,
     store_poll_states,
 )
-from storage.record import SLICE_ROWS, Observation, record_readings, slices
+from storage.record import SLICE_ROWS, record_readings, slices
+from storage.recording.reading_rows import Observation
 
 
 @dataclass(frozen=True, slots=True)

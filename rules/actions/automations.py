@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from eosvolt.words import error_code
+from eosvolt.spellings.words import error_code
 from rules.actions.steps import ActionStep
 from rules.language.expressions import duration_text
 

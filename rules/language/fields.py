@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, case, func
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from eosvolt.models import CONNECTOR_STATUSES, SESSION_STATUSES
-from eosvolt.words import error_code
+from eosvolt.spellings.words import error_code
 from storage.sql import seconds_between
 
 Columns = ReadOnlyColumnCollection[str, Any]

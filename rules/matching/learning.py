@@ -68,7 +68,8 @@ def covered_since(node: Learner) -> ColumnElement[Any] | None:
     if isinstance(node, Aggregate):
         return None if node.window is None else sessions_known_since(start_of(node))
     if node.name == "increase":
-        first = sa.select(sa.func.min(SAMPLE.c.at, type_=NOW.type)).where(SAMPLE.c.session_id == SESSION.c.id)
+        known = (SAMPLE.c.session_id == SESSION.c.id, SAMPLE.c.energy_kwh.is_not(None))
+        first = sa.select(sa.func.min(SAMPLE.c.at, type_=NOW.type)).where(*known)
         return first.correlate(SESSION).scalar_subquery()
     if node.name != "changes":
         return CONNECTOR.c.first_seen_at

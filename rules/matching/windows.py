@@ -85,19 +85,43 @@ def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnEleme
 
 
 def _increase(start: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The energy now less that of the latest sample before the window; 0 where it has not changed since."""
-    before = (
-        sa.select(SAMPLE.c.energy_kwh)
-        .where(SAMPLE.c.session_id == SESSION.c.id, SAMPLE.c.at <= start)
-        .order_by(SAMPLE.c.at.desc())
-        .limit(1)
-        .correlate(SESSION)
-        .scalar_subquery()
-    )
+    """The energy now less the last one known before the window; 0 where it has not changed since.
+
+    A fall is a reset of the counter, as in Prometheus: what it showed before is added.
+    """
+    before, last = SAMPLE.alias(), SAMPLE.alias()
+    at_the_edge = _latest_known(before, before.c.at <= start)
+    newest = _latest_known(last)
     energy = SESSION.c.energy_kwh
+    fallen_since = sa.case((energy < newest, newest), else_=0.0)
     return sa.case(
-        (energy.is_(None), sa.null()), (SESSION.c.energy_changed_at <= start, sa.literal(0.0)), else_=energy - before
+        (energy.is_(None), sa.null()),
+        (SESSION.c.energy_changed_at <= start, sa.literal(0.0)),
+        else_=energy - at_the_edge + _resets(start) + fallen_since,
     )
+
+
+def _resets(start: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What the counter showed before each fall between two samples of which the later one is in the window."""
+    now, before, between = SAMPLE.alias(), SAMPLE.alias(), SAMPLE.alias()
+    of_both = (now.c.session_id == SESSION.c.id, before.c.session_id == now.c.session_id, before.c.at < now.c.at)
+    neighbours = ~sa.exists().where(
+        between.c.session_id == now.c.session_id,
+        between.c.at > before.c.at,
+        between.c.at < now.c.at,
+        between.c.energy_kwh.is_not(None),
+    ).correlate(now, before)
+    fell = sa.select(sa.func.coalesce(sa.func.sum(before.c.energy_kwh), 0.0)).where(
+        *of_both, now.c.at > start, now.c.energy_kwh < before.c.energy_kwh, neighbours
+    )
+    return fell.select_from(now, before).correlate(SESSION).scalar_subquery()
+
+
+def _latest_known(sample: FromClause, *when: ColumnElement[bool]) -> ColumnElement[Any]:
+    known = sa.select(sample.c.energy_kwh).where(
+        sample.c.session_id == SESSION.c.id, sample.c.energy_kwh.is_not(None), *when
+    )
+    return known.order_by(sample.c.at.desc()).limit(1).correlate(SESSION).scalar_subquery()
 
 
 _DOWN = ("Faulted", "Unavailable")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from eosvolt.models import CONNECTOR_STATUSES, ChargerReading, ConnectorReading, LocationReading, SessionReading
-from eosvolt.words import error_code
+from eosvolt.spellings.words import error_code
 from rules.trials.cases import Case, Subject
 from rules.trials.scratch import Answer
 from rules.trials.strips import ABSENT, FAILS

@@ -22,7 +22,8 @@ from rules.registry.store import RulesInForce, load_rules, sync_rules
 from storage.engine import Database
 from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll_states
 from storage.prepared import Prepared
-from storage.record import Observation, record_readings
+from storage.record import record_readings
+from storage.recording.reading_rows import Observation
 from storage.schema import ALERT, RULE_EVENT
 
 ONE_MINUTE = timedelta(minutes=1)

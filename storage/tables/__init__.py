@@ -20,7 +20,7 @@ from storage.tables.alerts import (
 )
 from storage.tables.automations import AutomationSwitch, AutomationTry
 from storage.tables.columns import JSON_COLUMN, Json
-from storage.tables.polls import ApiState, Poll, PollCount, PollGap, SetAsideRow
+from storage.tables.polls import ApiState, Poll, PollCount, PollDoubt, PollGap, SetAsideRow, UnreadField
 from storage.tables.speech import AuditEntry, Command, DigestSlot, OutboxItem, RefusedChannel
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
 from storage.tables.watch import HeardRequest, Trouble
@@ -47,6 +47,7 @@ __all__ = [
     "OutboxItem",
     "Poll",
     "PollCount",
+    "PollDoubt",
     "PollGap",
     "RefusedChannel",
     "Rule",
@@ -60,4 +61,5 @@ __all__ = [
     "SpeechPlan",
     "TransitionRow",
     "Trouble",
+    "UnreadField",
 ]

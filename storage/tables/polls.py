@@ -68,3 +68,28 @@ class SetAsideRow(SQLModel, table=True):
     first_at: datetime
     last_at: datetime
     field: str = ""  # the API's name of what could not be read
+
+
+class UnreadField(SQLModel, table=True):
+    """A field of a resource that could not be read in some rows, which are kept without it: why, and when last."""
+
+    __tablename__ = "unread_field"
+    resource: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)  # the API's name of it
+    reason: str  # of one of the rows
+    first_at: datetime
+    last_at: datetime
+
+
+class PollDoubt(SQLModel, table=True):
+    """A full sweep that showed so much less than was known that it is not believed yet, one row a resource."""
+
+    __tablename__ = "poll_doubt"
+    resource: str = Field(primary_key=True)
+    since: datetime  # the first of the sweeps that showed the same
+    swept_at: datetime  # the last of them
+    missing: int  # how many things it did not show
+    known: int  # of how many
+    fingerprint: str  # of the ids that were missing
+    confirmed_at: datetime | None = None  # somebody says that it is so: the next equal sweep is believed
+    confirmed_by: str | None = None

@@ -1,6 +1,7 @@
 """What is true now, one row a thing, and its history as intervals.
 
-Each row carries the `changed_seq` at which it last changed.
+Each row carries the `changed_seq` at which it last changed. `unread` names the fields of its last reading that could
+not be read, between commas; `stale_since` is set while the thing itself cannot be read: what the row says is then old.
 """
 
 from datetime import datetime
@@ -39,6 +40,8 @@ class Location(SQLModel, table=True):
     changed_seq: int = Field(index=True)
     missed_sweeps: int = 0
     gone_at: datetime | None = None
+    stale_since: datetime | None = None
+    unread: str | None = None
 
 
 class Charger(SQLModel, table=True):
@@ -65,6 +68,8 @@ class Charger(SQLModel, table=True):
     changed_seq: int = Field(index=True)
     missed_sweeps: int = 0
     gone_at: datetime | None = None
+    stale_since: datetime | None = None
+    unread: str | None = None
 
 
 class Connector(SQLModel, table=True):
@@ -79,6 +84,7 @@ class Connector(SQLModel, table=True):
     status_changed_at: datetime
     error_code: str | None = None
     error_code_changed_at: datetime
+    code_missing_since: datetime | None = None  # from then on the API told no code, though the fault lasts
     vendor_error_code: str | None = None
     power_kw: float | None = None
     power_changed_at: datetime
@@ -90,6 +96,8 @@ class Connector(SQLModel, table=True):
     changed_seq: int = Field(index=True)
     missed_sweeps: int = 0
     gone_at: datetime | None = None
+    stale_since: datetime | None = None
+    unread: str | None = None
 
 
 class ChargingSession(SQLModel, table=True):
@@ -115,6 +123,8 @@ class ChargingSession(SQLModel, table=True):
     ended_at: datetime | None = None
     energy_kwh: float | None = None
     energy_changed_at: datetime
+    previous_energy_kwh: float | None = None  # what it was before the row last changed, and since when
+    previous_energy_at: datetime | None = None
     cost: float | None = None
     currency: str | None = None
     id_tag: str | None = None
@@ -124,10 +134,12 @@ class ChargingSession(SQLModel, table=True):
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
+    stale_since: datetime | None = None
+    unread: str | None = None
 
 
 class SessionSample(SQLModel, table=True):
-    """The energy of an open session, at most every 5 minutes."""
+    """The energy of an open session: about every 5 minutes, and where it stood still, began to move or fell."""
 
     __tablename__ = "session_sample"
     session_id: str = Field(primary_key=True)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from storage.engine import Database
-from storage.record import Observation, record_readings
+from storage.record import record_readings
+from storage.recording.reading_rows import Observation
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, POLL, SAMPLE, SESSION
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session

@@ -214,12 +214,12 @@ async def test_a_list_without_end_stops_at_the_contracts_bound(tmp_path: Path) -
 
 
 async def test_malformed_rows_are_set_aside_and_count_towards_the_total(tmp_path: Path) -> None:
-    rows = [*locations("a"), {"id": None, "name": "nameless"}, {"id": "c", "updatedAt": 5}]
+    rows = [*locations("a"), {"id": None, "name": "nameless"}, {"id": ["c"]}]
     wire = Wire(serve(rows, lambda page, _start, _end: {"data": page, "total": 3}))
     fetched = await fetch(wire, tmp_path)
     assert [row.id for row in fetched.rows] == ["a"]
-    assert [(one.resource, one.key) for one in fetched.set_aside] == [("location", None), ("location", "c")]
-    assert "updatedAt" in fetched.set_aside[1].reason
+    assert [(one.resource, one.key) for one in fetched.set_aside] == [("location", None), ("location", None)]
+    assert 'id: ["c"] is no id' in fetched.set_aside[1].reason
     assert '"nameless"' in fetched.set_aside[0].row_json
     assert (fetched.complete, len(wire.requests)) == (True, 4)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eosvolt.words import error_code
+from eosvolt.spellings.words import error_code
 from rules.language.expressions import (
     Aggregate,
     And,

@@ -192,15 +192,19 @@ class Stored:
         return changes if known <= begin else Between(changes, math.inf)
 
     def increase(self, node: Windowed, row: Row) -> float | None:
+        """Walk along everything that is known of the energy, as a counter that may begin anew at any step."""
         begin = self.now - timedelta(seconds=float(node.window.value))
         if row.energy_kwh is None:
             return None
         if row.energy_changed_at <= begin:
             return 0.0
-        before = [one for one in self.samples if one.session_id == row.id and one.at <= begin]
-        if not before or before[-1].energy_kwh is None:
+        samples = [one for one in self.samples if one.session_id == row.id and one.energy_kwh is not None]
+        before = [one.energy_kwh for one in samples if one.at <= begin]
+        if not before:
             return None
-        return float(row.energy_kwh - before[-1].energy_kwh)
+        steps = [before[-1], *(one.energy_kwh for one in samples if one.at > begin), row.energy_kwh]
+        fallen = [old for old, new in itertools.pairwise(steps) if new < old]
+        return float(steps[-1] - steps[0] + sum(fallen))
 
     def uptime(self, node: Windowed, row: Row) -> float | Between | None:
         """Second by second is too slow: between any two moments at which something changed, nothing does."""
