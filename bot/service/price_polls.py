@@ -20,7 +20,7 @@ from eosvolt.models import PricingReading
 from storage.engine import Database
 from storage.health import FAILED, GOOD, Counted, record_counts
 from storage.polls import PollState, after_bad_poll, after_good_poll, poll_states, store_poll_states
-from storage.prices import priced_locations, record_prices
+from storage.recording.prices import priced_locations, record_prices
 
 log = structlog.get_logger()
 

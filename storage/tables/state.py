@@ -32,7 +32,7 @@ class Location(SQLModel, table=True):
     currency: str | None = None
     support_contact: str | None = None
     blocking_fee_interval_minutes: float | None = None
-    price: str | None = None  # as storage.prices keeps it; None: not known
+    price: str | None = None  # as storage.recording.prices keeps it; None: not known
     price_changed_at: datetime
     extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime

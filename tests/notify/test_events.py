@@ -16,7 +16,7 @@ from rules.documents.document import rule_from_document
 from rules.documents.reader import EVENTS
 from rules.registry.store import load_rules, sync_rules
 from storage.engine import Database
-from storage.prices import record_prices
+from storage.recording.prices import record_prices
 from storage.schema import OUTBOX
 from tests.notify.alert_cards.test_card import assert_harmless, check, compare_with_golden
 from tests.notify.records import HOSTILE, MINUTE, T0, without_nul

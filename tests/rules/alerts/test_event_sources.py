@@ -3,7 +3,7 @@
 from typing import Any
 
 from storage.engine import Database
-from storage.prices import record_prices
+from storage.recording.prices import record_prices
 from tests.readings import at, charger, connector, location, poll
 from tests.rules.alerts.event_engine import EventEngine
 

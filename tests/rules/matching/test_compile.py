@@ -122,7 +122,7 @@ def test_a_rule_may_spell_a_standard_code_as_it_likes(database: Database, condit
 
 
 RAW_STATUSES = ("Available", "Faulted", "Unavailable", "Rebooting", "Restarting", None)
-ERROR_CODES = ("GroundFailure", "OverVoltage", None)
+ERROR_CODES = ("GroundFailure", "OverVoltage", "NoError", None)
 KEPT: dict[str, tuple[Any, ...]] = {
     "connector.status": ("Available", "Faulted", "Unavailable"),
     "connector.error_code": ("GroundFailure", "OverVoltage"),
@@ -192,7 +192,7 @@ def kept_conditions() -> st.SearchStrategy[Expression]:
 
 def record_and_keep(connection: Connection, polls: list[Said]) -> tuple[datetime, dict[str, History]]:
     """Record the polls; give the last one's moment, and what a plain notebook keeps of each field."""
-    now, before = T0, None
+    now, before, code = T0, None, None
     kept: dict[str, list[tuple[datetime, Value]]] = {"connector.status": [], "connector.error_code": []}
     kept["charger.online"] = []
     for said in polls:
@@ -204,8 +204,11 @@ def record_and_keep(connection: Connection, polls: list[Said]) -> tuple[datetime
             # EOSVOLT's own moment, within (the poll before, this one]; at first sight nothing bounds it from below
             dated = now if given is None else min(given, now)
             kept["connector.status"].append((max(dated, floor) if floor else dated, said.known_status))
-        if before is None or said.error_code != before.error_code:
-            kept["connector.error_code"].append((now, said.error_code))
+        code_before, code = code, said.error_code
+        if before is not None and before.status == said.status == "Faulted" and said.error_code in {None, "NoError"}:
+            code = code_before or code if code_before != "NoError" else code  # the last code of the fault stands
+        if before is None or code != code_before:
+            kept["connector.error_code"].append((now, code))
         if before is None or said.online is not before.online:
             kept["charger.online"].append((now, said.online))
         before = said

@@ -1,12 +1,18 @@
 """The functions of a condition against a plain walk over all stored rows."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
+import sqlalchemy as sa
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from rules.language.conditions import parse_condition
+from rules.language.expressions import Compare, Windowed
+from rules.matching.clauses import compile_condition
+from rules.matching.scope import SUBJECT
 from storage.engine import Database
 from tests.examples import examples
 from tests.readings import MINUTE, T0, charger, connector, record_poll, session
@@ -183,3 +189,51 @@ def test_energy_increases_since_the_last_sample_before_the_window(database: Data
             ("increase(session.energy, 20m) == 0 kWh", 40, True),
         ):
             assert answers(connection, "session", text, T0 + minute * MINUTE) == {"s1": answer}
+
+
+def delivered(connection: Connection, *course: tuple[float, float | None], minute: float, window: str) -> Any:
+    """What `increase` over a window is at a minute, after energies came at theirs; SQL and the plain walk agree."""
+    for told_at, energy in course:
+        reading = session("s1", started=T0, energy_kwh=energy)
+        record_poll(connection, T0 + told_at * MINUTE, reading, resource="sessions")
+    now = T0 + minute * MINUTE
+    condition = parse_condition(f"increase(session.energy, {window}) < 1 kWh", for_each="session")
+    assert isinstance(condition, Compare)
+    assert isinstance(condition.left, Windowed)
+    found = connection.execute(sa.select(compile_condition(condition.left, SUBJECT)), {"now": now}).scalar_one()
+    assert found == Stored(connection, now).increase(condition.left, Stored(connection, now).rows["session"][0])
+    return found if found is None else round(found, 9)
+
+
+STALL = ((0, 0.0), (2, 1.0), (3, 2.0), (4, 3.0), (40, 3.02))
+RESTART = ((0, 5.0), (1, 5.5), (2, 0.0), (3, 0.5), (4, 1.0), (5, 1.5), (9, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("course", "minute", "window", "expected"),
+    [
+        (STALL, 40, "20m", 0.02),  # what it stood at was never sampled by the clock
+        (STALL, 44, "20m", 0.02),
+        (STALL, 60, "20m", 0.0),
+        (STALL, 23, "20m", 2.0),
+        (STALL, 40, "37m", 2.02),
+        (STALL, 40, "41m", None),
+        (RESTART, 9, "9m", 2.5),  # 0.5 to 5.5, then 2.0 from the start
+        (RESTART, 9, "7m", 2.0),
+        (RESTART, 2, "2m", 0.5),
+        (((0, 1.0), (5, None), (10, 3.0)), 10, "8m", 2.0),  # the last known before the edge
+        (((0, 1.0), (5, None)), 6, "3m", None),
+        (((0, 6.0), (1, None), (2, 0.4)), 3, "3m", 0.4),
+        (((0, 1.0), (5, 2.0), (10, 1.5), (15, 1.25)), 15, "15m", 1.0 + 1.5 + 1.25),
+    ],
+)
+def test_what_a_window_delivered_is_right_through_stalls_restarts_and_silence(
+    database: Database,
+    course: tuple[tuple[float, float | None], ...],
+    minute: float,
+    window: str,
+    expected: float | None,
+) -> None:
+    with forgotten(database) as connection:
+        told = [one for one in course if one[0] <= minute]
+        assert delivered(connection, *told, minute=minute, window=window) == expected

@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from storage.engine import Database
-from storage.prices import priced_locations, record_prices
+from storage.recording.prices import priced_locations, record_prices
 from storage.schema import LOCATION
 from tests.readings import MINUTE, at, location, poll
 from tests.storage.test_record import changed_seq, intervals, rows
