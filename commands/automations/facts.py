@@ -106,18 +106,26 @@ def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Aut
 
 
 def error_codes(connection: Connection, alert: Row[Any]) -> list[str]:
-    """Every error code of the alert's charger (of all its connectors) now and since the fault began."""
+    """Every error code of the alert's charger (of all its connectors) now and since the fault began.
+
+    The fault may be older than the alert, whose condition may hold only since a code is no longer told.
+    """
     mine = sa.or_(CONNECTOR.c.charger_id == alert.charger_id, CONNECTOR.c.id == alert.connector_id)
     here = sa.select(CONNECTOR.c.id).where(mine)
-    now = sa.select(CONNECTOR.c.error_code.label("code")).where(mine, CONNECTOR.c.error_code.is_not(None))
+    codes = (CONNECTOR.c.error_code, CONNECTOR.c.vendor_error_code)
+    now = [sa.select(code.label("code")).where(mine, code.is_not(None)) for code in codes]
+    status = INTERVAL.alias()
+    faulted = (status.c.field == "status", status.c.value == "Faulted", status.c.valid_to.is_(None))
+    of_connector = (status.c.thing == "connector", status.c.thing_id == INTERVAL.c.thing_id)
+    fault_began = sa.select(status.c.valid_from).where(*of_connector, *faulted).scalar_subquery()
     kept = sa.select(INTERVAL.c.value.label("code")).where(
         INTERVAL.c.thing == "connector",
         INTERVAL.c.field == "error_code",
         INTERVAL.c.thing_id.in_(here),
-        sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > alert.active_at),
+        sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > alert.active_at, INTERVAL.c.valid_to > fault_began),
         INTERVAL.c.value.is_not(None),
     )
-    found = list(connection.execute(sa.union(now, kept)).scalars())
+    found = list(connection.execute(sa.union(*now, kept)).scalars())
     evidence = (alert.evidence or {}).get("error_code")
     return [*found, str(evidence)] if evidence else found
 

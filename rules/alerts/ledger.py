@@ -23,12 +23,7 @@ from storage.schema import ALERT, TRANSITION
 
 _INSERT = Prepared(
     sa.insert(ALERT)
-    .values(
-        {
-            name: sa.bindparam(name)
-            for name in ("rule_id", "subject", "labels", "switched_on", *SUBJECT_FIELDS, *MUTABLE_FIELDS)
-        }
-    )
+    .values({name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", "switched_on", *MUTABLE_FIELDS)})
     .returning(ALERT.c.id)
 )
 _INSERT_TRANSITION = Prepared(
@@ -140,7 +135,6 @@ class Ledger:
                 "subject": record.subject,
                 "labels": record.labels,
                 "switched_on": record.switched_on,
-                **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS},
                 **_mutable_values(record),
             }
             record.id = _INSERT.scalar(self._connection, row)
@@ -190,8 +184,8 @@ class Ledger:
 def _mutable_values(record: AlertRecord) -> dict[str, Any]:
     """The columns that can change after the alert was opened."""
     values = {name: getattr(record.state, name) for name in STATE_FIELDS}
-    rest = {name: getattr(record, name) for name in MUTABLE_FIELDS if name not in values}
-    return {**values, **rest}
+    rest = {name: getattr(record, name) for name in MUTABLE_FIELDS if name not in {*values, *SUBJECT_FIELDS}}
+    return {**values, **rest, **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS}}
 
 
 def _begun(compiled: CompiledRule, subject: Subject, state: AlertState, ended: AlertRecord | None) -> AlertRecord:
@@ -211,10 +205,15 @@ def _begun(compiled: CompiledRule, subject: Subject, state: AlertState, ended: A
 def _renewed(compiled: CompiledRule, subject: Subject) -> bool:
     """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
     row, record, match = subject.row, subject.alert, subject.match
-    if row is None or record is None or match.truth is None or match.held:
+    if row is None or record is None:
         return False
+    told = {name: getattr(row, name) for name in SUBJECT_FIELDS}
+    here = {name: value or record.subject_ids.get(name) for name, value in told.items()}
+    moved, record.subject_ids = here != record.subject_ids, here  # labels are frozen; where it stands is not
+    if match.truth is None or match.held:
+        return moved
     record.trace = _trace(compiled, row)
-    renewed = record.rule_version != compiled.version
+    renewed = moved or record.rule_version != compiled.version
     record.rule_version = compiled.version
     for name in EVIDENCE:
         found = getattr(row, "now_" + name)

@@ -110,7 +110,7 @@ def _matched(
     look = ahead if ahead is not None and holds else _look(connection, compiled, position, now)
     subjects = {}
     for row in look.rows:
-        held = compiled.has_while and row.while_truth is not True
+        held = row.blind or (compiled.has_while and row.while_truth is not True)
         match = Match(row.subject, row.truth, held=held, since=row.since, gone=row.gone)
         alert = record_of(row, "alert_") if row.alert_id is not None else None
         subjects[row.subject] = Subject(match, alert, row)

@@ -109,7 +109,8 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         births=Prepared(begun),
         births_changed=Prepared(begun.where(id_.in_(demand.among))),
         standing=Prepared(stands),
-        standing_changed=Prepared(stands.where(id_.in_(demand.among))),
+        # a session that ended while its alert was held changes no more: what is held is always looked at
+        standing_changed=Prepared(stands.where(sa.or_(id_.in_(demand.among), ALERT.c.held_since.is_not(None)))),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(demand.among))),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
@@ -119,13 +120,14 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
 
 
 def births(rule: Rule, demand: Demand) -> sa.Select[Any]:
-    """The subjects on which an alert begins: the condition and `while` are true, and no alert is open."""
+    """The subjects on which an alert begins: they can be read, the condition and `while` are true, no alert is open."""
     for_each = str(rule.for_each)
     table = TABLES[for_each]
     open_one = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
     columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
-    joined = with_things_above(for_each, table)
-    return sa.select(*columns).select_from(joined).where(*begins_where(rule), ~sa.exists().where(open_one))
+    joined, read = with_things_above(for_each, table), table.c.stale_since.is_(None)
+    begins = (*begins_where(rule), read, ~sa.exists().where(open_one))
+    return sa.select(*columns, sa.false().label("blind")).select_from(joined).where(*begins)
 
 
 def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Select[Any]:
@@ -140,17 +142,31 @@ def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Sel
         *_ids(for_each),
         *_kept(for_each),
         *(ALERT.c[name].label("alert_" + name) for name in _ALERT_COLUMNS),
+        blind_of(rule, demand).label("blind"),
     ]
     joined = with_things_above(for_each, ALERT.join(table, ALERT.c.subject == table.c.id))
     mine = (ALERT.c.rule_id == RULE_ID, ALERT.c.state.in_(_OPEN_LITERALLY))
-    moved = () if all_of_them else (_may_move(rule, for_each),)
+    moved = () if all_of_them else (_may_move(rule, for_each, blind_of(rule, demand)),)
     return sa.select(*columns).select_from(joined).where(*mine, *moved)
 
 
-def _may_move(rule: Rule, for_each: str) -> ColumnElement[bool]:
+def blind_of(rule: Rule, demand: Demand) -> ColumnElement[bool]:
+    """Whether nothing new is told of an open alert: its subject cannot be read, or the code of a lasting fault is not.
+
+    A code that is no longer told still stands, so that an alert may begin by it and fire; then it is held.
+    """
+    for_each = str(rule.for_each)
+    stale: ColumnElement[bool] = TABLES[for_each].c.stale_since.is_not(None)
+    if "connector.error_code" not in demand.keys or not _in_reach(CONNECTOR.c.error_code, for_each):
+        return stale
+    fires = sa.and_(ALERT.c.state == State.FIRING.value, sa.func.coalesce(truth_of(rule), sa.false()))
+    return sa.or_(stale, sa.and_(CONNECTOR.c.code_missing_since.is_not(None), fires))
+
+
+def _may_move(rule: Rule, for_each: str, blind: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the lifecycle, or what is kept of the rule and its subject, has something to do for an open alert."""
     truth, held_by_while = truth_of(rule), sa.func.coalesce(while_of(rule), sa.false())
-    known = sa.and_(truth.is_not(None), held_by_while)
+    known = sa.and_(truth.is_not(None), held_by_while, ~blind)
     waits_for_end = sa.and_(ALERT.c.state == State.FIRING.value, ALERT.c.false_since.is_not(None), ALERT.c.due_at > NOW)
     evidence = [
         sa.and_(column.is_not(None), ALERT.c.evidence[name].as_string().is_(None))
@@ -163,8 +179,13 @@ def _may_move(rule: Rule, for_each: str) -> ColumnElement[bool]:
         *evidence,
     )
     when_known = sa.or_(ALERT.c.held_since.is_not(None), sa.case((truth, when_true), else_=~waits_for_end))
+    elsewhere = [
+        sa.and_(there.is_not(None), ALERT.c[f"{thing}_id"].is_distinct_from(there))
+        for thing, there in PATHS[for_each].items()
+    ]
     return sa.or_(
         gone_of(for_each),
+        *elsewhere,
         ALERT.c.rule_version < RULE_VERSION_NOW,
         sa.case((known, when_known), else_=ALERT.c.held_since.is_(None)),
     )

@@ -13,7 +13,7 @@ from storage.dialects import AnyRow
 STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
 SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
 THINGS = frozenset(name.removesuffix("_id") for name in SUBJECT_FIELDS)
-MUTABLE_FIELDS = (*STATE_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
+MUTABLE_FIELDS = (*STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
 
 
 @dataclass(slots=True)

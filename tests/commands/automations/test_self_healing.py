@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from commands.outcomes.approvals import approve_command
+from eosvolt.spellings.words import error_code
 from rules.actions.automations import Mode
 from rules.alerts.silences import create_silence
 from storage.engine import Database
@@ -142,13 +143,13 @@ async def test_an_alert_that_goes_on_after_a_step_helped_is_told(sqlite: Databas
         assert "it helped for a moment only" in card
 
 
-@pytest.mark.parametrize("code", ["GroundFailure", "HighTemperature"])
-async def test_a_safety_code_is_never_acted_on(place: Place, code: str) -> None:
+@pytest.mark.parametrize("code", ["GroundFailure", "HighTemperature", "GROUND_FAILURE", "Ground Failure"])
+async def test_a_safety_code_is_never_acted_on_however_it_is_spelled(place: Place, code: str) -> None:
     place.fault(code)
     await place.minutes(7)
     assert place.posts == []
     (card,) = place.cards()
-    assert f"not tried: `{code} needs a person: no automation acts on it`" in card
+    assert f"not tried: `{error_code(code)} needs a person: no automation acts on it`" in card
 
 
 async def test_a_safety_code_since_the_fault_began_is_never_acted_on(place: Place) -> None:
@@ -158,6 +159,21 @@ async def test_a_safety_code_since_the_fault_began_is_never_acted_on(place: Plac
     await place.minutes(5)
     assert place.posts == []
     assert [state for _, state, _ in place.tries()] == ["refused"]
+
+
+@pytest.mark.parametrize("later", ["NoError", None, "InternalError"])
+async def test_a_rule_that_begins_when_a_safety_code_is_no_longer_told_acts_none_the_more(
+    sqlite: Database, later: str | None
+) -> None:
+    waits = {**RULE, "when": f'{RULE["when"]} and connector.error_code != "GroundFailure"', "for": "1m"}
+    async with place_on(sqlite, waits) as place:
+        place.fault("GROUND_FAILURE")
+        await place.minutes(3)
+        place.force({"errorCode": later})
+        await place.minutes(5)
+        assert place.posts == []
+        if later == "InternalError":
+            assert [state for _, state, _ in place.tries()] == ["refused"]
 
 
 async def test_a_safety_code_on_another_connector_of_the_charger_is_never_acted_on(sqlite: Database) -> None:
