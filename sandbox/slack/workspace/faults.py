@@ -63,48 +63,47 @@ class Faults:
     def __init__(self) -> None:
         self._orders: dict[str, deque[Fault]] = defaultdict(deque)
 
-    def order(self, method: str, fault: Fault, times: int) -> None:
-        """Let this happen to the next calls of a method."""
+    def _order(self, method: str, fault: Fault, times: int) -> None:
         self._orders[method].extend([fault] * times)
 
     def lose_next_answer(self, method: str, times: int = 1) -> None:
         """Act, then drop the connection: the message is stored, the client sees no answer."""
-        self.order(method, Fault("after", drop=True), times)
+        self._order(method, Fault("after", drop=True), times)
 
     def drop_next_request(self, method: str, times: int = 1) -> None:
         """Drop the connection before acting."""
-        self.order(method, Fault("before", drop=True), times)
+        self._order(method, Fault("before", drop=True), times)
 
     def refuse_next(self, method: str, error: str, times: int = 1) -> None:
         """Answer `{"ok": false, "error": error}` without acting."""
-        self.order(method, Fault("before", error=error), times)
+        self._order(method, Fault("before", error=error), times)
 
     def limit_next(self, method: str, retry_after: int = 1, times: int = 1) -> None:
         """Answer HTTP 429 `ratelimited` with Retry-After seconds, without acting."""
-        self.order(method, Fault("before", error="ratelimited", retry_after=retry_after), times)
+        self._order(method, Fault("before", error="ratelimited", retry_after=retry_after), times)
 
     def fail_next(self, method: str, status: int = 503, times: int = 1, *, after_acting: bool = False) -> None:
         """Answer an HTTP 5xx without JSON, before or after acting."""
-        self.order(method, Fault("after" if after_acting else "before", status=status), times)
+        self._order(method, Fault("after" if after_acting else "before", status=status), times)
 
     def answer_next(self, method: str, text: str, content_type: str = "application/json", times: int = 1) -> None:
         """Answer 200 with this text, which may be no JSON object at all, without acting."""
-        self.order(method, Fault("before", text=text, content_type=content_type), times)
+        self._order(method, Fault("before", text=text, content_type=content_type), times)
 
     def delay_next_answer(self, method: str, seconds: float, times: int = 1) -> None:
         """Act, then answer `seconds` later by the stand-in's clock."""
-        self.order(method, Fault("after", delay=seconds), times)
+        self._order(method, Fault("after", delay=seconds), times)
 
     def hold_next_request(self, method: str) -> Hold:
         """Keep the call waiting before it acts, until `release()`."""
         hold = Hold()
-        self.order(method, Fault("before", hold=hold), 1)
+        self._order(method, Fault("before", hold=hold), 1)
         return hold
 
     def hold_next_answer(self, method: str) -> Hold:
         """Act, then keep the answer back until `release()`."""
         hold = Hold()
-        self.order(method, Fault("after", hold=hold), 1)
+        self._order(method, Fault("after", hold=hold), 1)
         return hold
 
     def take(self, method: str) -> Fault | None:

@@ -121,6 +121,18 @@ async def test_a_response_url_can_be_lost_too(workspace: SlackWorkspace, socket_
     assert workspace.ephemerals("ole")[0].text == "answer 1"
 
 
+@pytest.mark.parametrize("text", ["", "null", "[]", "<html>gateway</html>"])
+async def test_an_answer_may_be_no_json_object_and_nothing_was_done(
+    client: AsyncWebClient, server: SlackServer, workspace: SlackWorkspace, text: str
+) -> None:
+    workspace.faults.answer_next("chat.postMessage", text)
+    headers = {"Authorization": f"Bearer {workspace.bot_token}"}
+    async with aiohttp.ClientSession(headers=headers) as plain:
+        async with plain.post(f"{server.api_url}chat.postMessage", data={"channel": ALERTS, "text": "x"}) as answer:
+            assert (answer.status, await answer.text()) == (200, text)
+    assert workspace.channel(ALERTS).messages == []
+
+
 def test_every_order_of_a_fault_is_tried_here() -> None:
     orders = [name for name in vars(Faults) if not name.startswith("_") and name != "take"]
     tried = (ROOT / "tests" / "sandbox" / "slack" / "test_faults.py").read_text()

@@ -11,10 +11,13 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from sandbox.slack.workspace.faults import Fault as SlackFault
+from sandbox.slack.workspace.faults import Faults as SlackFaults
 from storage.engine import Database
 from tests.bot.service.hostile.faults import SPOILS, Spoil
 from tests.bot.service.laws.world import ALERTS, World
+
+MANY = 10_000
+_POSTS = ("chat.postMessage", "chat.update")
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,15 @@ def _clock(by: timedelta) -> WorldFault:
     return WorldFault(lambda world: world.put_clock(by), lambda world: world.put_clock(timedelta()))
 
 
-def _slack(fault: SlackFault, *methods: str) -> WorldFault:
+def _slack(order: Callable[[SlackFaults, str], None]) -> WorldFault:
+    """A fault of whatever posts and edits."""
+
     def begin(world: World) -> None:
-        for method in methods:
-            world.server.workspace.faults.order(method, fault, 10_000)
+        for method in _POSTS:
+            order(world.server.workspace.faults, method)
 
     def end(world: World) -> None:
-        for method in methods:
+        for method in _POSTS:
             while world.server.workspace.faults.take(method) is not None:
                 pass
 
@@ -71,12 +76,12 @@ class Unwritable:
 
 
 _UNWRITABLE = Unwritable()
-_POSTS = ("chat.postMessage", "chat.update")
 
 API_FAULTS = {
     f"API: {name}": _spoilt(spoil)
     for name, (spoil, _) in SPOILS.items()
-    if name not in {"repeated pages", "never answers"}  # they take real seconds
+    # the first two take real seconds, and what is no UTF-8 is read all the same
+    if name not in {"repeated pages", "never answers", "Latin-1 without saying so"}
 }
 SLACK_FAULTS = {
     "Slack: the channel is archived": WorldFault(
@@ -86,10 +91,12 @@ SLACK_FAULTS = {
         lambda world: world.server.workspace.remove_bot(ALERTS),
         lambda world: world.server.workspace.channel(ALERTS).members.append(world.server.workspace.team.bot_user),
     ),
-    "Slack: 503": _slack(SlackFault("before", status=503), *_POSTS),
-    "Slack: 500 after it took them": _slack(SlackFault("after", status=500), *_POSTS),
-    "Slack: answers are lost": _slack(SlackFault("after", drop=True), *_POSTS),
-    "Slack: an error that nobody knows": _slack(SlackFault("before", error="strange_error"), *_POSTS),
+    "Slack: 503": _slack(lambda slack, method: slack.fail_next(method, times=MANY)),
+    "Slack: 500 after it took them": _slack(
+        lambda slack, method: slack.fail_next(method, 500, MANY, after_acting=True)
+    ),
+    "Slack: answers are lost": _slack(lambda slack, method: slack.lose_next_answer(method, MANY)),
+    "Slack: an error that nobody knows": _slack(lambda slack, method: slack.refuse_next(method, "strange_error", MANY)),
 }
 CLOCK_FAULTS = {
     "clock: three minutes back": _clock(-timedelta(minutes=3)),
