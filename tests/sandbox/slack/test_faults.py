@@ -127,9 +127,9 @@ async def test_an_answer_may_be_no_json_object_and_nothing_was_done(
 ) -> None:
     workspace.faults.answer_next("chat.postMessage", text)
     headers = {"Authorization": f"Bearer {workspace.bot_token}"}
-    async with aiohttp.ClientSession(headers=headers) as plain:
-        async with plain.post(f"{server.api_url}chat.postMessage", data={"channel": ALERTS, "text": "x"}) as answer:
-            assert (answer.status, await answer.text()) == (200, text)
+    url, said = f"{server.api_url}chat.postMessage", {"channel": ALERTS, "text": "x"}
+    async with aiohttp.ClientSession(headers=headers) as plain, plain.post(url, data=said) as answer:
+        assert (answer.status, await answer.text()) == (200, text)
     assert workspace.channel(ALERTS).messages == []
 
 
