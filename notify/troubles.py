@@ -19,14 +19,17 @@ from storage.schema import OUTBOX, REFUSED, TROUBLES
 class Finding:
     """Something is wrong now. `key` is its kind, with what it is about after a colon; told once it lasted `after`.
 
-    `since` is when it began, None: when it was first found. `not_to` is a channel that cannot be told of it. `facts`
-    are JSON-able.
+    `since` is when it began, None: when it was first found. `not_to` is a channel that cannot be told of it;
+    `for_people`: it is told to people rather than to the channel. `facts` are JSON-able; `follows`: what was told is
+    edited where they change.
     """
 
     key: str
     after: timedelta
     since: datetime | None = None
     not_to: str | None = None
+    for_people: bool = False
+    follows: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -69,7 +72,8 @@ def note_findings(
 ) -> Told:
     """Bring the stored troubles up to what was found at `now`, and enqueue what is to be told.
 
-    A message goes to the `channel`, or to each of `people` (Slack user ids) where there is none, or it cannot take it.
+    A message goes to the `channel`, or to each of `people` (Slack user ids) where there is none, or it cannot take it,
+    or they are who must mend it.
     """
     found = {finding.key: finding for finding in findings}
     open_ = {row.key: row for row in connection.execute(sa.select(TROUBLES).where(TROUBLES.c.ended_at.is_(None)))}
@@ -81,8 +85,11 @@ def note_findings(
         number = row.id if row is not None else _begin(connection, finding, since)
         if (row is None or row.raised_at is None) and now - since >= finding.after:
             usable = channel is not None and channel not in {finding.not_to, *refusing}
-            _raise(connection, number, finding, since, now, [channel] if usable and channel else people)
+            to_channel = usable and not (finding.for_people and people)
+            _raise(connection, number, finding, since, now, [channel] if to_channel and channel else people)
             raised.append(key)
+        elif row is not None and finding.follows and dict(finding.facts) != row.facts:
+            _tell_again(connection, row, finding, now)
     over = [row for key, row in open_.items() if key not in found]
     for row in over:
         _end(connection, row, now)
@@ -123,6 +130,12 @@ def _raise(  # noqa: PLR0917 - what a message is made of
         enqueue_message(connection, natural_key=key, kind=TROUBLE, channel=channel, facts=facts, now=now)
 
 
+def _tell_again(connection: Connection, row: Row[Any], finding: Finding, now: datetime) -> None:
+    """Edit what was told of a trouble that lasts, because its facts are others now."""
+    connection.execute(sa.update(TROUBLES).where(TROUBLES.c.id == row.id).values(facts=dict(finding.facts)))
+    _edit(connection, row.id, _facts(finding.what, finding.about, row.since, None, finding.facts), now)
+
+
 def _end(connection: Connection, row: Row[Any], now: datetime) -> None:
     this = TROUBLES.c.id == row.id
     if row.raised_at is None:
@@ -130,14 +143,18 @@ def _end(connection: Connection, row: Row[Any], now: datetime) -> None:
         return
     connection.execute(sa.update(TROUBLES).where(this).values(ended_at=now))
     what, _, about = row.key.partition(":")
-    facts = _facts(what, about, row.since, now, row.facts)
-    prefix = f"trouble:{row.id}:"
+    _edit(connection, row.id, _facts(what, about, row.since, now, row.facts), now)
+
+
+def _edit(connection: Connection, number: int, facts: Mapping[str, Any], now: datetime) -> None:
+    """Let every message of a trouble say what these facts say."""
+    prefix = f"trouble:{number}:"
     told = sa.select(OUTBOX.c.natural_key, OUTBOX.c.channel).where(
         OUTBOX.c.kind == TROUBLE, OUTBOX.c.natural_key.startswith(prefix, autoescape=True)
     )
     for item in connection.execute(told).all():
         key = item.natural_key
-        enqueue_message(connection, natural_key=key, kind=TROUBLE, channel=item.channel, facts=facts, now=now)
+        enqueue_message(connection, natural_key=key, kind=TROUBLE, channel=item.channel, facts=dict(facts), now=now)
 
 
 def _facts(

@@ -23,3 +23,11 @@ def record_act(
     """Note that `user` (a Slack user id) did something to `subject`; `facts` are JSON-able."""
     values = {"at": now, "user": user, "action": action, "subject": subject, "outcome": outcome}
     connection.execute(sa.insert(AUDIT).values(**values, facts=dict(facts or {})))
+
+
+def last_act(connection: Connection, action: str) -> datetime | None:
+    """When somebody last did this; None where nobody did."""
+    at: datetime | None = connection.execute(
+        sa.select(sa.func.max(AUDIT.c.at)).where(AUDIT.c.action == action)
+    ).scalar()
+    return at

@@ -28,6 +28,7 @@ from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.price_polls import PricePolls
+from bot.service.rule_files import RuleKeeper
 from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
 from bot.service.watching import Watchdog
@@ -47,8 +48,6 @@ from commands.outcomes.sending import wants_faster_polls
 from eosvolt.client import EosvoltClient
 from rules.actions.automations import Mode
 from rules.documents.document import Rule
-from rules.documents.files import RuleFiles, load_rule_files
-from rules.language.errors import RuleErrors
 from storage.engine import Database
 from storage.migrate import upgrade
 from storage.polls import poll_states
@@ -62,6 +61,7 @@ CORRECTIONS_EVERY = timedelta(minutes=10)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
+RULE_FILES_EVERY = timedelta(seconds=5)
 FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
 
@@ -91,19 +91,8 @@ class Service:
     prices: PricePolls
     commanding: Commanding
     wellness: Wellness
-    rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rules: RuleKeeper
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def adopt_rules(self, files: RuleFiles, now: datetime) -> None:
-        """Make these the rules in force, and how they speak, between two evaluations."""
-        async with self.rules_lock:
-            await asyncio.to_thread(jobs.use_rules, self.jobs, files.rules, now, files.plan)
-        log.info("rules in force", rules=len(files.rules))
-
-    async def adopt_stored_rules(self) -> None:
-        """Take up what was changed in Slack, between two evaluations."""
-        async with self.rules_lock:
-            await asyncio.to_thread(jobs.take_up_rules, self.jobs)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.
@@ -121,7 +110,7 @@ class Service:
         if nobody := nobody_may_act(self.settings):
             log.error("nobody may act", mend=nobody)
         now = self.clock()
-        await self.adopt_rules(self.load_rules() if rules is None else RuleFiles(tuple(rules)), rules_since or now)
+        await self.rules.begin(rules, rules_since or now)
         lost = await self.commanding.recover(now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
@@ -154,21 +143,20 @@ class Service:
         self.ticker.wake("reload")
 
     async def reload_rules(self, now: datetime) -> None:
-        """Read the rule files again; broken ones change nothing, and the log says what is wrong with them."""
-        try:
-            await self.adopt_rules(await asyncio.to_thread(self.load_rules), now)
-        except (RuleErrors, OSError) as error:
-            log.error("the rules are broken; those before stay in force", error=str(error))  # noqa: TRY400
+        """Read the rule files again; broken ones change nothing, and the admins are told what is wrong with them."""
+        await self.rules.reload(now)
+        self.ticker.wake("watchdog")
 
-    def load_rules(self) -> RuleFiles:
-        """What the files say that the settings name; raises RuleErrors with all that is wrong."""
-        return load_rule_files([Path(name) for name in self.settings.chargehand_rules])
+    async def look_at_rule_files(self, now: datetime) -> None:
+        """Read the rule files again where they changed."""
+        if await self.rules.look(now):
+            self.ticker.wake("watchdog")
 
     async def poll(self, now: datetime) -> None:
         """Poll; after a good poll evaluate at its `now`; then let what waits for readings look again."""
         fresh = await polling.poll(self.jobs, now)
         if fresh:
-            async with self.rules_lock:
+            async with self.rules.lock:
                 transitions = await asyncio.to_thread(evaluating.evaluate, self.jobs, now, fresh)
                 await asyncio.to_thread(speak, self.jobs, now)
                 await asyncio.to_thread(automate, self.jobs, now)
@@ -182,13 +170,13 @@ class Service:
 
     async def remind(self, now: datetime) -> None:
         """Let alerts speak whose time has come: repeats, escalations, silences that end."""
-        async with self.rules_lock:
+        async with self.rules.lock:
             if await asyncio.to_thread(speak, self.jobs, now):
                 self.ticker.wake("deliver")
 
     async def send_commands(self, now: datetime) -> None:
         """Let rules act, then send the commands that are due, and judge those that were sent."""
-        async with self.rules_lock:
+        async with self.rules.lock:
             acted = await asyncio.to_thread(automate, self.jobs, now)
         if await self.commanding.run(now) or acted:
             self.ticker.wake("deliver")
@@ -199,13 +187,13 @@ class Service:
 
     async def say_digests(self, now: datetime) -> None:
         """Enqueue the digests that are due."""
-        async with self.rules_lock:
+        async with self.rules.lock:
             if await asyncio.to_thread(digesting.enqueue_digests, self.jobs, now):
                 self.ticker.wake("deliver")
 
     async def correct_digests(self, now: datetime) -> None:
         """Edit digests whose sessions came late."""
-        async with self.rules_lock:
+        async with self.rules.lock:
             if await asyncio.to_thread(digesting.correct_digests, self.jobs, now):
                 self.ticker.wake("deliver")
 
@@ -235,6 +223,7 @@ class Service:
             Job("commands", self.send_commands, COMMANDS_EVERY),
             Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
+            Job("rule files", self.look_at_rule_files, RULE_FILES_EVERY),
         ]
 
     async def slack_alive(self) -> bool:
@@ -282,6 +271,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         commands_per_day=settings.chargehand_commands_per_day,
         price_approval=settings.chargehand_price_approval_channel,
     )
+    keeper = RuleKeeper(work, [Path(name) for name in settings.chargehand_rules])
     watchdog = Watchdog(
         work,
         clock(),
@@ -289,6 +279,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
         [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
         nobody_may_act(settings) is not None,
+        lambda: keeper.held,
     )
     wellness = Wellness(
         database,
@@ -324,7 +315,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         wake_commands=lambda: service.ticker.wake("commands"),
         wake_deliveries=lambda: service.ticker.wake("deliver"),
         wake_reminders=lambda: service.ticker.wake("reminders"),
-        adopt_rules=lambda: service.adopt_stored_rules(),  # noqa: PLW0108 - the service is made below
+        adopt_rules=keeper.adopt_stored,
         tell_of_rule=partial(evaluating.tell_of_rule, work),
     )
     register(app, responder)
@@ -351,6 +342,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         responder=responder,
         watchdog=watchdog,
         wellness=wellness,
+        rules=keeper,
         prices=PricePolls(work),
         commanding=Commanding(work),
     )

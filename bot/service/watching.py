@@ -17,7 +17,9 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.service.jobs import Jobs
+from bot.service.rule_files import Held
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
+from bot.slack.charge.alerting.rule_files import GONE
 from bot.slack.client import WORKSPACE_WIDE
 from notify.claims import EDITS_LIMITED, RATE_LIMITED, UNREADABLE, UNWRITTEN
 from notify.outbox import TROUBLE
@@ -80,6 +82,7 @@ class Sight:
     free_bytes: int | None = None
     clock_put: Step | None = None
     nobody_may_act: bool = False
+    rule_files: Held | None = None
 
 
 def _polls(sight: Sight) -> Iterator[Finding]:
@@ -148,6 +151,15 @@ def _disk(sight: Sight) -> Iterator[Finding]:
         yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
 
 
+def _rule_files(sight: Sight) -> Iterator[Finding]:
+    held = sight.rule_files
+    if held is not None and held.broken:
+        facts = {"error": held.broken[:1_000]}
+        yield Finding("rules_broken", AT_ONCE, held.since, for_people=True, follows=True, facts=facts)
+    elif held is not None:
+        yield Finding(GONE, AT_ONCE, held.since, for_people=True, facts={"count": held.gone})
+
+
 def _nobody(sight: Sight) -> Iterator[Finding]:
     if sight.nobody_may_act:
         yield Finding("nobody", AT_ONCE)
@@ -177,6 +189,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _disk,
     _clock,
     _nobody,
+    _rule_files,
 )
 """Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
 
@@ -196,6 +209,7 @@ class Watchdog:
     slack_alive: Callable[[], Any]  # awaited
     people: Sequence[str] = ()
     nobody_may_act: bool = False  # so the settings say
+    rule_files: Callable[[], Held | None] = lambda: None
     unwritable_since: datetime | None = None
     unwritable_cause: str | None = None
     steps: tuple[Step, ...] = ()  # of the wall clock, lately
@@ -280,6 +294,7 @@ class Watchdog:
             free_bytes=_free_bytes(self.jobs.database),
             clock_put=self._clock_put(now),
             nobody_may_act=self.nobody_may_act,
+            rule_files=self.rule_files(),
         )
 
 

@@ -50,6 +50,12 @@ class VersionLine:
     keys: tuple[str, ...]
 
 
+def count_file_rules(connection: Connection) -> int:
+    """How many rules that files made are in force."""
+    there = (RULE.c.removed_at.is_(None), RULE.c.source != FROM_SLACK)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(RULE).where(*there)).scalar_one())
+
+
 def list_rules(connection: Connection, name: str | None = None) -> list[RuleLine]:
     """Every rule that is not deleted, those with open alerts first; or the one of this name."""
     only = RULE.c.id == name if name is not None else sa.true()

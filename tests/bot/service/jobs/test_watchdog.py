@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
+from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
 from bot.service.watching import Sight, Watchdog, find_troubles
 from eosvolt.client import EosvoltClient
@@ -64,6 +65,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0 - 6 * MINUTE, "OSError")}}, ["job:poll"]),
         ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0)}}, ["polls:chargers"]),
         ({"nobody_may_act": True}, ["nobody"]),
+        ({"rule_files": Held(T0, broken="rules/site.yaml: not YAML")}, ["rules_broken"]),
+        ({"rule_files": Held(T0, gone=3)}, ["rules_gone"]),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
@@ -130,6 +133,20 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
     assert [row.version for row in messages(sqlite)] == [2, 2]
 
 
+def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Database) -> None:
+    def broken(error: str) -> Finding:
+        return Finding("rules_broken", timedelta(), for_people=True, follows=True, facts={"error": error})
+
+    note(database, T0, broken("line 3"))
+    note(database, T0 + MINUTE, broken("line 3"))
+    assert [(row.channel, row.version) for row in messages(database)] == [("U1ADMIN", 1), ("U2ADMIN", 1)]
+    note(database, T0 + 2 * MINUTE, broken("line 7"))
+    assert [row.version for row in messages(database)] == [2, 2]
+    assert "line 7" in words(database, messages(database)[0])
+    note(database, T0 + 3 * MINUTE)
+    assert "The rule files are right again" in words(database, messages(database)[0])
+
+
 @pytest.mark.parametrize(
     "what",
     [
@@ -147,6 +164,8 @@ def test_where_no_channel_can_be_told_the_admins_are(sqlite: Database, channel: 
         "clock",
         "clock_skew",
         "nobody",
+        "rules_broken",
+        "rules_gone",
     ],
 )
 def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:

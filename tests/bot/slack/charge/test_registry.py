@@ -55,6 +55,7 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         f"why {house.free()} hot": "There is no rule",
         "rules": "There is no rule yet",
         "rules library": "Ready rules",
+        "rules accept": "there is nothing to accept",
         "rules add library/zero-energy": "Nothing changes before you confirm",
         **{f"rules {verb} hot": "There is no rule" for verb in ("show", "on", "off", "delete", "history", "backtest")},
         "rules edit hot for: 2m": "There is no rule",
