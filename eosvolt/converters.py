@@ -143,6 +143,18 @@ def number_of(factor: float) -> Convert:
     return as_given if factor == 1 else convert
 
 
+def never_negative(convert: Convert) -> Convert:
+    """A share of time or of things: below nothing it is a mistake."""
+
+    def convert_share(value: Any) -> float | None:
+        made: float | None = convert(value)
+        if made is not None and made < 0:
+            raise ValueError(f"{as_json(value)} is less than nothing")
+        return made
+
+    return convert_share
+
+
 def time_of(unit: str | None, naive_timezone: ZoneInfo) -> Convert:
     if unit != "iso8601":
         step = "seconds" if unit == "epoch_s" else "milliseconds"

@@ -12,6 +12,7 @@ from eosvolt.contract import UNITS, Contract, Field
 from eosvolt.converters import (
     Convert,
     as_json,
+    never_negative,
     number_of,
     one_of,
     time_of,
@@ -135,6 +136,8 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
         convert = _OF_RESOURCE[resource, name]
     elif name in _UNIT_OF:
         convert = number_of(UNITS[_UNIT_OF[name]][field.unit or _UNIT_OF[name]])
+        if _UNIT_OF[name] == "ratio":
+            convert = never_negative(convert)
     elif name in _TIMES:
         convert = time_of(field.unit, contract.times.naive_timezone)
     elif name == "status":

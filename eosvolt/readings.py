@@ -130,8 +130,8 @@ class Reader:
         return PricingReading(*values)
 
     def report(self, row: Any, _aside: list[Aside]) -> ReportReading:
-        """Return the figures of a report. Raises RowUnreadable."""
-        return ReportReading(*self.mappers["report"].read(row))
+        """Return the figures of a report; one that cannot be read is not told. Raises RowUnreadable."""
+        return ReportReading(*self.mappers["report"].read_leniently(row)[0])
 
     def export(self, row: Any, _aside: list[Aside]) -> ExportReading:
         """Return an export with its sessions; those that cannot be read are set aside."""

@@ -195,7 +195,9 @@ def events_context(facts: Mapping[str, Any]) -> EventsContext:
 def _session(facts: Mapping[str, Any]) -> SessionFacts:
     started, ended = (facts[name] and datetime.fromisoformat(facts[name]) for name in ("started_at", "ended_at"))
     told = {name: facts[name] for name in ("status", "energy_kwh", "cost", "currency", "fail_reason", "stop_reason")}
-    return SessionFacts(id=facts["subject"], duration=ended - started if started and ended else None, **told)
+    return SessionFacts(
+        id=facts["subject"], duration=ended - started if started and ended and started <= ended else None, **told
+    )
 
 
 def _change(facts: Mapping[str, Any]) -> ChangeFacts:

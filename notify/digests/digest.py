@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
+from notify.digests.impossible import POSSIBLE, count_impossible
 from notify.digests.slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
 from notify.outbox import DIGEST, enqueue_message
 from notify.routing import Routing
@@ -280,18 +281,20 @@ def _figures(connection: Connection, zones: Mapping[str, ColumnElement[bool]], d
             sa.func.count(SESSION.c.location_id.distinct()).label("locations"),
         )
         .select_from(_from_sessions())
-        .where(on_the_day)
+        .where(on_the_day, POSSIBLE)
     ).one()
     currency = sa.func.coalesce(SESSION.c.currency, LOCATION.c.currency, sa.literal_column("''")).label("currency")
     revenue = connection.execute(
         sa.select(currency, sa.func.sum(SESSION.c.cost).label("amount"))
         .select_from(_from_sessions())
-        .where(on_the_day, SESSION.c.cost.is_not(None))
+        .where(on_the_day, POSSIBLE, SESSION.c.cost.is_not(None))
         .group_by(currency)
         .order_by(currency)
     )
+    impossible = count_impossible(connection, on_the_day)
     return {
         "day": day.isoformat(),
+        **({"impossible": dict(impossible)} if impossible else {}),
         "sessions": totals.sessions,
         "energy_kwh": round(totals.energy_kwh, DIGITS),
         "revenue": {row.currency: round(row.amount, DIGITS) for row in revenue},
@@ -314,7 +317,7 @@ def _top_connectors(
             sa.func.max(SESSION.c.location_id).label("location_id"),
         )
         .select_from(_from_sessions())
-        .where(_ended_on(zones, day), SESSION.c.connector_id.is_not(None))
+        .where(_ended_on(zones, day), POSSIBLE, SESSION.c.connector_id.is_not(None))
         .group_by(SESSION.c.connector_id)
         .having(delivered > 0)
         .order_by(delivered.desc(), SESSION.c.connector_id)

@@ -24,6 +24,8 @@ class DigestFigures:
     zero_energy: int
     locations: int
     utilisation: float | None = None  # a ratio; None in facts of an older version, and without connectors
+    impossible_times: int = 0  # sessions that end before they start: left out of all the figures
+    negative_energy: int = 0  # and those that took energy back
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +133,11 @@ def _fleet(facts: Mapping[str, Any]) -> FleetContext:
 
 def _figures(facts: Mapping[str, Any]) -> DigestFigures:
     numbers = {key: facts[key] for key in ("sessions", "energy_kwh", "revenue", "zero_energy", "locations")}
-    return DigestFigures(day=date.fromisoformat(facts["day"]), **numbers, utilisation=facts.get("utilisation"))
+    odd = facts.get("impossible", {})
+    return DigestFigures(
+        day=date.fromisoformat(facts["day"]),
+        **numbers,
+        utilisation=facts.get("utilisation"),
+        impossible_times=odd.get("times", 0),
+        negative_energy=odd.get("energy", 0),
+    )

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
+from notify.digests.impossible import POSSIBLE
 from rules.documents.schedules import day_bounds
 from storage.dialects import AnyRow, greatest, least
 from storage.schema import ALERT, CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION, SILENCE
@@ -33,7 +34,7 @@ def utilisation(connection: Connection, zones: Zones, day: date) -> float | None
     """The share of the connectors' time on a local day in which a session was open; None where there were none.
 
     A connector that was there at the first poll counts as having been there before, as its sessions do. A session that
-    goes on beyond the day and began more than two days before it is none that uses anything.
+    goes on beyond the day and began more than two days before it is none that uses anything, nor is an impossible one.
     """
     in_use = possible = 0.0
     for zone, in_zone in zones.items():
@@ -49,7 +50,7 @@ def utilisation(connection: Connection, zones: Zones, day: date) -> float | None
             sa.func.coalesce(SESSION.c.ended_at, sa.literal(end, type_=moment)), sa.literal(end, type_=moment)
         )
         lasted = sa.select(sa.func.sum(seconds_between(began, ended))).select_from(_with_location(SESSION))
-        lasted = lasted.where(in_zone, SESSION.c.status.is_distinct_from("Pending"))
+        lasted = lasted.where(in_zone, SESSION.c.status.is_distinct_from("Pending"), POSSIBLE)
         on_the_day = (SESSION.c.ended_at > start, SESSION.c.ended_at <= end)
         beyond_it = (
             sa.or_(SESSION.c.ended_at > end, SESSION.c.ended_at.is_(None)),
@@ -234,7 +235,7 @@ def _troubles(connection: Connection, zones: Zones, day: date) -> tuple[dict[str
     """By connector: how many sessions failed, and how many delivered nothing, that ended on the day."""
     failed: dict[str, int] = defaultdict(int)
     empty: dict[str, int] = defaultdict(int)
-    is_failed, is_empty = SESSION.c.status == "Failed", SESSION.c.energy_kwh < 0.1
+    is_failed, is_empty = SESSION.c.status == "Failed", sa.and_(SESSION.c.energy_kwh < 0.1, POSSIBLE)
     for zone, in_zone in zones.items():
         start, end = day_bounds(day, zone)
         of_day = (in_zone, SESSION.c.ended_at >= start, SESSION.c.ended_at < end, sa.or_(is_failed, is_empty))

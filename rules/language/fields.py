@@ -145,7 +145,9 @@ def _blocking_fee_interval(columns: Columns, now: ColumnElement[Any]) -> ColumnE
 
 
 def _session_duration(columns: Columns, now: ColumnElement[Any]) -> ColumnElement[Any]:
-    return seconds_between(columns["started_at"], func.coalesce(columns["ended_at"], now))
+    lasted = seconds_between(columns["started_at"], func.coalesce(columns["ended_at"], now))
+    # one that ends before it starts has no duration; one that starts ahead of our clock has only begun
+    return case((columns["ended_at"] < columns["started_at"], None), else_=lasted)
 
 
 def _spec(
@@ -288,7 +290,7 @@ _SPECS = (
     _spec(
         "session.duration",
         Type.DURATION,
-        "From its start to its end; while it is open, to now.",
+        "From its start to its end; while it is open, to now. Unknown where it ends before it starts.",
         _session_duration,
         unit="s",
         reads_clock=True,

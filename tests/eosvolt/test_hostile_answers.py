@@ -206,11 +206,21 @@ price = { names = ["price"], unit = "minor" }
     }
 
 
-@pytest.mark.parametrize("changes", [{"sessionCount": "many"}, {"revenueByCurrency": [1]}, {"utilisation": "NaN"}])
-async def test_a_report_that_makes_no_sense_is_malformed(changes: Any) -> None:
-    async with client_of(Wire(ok({"sessionCount": 1, "consumptionKwh": 2} | changes))) as client:
-        with pytest.raises(MalformedAnswer):
-            await client.fetch_report(NOW, NOW)
+@pytest.mark.parametrize(
+    ("field", "given", "ours"),
+    [
+        ("sessionCount", "many", "sessions"),
+        ("revenueByCurrency", [1], "revenues"),
+        ("utilisation", "NaN", "utilisation"),
+        ("utilisation", -0.278, "utilisation"),
+        ("uptime", -1, "uptime"),
+    ],
+)
+async def test_a_figure_of_a_report_that_makes_no_sense_is_not_told_alone(field: str, given: Any, ours: str) -> None:
+    async with client_of(Wire(ok({"sessionCount": 1, "consumptionKwh": 2, field: given}))) as client:
+        report = await client.fetch_report(NOW, NOW)
+    assert not getattr(report, ours)
+    assert report.energy_kwh == 2.0
 
 
 async def test_an_export_sets_aside_what_it_cannot_read_and_keeps_the_rest() -> None:

@@ -68,6 +68,8 @@ class Stored:
         if row is None:
             return None
         if key == "session.duration":
+            if row.ended_at is not None and row.ended_at < row.started_at:
+                return None
             return float(((row.ended_at or self.now) - row.started_at).total_seconds())
         value: Value = getattr(row, COLUMNS[key][0] or "")
         return None if key == "session.status" and value not in SESSION_STATUSES else value
