@@ -58,14 +58,7 @@ def create_silence(
     somebody ends it. ValueError for a silence without a matcher, a reason or an end that is to come; one until recovery
     needs an alert that is open, as its end would else be now.
     """
-    unknown = sorted(set(places) - set(PLACES))
-    if unknown:
-        raise ValueError(
-            f"a silence cannot match {', '.join(unknown)}; it matches rule_id, labels, {', '.join(PLACES)}"
-        )
-    matchers = {"rule_id": rule_id, **{name: places.get(name) for name in PLACES}}
-    if not labels and not any(matchers.values()):
-        raise ValueError("a silence needs a matcher: a rule, a label, a location, a charger, a connector or a session")
+    matchers = _matchers(rule_id, labels, places)
     if not reason.strip():
         raise ValueError("a silence needs a reason")
     if until is None and not until_recovery and not until_session_end and weekly is None:
@@ -89,6 +82,21 @@ def create_silence(
     }
     values = {**matchers, **facts, "labels": dict(labels or {})}
     return int(connection.execute(sa.insert(SILENCE).values(**values).returning(SILENCE.c.id)).scalar_one())
+
+
+def _matchers(
+    rule_id: str | None, labels: Mapping[str, str] | None, places: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """The rule and the places that a silence matches; ValueError for a place that there is not, or for none at all."""
+    unknown = sorted(set(places) - set(PLACES))
+    if unknown:
+        raise ValueError(
+            f"a silence cannot match {', '.join(unknown)}; it matches rule_id, labels, {', '.join(PLACES)}"
+        )
+    matchers = {"rule_id": rule_id, **{name: places.get(name) for name in PLACES}}
+    if not labels and not any(matchers.values()):
+        raise ValueError("a silence needs a matcher: a rule, a label, a location, a charger, a connector or a session")
+    return matchers
 
 
 def end_silence(connection: Connection, silence_id: int, user: str, now: datetime) -> bool:
