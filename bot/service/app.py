@@ -31,8 +31,8 @@ from bot.service.price_polls import PricePolls
 from bot.service.rule_files import RuleKeeper
 from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
-from bot.service.watching import Watchdog
-from bot.service.wellness import Wellness
+from bot.service.watching.pages import Wellness
+from bot.service.watching.watchdog import Watchdog
 from bot.setting_doubts import misspelt, nobody_may_act, wide_files
 from bot.settings import Settings
 from bot.slack.charge.answer import Office

@@ -23,8 +23,8 @@ from bot.service.jobs import Jobs, run_inline
 from bot.service.poll_plan import PollPlan
 from bot.service.speaking import speak
 from bot.service.ticker import Step
-from bot.service.watching import Watchdog
-from bot.service.wellness import Wellness
+from bot.service.watching.pages import Wellness
+from bot.service.watching.watchdog import Watchdog
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource

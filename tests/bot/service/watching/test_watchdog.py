@@ -12,7 +12,8 @@ from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
-from bot.service.watching import Sight, Watchdog, find_troubles
+from bot.service.watching.watchdog import Watchdog
+from bot.service.watching.watches import Sight, find_troubles
 from eosvolt.client import EosvoltClient
 from notify.channel_refusals import tell_author
 from notify.outbox import ALERT_CARD, NOTICE, new_item

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.service.watching import Sight, Watchdog, find_troubles
+from bot.service.watching.watchdog import Watchdog
+from bot.service.watching.watches import Sight, find_troubles
 from notify.troubles import Finding, open_troubles
 from storage.engine import Database
 from storage.polls import PollState

@@ -101,14 +101,14 @@ async def test_without_its_database_it_lives_and_is_neither_ready_nor_well(http_
 
 
 async def test_a_database_that_hangs_is_told_within_seconds(http_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.service.wellness.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("bot.service.watching.pages.ANSWER_SECONDS", 0.1)
     await http_house.start()
     hung = asyncio.Event()
 
     async def hang(*_: object) -> None:
         await hung.wait()
 
-    monkeypatch.setattr("bot.service.wellness.asyncio.to_thread", hang)
+    monkeypatch.setattr("bot.service.watching.pages.asyncio.to_thread", hang)
     assert (await page(http_house, "healthz"))[1]["error"] == "TimeoutError"
     assert (await page(http_house, "readyz"))[0] == 503
     assert (await page(http_house, "livez"))[0] == 200

@@ -1,0 +1,176 @@
+"""What may be wrong with the service: one function a kind, each a plain reading of one sight of everything.
+
+It reads no clock and no database, and tells nobody.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.service.rule_files import Held
+from bot.service.ticker import JobState, Step
+from bot.slack.charge.alerting.rule_files import GONE
+from notify.text.words import duration
+from notify.troubles import Finding
+from storage.ahead import done
+from storage.health import Pace
+from storage.polls import PollState
+
+SHORTEST_STALE = timedelta(minutes=4)
+STALE_INTERVALS = 4
+TOKEN_AFTER = timedelta(minutes=2)
+LIMITED_AFTER = timedelta(minutes=15)
+SLACK_AFTER = timedelta(minutes=1)
+LATE_INTERVALS = 4
+SHORTEST_LATE = timedelta(minutes=4)
+BACKLOG_AFTER = timedelta(minutes=5)
+UNSENT_AFTER = timedelta(minutes=1)
+"""From when on a message that Slack did not take is no longer well, though nobody is told of it yet."""
+LEAST_FREE = 200_000_000
+AT_ONCE = timedelta()
+MOST_SKEW = timedelta(minutes=2)
+"""How far our clock and EOSVOLT's may be apart before one of them is said to be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
+
+    `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
+    since when, and the last error of the oldest; `refused` the channels that take nothing, since when, why, and how
+    much waits for each; `unwritten` how many messages wait whose rows or words are damaged. `free_bytes` None: not
+    known. `clock_put` is how the wall clock was put lately,
+    where it was by much.
+    """
+
+    now: datetime
+    began_at: datetime
+    polls: Mapping[str, PollState]
+    intervals: Mapping[str, timedelta]
+    absent: frozenset[str]
+    unauthorized: frozenset[str]
+    pace: Pace
+    slack_alive: bool
+    jobs: Mapping[str, JobState]
+    unsent: tuple[int, datetime, str | None] | None = None
+    slack_error: str | None = None
+    refused: Mapping[str, tuple[datetime, str, int]] = field(default_factory=dict)
+    unwritten: int = 0
+    free_bytes: int | None = None
+    clock_put: Step | None = None
+    nobody_may_act: bool = False
+    rule_files: Held | None = None
+
+
+def _polls(sight: Sight) -> Iterator[Finding]:
+    polling = sight.jobs.get("poll")
+    if polling is not None and polling.error is not None:
+        return  # what EOSVOLT said could not be written down or gone on with: told as a job, not blamed on EOSVOLT
+    for name, state in sight.polls.items():
+        if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
+            continue  # told as `token`, or no part of the account
+        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.pace.slowness)
+        good_at = done(state.good_at, sight.now)
+        if sight.now - max(good_at or sight.began_at, sight.began_at) > limit:
+            yield Finding(f"polls:{name}", AT_ONCE, good_at, facts={"error": state.error})
+
+
+def _shortfalls(sight: Sight) -> Iterator[Finding]:
+    for name, state in sight.polls.items():
+        if state.error and not state.failures:  # a good poll of a list that never reached its total
+            yield Finding(f"shortfall:{name}", AT_ONCE, facts={"error": state.error})
+
+
+def _token(sight: Sight) -> Iterator[Finding]:
+    if sight.unauthorized:
+        yield Finding("token", TOKEN_AFTER, facts={"resources": sorted(sight.unauthorized)})
+
+
+def _rate_limit(sight: Sight) -> Iterator[Finding]:
+    if sight.pace.slowness > 1:
+        yield Finding("rate_limit", LIMITED_AFTER, sight.pace.slowed_at, facts={"slowness": sight.pace.slowness})
+
+
+def _slack(sight: Sight) -> Iterator[Finding]:
+    if not sight.slack_alive or sight.slack_error is not None:
+        yield Finding("slack", SLACK_AFTER, facts={"error": sight.slack_error})
+
+
+def _late_jobs(sight: Sight) -> Iterator[Finding]:
+    for name, state in sight.jobs.items():
+        if state.every is None:
+            continue
+        well_at = max(state.good_at or sight.began_at, sight.began_at)
+        if sight.now - well_at > max(SHORTEST_LATE, LATE_INTERVALS * state.every):
+            yield Finding(f"job:{name}", AT_ONCE, well_at, facts={"error": state.error})
+
+
+def _backlog(sight: Sight) -> Iterator[Finding]:
+    if sight.now - sight.began_at < BACKLOG_AFTER:
+        return  # what the last service left has only begun to be sent
+    if sight.unsent is not None and sight.slack_alive and sight.slack_error is None:
+        count, since, error = sight.unsent
+        yield Finding("backlog", BACKLOG_AFTER, since, facts={"count": count, "error": error})
+
+
+def _refused(sight: Sight) -> Iterator[Finding]:
+    for channel, (since, error, waits) in sight.refused.items():
+        yield Finding(f"refused:{channel}", AT_ONCE, since, not_to=channel, facts={"error": error, "waits": waits})
+
+
+def _unwritten(sight: Sight) -> Iterator[Finding]:
+    if sight.unwritten:
+        yield Finding("unwritten", AT_ONCE, facts={"count": sight.unwritten})
+
+
+def _disk(sight: Sight) -> Iterator[Finding]:
+    if sight.free_bytes is not None and sight.free_bytes < LEAST_FREE:
+        yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
+
+
+def _rule_files(sight: Sight) -> Iterator[Finding]:
+    held = sight.rule_files
+    if held is not None and held.broken:
+        facts = {"error": held.broken[:1_000]}
+        yield Finding("rules_broken", AT_ONCE, held.since, for_people=True, follows=True, facts=facts)
+    elif held is not None:
+        yield Finding(GONE, AT_ONCE, held.since, for_people=True, facts={"count": held.gone})
+
+
+def _nobody(sight: Sight) -> Iterator[Finding]:
+    if sight.nobody_may_act:
+        yield Finding("nobody", AT_ONCE)
+
+
+def _clock(sight: Sight) -> Iterator[Finding]:
+    if sight.clock_put is not None:
+        by = sight.clock_put.by
+        put = "forward" if by > timedelta() else "back"
+        yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": duration(abs(by))})
+    skew = sight.pace.clock_skew
+    if skew is not None and abs(skew) > MOST_SKEW:
+        side = "ahead of" if skew < timedelta() else "behind"
+        yield Finding("clock_skew", AT_ONCE, facts={"side": side, "by": duration(abs(skew))})
+
+
+WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
+    _polls,
+    _shortfalls,
+    _token,
+    _rate_limit,
+    _slack,
+    _late_jobs,
+    _backlog,
+    _refused,
+    _unwritten,
+    _disk,
+    _clock,
+    _nobody,
+    _rule_files,
+)
+"""Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
+
+
+def find_troubles(sight: Sight) -> list[Finding]:
+    """Everything that is wrong in a sight."""
+    return [finding for watch in WATCHES for finding in watch(sight)]
