@@ -176,10 +176,12 @@ def _limited(item: Any, now: datetime) -> ColumnElement[bool]:
 
 
 def _order(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[Any]]:
-    late = [sa.case((item.c.due_at <= now - LONGEST_BEHIND, item.c.due_at))] if lanes.oldest_first else []
-    # NULL sorts before everything on SQLite and after it on PostgreSQL
-    late_first = [sa.case((item.c.due_at <= now - LONGEST_BEHIND, 0), else_=1), *late] if late else []
-    return [*late_first, _rank(item, now), item.c.due_at, item.c.created_at, item.c.id]
+    rank = [_rank(item, now), item.c.due_at, item.c.created_at, item.c.id]
+    if not lanes.oldest_first:
+        return rank
+    is_late = item.c.due_at <= now - LONGEST_BEHIND
+    by_age = [sa.case((is_late, item.c.due_at)), sa.case((is_late, item.c.created_at))]  # of all others the same NULL
+    return [sa.case((is_late, 0), else_=1), *by_age, *rank]
 
 
 def _rank(item: Any, now: datetime) -> ColumnElement[int]:

@@ -24,7 +24,7 @@ from notify.alert_cards.thread import (
     note_spoken,
     say_in_thread,
 )
-from notify.outbox import ALERT_CARD, insert_items, new_item
+from notify.outbox import ALERT_CARD, OF_SEVERITY, insert_items, new_item, note_click
 from notify.routing import Routing
 from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
@@ -106,6 +106,14 @@ def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], n
     return sum(len(bump_voices(connection, ids[i : i + CHUNK], now)) for i in range(0, len(ids), CHUNK))
 
 
+def show_click(connection: Connection, incident_ids: Collection[int], now: datetime) -> None:
+    """Make the cards of these incidents be shown anew before everything else: somebody waits to see their click."""
+    refresh_alert_cards(connection, incident_ids, now)
+    ids = sorted(incident_ids)
+    for start in range(0, len(ids), CHUNK):
+        note_click(connection, ids[start : start + CHUNK], now)
+
+
 def enqueue_unmuted(
     connection: Connection,
     alerts: Mapping[int, str],
@@ -185,7 +193,7 @@ def _acknowledge(
     ).scalars()
     incidents = newly.all()
     if incidents:
-        refresh_alert_cards(connection, {i for i in incidents if i is not None}, now)
+        show_click(connection, {i for i in incidents if i is not None}, now)
         return Acknowledgement("acknowledged", user, now, len(incidents))
     found = connection.execute(
         sa.select(ALERT.c.acknowledged_by, ALERT.c.acknowledged_at)
@@ -237,6 +245,7 @@ def insert_cards(
     """
     due_at = due_at or routing.due_at
     places = frozen_channels(connection, rules, routing)
+    severities = {row.id: row.severity for row in _THESE_INCIDENTS.all(connection, {"incidents": list(rules)})}
     items = [
         new_item(
             f"incident:{incident_id}:{channel}",
@@ -246,6 +255,7 @@ def insert_cards(
             now=routing.now,
             rule_id=rule_id,
             incident_id=incident_id,
+            rank=OF_SEVERITY.get(severities.get(incident_id, "")),
         )
         for incident_id, rule_id in rules.items()
         for channel in places[incident_id]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.members import ENDINGS, Member, by_firing, read_members
+from notify.alert_cards.recoveries import AlsoOver, also_over
 from notify.alert_cards.thread import AGAIN
 from notify.alert_cards.tries import TriedOnes, tried
 from rules.alerts.incidents import OUT_OF_QUIET_HOURS
@@ -113,6 +114,8 @@ class AlertReplyContext:
     repriced: int = 0
     repeated: bool = False
     mentions: tuple[Mention, ...] = ()
+    also: tuple[AlsoOver, ...] = ()  # other incidents of the channel that ended, the first of them
+    also_more: int = 0
 
 
 def alert_card(connection: Connection, incident_id: int, now: datetime) -> AlertCardContext:
@@ -169,6 +172,7 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
     fired: Sequence[int] = facts["fired"]
     chunk = fired[:500]  # only ten are named; the number told is that of all
     members = read_members(connection, ALERT.c.id.in_(chunk), now) if chunk else ()
+    also = also_over(connection, facts["also"]) if facts.get("also") else ()
     return AlertReplyContext(
         card=alert_card(connection, incident_id, now),
         full_resolve=facts["full_resolve"],
@@ -178,6 +182,8 @@ def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, An
         **{reason: len(facts.get(reason, ())) for reason in AGAIN},
         repeated=facts.get("repeated", False),
         mentions=mentions(facts),
+        also=also,
+        also_more=len(facts.get("also", ())) - len(also),
     )
 
 

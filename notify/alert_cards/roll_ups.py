@@ -94,6 +94,7 @@ def roll_up(connection: Connection, channels: Collection[str], routing: Routing)
             head = item["id"]
         # said by the roll-up: never due itself
         _ROLL_IN.run(connection, {**made, "head": head})
+        _RANK_HEAD.run(connection, {"head": head})
         make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
 
 
@@ -106,7 +107,14 @@ _FRESH = (
     OUTBOX.c.rolled_into.is_(None),
     OUTBOX.c.abandoned_at.is_(None),
 )
+_ROLLED = OUTBOX.alias("rolled")
 _HEAD = Prepared(sa.select(OUTBOX.c.id).where(OUTBOX.c.natural_key == sa.bindparam("key")))
+_GRAVEST = (
+    sa.select(sa.func.min(_ROLLED.c.rank))
+    .where(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.kind == ALERT_CARD)
+    .scalar_subquery()
+)
+_RANK_HEAD = Prepared(sa.update(OUTBOX).where(OUTBOX.c.id == sa.bindparam("head")).values(rank=_GRAVEST))
 _COUNT_FRESH = Prepared(sa.select(sa.func.count()).select_from(OUTBOX).where(*_FRESH))
 _ROLL_IN = Prepared(
     sa.update(OUTBOX).where(*_FRESH).values(rolled_into=sa.bindparam("head"), shown_version=OUTBOX.c.version)
@@ -185,6 +193,7 @@ def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
             due_at=head.due_at + timedelta(milliseconds=page),  # in their order
             now=now,
             rolled_into=head.id,
+            rank=head.rank,
             rule_id=head.rule_id,
             facts={**head.facts, "page": page, "pages": pages},
         )

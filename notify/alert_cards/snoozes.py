@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from notify.alert_cards.card import refresh_alert_cards
+from notify.alert_cards.card import show_click
 from notify.outbox import ALERT_CARD
 from rules.alerts.snoozes import snooze, snooze_end
 from rules.documents.schedules import usable_zone
@@ -64,7 +64,7 @@ def snooze_alerts(
     until = snooze_end(choice, _zone(connection, what, default_zone), now)
     incidents = snooze(connection, what.alerts(), until, user)
     if incidents:
-        refresh_alert_cards(connection, {i for i in incidents if i is not None}, now)
+        show_click(connection, {i for i in incidents if i is not None}, now)
         return Snoozing("snoozed", user, until, len(incidents))
     standing = _standing(connection, what)
     return _nothing(connection, what) if standing is None else Snoozing("already snoozed", *standing)

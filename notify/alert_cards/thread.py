@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, insert_items, new_item, one_version_on
+from notify.alert_cards import recoveries
+from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, Rank, insert_items, new_item, one_version_on
 from notify.routing import Routing
 from storage.prepared import Prepared
 from storage.schema import INCIDENT, OUTBOX
@@ -58,6 +59,11 @@ class Saying:
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
     held_since: str | None = None  # ISO 8601: quiet hours keep it back from then on
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it tells more than that something is over."""
+        return bool(self.fired or self.repeated or self.mentions or any(getattr(self, reason) for reason in AGAIN))
 
     def facts(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
         """The facts of a reply, added to those of one that nobody has seen yet."""
@@ -132,7 +138,8 @@ def say_in_thread(
 ) -> None:
     """Say something in the thread and to the channel, at most once per `group_interval`.
 
-    A reply that nobody has seen yet takes it along. The incidents note when they are heard, for repeats.
+    A reply that nobody has seen yet takes it along; an end and no more joins other ends of its channel. The incidents
+    note when they are heard, for repeats.
     """
     card, now = voice.row, routing.now
     last = _LAST_REPLY.first(connection, {"card": card.id})
@@ -141,11 +148,19 @@ def say_in_thread(
         due_at = last.due_at
         if last.facts.get("held_since") and saying.held_since is None:  # what may speak waits for no morning
             due_at = newer["due_at"] = min(last.due_at, max(now, not_before or now))
+        if saying.is_news and last.rank == Rank.ENDED:
+            newer["rank"] = card.rank
         connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == last.id).values(facts=facts, **newer))
         note_spoken(connection, voice.incident_ids, due_at)
         return
     earliest = max(now, not_before or now)
     due_at = earliest if last is None else max(earliest, (last.sent_at or last.due_at) + routing.group_interval)
+    if not saying.is_news and not voice.is_roll_up:
+        joined = recoveries.join_last(connection, card, saying.held_since, routing)
+        if joined is not None:
+            note_spoken(connection, voice.incident_ids, joined)
+            return
+        due_at = max(due_at, recoveries.earliest_next(connection, card.channel, routing))
     number = _REPLIES.scalar(connection, {"card": card.id})
     reply = new_item(
         f"reply:{card.id}:{number + 1}",
@@ -155,6 +170,7 @@ def say_in_thread(
         now=now,
         thread_of=card.id,
         broadcast=True,
+        rank=card.rank if saying.is_news else Rank.ENDED.value,
         rule_id=card.rule_id,
         incident_id=card.incident_id,
         facts=saying.facts(),
@@ -172,7 +188,7 @@ def note_spoken(connection: Connection, incident_ids: Sequence[int], at: datetim
 _REPLY_TO = OUTBOX.c.thread_of == sa.bindparam("card")
 _LAST_REPLY = Prepared(
     sa.select(OUTBOX)
-    .where(_REPLY_TO, OUTBOX.c.kind == ALERT_REPLY)
+    .where(_REPLY_TO, OUTBOX.c.kind == ALERT_REPLY, OUTBOX.c.abandoned_at.is_(None))
     .order_by(OUTBOX.c.due_at.desc(), OUTBOX.c.created_at.desc())
     .limit(1)
     .with_for_update()

@@ -28,6 +28,14 @@ class OutboxItem(SQLModel, table=True):
             sqlite_where=text("thread_of IS NOT NULL"),
             postgresql_where=text("thread_of IS NOT NULL"),
         ),
+        # the last ends that a channel was told
+        Index(
+            "outbox_ended",
+            "channel",
+            "due_at",
+            sqlite_where=text("rank = 5"),
+            postgresql_where=text("rank = 5"),
+        ),
     )
     id: str = Field(primary_key=True)  # a random id, carried in the message's metadata
     natural_key: str  # what makes it the same message: a second enqueue finds the first

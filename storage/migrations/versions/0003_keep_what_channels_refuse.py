@@ -44,6 +44,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("thread_of IS NOT NULL"),
         postgresql_where=sa.text("thread_of IS NOT NULL"),
     )
+    op.create_index(
+        "outbox_ended",
+        "outbox",
+        ["channel", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("rank = 5"),
+        postgresql_where=sa.text("rank = 5"),
+    )
     _bring_back()
 
 
