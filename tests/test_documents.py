@@ -98,6 +98,13 @@ def test_the_map_names_no_module_that_left_its_room() -> None:
         assert gone == [], f"{room} has no such module"
 
 
+def test_every_name_of_the_code_that_the_map_tells_is_in_the_code() -> None:
+    code = "\n".join(file.read_text() for floor in FLOORS for file in (ROOT / floor).rglob("*.py"))
+    prose = "\n".join(line for line in ARCHITECTURE.splitlines() if not line.startswith("|"))
+    names = [part for span in spans(prose) if re.fullmatch(r"[A-Za-z_.]+", span) for part in span.split(".")]
+    assert sorted({name for name in names if not re.search(rf"\b{name}\b", code)} - {*FLOORS, "md"}) == []
+
+
 def test_the_glossary_has_at_most_25_words_in_their_order() -> None:
     words = re.findall(r"^- \*\*(.+?)\*\*", section("Glossary"), re.MULTILINE)
     assert 0 < len(words) <= 25
