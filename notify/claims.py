@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.outbox import OF_KIND, Rank
+from storage.ahead import AHEAD
 from storage.schema import OUTBOX, REFUSED
 
 RATE_LIMITED = "ratelimited"
@@ -298,6 +299,14 @@ def mark_may_repeat(connection: Connection, item: Row[Any]) -> None:
 def reset_message_place(connection: Connection, item: Row[Any], now: datetime) -> None:
     """Forget where a message stood, because Slack says it is gone or closed to edits: it is posted anew, at once."""
     connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(due_at=now, attempts=0, **NOWHERE))
+
+
+def say_anew(connection: Connection, natural_key: str, since: datetime, now: datetime) -> None:
+    """Forget a message that was made before its time came, by a clock that was ahead: it is posted anew."""
+    made = OUTBOX.c.created_at
+    early = (OUTBOX.c.natural_key == natural_key, sa.or_(made < since, made > now + AHEAD))
+    values = {"created_at": now, "due_at": now, "sent_at": None, "attempts": 0, **NOWHERE}
+    connection.execute(sa.update(OUTBOX).where(*early).values(values))
 
 
 def leave_out(connection: Connection, item: Row[Any], why: str, now: datetime) -> None:

@@ -4,15 +4,16 @@ It counts what it is told and reads what was stored; it judges nothing, and its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.ahead import is_ahead
 from storage.dialects import Bulk, insert
 from storage.polls import PollState, poll_states
-from storage.schema import API, CONNECTOR, COUNT, SET_ASIDE
+from storage.schema import API, CONNECTOR, COUNT, POLL, SET_ASIDE
 
 GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
 SWITCHED_OFF = "switched_off"
@@ -117,7 +118,9 @@ def poll_health(connection: Connection, now: datetime) -> PollHealth:
         counts.setdefault((resource, kind), {})[reason] = count
     pace = load_pace(connection)
     return PollHealth(
-        resources=tuple(_resource_health(state, counts, now) for _, state in sorted(poll_states(connection).items())),
+        resources=tuple(
+            _resource_health(state, counts, now) for _, state in sorted(poll_states(connection, now).items())
+        ),
         set_aside=_set_aside(connection),
         unknown_statuses=_unknown_statuses(connection),
         rate_limit_pauses=sum(counts.get((WHOLE_API, PAUSED), {}).values()),
@@ -141,14 +144,14 @@ def record_switched_on(connection: Connection, name: str) -> None:
 
 def switched_off(connection: Connection, now: datetime) -> tuple[SwitchedOff, ...]:
     """What the account lacks: polled resources as of their last poll, actions for ASK_AGAIN_AFTER since they failed."""
-    failing = {name: state.attempted_at for name, state in poll_states(connection).items() if state.failures}
+    failing = {name: state.attempted_at for name, state in poll_states(connection, now).items() if state.failures}
     kinds = sa.or_(COUNT.c.kind == SWITCHED_OFF, sa.and_(COUNT.c.kind == FAILED, COUNT.c.reason.in_(LACKING)))
     rows = connection.execute(sa.select(COUNT).where(kinds).order_by(COUNT.c.resource)).all()
     return tuple(
         SwitchedOff(row.resource, row.reason, row.last_at)
         for row in rows
         if (
-            now - row.last_at < ASK_AGAIN_AFTER
+            not is_ahead(row.last_at, now) and now - row.last_at < ASK_AGAIN_AFTER
             if row.kind == SWITCHED_OFF
             else failing.get(row.resource) == row.last_at
         )
@@ -204,6 +207,22 @@ def store_pace(connection: Connection, pace: Pace) -> None:
     }
     statement = insert(connection, API).values(api=WHOLE_API, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=[API.c.api], set_=values))
+
+
+def bring_down_pace(connection: Connection, now: datetime) -> bool:
+    """Count a pause anew from `now` that was asked for by a clock which was ahead; true if there was one.
+
+    Whether such a clock also dated what it read is for the first good poll to see.
+    """
+    attempted: datetime | None = connection.execute(sa.select(sa.func.max(POLL.c.attempted_at))).scalar()
+    if attempted is None or not is_ahead(attempted, now):
+        return False
+    pace = load_pace(connection)
+    if pace.not_before is not None:
+        pace = replace(pace, not_before=min(pace.not_before, now + max(pace.not_before - attempted, timedelta(0))))
+    store_pace(connection, pace)
+    connection.execute(sa.update(POLL).where(POLL.c.attempted_at > now).values(attempted_at=now))
+    return True
 
 
 def _resource_health(

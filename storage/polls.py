@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
 from eosvolt.models import SetAside
+from storage.ahead import bring_down_world, by_now, done, is_ahead
 from storage.dialects import Bulk, insert
 from storage.record import close_intervals, next_seq, store_seq
 from storage.recording.things import RECORDED
@@ -42,9 +43,31 @@ _STATE_NAMES = tuple(item.name for item in fields(PollState))
 _POLL_STATES = sa.select(*(POLL.c[name] for name in _STATE_NAMES))
 
 
-def poll_states(connection: Connection) -> dict[str, PollState]:
-    """Every resource's state, by its name."""
-    return {row.resource: PollState(*row) for row in connection.execute(_POLL_STATES)}
+def poll_states(connection: Connection, now: datetime | None = None) -> dict[str, PollState]:
+    """Every resource's state, by its name: as stored, or as it is `known_at` a moment."""
+    states = (PollState(*row) for row in connection.execute(_POLL_STATES))
+    return {state.resource: state if now is None else known_at(state, now) for state in states}
+
+
+def known_at(state: PollState, now: datetime) -> PollState:
+    """What a state comes to at `now`: a poll that lies ahead of it, by a clock that was wrong, was never made."""
+    if not _has_ahead(state, now):
+        return state
+    return replace(
+        state,
+        attempted_at=min(state.attempted_at, now),
+        good_at=done(state.good_at, now),
+        previous_good_at=done(state.previous_good_at, now),
+        first_good_at=done(state.first_good_at, now),
+        swept_at=done(state.swept_at, now),
+        unread_since=by_now(state.unread_since, now),
+        unread_at=by_now(state.unread_at, now),
+    )
+
+
+def _has_ahead(state: PollState, now: datetime) -> bool:
+    polled = (state.attempted_at, state.good_at, state.previous_good_at, state.first_good_at, state.swept_at)
+    return any(is_ahead(moment, now) for moment in (*polled, state.unread_since, state.unread_at))
 
 
 def after_good_poll(
@@ -62,6 +85,11 @@ def after_good_poll(
     `state` is the one before this poll. `seen` holds, for a full sweep, the ids it named by table, those of rows set
     aside included; None is an incremental poll, from which nothing can be missing. Twice is as once.
     """
+    if state is not None and _has_ahead(state, now):
+        state = known_at(state, now)
+        seq = next_seq(connection)
+        bring_down_world(connection, now, seq)
+        store_seq(connection, seq)
     before = state.good_at if state else None
     if seen is not None and (state is None or state.swept_at != now):
         for table in SWEPT[resource]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Table
 
 from eosvolt.models import NO_ERROR, ChargerReading, LocationReading, SessionReading
-from storage.dialects import Bulk, Insert, greatest, insert
+from storage.dialects import Bulk, Insert, greatest, insert, least
 from storage.prepared import Prepared
 from storage.recording.reading_rows import Observation, Row, rows_of
 from storage.recording.samples import sample_energies
@@ -126,7 +126,10 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
     floor = sa.bindparam("floor", type_=table.c.changed_at.type)
     for moment, sources in recorded.moments.items():
         moved = sa.or_(*(table.c[name].is_distinct_from(told[name]) for name in sources))
-        dated: ColumnElement[Any] = greatest(new[moment], floor, table.c[moment])
+        # never after this poll: what a clock that was ahead has written holds no later change up
+        dated: ColumnElement[Any] = greatest(
+            new[moment], least(floor, new.changed_at), least(table.c[moment], new.changed_at)
+        )
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
     if "price" in table.c:  # asked for by itself: unknown again until then
         values["price"] = sa.case((returned, sa.null()), else_=table.c.price)

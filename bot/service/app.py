@@ -110,6 +110,7 @@ class Service:
         if nobody := nobody_may_act(self.settings):
             log.error("nobody may act", mend=nobody)
         now = self.clock()
+        await asyncio.to_thread(jobs.put_right, self.jobs, now)
         await self.rules.begin(rules, rules_since or now)
         lost = await self.commanding.recover(now)
         if lost:

@@ -22,6 +22,7 @@ from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
 from eosvolt.models import PricingReading
 from rules.actions.command_kinds import CommandKind, CommandState
+from storage.ahead import bring_down_commands
 from storage.engine import Database
 from storage.health import record_switched_off, record_switched_on
 
@@ -267,6 +268,7 @@ def _recover(database: Database, now: datetime) -> int:
 
 def _look(database: Database, now: datetime) -> int:
     with database.write() as connection:
+        bring_down_commands(connection, now)
         lost = sending.recover_commands(connection, now, older_than=ABANDONED_AFTER)
         return lost + sending.expire_commands(connection, now) + sending.verify_commands(connection, now)
 

@@ -7,8 +7,10 @@ Nothing here polls, evaluates or schedules.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from bot.service.poll_plan import PollPlan
 from bot.service.ticker import Step
@@ -21,13 +23,17 @@ from rules.documents.document import Rule
 from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.lifecycle import Transition
 from rules.registry.store import RulesInForce, load_rules, sync_rules
+from storage.ahead import bring_down_service
 from storage.engine import Database
 from storage.health import (
     Pace,
+    bring_down_pace,
 )
 from storage.polls import (
     PollState,
 )
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -72,8 +78,20 @@ async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
+def put_right(jobs: Jobs, now: datetime) -> None:
+    """Let nothing of the service be dated ahead of `now` by a clock that was wrong; what polls read is for the next."""
+    with jobs.database.write() as connection:
+        found = bring_down_service(connection, now)
+        found = bring_down_pace(connection, now) or found
+    jobs.polls = None  # read them anew
+    if found:
+        log.warning("the clock was ahead: what it dated is counted from now on", now=str(now))
+
+
 async def clock_was_put(jobs: Jobs, step: Step) -> None:
     """Keep what is remembered in memory as long ago as it was, by the clock as it is now."""
+    if step.by < timedelta(0):
+        await jobs.run(put_right, jobs, step.at)
     jobs.absent = {resource: since + step.by for resource, since in jobs.absent.items()}
     if jobs.pace.clock_skew is not None:
         jobs.pace = replace(jobs.pace, clock_skew=jobs.pace.clock_skew - step.by)

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from storage.ahead import is_ahead
 from storage.health import (
     Pace,
 )
 from storage.polls import (
     PollState,
+    known_at,
 )
 
 RESOURCES = ("locations", "chargers", "sessions")
@@ -48,6 +50,7 @@ class PollPlan:
 
     def asks_again(self, state: PollState, now: datetime) -> bool:
         """Whether to ask anew for rows set aside: at each sweep's time for a day, and then once a day."""
+        state = known_at(state, now)
         if state.unread_at is None:
             return False
         before = state.swept_at or state.unread_at
@@ -61,8 +64,9 @@ def is_due(
     plan: PollPlan, absent: Mapping[str, datetime], resource: str, state: PollState | None, now: datetime
 ) -> bool:
     """Whether a resource is to be asked for at `now`; `absent` are those that the account lacks, since when."""
+    state = None if state is None else known_at(state, now)
     if resource in absent:
-        return now - absent[resource] >= plan.interval * plan.polls_per_try
+        return is_ahead(absent[resource], now) or now - absent[resource] >= plan.interval * plan.polls_per_try
     if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
         return True
     return now - state.good_at >= plan.interval_of(resource) or plan.asks_again(state, now)
@@ -70,6 +74,7 @@ def is_due(
 
 def is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
     """Whether a resource is to be asked for in full."""
+    state = None if state is None else known_at(state, now)
     if resource == "locations" or state is None or state.good_at is None:
         return True
     return state.swept_at is None or now - state.swept_at >= plan.sweep_interval
@@ -83,6 +88,7 @@ def since_of(
     EOSVOLT's clock counts: where it is behind ours, its stamps are earlier. A sweep of sessions reads what changed
     since the sweep before the last one, because a row can come late though its stamp is early; and those set aside.
     """
+    state = None if state is None else known_at(state, now)
     if resource == "locations" or state is None or state.good_at is None or (sweep and resource != "sessions"):
         return None
     behind = min(pace.clock_skew, timedelta(0)) if pace.clock_skew is not None else -timedelta(minutes=2)

@@ -11,13 +11,14 @@ from typing import Any
 
 import structlog
 
-from bot.service.jobs import Jobs
+from bot.service.jobs import Jobs, put_right
 from bot.service.pace import pace_after
 from bot.service.poll_plan import RESOURCES, is_due, is_sweep, since_of
 from bot.service.recording import Answer, record_answers
 from eosvolt.errors import Forbidden, NotFound, RateLimited
 from eosvolt.models import Fetched
 from rules.matching.learning import BACKFILL
+from storage.ahead import is_ahead
 from storage.engine import Database
 from storage.health import (
     Pace,
@@ -40,6 +41,9 @@ async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
     3. Record the answers in slices; the last one says which polls were good, and at which pace to go on.
     """
     if jobs.polls is None:
+        jobs.polls, jobs.pace = await jobs.run(_poll_states, jobs.database)
+    if any(is_ahead(state.attempted_at, now) for state in jobs.polls.values()):
+        await jobs.run(put_right, jobs, now)
         jobs.polls, jobs.pace = await jobs.run(_poll_states, jobs.database)
     before, pace = jobs.polls, jobs.pace
     if pace.not_before is not None and now < pace.not_before:

@@ -17,9 +17,10 @@ from bot.service.poll_plan import PRICES
 from commands.requests.prices import as_text
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited
 from eosvolt.models import PricingReading
+from storage.ahead import is_ahead
 from storage.engine import Database
 from storage.health import FAILED, GOOD, Counted, record_counts
-from storage.polls import PollState, after_bad_poll, after_good_poll, poll_states, store_poll_states
+from storage.polls import PollState, after_bad_poll, after_good_poll, known_at, poll_states, store_poll_states
 from storage.recording.prices import priced_locations, record_prices
 
 log = structlog.get_logger()
@@ -65,10 +66,11 @@ class PricePolls:
 
     async def _is_due(self, now: datetime) -> bool:
         absent = self.jobs.absent.get(PRICES)
-        if absent is not None:
+        if absent is not None and not is_ahead(absent, now):
             return now - absent >= self.jobs.plan.interval * self.jobs.plan.polls_per_try
         states = self.jobs.polls if self.jobs.polls is not None else await self.jobs.run(_states, self.jobs.database)
         state = states.get(PRICES)
+        state = None if state is None else known_at(state, now)
         if state is None or state.good_at is None or state.good_at != state.attempted_at:
             return True
         return bool(now - state.good_at >= self.jobs.plan.interval_of(PRICES))

@@ -87,7 +87,7 @@ class Place:
 def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Automating, now: datetime) -> Situation:
     """What is known about a step that has sent nothing yet."""
     row, alert, step = attempt.row, attempt.alert, attempt.step
-    polls = poll_states(connection)
+    polls = poll_states(connection, now)
     check = _check(connection, attempt, work.per_day, now)
     dry = attempt.rule.dry_run or mode is Mode.DRY_RUN
     return Situation(
@@ -140,7 +140,7 @@ def sight_of(
     assert rule.when is not None  # noqa: S101 - an alert rule has one
     assert rule.for_each is not None  # noqa: S101
     check = compile_check(attempt.step.verify or Not(rule.when), rule.for_each)
-    polls = poll_states(connection)
+    polls = poll_states(connection, now)
     # a location's own facts are read too rarely to be waited for
     read = {"chargers", *check.resources} - {"locations"}
     seen = [_seen_at(polls.get(resource), command.answered_at) for resource in sorted(read)]

@@ -16,6 +16,7 @@ from commands.requests.enqueue import card_key, write_audit
 from eosvolt.errors import EosvoltError
 from notify.outbox import one_version_on
 from rules.actions.command_kinds import CommandKind, CommandState
+from storage.ahead import AHEAD
 from storage.polls import poll_states
 from storage.schema import COMMAND, OUTBOX
 
@@ -111,13 +112,16 @@ def mark_command_answer(
 def recover_commands(connection: Connection, now: datetime, *, older_than: timedelta = timedelta(0)) -> int:
     """After a restart: what was being sent may have run, so it is unknown and never repeated; how many there were.
 
-    `older_than` spares those whose call another process may still be making.
+    `older_than` spares those whose call another process may still be making; one that a clock which was ahead dates is
+    doubted all the same.
     """
+    begun = sa.or_(COMMAND.c.sending_at <= now - older_than, COMMAND.c.sending_at > now + AHEAD)
     found = connection.execute(
         sa.update(COMMAND)
-        .where(COMMAND.c.state == CommandState.SENDING.value, COMMAND.c.sending_at <= now - older_than)
+        .where(COMMAND.c.state == CommandState.SENDING.value, begun)
         .values(
             state=CommandState.UNKNOWN.value,
+            sending_at=sa.case((COMMAND.c.sending_at > now, now), else_=COMMAND.c.sending_at),
             answered_at=now,
             due_at=now,
             verify_until=now + VERIFY_WITHIN,
@@ -143,7 +147,7 @@ def verify_commands(connection: Connection, now: datetime) -> int:
         )
         .order_by(COMMAND.c.requested_at)
     ).all()
-    polls = poll_states(connection) if commands else {}
+    polls = poll_states(connection, now) if commands else {}
     ended = 0
     for command in commands:
         sight = sight_of(connection, command, polls)

@@ -121,7 +121,7 @@ def too_many(
 
 def state_warnings(connection: Connection, now: datetime) -> Iterator[str]:
     """Say that the state of the chargers is old, or was never read."""
-    poll = poll_states(connection).get("chargers")
+    poll = poll_states(connection, now).get("chargers")
     if poll is None or poll.good_at is None:
         yield "the state of the chargers has not been read yet"
     elif now - poll.good_at > STALE_AFTER:

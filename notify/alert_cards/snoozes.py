@@ -62,7 +62,7 @@ def snooze_alerts(
     tomorrow's morning is that of the location, or of the default zone for several.
     """
     until = snooze_end(choice, _zone(connection, what, default_zone), now)
-    incidents = snooze(connection, what.alerts(), until, user)
+    incidents = snooze(connection, what.alerts(), until, user, now)
     if incidents:
         show_click(connection, {i for i in incidents if i is not None}, now)
         return Snoozing("snoozed", user, until, len(incidents))

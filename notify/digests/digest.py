@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from notify.claims import say_anew
 from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.digests.impossible import POSSIBLE, count_impossible
 from notify.digests.slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
@@ -92,7 +93,7 @@ def enqueue_due_digests(connection: Connection, rules: Iterable[DigestRule], rou
     """
     now, default_zone = routing.now, routing.default_zone
     digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
-    spoken_to = last_slots(connection, [rule.name for rule in digests])
+    spoken_to = last_slots(connection, [rule.name for rule in digests], now)
     made_at = _made_at(connection, digests)
     enqueued = []
     for rule in digests:
@@ -111,6 +112,7 @@ def enqueue_due_digests(connection: Connection, rules: Iterable[DigestRule], rou
             if _has_nothing_to_say(connection, rule, zone, facts, default_zone):
                 continue
             for channel in routing.usual_channels(rule.name):
+                say_anew(connection, _key(rule.name, slot.zone, slot.local, channel), slot.at, now)
                 enqueue_digest(connection, rule.name, slot.zone, slot.local, facts=facts, channel=channel, now=now)
             spoken_of = {"from": slot.window_from.isoformat(), "to": slot.window_to.isoformat()}
             enqueued.append(DigestEnqueued(now, rule.name, slot.local, spoken_of, facts))
@@ -156,13 +158,17 @@ def enqueue_digest(
     """Enqueue a digest once a rule, zone, local slot and channel; other facts edit it. False: nothing changed."""
     return enqueue_message(
         connection,
-        natural_key=f"digest:{rule_id}:{zone}:{slot}:{channel}",
+        natural_key=_key(rule_id, zone, slot, channel),
         kind=DIGEST,
         channel=channel,
         facts=facts,
         now=now,
         rule_id=rule_id,
     )
+
+
+def _key(rule_id: str, zone: str, slot: str, channel: str) -> str:
+    return f"digest:{rule_id}:{zone}:{slot}:{channel}"
 
 
 def _figures_of(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import ColumnElement, Connection, Row
 
 from rules.documents.schedules import REFRESH_FOR, SESSIONS, SETTLE, WAIT_AT_MOST, Slot
+from storage.ahead import AHEAD
 from storage.dialects import insert
 from storage.schema import DIGEST_SLOT, POLL
 
@@ -31,11 +32,14 @@ def complete_to(connection: Connection) -> datetime | None:
     return found
 
 
-def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
+def last_slots(connection: Connection, rule_ids: Collection[str], now: datetime) -> dict[tuple[str, str], datetime]:
+    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone.
+
+    One that a clock which was ahead claimed was not.
+    """
     newest = (
         sa.select(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone, sa.func.max(DIGEST_SLOT.c.slot_at).label("at"))
-        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids))
+        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids), ~_is_doubted(now))
         .group_by(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
     )
     return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
@@ -43,22 +47,26 @@ def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[
 
 def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
     """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said."""
-    claimed = connection.execute(
-        insert(connection, DIGEST_SLOT)
-        .values(
-            rule_id=rule_id,
-            zone=slot.zone,
-            slot=slot.local,
-            slot_at=slot.at,
-            window_from=slot.window_from,
-            window_to=slot.window_to,
-            enqueued_at=now,
-            facts=dict(facts),
-        )
-        .on_conflict_do_nothing()
-        .returning(DIGEST_SLOT.c.slot)
+    statement = insert(connection, DIGEST_SLOT).values(
+        rule_id=rule_id,
+        zone=slot.zone,
+        slot=slot.local,
+        slot_at=slot.at,
+        window_from=slot.window_from,
+        window_to=slot.window_to,
+        enqueued_at=now,
+        facts=dict(facts),
     )
-    return claimed.first() is not None
+    again = {name: statement.excluded[name] for name in ("enqueued_at", "facts")}
+    keys = [DIGEST_SLOT.c[name] for name in ("rule_id", "zone", "slot")]
+    claim = statement.on_conflict_do_update(index_elements=keys, set_=again, where=_is_doubted(now))
+    return connection.execute(claim.returning(DIGEST_SLOT.c.slot)).first() is not None
+
+
+def _is_doubted(now: datetime) -> ColumnElement[bool]:
+    enqueued_at = sa.func.coalesce(DIGEST_SLOT.c.enqueued_at, DIGEST_SLOT.c.slot_at)
+    doubted: ColumnElement[bool] = enqueued_at > now + AHEAD
+    return doubted
 
 
 def slots_to_refresh(connection: Connection, now: datetime) -> list[Row[Any]]:

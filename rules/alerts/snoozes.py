@@ -44,13 +44,15 @@ def snooze_end(key: str, zone: str, now: datetime) -> datetime:
     return datetime.combine(tomorrow, MORNING, ZoneInfo(zone)).astimezone(UTC)
 
 
-def snooze(connection: Connection, which: ColumnElement[bool], until: datetime, user: str) -> list[int | None]:
+def snooze(
+    connection: Connection, which: ColumnElement[bool], until: datetime, user: str, now: datetime | None = None
+) -> list[int | None]:
     """Snooze those of these alerts that fire and are not snoozed yet; the incident of each."""
     return list(
         connection.execute(
             sa.update(ALERT)
             .where(which, ALERT.c.state == State.FIRING.value, ALERT.c.snoozed_until.is_(None))
-            .values(snoozed_until=until, snoozed_by=user)
+            .values(snoozed_until=until, snoozed_by=user, snoozed_at=now)
             .returning(ALERT.c.incident_id)
         ).scalars()
     )

@@ -120,7 +120,7 @@ def explain(
         raise ExplainError(_unknown_subject(connection, rule.for_each, subject))
     when = clause_of(rule.when, answers, now)
     while_ = clause_of(rule.while_, answers, now) if rule.while_ is not None else None
-    freshness = _freshness(connection, compile_rule(rule, row.version).resources)
+    freshness = _freshness(connection, compile_rule(rule, row.version).resources, now)
     alert_row = _alert_row(connection, rule_id, subject)
     alert = _alert(alert_row)
     notes = _notes(row, answers.row, freshness)
@@ -162,8 +162,8 @@ def _near(word: str, words: Sequence[str]) -> str:
     return f"; there is {', '.join(words[:5])}" if words else "; there is none yet"
 
 
-def _freshness(connection: Connection, resources: frozenset[str]) -> tuple[Freshness, ...]:
-    states = poll_states(connection)
+def _freshness(connection: Connection, resources: frozenset[str], now: datetime) -> tuple[Freshness, ...]:
+    states = poll_states(connection, now)
     told = []
     for name in sorted(resources):
         state = states.get(name)

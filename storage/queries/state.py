@@ -36,7 +36,7 @@ FIRING = "firing"
 
 def data_age(connection: Connection, resource: str, now: datetime, interval: timedelta) -> DataAge:
     """How old a resource's data is; stale after a failed poll, or three intervals without a good one."""
-    state = poll_states(connection).get(resource)
+    state = poll_states(connection, now).get(resource)
     if state is None or state.good_at is None:
         return DataAge(None, stale=True)
     return DataAge(state.good_at, stale=state.failures > 0 or now - state.good_at > 3 * interval)

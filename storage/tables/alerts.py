@@ -130,6 +130,7 @@ class Alert(SQLModel, table=True):
     ack_ended_at: datetime | None = None  # when the last acknowledgement ran out, if it did
     snoozed_until: datetime | None = None  # set only while the snooze lasts
     snoozed_by: str | None = None
+    snoozed_at: datetime | None = None  # when it was chosen
     quiet_since: datetime | None = None  # quiet hours keep it back from here on
     quiet_ended_at: datetime | None = None  # and no longer
     switched_on: datetime | None = None  # the first match of its rule, if it was already so then, with others

@@ -14,6 +14,7 @@ from typing import Any
 from bot.service.watching.watchdog import Watchdog
 from bot.service.watching.watches import Sight, find_troubles
 from notify.troubles import Finding, open_troubles
+from storage.ahead import done
 from storage.engine import Database
 from storage.polls import PollState
 
@@ -99,7 +100,7 @@ class Wellness:
             count, since, error = sight.unsent
             yield Finding("backlog", SILENT, since, facts={"count": count, "error": error})
         mine = {name: state for name, state in sight.polls.items() if name not in sight.absent}
-        if not any(state.good_at is not None for state in mine.values()):
+        if not any(done(state.good_at, sight.now) is not None for state in mine.values()):
             yield Finding("unpolled", SILENT)
         else:
             yield from _failing_polls(sight, mine.values())

@@ -86,7 +86,7 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
     if word.route in off:
         return not_in_plan(word.word, off[word.route].reason)
     if word.needs_data:
-        state = poll_states(connection).get("chargers")
+        state = poll_states(connection, asked.now).get("chargers")
         if state is None or state.good_at is None:
             return _nothing_known(state.error if state is not None else None)
     return word.answer(connection, replace(asked, words=words[len(word.word.split()) :]))
