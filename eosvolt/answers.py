@@ -185,6 +185,7 @@ class AnswerReader:
             status=response.status_code,
             code=self._redacted(self._errors.codes.get(code, code)) if code else None,
             retry_after=retry_after_seconds(response.headers, now),
+            document=document,
         )
 
     @staticmethod

@@ -220,6 +220,12 @@ class EosvoltClient:
         call = self._speech.call(route, self._words(route_name, thing_id), self._speech.params(route, words))
         return (await self._exchange.read(call)).document
 
+    async def fetch_first_page(self, route_name: str, **words: Any) -> Any:
+        """Fetch the first page of a list as a poll asks for it, and return its JSON document; raises EosvoltError."""
+        route = self._contract.routes[route_name]
+        sweep: Sweep[Any] = Sweep(self._contract, route, self._speech.params(route, words))
+        return (await self._exchange.read(self._speech.call(route, {}, sweep.query))).document
+
     async def post_to(self, route_name: str, thing_id: str | None = None, **words: Any) -> Any:
         """Send a command of the contract, once, and return the JSON document of its answer (None where empty).
 

@@ -38,6 +38,7 @@ __all__ = (
     "Paging",
     "Route",
     "Times",
+    "contract_from",
     "load_contract",
 )
 
@@ -61,14 +62,18 @@ def load_contract(override: Path | None = None) -> Contract:
     """
     if override is None:
         return build(deepcopy(_PACKAGED_TABLES), _PACKAGED_TABLES, PACKAGED.name)
-    text = _text_of(override)
+    return contract_from(_text_of(override), str(override))
+
+
+def contract_from(text: str, source: str) -> Contract:
+    """Make the contract with the text of an override file; `source` names it. Raises ContractError as load_contract."""
     merged = deepcopy(_PACKAGED_TABLES)
     try:
-        _merge(merged, _tables_of(text, override), ())
-        return build(merged, _PACKAGED_TABLES, f"{PACKAGED.name} with {override}")
+        _merge(merged, _tables_of(text, source), ())
+        return build(merged, _PACKAGED_TABLES, f"{PACKAGED.name} with {source}")
     except WrongTermError as error:
         line = line_of(text, error.where)
-        raise ContractError(f"{override}{f', line {line}' if line else ''}: {error.where}: {error}") from None
+        raise ContractError(f"{source}{f', line {line}' if line else ''}: {error.where}: {error}") from None
 
 
 def _text_of(path: Path) -> str:
@@ -80,7 +85,7 @@ def _text_of(path: Path) -> str:
         raise ContractError(f"{path}: is not UTF-8 text") from error
 
 
-def _tables_of(text: str, path: Path) -> dict[str, Any]:
+def _tables_of(text: str, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -148,4 +153,4 @@ def _spelled_out(value: Any) -> Any:
     return {"names": value} if isinstance(value, list) else value
 
 
-_PACKAGED_TABLES = _tables_of(_text_of(PACKAGED), PACKAGED)
+_PACKAGED_TABLES = _tables_of(_text_of(PACKAGED), PACKAGED.name)

@@ -22,7 +22,8 @@ class EosvoltError(Exception):
     """A call to EOSVOLT failed.
 
     `status` is the HTTP status or None where no answer came, `code` the API's own stable word, `message` the text for
-    people, `request` such as "GET /v1/chargers", `retry_after` the wait asked for in seconds or None. `did_not_run` is
+    people, `request` such as "GET /v1/chargers", `retry_after` the wait asked for in seconds or None,
+    `document` the body, as data that is shown to nobody. `did_not_run` is
     True only where the call provably had no effect, so that a command may be sent again; `refused` where EOSVOLT said
     no for good. A command that failed with neither has an unknown outcome.
     """
@@ -41,6 +42,7 @@ class EosvoltError(Exception):
         code: str | None = None,
         did_not_run: bool | None = None,
         retry_after: float | None = None,
+        document: object = None,
     ) -> None:
         self.message = one_line(message)
         self.request = request
@@ -48,6 +50,7 @@ class EosvoltError(Exception):
         self.code = None if code is None else one_line(code)[:80]
         self.did_not_run = self.never_ran if did_not_run is None else did_not_run
         self.retry_after = retry_after
+        self.document = document
         super().__init__(self.message)
 
     def __str__(self) -> str:

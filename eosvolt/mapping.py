@@ -307,6 +307,25 @@ class RowMapper:
         found = (getter_of(alias)(row) for alias in _present(self._specs[name].names, tuple(row)))
         return next((value for value in found if value is not None), None)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Our fields, as the contract has them."""
+        return tuple(self._specs)
+
+    def is_essential(self, name: str) -> bool:
+        """Whether a row without the field is set aside."""
+        return name in _ESSENTIAL[self.resource]
+
+    def problem_with(self, name: str, value: Any) -> str:
+        """Return why a raw value cannot be one of our fields, or nothing."""
+        try:
+            self._converters[name](value)
+        except ValueError as error:
+            return str(error)
+        except (TypeError, OverflowError, RecursionError):
+            return f"{as_json(value)} has the wrong type or size"
+        return ""
+
     def spelled(self, name: str, row: dict[str, Any]) -> str:
         """Return the API's name of one of our fields, as the row has it or else as the contract first names it."""
         names = self._spec(name).names

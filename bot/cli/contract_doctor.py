@@ -8,20 +8,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from eosvolt.client import EosvoltClient
-from eosvolt.comparison import Comparison, Difference, compare
 from eosvolt.contract import Contract, Route
 from eosvolt.errors import EosvoltError, Forbidden, InvalidRequest, MalformedAnswer, NotFound, Unauthorized
 from eosvolt.mapping import RowMapper
+from eosvolt.survey.comparison import Comparison, Difference, compare
 
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
 SINGLES = {"location": "locations", "charger": "chargers", "session": "sessions", "pricing": "locations"}
 FIGURES = {"pricing": "pricing", "report_summary": "report"}
 NOT_TRIED = {"export": "only an ordered export has an id"}
-RESOURCE_WORDS = "charger, session or location"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ async def _ask(
     if resource is None:
         told = "an object" if isinstance(document, dict) else f"{type(document).__name__}, where an object was expected"
         return _check(route, "found" if isinstance(document, dict) else "differs", told), document
-    comparison = compare(document, contract, resource)
+    comparison = compare(document, contract, resource, route=route)
     verdict = "differs" if comparison.differences else "found"
     return _check(route, verdict, _summary(comparison), comparison.differences), document
 
@@ -140,33 +138,6 @@ def table(checks: list[RouteCheck]) -> str:
     width = max(len(check.call) for check in checks)
     lines = [f"{check.verdict:<10} {check.call:<{width}}  {check.told}" for check in checks]
     return "\n".join([*lines, *_override([line for check in checks for line in check.lines])])
-
-
-def examine_sample(path: Path, contract: Contract, resource: str | None = None) -> str:
-    """What a recording of a real answer (JSON in a file) holds, seen through the contract, as text for a terminal.
-
-    `resource` is charger, session or location where it is not recognised by itself. Raises OSError where the file
-    cannot be read, and MalformedAnswer where it is not JSON.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise MalformedAnswer(f"{path} is not JSON: {error}") from None
-    return sample_report(compare(document, contract, resource), path.name)
-
-
-def sample_report(comparison: Comparison, name: str) -> str:
-    """One comparison as text for a terminal."""
-    kind = comparison.resource or f"neither {RESOURCE_WORDS}"
-    told = [f"{name}: {kind}; {_summary(comparison)}, {comparison.unreadable} unreadable"]
-    width = max(map(len, (*comparison.read, *comparison.absent, *comparison.unknown)), default=0)
-    told += [f"  {ours:<{width}}  read from {theirs}" for ours, theirs in comparison.read.items()]
-    told += [f"  {ours:<{width}}  not there" for ours in comparison.absent]
-    told += [f"  {theirs:<{width}}  unknown: {value}" for theirs, value in comparison.unknown.items()]
-    told += [f"Differs: {_shown(one)}" for one in comparison.differences]
-    if not comparison.differences:
-        told.append("Nothing differs from the contract.")
-    return "\n".join([*told, *_override([one.line for one in comparison.differences if one.line])])
 
 
 def _override(lines: list[str]) -> list[str]:

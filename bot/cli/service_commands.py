@@ -4,6 +4,7 @@ Each imports what it needs when it runs; none does more than read its arguments 
 """
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,23 +46,30 @@ def doctor(
     sample: Annotated[
         Path | None, typer.Option(help="Check how this recorded answer of EOSVOLT would be read, and nothing else.")
     ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Put the lines that mend the contract into this override file.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
-    if sample is not None:
-        from bot.cli.contract_doctor import examine_sample
-        from bot.settings import load_settings as settings_of
-
-        typer.echo(examine_sample(sample, settings_of().contract()))
-        return
+    from bot.cli.account_doctor import examine_account, examine_sample
     from bot.cli.doctor import examine, report
     from bot.cli.slack_doctor import examine_slack
     from bot.settings import load_settings
 
+    settings = load_settings()
+    if sample is not None:
+        answer = examine_sample(sample, settings, write)
+        typer.echo(answer.text)
+        raise typer.Exit(1 if answer.differs else 0)
+
     async def everything() -> Any:
-        settings = load_settings()
         return await examine(settings) + await examine_slack(settings)
 
     findings = asyncio.run(everything())
     typer.echo(report(findings))
-    if any(finding.failed for finding in findings):
+    reached = any(finding.name.startswith("GET ") for finding in findings)
+    account = asyncio.run(examine_account(settings, datetime.now(UTC), write)) if reached else None
+    if account is not None:
+        typer.echo(f"\n{account.text}")
+    if any(finding.failed for finding in findings) or (account is not None and account.differs):
         raise typer.Exit(1)

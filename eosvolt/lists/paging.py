@@ -223,12 +223,7 @@ class Sweep(Generic[R]):
         if self._error is not None:
             return
         uncertain = walked.total is None or walked.missing() > 0
-        if (
-            self._paging.style in _BY_PLACE
-            and uncertain
-            and self._first > 0
-            and not (self._memory.begins or self._windowed)
-        ):
+        if self._paging.style in _BY_PLACE and uncertain and self._first > 0 and not self._memory.begins:
             self._looking_back, self._place = True, 0
             self.query = self._at_place()
             return

@@ -72,7 +72,11 @@ class Spoken:
                 plain[name] = self._plain_value(name, value)
         resource = rule.plain.strip("/").split("/")[-1]
         listing = rule.method == "GET" and resource in _LISTS
-        asked = self._plain_query(query, paged=listing)
+        try:
+            asked = self._plain_query(query, paged=listing)
+        except ValueError as error:  # a time that is none
+            status, told = tongue.refuse(400, {"code": "invalid_parameter", "message": str(error)})
+            return status, told, {}
         status, facts = self._plain(scope, rule.plain_method or rule.method, path, asked, plain)
         if status >= 400:
             status, told = tongue.refuse(status, facts)

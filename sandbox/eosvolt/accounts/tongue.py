@@ -81,7 +81,8 @@ class Tongue:
         if self.local and (name == "connectorId" or (name == "id" and resource == "connector")):
             return value.rpartition(".")[2]
         if value is not None and name in self.factors:
-            return value * self.factors[name]
+            made = value * self.factors[name]
+            return round(made) if abs(made - round(made)) < 1e-6 else made
         if name in TIMES and isinstance(value, str) and len(value) >= _MOMENT:
             return self.time(parse_iso_ms(value))
         words = self.words.get(name) or self.words.get(f"{resource}.{name}")

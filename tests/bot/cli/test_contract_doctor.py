@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.cli.contract_doctor import RouteCheck, check_contract, examine_sample, table
+from bot.cli.account_doctor import examine_account, examine_answer, examine_sample
+from bot.cli.contract_doctor import RouteCheck, check_contract, table
 from bot.cli.doctor import examine, report
 from bot.settings import Settings
-from eosvolt.comparison import compare
 from eosvolt.contract import load_contract
 from eosvolt.errors import MalformedAnswer
+from eosvolt.survey.comparison import compare
+from sandbox.eosvolt.accounts.plain import PLAIN
+from sandbox.eosvolt.accounts.spoken import Spoken
 from sandbox.eosvolt.api import create_api
 from sandbox.eosvolt.server import serving
 from sandbox.fleet.fleet import FleetSource
@@ -76,6 +80,10 @@ async def test_an_account_of_other_words_is_told_lines_that_an_override_file_tak
     tomllib.loads("\n".join(line for line in lines if not line.endswith("...")))
 
 
+def bare_settings() -> Settings:
+    return Settings(_env_file=None)  # type: ignore[call-arg]  # mypy does not see the name
+
+
 def renamed(row: Any, names: dict[str, str]) -> Any:
     if isinstance(row, list):
         return [renamed(item, names) for item in row]
@@ -95,7 +103,7 @@ def test_the_lines_for_a_charger_with_other_names_and_units_mend_it(tmp_path: Pa
     assert lines[0] == 'envelope.rows = ["records"]'
     assert 'fields.charger.location_id = "location_identifier"' in lines
     assert 'fields.charger.connectors = "outlets"' in lines
-    assert first.unreadable == 1
+    assert first.unreadable == 2  # the charger, and the connector inside what would be read
 
     override = tmp_path / "site.toml"
     for _ in range(4):  # what is mended lets the next thing be seen, as for a person
@@ -104,11 +112,11 @@ def test_the_lines_for_a_charger_with_other_names_and_units_mend_it(tmp_path: Pa
         lines += [one.line for one in told.differences if one.line]
     assert told.differences == ()
     assert (told.unreadable, told.rows) == (0, 1)
-    assert 'fields.connector.status.values = { "IN_USE" = "Charging" }' in lines
+    assert 'fields.connector.status.values = { IN_USE = "Charging" }' in lines
     assert 'fields.connector.max_power_kw = { names = ["max_power_kw"], unit = "W" }' in lines
     assert 'fields.connector.status_changed_at = { names = ["statusChangedAt"], unit = "epoch_ms" }' in lines
     assert 'fields.charger.updated_at = { names = ["updatedAt"], unit = "epoch_s" }' in lines
-    assert 'fields.charger.online = { names = ["online"], values = { "UP" = true } }' in lines
+    assert 'fields.charger.online = { names = ["online"], values = { UP = true, DOWN = false } }' in lines
 
 
 @pytest.mark.parametrize(
@@ -127,7 +135,9 @@ def test_the_lines_for_a_charger_with_other_names_and_units_mend_it(tmp_path: Pa
 def test_a_sample_is_recognised_by_its_fields(document: Any, resource: str | None, tmp_path: Path) -> None:
     file = tmp_path / "sample.json"
     file.write_text(json.dumps(document))
-    shown = examine_sample(file, load_contract())
+    answer = examine_sample(file, bare_settings())
+    shown = answer.text
+    assert answer.differs == (resource is None)
     assert compare(document, load_contract()).resource == resource
     assert shown.startswith(f"sample.json: {resource or 'neither charger, session or location'}; ")
     assert ("Nothing differs" in shown) == (resource is not None)
@@ -138,7 +148,7 @@ def test_a_sample_shows_what_is_read_what_is_absent_and_what_is_unknown(tmp_path
     del row["firmware"]
     file = tmp_path / "sample.json"
     file.write_text(json.dumps({"data": [row]}))
-    lines = [" ".join(line.split()) for line in examine_sample(file, load_contract()).splitlines()]
+    lines = [" ".join(line.split()) for line in examine_sample(file, bare_settings()).text.splitlines()]
     assert lines[0] == "sample.json: charger; 1 row, 20 of 22 fields, 0 unreadable"
     assert "location_id read from locationId" in lines
     assert "connector.max_power_kw read from maxPowerKw" in lines
@@ -159,7 +169,7 @@ def test_a_sample_that_is_no_json_is_one_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "sample.json"
     file.write_text("<html>")
     with pytest.raises(MalformedAnswer, match="is not JSON"):
-        examine_sample(file, load_contract())
+        examine_sample(file, bare_settings())
 
 
 async def test_the_doctor_fails_for_what_is_essential_and_does_without_the_rest(
@@ -203,3 +213,38 @@ async def test_the_doctor_shows_a_line_a_route_and_the_clock(tmp_path: Path) -> 
     shown = report(list(findings.values()))
     assert all(len(line) < 400 for line in shown.splitlines())
     assert "-      POST /v1/sessions/start" in shown
+
+
+def test_a_sample_is_told_all_at_once_with_its_first_rows_and_its_lines_can_be_written(tmp_path: Path) -> None:
+    rows = [charger(str(n), online="UP", updatedAt=1772359200 + n) for n in range(5)]
+    document = {
+        "payload": {"chargers": [renamed(row, {"connectors": "outlets", "locationId": "siteId"}) for row in rows]}
+    }
+    file, override = tmp_path / "sample.json", tmp_path / "site.toml"
+    override.write_text('# ours\n[fields.charger]\nname = "name"  # as it is\n')
+    file.write_text(json.dumps(document))
+    answer = examine_sample(file, bare_settings(), override)
+    assert answer.differs
+    assert "  charger 0 'Charger 0' at L1, online: 0.1 Available, 0 of 22 kW" in answer.text.splitlines()
+    assert len([line for line in answer.text.splitlines() if line.startswith("  charger ")]) == 3
+    assert "Written to" in answer.text
+    assert "# ours" in override.read_text()
+    told = examine_answer(document, load_contract(override), override.read_text(), "sample.json")
+    assert (told.differs, dict(told.lines)) == (False, {})
+
+
+async def test_the_doctor_shows_counts_and_the_first_rows_and_writes_what_mends(tmp_path: Path) -> None:
+    api = create_api(FleetSource(6, 3, NOON), clock=lambda: NOON + timedelta(hours=1), token=TOKEN)
+    tongue = replace(PLAIN, names={"charger": {"connectors": "outlets"}}, times="epoch_ms")
+    override = tmp_path / "site.toml"
+    async with serving(Spoken(api, tongue)) as url:
+        settings = Settings(  # type: ignore[call-arg]  # mypy does not see the name
+            _env_file=None, eosvolt_base_url=url, eosvolt_token=SecretStr(TOKEN)
+        )
+        first = await examine_account(settings, NOON + timedelta(hours=1), override)
+        settings = settings.model_copy(update={"chargehand_contract": override})
+        second = await examine_account(settings, NOON + timedelta(hours=1))
+    assert first.differs
+    assert 'fields.charger.connectors = "outlets"' in first.text
+    assert "chargers: 6 of 6 that EOSVOLT counts" in first.text
+    assert (second.differs, second.text.count("\n  charger ")) == (False, 3)
