@@ -252,6 +252,14 @@ async def test_connections_beyond_the_limit_are_refused_and_those_within_are_ser
     assert (await post_command(closed_house)).status_code == 200
 
 
+async def test_a_listener_that_fails_in_the_moment_of_its_ack_is_still_a_200(http_house: House) -> None:
+    action = {"type": "button", "action_id": "next_page", "block_id": "b", "value": "{"}  # which is no JSON
+    payload = {"type": "block_actions", "user": {"id": "U0ADA00001"}, "trigger_id": "9.9.9", "actions": [action]}
+    body = urlencode({"payload": json.dumps(payload)})
+    answer = await post(http_house, body, signed(body, http_house.workspace.signing_secret))
+    assert answer.status_code == 200
+
+
 async def test_the_same_signed_request_three_times_acts_once(http_house: House) -> None:
     text = f"silence {http_house.free()} for 2h Technician on site"
     answers = [await post_command(http_house, text=text, trigger_id="7.7.7") for _ in range(3)]

@@ -30,6 +30,16 @@ async def test_a_listener_that_fails_after_its_ack_is_acknowledged_and_the_perso
     assert "fault" in answer.plain()
 
 
+async def test_one_that_fails_in_the_very_moment_of_its_ack_is_acknowledged_too(either_house: House) -> None:
+    listed = await either_house.ask("chargers")
+    (row,) = [block for block in listed.blocks if block["type"] == "actions"]
+    (button,) = [element for element in row["elements"] if element["action_id"] == "next_page"]
+    button["value"] = "{"  # which no listener of ours can read
+    whispers = len(either_house.workspace.ephemerals("ada"))
+    await either_house.click("ada", listed, "next_page")
+    assert "fault" in (await either_house.next_whisper("ada", whispers)).plain()
+
+
 async def test_a_mention_whose_listener_fails_is_told_so(either_house: House) -> None:
     damage(either_house, "connector")
     await either_house.workspace.mention("ada", "#ev-ops", "status")

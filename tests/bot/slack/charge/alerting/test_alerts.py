@@ -1,0 +1,29 @@
+"""Alerts as people ask for them: found where their things are now."""
+
+from tests.bot.house import FAULTED, House, polled_anew
+
+
+async def found_at(house: House, subject: str, location: str) -> None:
+    """Return once an alert is told of at a location: a poll is evaluated a moment after it is recorded."""
+    while subject not in (await house.ask(f"alerts location={location}")).plain():
+        pass
+
+
+async def test_a_charger_that_moved_while_its_alert_fires_is_found_at_its_new_location(closed_house: House) -> None:
+    house = closed_house
+    house.interval = 60
+    broken = house.free()
+    house.break_connector(broken)
+    await house.start(FAULTED | {"for": "0s"})
+    await polled_anew(house.running)
+    box = next(row for row in house.fleet.world.chargers if broken in {c["id"] for c in row.fields["connectors"]})
+    old = box.fields["locationId"]
+    new = next(place.id for place in house.fleet.world.locations if place.id != old)
+    await found_at(house, broken, old)
+
+    house.fleet.world.set_charger(box.id, int(house.clock().timestamp() * 1000), locationId=new)
+    await polled_anew(house.running)
+
+    await found_at(house, broken, new)
+    assert broken not in (await house.ask(f"alerts location={old}")).plain()
+    assert "It concerns 1 alert that fires now" in (await house.ask(f"silence location={new} for 2h Moved")).plain()
