@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eosvolt.errors import one_line
+from eosvolt.spellings.words import folded
 from eosvolt.survey.lines import written
-from eosvolt.words import folded
 
 _OF_PEOPLE = ("tag", "card", "rfid", "token", "secret", "driver", "user", "mail", "phone")
 

@@ -11,8 +11,8 @@ from typing import Any
 from eosvolt.contract import Contract
 from eosvolt.converters import time_of
 from eosvolt.models import CONNECTOR_STATUSES, SESSION_STATUSES
+from eosvolt.spellings.words import folded
 from eosvolt.terms.shapes import TIME_UNITS, spelled
-from eosvolt.words import folded
 
 NEAR = 0.74
 TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
