@@ -56,14 +56,18 @@ class Moments:
         return (*self.done, *self.last, *self.planned, *self.told, *self.apart)
 
 
-_SEEN = ("first_seen_at", "changed_at")
+_SEEN = ("first_seen_at", "changed_at", "stale_since")
 
 OF_THE_WORLD: Mapping[Table, Moments] = {
     schema.LOCATION: Moments(("price_changed_at", *_SEEN, "gone_at")),
     schema.CHARGER: Moments(("online_changed_at", *_SEEN, "gone_at"), told=("last_heartbeat",)),
-    schema.CONNECTOR: Moments(("status_changed_at", "error_code_changed_at", "power_changed_at", *_SEEN, "gone_at")),
+    schema.CONNECTOR: Moments(
+        ("status_changed_at", "error_code_changed_at", "power_changed_at", "code_missing_since", *_SEEN, "gone_at")
+    ),
     schema.SESSION: Moments(
-        ("status_changed_at", "energy_changed_at", *_SEEN), ("sampled_at",), told=("started_at", "ended_at")
+        ("status_changed_at", "energy_changed_at", "previous_energy_at", *_SEEN),
+        ("sampled_at",),
+        told=("started_at", "ended_at"),
     ),
     schema.SAMPLE: Moments(apart=("at",)),  # part of the key
     schema.INTERVAL: Moments(("valid_from", "valid_to")),
@@ -115,6 +119,8 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.REFUSED: Moments(("since",), apart=("probe_at",)),
     schema.RULE_VERSION: Moments(("at",)),
     schema.SET_ASIDE: Moments(("first_at", "last_at")),
+    schema.UNREAD: Moments(("first_at", "last_at")),
+    schema.DOUBT: Moments(("since", "swept_at", "confirmed_at")),
     schema.SILENCE: Moments(("created_at", "ended_at"), planned={"until": ("created_at",)}),
     schema.SWITCH: Moments(("set_at",)),
     schema.TROUBLES: Moments(("since", "raised_at", "ended_at")),
