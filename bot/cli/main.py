@@ -24,6 +24,7 @@ for command in (
     sandbox_commands.replay,
     sandbox_commands.sandbox,
     service_commands.doctor,
+    service_commands.record,
 ):
     app.command()(command)
 app.add_typer(rule_commands.app, name="rules")
@@ -67,11 +68,20 @@ def _mendable(error: Exception) -> str | None:
     from rules.language.errors import RuleErrors
     from rules.trials.backtest import CannotBacktest
     from rules.trials.cases import CaseErrors
+    from sandbox.eosvolt.recorded import RecordingError as AccountRecordingError
     from sandbox.eosvolt.server import PortInUseError
     from sandbox.recordings.recording import RecordingError
 
     of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
-    of_others = (SettingsError, ContractError, EosvoltError, TokenUnusable, RecordingError, PortInUseError)
+    of_others = (
+        SettingsError,
+        ContractError,
+        EosvoltError,
+        TokenUnusable,
+        RecordingError,
+        AccountRecordingError,
+        PortInUseError,
+    )
     if isinstance(error, (*of_rules, *of_others)):
         return str(error)
     if isinstance(error, CommandError):

@@ -89,16 +89,44 @@ def sandbox(
     fleet: Annotated[int | None, typer.Option(help="A living fleet of N chargers.", metavar="N", min=1)] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 1,
     replay: Annotated[Path | None, typer.Option(help="Replay a recording instead.", metavar="DIR")] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="Serve what `chargehand record` saved of an account instead.", metavar="DIR")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Speak as the account of this file in examples/contracts: ocpi, laravel, ...")
+    ] = None,
     speed: Annotated[float, typer.Option(help="Simulated seconds a second.", min=0)] = 1,
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=0, max=65535)] = 8081,
 ) -> None:
     """Serve a stand-in for the EOSVOLT API on this machine; no account needed."""
-    if (fleet is None) == (replay is None):
-        raise typer.BadParameter("give one of --fleet N and --replay DIR")
-    asyncio.run(_serve_sandbox(fleet, seed, replay, speed, port))
+    from sandbox.eosvolt.accounts.public import TONGUES
+
+    if [fleet, replay, recording].count(None) != 2:
+        raise typer.BadParameter("give one of --fleet N, --replay DIR and --recording DIR")
+    if account is not None and account not in TONGUES:
+        raise typer.BadParameter(f"is one of {', '.join(TONGUES)}", param_hint="--account")
+    if recording is not None:
+        asyncio.run(_serve_recording(recording, port))
+    else:
+        asyncio.run(_serve_sandbox(fleet, seed, replay, account, speed, port))
 
 
-async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, speed: float, port: int) -> None:
+async def _serve_recording(folder: Path, port: int) -> None:
+    from sandbox.eosvolt.recorded import RecordedApi
+    from sandbox.eosvolt.server import serving
+
+    async with serving(RecordedApi(folder), port=port) as url:
+        typer.echo(f"The recorded account at {url}; any token is good, and nothing can be acted upon.")
+        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=any chargehand doctor")
+        typer.echo("Stop it with Ctrl-C.")
+        await asyncio.Event().wait()
+
+
+async def _serve_sandbox(
+    fleet: int | None, seed: int, recording: Path | None, account: str | None, speed: float, port: int
+) -> None:
+    from sandbox.eosvolt.accounts.public import TONGUES
+    from sandbox.eosvolt.accounts.spoken import Spoken
     from sandbox.eosvolt.api import create_api
     from sandbox.eosvolt.server import drive, serving
     from sandbox.fleet.fleet import FleetSource
@@ -116,7 +144,8 @@ async def _serve_sandbox(fleet: int | None, seed: int, recording: Path | None, s
         source = FleetSource(fleet or 1, seed, start - timedelta(hours=6))  # so that sessions are going on already
         source.advance_to(start)
     clock = SpeedClock(start, speed, time.monotonic)
-    async with serving(create_api(source, clock=clock), port=port) as url:
+    api = create_api(source, clock=clock)
+    async with serving(Spoken(api, TONGUES[account]) if account else api, port=port) as url:
         typer.echo(
             f"EOSVOLT stand-in at {url}, token sandbox-token, from {start:%Y-%m-%d %H:%M} UTC at speed {speed:g}."
         )

@@ -42,6 +42,25 @@ def manifest(
     typer.echo(json.dumps(slack_manifest.manifest(request_url=request_url), indent=2))
 
 
+def record(
+    out: Annotated[Path, typer.Option(help="The folder that the answers are written into.", metavar="DIR")],
+) -> None:
+    """Save an account's answers, read-only, with secrets, names, addresses and tags replaced, to be served again."""
+    import httpx
+
+    from bot.cli.recorder import record_account, write_recording
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    settings.require("EOSVOLT_BASE_URL")
+    now = datetime.now(UTC)
+    address, token, contract = settings.eosvolt_base_url or "", settings.token_source(), settings.contract()
+    kept = asyncio.run(record_account(address, token, contract, now, onward=httpx.AsyncHTTPTransport()))
+    write_recording(kept, out, now)
+    typer.echo(f"{len(kept)} answers are in {out}. Read them before you send them to anybody.")
+    typer.echo(f"Serve them with: chargehand sandbox --recording {out}")
+
+
 def doctor(
     sample: Annotated[
         Path | None, typer.Option(help="Check how this recorded answer of EOSVOLT would be read, and nothing else.")
