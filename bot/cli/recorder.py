@@ -16,8 +16,8 @@ import httpx
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract
 from eosvolt.errors import EosvoltError
+from eosvolt.spellings.words import folded
 from eosvolt.tokens import TokenSource
-from eosvolt.words import folded
 
 MOST_SINGLES = 3
 KEPT_HEADERS = ("content-type", "link", "x-total-count", "x-total", "x-limit", "x-per-page", "retry-after", "date")

@@ -37,14 +37,7 @@ async def test_a_recorded_account_is_read_as_the_account_was(dialect: str, tmp_p
     served = InProcessTransport(RecordedApi(tmp_path))
     async with (
         EosvoltClient("http://live", token, contract, transport=onward, attempts=1, clock=clock) as live,
-        EosvoltClient(
-            "http://kept",
-            token,
-            contract,
-            transport=InProcessTransport(RecordedApi(tmp_path)),
-            attempts=1,
-            pause=at_once,
-        ) as client,
+        EosvoltClient("http://kept", token, contract, transport=served, attempts=1, pause=at_once) as client,
     ):
         was, now = await live.fetch_chargers(), await client.fetch_chargers()
         assert (now.complete, now.shortfall, now.set_aside) == (True, "", ())
