@@ -4,6 +4,7 @@ Nothing here stops the start; each doubt is one sentence with its mend, for the 
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ OURS = ("CHARGEHAND_", "EOSVOLT_")
 """What begins so is meant for Chargehand; other names are doubted only where they are nearly one of ours."""
 ALIKE = 0.85
 ENV_FILE = Path(".env")
+SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 
 
 def misspelt(environment: Mapping[str, str] | None = None, env_file: Path = ENV_FILE) -> list[str]:
@@ -42,6 +44,17 @@ def wide_files(paths: Iterable[Path] = (ENV_FILE,)) -> list[str]:
         if mode & 0o077:
             told.append(f"{path} can be read by others than its owner (mode {mode:04o}): chmod 600 {path}")
     return told
+
+
+def odd_names(settings: Settings) -> list[str]:
+    """A sentence for each name of who may act that is neither Slack's id nor written as a user group's handle."""
+    told = {"CHARGEHAND_ADMINS": settings.chargehand_admins, "CHARGEHAND_OPERATORS": settings.chargehand_operators}
+    return [
+        f"{setting}: {name} is no Slack id; members are like U0123ABCD, handles of user groups like @{name.lower()}"
+        for setting, names in told.items()
+        for name in names
+        if SLACK_ID.fullmatch(name) is None and not name.startswith("@")
+    ]
 
 
 def nobody_may_act(settings: Settings) -> str | None:

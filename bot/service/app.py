@@ -33,7 +33,7 @@ from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
 from bot.service.watching.pages import Wellness
 from bot.service.watching.watchdog import Watchdog
-from bot.setting_doubts import misspelt, nobody_may_act, wide_files
+from bot.setting_doubts import misspelt, nobody_may_act, odd_names, wide_files
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
 from bot.slack.doors.bolt_app import build_app
@@ -272,6 +272,14 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         commands_per_day=settings.chargehand_commands_per_day,
         price_approval=settings.chargehand_price_approval_channel,
     )
+    permissions = Permissions(
+        slack,
+        identity,
+        settings.chargehand_admins,
+        settings.chargehand_operators,
+        workspace_admins=settings.chargehand_workspace_admins,
+        outsiders_look=settings.chargehand_outsiders_may_look,
+    )
     keeper = RuleKeeper(work, [Path(name) for name in settings.chargehand_rules])
     watchdog = Watchdog(
         work,
@@ -281,6 +289,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
         nobody_may_act(settings) is not None,
         lambda: keeper.held,
+        permissions.nobody_may_act,
     )
     wellness = Wellness(
         database,
@@ -292,14 +301,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     responder = Responder(
         database=database,
         slack=slack,
-        permissions=Permissions(
-            slack,
-            identity,
-            settings.chargehand_admins,
-            settings.chargehand_operators,
-            workspace_admins=settings.chargehand_workspace_admins,
-            outsiders_look=settings.chargehand_outsiders_may_look,
-        ),
+        permissions=permissions,
         clock=clock,
         interval=settings.poll_interval,
         zone=settings.chargehand_timezone,
@@ -367,7 +369,7 @@ def _plan(settings: Settings) -> PollPlan:
 async def run_service(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again."""
     configure_logs(settings)
-    for doubt in (*misspelt(), *wide_files()):
+    for doubt in (*misspelt(), *wide_files(), *odd_names(settings)):
         log.warning("a setting is doubtful", doubt=doubt)
     service = build(settings)
     stopping = asyncio.Event()

@@ -101,6 +101,19 @@ class Permissions:
                 return self._outside(known[1][0])
             return Standing(named, unsure=True)
 
+    async def nobody_may_act(self) -> bool:
+        """Whether no name in the settings is a person's id or a group with members; in doubt somebody may."""
+        names = [*self.admins, *self.operators]
+        if self.workspace_admins or any(USER_ID.fullmatch(name) for name in names):
+            return False
+        if not names:
+            return True
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                return not await self._members_of({name.lstrip("@").lower() for name in names})
+        except SLACK_FAULTS:
+            return False
+
     async def _standing_in_slack(self, user: str, named: Role) -> Standing:
         outside, is_workspace_admin = await self._remember(f"user:{user}", lambda: self._fetch_user(user))
         if outside:

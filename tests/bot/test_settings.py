@@ -2,6 +2,7 @@
 
 import re
 
+from bot.setting_doubts import odd_names
 from bot.settings import PURPOSES, SECRETS, Settings
 from tests.conftest import ROOT
 
@@ -21,3 +22,9 @@ def test_every_setting_is_read_somewhere() -> None:
         name for name in FIELDS if not re.search(rf'\b(?:self|settings)\.{name.lower()}\b|secret\("{name}"\)', code)
     ]
     assert unread == []
+
+
+def test_a_name_that_is_no_slack_id_is_doubted() -> None:
+    settings = Settings(_env_file=None, chargehand_admins=("ada", "U0ADA00001"), chargehand_operators=("@oncall",))  # type: ignore[call-arg]  # mypy does not see the name
+    (told,) = odd_names(settings)
+    assert told.startswith("CHARGEHAND_ADMINS: ada is no Slack id")

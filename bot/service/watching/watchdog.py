@@ -6,7 +6,7 @@ written cannot be told through it: that is logged, said by `/healthz`, and told 
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,8 +48,9 @@ class Watchdog:
     job_states: Callable[[], Mapping[str, JobState]]
     slack_alive: Callable[[], Any]  # awaited
     people: Sequence[str] = ()
-    nobody_may_act: bool = False  # so the settings say
+    nobody_may_act: bool = False  # so the settings say, and with `ask_who_may` Slack's user groups too
     rule_files: Callable[[], Held | None] = lambda: None
+    ask_who_may: Callable[[], Awaitable[bool]] | None = None
     unwritable_since: datetime | None = None
     unwritable_cause: str | None = None
     steps: tuple[Step, ...] = ()  # of the wall clock, lately
@@ -82,6 +83,8 @@ class Watchdog:
     async def watch(self, now: datetime) -> Told:
         """Look once, and write down what is new; a database that cannot be written is logged instead."""
         alive = bool(await self.slack_alive())
+        if self.ask_who_may is not None:
+            self.nobody_may_act = await self.ask_who_may()
         try:
             told: Told = await asyncio.to_thread(self._look, now, alive)
         except Exception as error:

@@ -133,6 +133,32 @@ async def test_an_odd_answer_about_a_person_is_doubt(workspace: SlackWorkspace, 
         assert await permissions_of(server).standing_of(ADA) == Standing(Role.VIEWER, unsure=True)
 
 
+@pytest.mark.parametrize(
+    ("admins", "operators", "nobody"),
+    [
+        ((), (), True),
+        (("ada",), (), True),
+        ((), ("@nobody-here",), True),
+        ((), ("@oncall",), False),
+        ((VERA,), (), False),
+        ((), ("S0ONCALL01",), False),
+    ],
+)
+async def test_it_is_known_whether_anybody_may_act(
+    workspace: SlackWorkspace, admins: tuple[str, ...], operators: tuple[str, ...], nobody: bool
+) -> None:
+    async with SlackServer(workspace) as server:
+        permissions = permissions_of(server, admins, operators, workspace_admins=False)
+        assert await permissions.nobody_may_act() is nobody
+        assert not await permissions_of(server, admins, operators).nobody_may_act(), "the workspace's admins may"
+
+
+async def test_while_groups_cannot_be_read_somebody_may_be_able_to_act(workspace: SlackWorkspace) -> None:
+    async with SlackServer(workspace) as server:
+        workspace.scopes = ()
+        assert not await permissions_of(server, ("ada",), workspace_admins=False).nobody_may_act()
+
+
 OURS = Workspace("T1", None, "U1", "B1")
 GRID = Workspace("T1", "E1", "U1", "B1")
 WHOLE_ORG = Workspace("", "E1", "U1", "B1")
