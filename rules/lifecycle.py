@@ -1,7 +1,7 @@
 """The life of an alert: inactive > pending > firing > resolved, as one pure function of what is known.
 
-Nothing here reads a database or a clock. Whoever evaluates fetches the alert and the match, asks `next_state`, and
-writes down what it answers. Unknown never moves an alert; neither does a `while` that is not true.
+Nothing here reads a database or a clock. Whoever evaluates fetches the alert and the match, asks `path`, and writes
+down what it answers. Unknown never moves an alert; neither does a `while` that is not true.
 """
 
 from dataclasses import dataclass, replace

@@ -117,7 +117,7 @@ async def _serve_recording(folder: Path, port: int) -> None:
 
     async with serving(RecordedApi(folder), port=port) as url:
         typer.echo(f"The recorded account at {url}; any token is good, and nothing can be acted upon.")
-        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=any chargehand doctor")
+        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=any .venv/bin/chargehand doctor")
         typer.echo("Stop it with Ctrl-C.")
         await asyncio.Event().wait()
 
@@ -149,7 +149,7 @@ async def _serve_sandbox(
         typer.echo(
             f"EOSVOLT stand-in at {url}, token sandbox-token, from {start:%Y-%m-%d %H:%M} UTC at speed {speed:g}."
         )
-        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=sandbox-token chargehand doctor")
+        typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=sandbox-token .venv/bin/chargehand doctor")
         typer.echo("Stop it with Ctrl-C.")
         await drive(source, clock)
 

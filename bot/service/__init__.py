@@ -1,4 +1,5 @@
 """The service: its jobs, each a function of `now`, the ticker that runs them, and their start and stop.
 
-Only here is a clock read and the network awaited; no call is made inside a transaction.
+Its ticker is what gives every job its `now`. No call is made inside a transaction, and no job decides or words anything
+itself.
 """

@@ -1,7 +1,8 @@
 """From transitions to messages: one card an incident and channel, and what is said in its thread.
 
 An edit of a card notifies nobody, so what matters is also said as a broadcast reply, at most once per
-`group_interval`. Nothing here decides what fires: it reads the alerts and incidents that the evaluation wrote.
+`group_interval`. Acknowledging is here too, as it is an edit of the card. Nothing here decides what fires: it reads the
+alerts and incidents that the evaluation wrote.
 """
 
 import json

@@ -1,6 +1,7 @@
 """What speaks for an incident in a channel: its own card, or the roll-up of a storm; and what is said in its thread.
 
-It writes outbox rows and nothing else. Whether there is something to say is decided by its callers.
+It writes outbox rows, and notes at incidents when they were heard. Whether there is something to say is decided by its
+callers.
 """
 
 from collections.abc import Collection, Sequence

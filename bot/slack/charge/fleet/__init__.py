@@ -1,4 +1,4 @@
 """Words that look: status, places, chargers, sessions, reports, exports, health.
 
-They only read.
+They change nothing of the fleet or its alerts; an export is noted in the audit log.
 """
