@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row
 from notify.claims import say_anew
 from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst, utilisation
 from notify.digests.impossible import POSSIBLE, count_impossible
-from notify.digests.slots import claim_slot, complete_to, is_ready, last_slots, slots_to_refresh
+from notify.digests.slots import claim_slot, complete_to, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.outbox import DIGEST, enqueue_message
 from notify.routing import Routing
 from rules.documents.schedules import SETTLE, Slot, day_bounds, next_moment, slots_due
@@ -93,7 +93,8 @@ def enqueue_due_digests(connection: Connection, rules: Iterable[DigestRule], rou
     """
     now, default_zone = routing.now, routing.default_zone
     digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
-    spoken_to = last_slots(connection, [rule.name for rule in digests], now)
+    forget_early_slots(connection, now)
+    spoken_to = last_slots(connection, [rule.name for rule in digests])
     made_at = _made_at(connection, digests)
     enqueued = []
     for rule in digests:

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import Connection, Row
 
+from notify.outbox import DIGEST
 from rules.documents.schedules import REFRESH_FOR, SESSIONS, SETTLE, WAIT_AT_MOST, Slot
 from storage.ahead import AHEAD
 from storage.dialects import insert
-from storage.schema import DIGEST_SLOT, POLL
+from storage.schema import DIGEST_SLOT, OUTBOX, POLL
 
 
 def is_ready(connection: Connection, slot: Slot, now: datetime) -> bool:
@@ -32,41 +33,42 @@ def complete_to(connection: Connection) -> datetime | None:
     return found
 
 
-def last_slots(connection: Connection, rule_ids: Collection[str], now: datetime) -> dict[tuple[str, str], datetime]:
-    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone.
-
-    One that a clock which was ahead claimed was not.
-    """
+def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
     newest = (
         sa.select(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone, sa.func.max(DIGEST_SLOT.c.slot_at).label("at"))
-        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids), ~_is_doubted(now))
+        .where(DIGEST_SLOT.c.rule_id.in_(rule_ids))
         .group_by(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
     )
     return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
 
 
+def forget_early_slots(connection: Connection, now: datetime) -> None:
+    """Forget the slots that a clock which was ahead claimed before they came: each is claimed again in its time."""
+    early = (DIGEST_SLOT.c.enqueued_at > now + AHEAD, DIGEST_SLOT.c.slot_at > now)
+    if connection.execute(sa.delete(DIGEST_SLOT).where(*early)).rowcount:
+        made = sa.update(OUTBOX).where(OUTBOX.c.kind == DIGEST, OUTBOX.c.created_at > now + AHEAD)
+        connection.execute(made.values(created_at=now))  # by which it is known as too early later on
+
+
 def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
     """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said."""
-    statement = insert(connection, DIGEST_SLOT).values(
-        rule_id=rule_id,
-        zone=slot.zone,
-        slot=slot.local,
-        slot_at=slot.at,
-        window_from=slot.window_from,
-        window_to=slot.window_to,
-        enqueued_at=now,
-        facts=dict(facts),
+    claimed = connection.execute(
+        insert(connection, DIGEST_SLOT)
+        .values(
+            rule_id=rule_id,
+            zone=slot.zone,
+            slot=slot.local,
+            slot_at=slot.at,
+            window_from=slot.window_from,
+            window_to=slot.window_to,
+            enqueued_at=now,
+            facts=dict(facts),
+        )
+        .on_conflict_do_nothing()
+        .returning(DIGEST_SLOT.c.slot)
     )
-    again = {name: statement.excluded[name] for name in ("enqueued_at", "facts")}
-    keys = [DIGEST_SLOT.c[name] for name in ("rule_id", "zone", "slot")]
-    claim = statement.on_conflict_do_update(index_elements=keys, set_=again, where=_is_doubted(now))
-    return connection.execute(claim.returning(DIGEST_SLOT.c.slot)).first() is not None
-
-
-def _is_doubted(now: datetime) -> ColumnElement[bool]:
-    enqueued_at = sa.func.coalesce(DIGEST_SLOT.c.enqueued_at, DIGEST_SLOT.c.slot_at)
-    doubted: ColumnElement[bool] = enqueued_at > now + AHEAD
-    return doubted
+    return claimed.first() is not None
 
 
 def slots_to_refresh(connection: Connection, now: datetime) -> list[Row[Any]]:

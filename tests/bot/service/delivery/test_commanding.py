@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bot.service.commanding import run_commands
 from bot.service.delivering.workers import deliver
+from commands.outcomes.sending import claim_next_command
 from storage.engine import Database
+from storage.schema import COMMAND
 from tests.bot.service.delivery.bench import OPS, Bench, words_of
 from tests.bot.service.delivery.site import Site, site_on
 from tests.eosvolt.accounts import TONGUES
@@ -199,3 +202,33 @@ async def test_the_platforms_own_time_out_leaves_a_reset_unknown_until_it_is_see
     assert site.command().state == "unknown"
     await site.until("verified")
     assert len(site.posts) == 1
+
+
+async def test_a_command_asked_for_by_a_clock_that_was_ahead_is_sent_at_once_and_for_as_long_as_any(site: Site) -> None:
+    now = site.clock.now
+    site.clock.now = now + timedelta(days=1)
+    site.ask("start_session", connector_id=site.free())
+    site.clock.now = now
+    site.link.refuse_posts = 1
+    await site.run()
+    command = site.command()
+    assert (command.state, command.requested_at) == ("requested", now)
+    assert command.expires_at - now < timedelta(hours=1)
+    await site.until("verified")
+    assert site.posts == ["/v1/sessions/start"]
+
+
+async def test_a_command_that_was_being_sent_by_a_clock_that_was_ahead_is_unknown_and_never_sent_again(
+    site: Site,
+) -> None:
+    site.ask("start_session", connector_id=site.free())
+    with site.jobs.database.write() as connection:
+        assert claim_next_command(connection, site.clock.now + timedelta(days=1)) is None  # it has expired by then
+        assert claim_next_command(connection, site.clock.now) is not None
+        connection.execute(sa.update(COMMAND).values(sending_at=site.clock.now + timedelta(days=1)))
+    await site.run()
+    assert site.command().state == "unknown"
+    for _ in range(40):
+        await site.tick()
+    assert site.command().state == "not_verified"
+    assert site.posts == []
