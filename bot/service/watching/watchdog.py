@@ -26,7 +26,7 @@ from notify.outbox import TROUBLE
 from notify.troubles import Finding, Told, note_findings
 from storage.ahead import is_ahead
 from storage.engine import Database
-from storage.health import FAILED, WHOLE_API, Counted, load_pace, record_counts
+from storage.health import FAILED, WHOLE_API, Counted, load_pace, record_counts, still_set_aside
 from storage.polls import PollState, poll_states
 from storage.schema import COUNT, OUTBOX, REFUSED
 
@@ -138,6 +138,7 @@ class Watchdog:
             clock_put=self._clock_put(now),
             nobody_may_act=self.nobody_may_act,
             rule_files=self.rule_files(),
+            set_aside=still_set_aside(connection),
         )
 
 

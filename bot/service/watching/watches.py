@@ -27,6 +27,8 @@ BACKLOG_AFTER = timedelta(minutes=5)
 UNSENT_AFTER = timedelta(minutes=1)
 """From when on a message that Slack did not take is no longer well, though nobody is told of it yet."""
 LEAST_FREE = 200_000_000
+MANY_ASIDE, SOME_ASIDE, ASIDE_SHARE = 50, 3, 0.1
+"""So many things set aside are a lot; so few are none; between them it is their share of what is known."""
 AT_ONCE = timedelta()
 MOST_SKEW = timedelta(minutes=2)
 """How far our clock and EOSVOLT's may be apart before one of them is said to be wrong."""
@@ -36,6 +38,7 @@ MOST_SKEW = timedelta(minutes=2)
 class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
+    `set_aside` is by kind of thing how many cannot be read now, and how many are known.
     `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
     since when, and the last error of the oldest; `refused` the channels that take nothing, since when, why, and how
     much waits for each; `unwritten` how many messages wait whose rows or words are damaged. `free_bytes` None: not
@@ -60,6 +63,7 @@ class Sight:
     clock_put: Step | None = None
     nobody_may_act: bool = False
     rule_files: Held | None = None
+    set_aside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def _polls(sight: Sight) -> Iterator[Finding]:
@@ -128,6 +132,12 @@ def _disk(sight: Sight) -> Iterator[Finding]:
         yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
 
 
+def _set_aside(sight: Sight) -> Iterator[Finding]:
+    for kind, (aside, known) in sight.set_aside.items():
+        if aside >= MANY_ASIDE or (aside >= SOME_ASIDE and aside >= ASIDE_SHARE * known):
+            yield Finding(f"set_aside:{kind}", AT_ONCE, facts={"count": aside, "known": known})
+
+
 def _rule_files(sight: Sight) -> Iterator[Finding]:
     held = sight.rule_files
     if held is not None and held.broken:
@@ -167,6 +177,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _clock,
     _nobody,
     _rule_files,
+    _set_aside,
 )
 """Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
 

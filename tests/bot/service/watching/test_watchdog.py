@@ -15,6 +15,7 @@ from bot.service.ticker import JobState, Step
 from bot.service.watching.watchdog import Watchdog
 from bot.service.watching.watches import Sight, find_troubles
 from eosvolt.client import EosvoltClient
+from eosvolt.models import SetAside
 from notify.channel_refusals import tell_author
 from notify.outbox import ALERT_CARD, NOTICE, new_item
 from notify.render import render_message
@@ -24,7 +25,7 @@ from rules.registry.authoring import create_rule
 from rules.registry.store import FROM_SLACK
 from storage.engine import Database
 from storage.health import FAILED, Counted, Pace, record_counts
-from storage.polls import PollState, after_bad_poll, poll_states, store_poll_states
+from storage.polls import PollState, after_bad_poll, poll_states, record_set_aside, store_poll_states
 from storage.schema import OUTBOX, TROUBLES
 from tests.readings import MINUTE, T0, charger, poll
 from tests.rules.engine import FAULTED
@@ -68,6 +69,10 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"nobody_may_act": True}, ["nobody"]),
         ({"rule_files": Held(T0, broken="rules/site.yaml: not YAML")}, ["rules_broken"]),
         ({"rule_files": Held(T0, gone=3)}, ["rules_gone"]),
+        ({"set_aside": {"connector": (2, 4)}}, []),
+        ({"set_aside": {"connector": (3, 20)}}, ["set_aside:connector"]),
+        ({"set_aside": {"connector": (9, 200)}}, []),
+        ({"set_aside": {"connector": (50, 5_000), "charger": (4, 0)}}, ["set_aside:connector", "set_aside:charger"]),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
@@ -167,6 +172,7 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
         "nobody",
         "rules_broken",
         "rules_gone",
+        "set_aside:charger",
     ],
 )
 def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:
@@ -179,6 +185,7 @@ def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, wh
         "put": "back",
         "side": "behind",
         "by": "1 h",
+        "known": 20,
     }
     for now, findings in ((T0, [Finding(what, timedelta(), facts=facts)]), (T0 + MINUTE, [])):
         note(sqlite, now, *findings)
@@ -230,6 +237,21 @@ async def test_a_database_that_cannot_be_written_is_logged_and_told_once_it_can(
     assert dog.unwritable_since is None
     (row,) = messages(sqlite)
     assert "The database can be written again, after 3 min" in words(sqlite, row)
+
+
+async def test_a_fleet_that_cannot_be_read_is_told_until_a_sweep_reads_it(database: Database) -> None:
+    dog = watchdog(database)
+    poll(database, T0, charger(), seen={"charger": {"ch1"}})
+    with database.write() as connection:
+        aside = [SetAside("charger", f"ch{number}", "online is 1", "{}", "online") for number in range(4)]
+        record_set_aside(connection, aside, T0)
+    with capture_logs():
+        assert (await dog.watch(T0 + MINUTE)).raised == ("set_aside:charger",)
+    (row,) = messages(database)
+    assert "Many a charger of EOSVOLT's cannot be read" in words(database, row)
+    poll(database, T0 + 2 * MINUTE, charger(), seen={"charger": {"ch1"}})
+    with capture_logs():
+        assert (await dog.watch(T0 + 2 * MINUTE)).ended == ("set_aside:charger",)
 
 
 async def test_another_cause_is_logged_too(sqlite: Database) -> None:
