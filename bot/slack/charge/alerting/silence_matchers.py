@@ -46,7 +46,12 @@ def read_matchers(connection: Connection, words: Sequence[str]) -> Matchers:
         if not sign:
             ids.append(word)
         elif key.lower() == "rule":
-            rule_id = _rule(connection, value, rules)
+            before, rule_id = rule_id, _rule(connection, value, rules)
+            if before not in {None, rule_id}:
+                one_by_one = [f"/charge silence rule={name} for 2h REASON" for name in (before, rule_id)]
+                raise WrongWords(
+                    refused("A silence names one rule at most", mend="Silence them one by one:", examples=one_by_one)
+                )
         elif key.lower() in KEYS:
             things.append(need_thing(connection, value, "silence", [key.lower()]))  # type: ignore[list-item]  # of KEYS
         else:
