@@ -30,6 +30,7 @@ CLICK_LOOKUP_SECONDS = 0.8
 NOT_OURS = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 """Slack's error names for a person whom this workspace does not know."""
 NOT_KNOWN_YET = "the workspace is not known yet"
+NO_GROUPS_TOLD = "Slack told no list of user groups"
 
 T = TypeVar("T")
 
@@ -149,14 +150,15 @@ class Permissions:
         return {
             member
             for group in known
-            if {str(group["id"]).lower(), str(group["handle"]).lower()} & groups
-            for member in group.get("users", ())
+            if {str(group.get("id")).lower(), str(group.get("handle")).lower()} & groups
+            for member in _listed(group.get("users"))
         }
 
-    async def _fetch_groups(self) -> list[dict[str, Any]]:
-        answer = await self.slack.usergroups_list(include_users=True)
-        groups: list[dict[str, Any]] = answer["usergroups"]
-        return groups
+    async def _fetch_groups(self) -> list[Mapping[str, Any]]:
+        groups = (await self.slack.usergroups_list(include_users=True)).get("usergroups")
+        if not isinstance(groups, list):
+            raise TimeoutError(NO_GROUPS_TOLD)
+        return [group for group in groups if isinstance(group, Mapping)]
 
     async def _remember(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
         now = asyncio.get_running_loop().time()
@@ -189,4 +191,9 @@ def _is_of(told: Mapping[str, Any], us: Workspace) -> bool:
     enterprise = enterprise if isinstance(enterprise, Mapping) else {}
     if not us.team:
         return us.org is not None and enterprise.get("enterprise_id") == us.org
-    return us.team == told.get("team_id") or us.team in (enterprise.get("teams") or ())
+    return us.team == told.get("team_id") or us.team in _listed(enterprise.get("teams"))
+
+
+def _listed(told: object) -> list[Any]:
+    """A list that Slack gives; empty where it gives something else."""
+    return told if isinstance(told, list) else []

@@ -133,6 +133,18 @@ async def test_an_odd_answer_about_a_person_is_doubt(workspace: SlackWorkspace, 
         assert await permissions_of(server).standing_of(ADA) == Standing(Role.VIEWER, unsure=True)
 
 
+ODD_GROUPS = ["null", "{}", "5", '[5, {"id": "S1"}, {"handle": "oncall", "users": null}]', '[{"users": 5, "id": null}]']
+
+
+@pytest.mark.parametrize("odd", ODD_GROUPS)
+async def test_odd_user_groups_give_nobody_more(workspace: SlackWorkspace, odd: str) -> None:
+    async with SlackServer(workspace) as server:
+        workspace.faults.answer_next("usergroups.list", f'{{"ok": true, "usergroups": {odd}}}')
+        standing = await permissions_of(server, operators=("@oncall", VERA)).standing_of(OLE)
+        assert standing.role is Role.VIEWER
+        assert standing.unsure == (not odd.startswith("["))
+
+
 @pytest.mark.parametrize(
     ("admins", "operators", "nobody"),
     [

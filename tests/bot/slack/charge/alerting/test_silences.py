@@ -49,7 +49,7 @@ WRONG = [
     ("rule=site-dark {free}", "about a connector", "/charge silence rule=site-dark for 2h REASON"),
     ("rule=site-dark team=field", "This rule has no such label", "/charge rules show site-dark"),
     ("team=grid {free}", "about a connector", "/charge silence team=grid location="),
-    ("rule=site-dark rule=connector-faulted", "one rule at most", "/charge silence rule=connector-faulted for 2h REASON"),
+    ("rule=site-dark rule=connector-faulted", "one rule at most", "/charge silence rule=site-dark for 2h REASON"),
 ]
 
 
