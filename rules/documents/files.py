@@ -34,8 +34,9 @@ def load_rules(paths: Sequence[Path]) -> list[Rule]:
 def load_rule_files(paths: Sequence[Path]) -> RuleFiles:
     """Every rule of the files and folders `paths`, in the order of paths, file names and text; routes, quiet hours.
 
-    Of a folder it reads each `*.yaml` and `*.yml` below it, without the tests in `*.test.yaml`. Raises RuleErrors with
-    what is wrong in all the files together; a name, and each of routes and quiet hours, may stand once in all of them.
+    Of a folder it reads each `*.yaml` and `*.yml` below it, without what is hidden and the tests in `*.test.yaml`.
+    Raises RuleErrors with what is wrong in all the files together; a name, and each of routes and quiet hours, may
+    stand once in all of them.
     """
     errors: list[RuleError] = []
     rules: list[Rule] = []
@@ -63,13 +64,22 @@ def _files(paths: Iterable[Path], errors: list[RuleError]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = (file for file in path.rglob("*") if file.suffix in {".yaml", ".yml"} and file.is_file())
+            below = (file for file in path.rglob("*") if file.suffix in {".yaml", ".yml"} and _is_meant(file, path))
             files.extend(sorted(file for file in below if not file.stem.endswith(".test")))
         elif path.exists():
             files.append(path)
         else:
             errors.append(RuleError(str(path), None, "there is no such file or folder"))
     return list(dict.fromkeys(files))
+
+
+def _is_meant(file: Path, folder: Path) -> bool:
+    """Whether what lies below a folder is one of its files; what is hidden is none.
+
+    Kubernetes mounts files as links into a hidden folder. A link to nothing is one too: its rules must not end unsaid.
+    """
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and (file.is_file() or (file.is_symlink() and not file.exists()))
 
 
 def _items(path: Path, errors: list[RuleError], plan: PlanReader) -> list[YamlItem]:

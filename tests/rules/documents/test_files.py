@@ -152,6 +152,21 @@ def test_a_mistake_says_its_line_and_the_nearest_right_word(tmp_path: Path, text
     assert told.removeprefix("site.yaml: ").startswith(error)
 
 
+def test_a_folder_that_kubernetes_mounts_is_read_once(tmp_path: Path) -> None:
+    hidden = tmp_path / "..2026_11_28"
+    hidden.mkdir()
+    (hidden / "hot.yaml").write_text("{name: hot, for_each: connector, when: 'connector.status == \"Faulted\"'}")
+    (tmp_path / "..data").symlink_to(hidden.name)
+    (tmp_path / "hot.yaml").symlink_to("..data/hot.yaml")
+    assert [rule.name for rule in load_rule_files([tmp_path]).rules] == ["hot"]
+
+
+def test_a_link_to_a_rule_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "hot.yaml").symlink_to("gone.yaml")
+    with pytest.raises(RuleErrors, match=r"hot\.yaml: the file cannot be read: No such file"):
+        load_rule_files([tmp_path])
+
+
 def test_all_errors_of_a_file_come_together(tmp_path: Path) -> None:
     text = "rules:\n- {name: a}\nroutes:\n- {notify: '#x', severity: bad}\nquiet_hours: {from: '22:00'}\n"
     told = errors_of(tmp_path, text)

@@ -40,15 +40,16 @@ class Matchers:
 def read_matchers(connection: Connection, words: Sequence[str]) -> Matchers:
     """What the words before a silence's end match; WrongWords, with the nearest right word, where nothing could."""
     rules = _alert_rules(connection)
-    rule_id, things, labels, ids = None, [], [], []
+    rule_id: str | None = None
+    things, labels, ids = [], [], []
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
             ids.append(word)
         elif key.lower() == "rule":
-            before, rule_id = rule_id, _rule(connection, value, rules)
-            if before not in {None, rule_id}:
-                one_by_one = [f"/charge silence rule={name} for 2h REASON" for name in (before, rule_id)]
+            named, rule_id = rule_id, _rule(connection, value, rules)
+            if named not in {None, rule_id}:
+                one_by_one = [f"/charge silence rule={name} for 2h REASON" for name in (named, rule_id)]
                 raise WrongWords(
                     refused("A silence names one rule at most", mend="Silence them one by one:", examples=one_by_one)
                 )
