@@ -231,7 +231,7 @@ def _look_further_back(connection: Connection, now: datetime) -> None:
 def _send_edits_now(connection: Connection, now: datetime) -> None:
     """A message that was edited or tried by a wrong clock is due now; only a new one may be put off by right."""
     box, limit = schema.OUTBOX.c, now + AHEAD
-    unsaid = sa.update(schema.OUTBOX).where(box.shown_version < box.version)
+    messages = sa.update(schema.OUTBOX)
     tried = sa.or_(box.shown_version > 0, box.sent_at.is_not(None), box.error.is_not(None))
-    connection.execute(unsaid.where(box.due_at > limit, tried).values(due_at=now))
-    connection.execute(unsaid.where(box.claimed_until > limit, box.claimed_by.is_(None)).values(claimed_until=now))
+    connection.execute(messages.where(box.due_at > limit, tried).values(due_at=now))
+    connection.execute(messages.where(box.claimed_until > limit, box.claimed_by.is_(None)).values(claimed_until=now))

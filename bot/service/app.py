@@ -209,6 +209,8 @@ class Service:
 
     async def watch(self, now: datetime) -> None:
         """Look whether the service itself is well, and tell what is not."""
+        if any(step.by < timedelta() for step in self.watchdog.steps):  # what was under way may have ended since
+            await asyncio.to_thread(jobs.put_right, self.jobs, now)
         told = await self.watchdog.watch(now)
         if told.raised or told.ended:
             self.ticker.wake("deliver")

@@ -83,8 +83,8 @@ def put_right(jobs: Jobs, now: datetime) -> None:
     with jobs.database.write() as connection:
         found = bring_down_service(connection, now)
         found = bring_down_pace(connection, now) or found
-    jobs.polls = None  # read them anew
     if found:
+        jobs.polls = None  # read them anew
         log.warning("the clock was ahead: what it dated is counted from now on", now=str(now))
 
 

@@ -8,10 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from bot.service import digesting, evaluating, jobs, polling
+from bot.service.commanding import run_commands
 from bot.service.jobs import Jobs, clock_was_put, put_right
 from bot.service.poll_plan import PollPlan, is_due, is_sweep, since_of
+from bot.service.speaking import speak
 from bot.service.ticker import Step
+from commands.requests.enqueue import enqueue_command
+from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
+from storage.ahead import AHEAD, OF_THE_SERVICE, OF_THE_WORLD
 from storage.engine import Database
 from storage.health import Pace, load_pace, store_pace
 from storage.polls import PollState, poll_states
@@ -152,3 +157,66 @@ def test_a_slot_is_claimed_once_the_clock_of_eosvolt_has_come_to_it_too(
     # half an hour is how long a slot waits for the polls of its day
     assert digests(work, midnight + claimed_at * HOUR + 29 * MINUTE) == []
     assert digests(work, midnight + claimed_at * HOUR + 31 * MINUTE) == [(midnight + 8 * HOUR).isoformat()]
+
+
+RULES = [
+    {**FAULTED, "for": "2m", "keep_firing_for": "3m", "on_gap": "pause", "repeat": "1h"},
+    {"name": "long", "for_each": "session", "when": "session.duration > 3h"},
+    {"name": "night", "for_each": "connector", "when": 'hours("22:00-06:00") and connector.status == "Faulted"'},
+    {"name": "events", "on": "status.changed"},
+    DAILY,
+]
+
+
+async def live(world: World, now: datetime, minute: int) -> None:
+    """A minute of the service at `now` by its clock: something breaks, is silenced, commanded, polled and said."""
+    plugs = list(world.fleet.world.connectors)
+    status = ("Faulted", "Available")[minute % 3 == 2]
+    world.fleet.force_connector(plugs[minute % 4], {"status": status}, world.now)
+    work = world.jobs
+    fresh = await polling.poll(work, now)
+    evaluating.evaluate(work, now, fresh)
+    with work.database.write() as connection:
+        create_silence(connection, author="U1", reason="r", now=now, until=now + HOUR, rule_id="long")
+        asked: dict[str, Any] = {"kind": "unlock", "nonce": f"{minute}", "user": "U1", "channel": "C1"}
+        enqueue_command(connection, connector_id=plugs[minute % 4], now=now, **asked)
+        due = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.due_at <= now)
+        shown = {"message_channel": "C1", "message_ts": f"{minute}", "sent_at": now, "shown_at": now}
+        connection.execute(sa.update(OUTBOX).where(*due).values(shown_version=OUTBOX.c.version, **shown))
+    speak(work, now)
+    digesting.enqueue_digests(work, now)
+    await run_commands(work, now)
+
+
+def ahead_of(database: Database, now: datetime) -> list[tuple[str, str]]:
+    """Every table with its column that says that something was done ahead of now."""
+    found = []
+    with database.read() as connection:
+        for table, moments in {**OF_THE_WORLD, **OF_THE_SERVICE}.items():
+            happened = [*moments.done, *moments.last, *(moments.apart if table.name in {"poll", "incident"} else ())]
+            for name in happened:
+                late = sa.select(sa.func.count()).select_from(table).where(table.c[name] > now + AHEAD)
+                if connection.execute(late).scalar():
+                    found.append((table.name, name))
+    return found
+
+
+async def test_once_the_clock_is_right_and_was_polled_well_nothing_that_was_done_lies_ahead(world: World) -> None:
+    jobs.use_rules(world.jobs, [rule_from_document(rule, "test.yaml") for rule in RULES], T0)
+    world.jobs.alert_channel = "#a"
+    for minute in range(4):
+        await live(world, T0 + minute * MINUTE, minute)
+    for minute in range(4, 12):
+        await live(world, FAR + minute * MINUTE, minute)
+    now = at("10:12")
+    assert len({table for table, _ in ahead_of(world.jobs.database, now)}) >= 12
+    world.now = now
+    for minute in range(2):
+        await live(world, now + minute * MINUTE, 12 + minute)
+    assert ahead_of(world.jobs.database, now + MINUTE) == []
+    with world.jobs.database.read() as connection:
+        due = connection.execute(sa.select(sa.func.max(ALERT.c.due_at))).scalar()
+        waits = connection.execute(sa.select(sa.func.max(OUTBOX.c.due_at))).scalar()
+    assert due is None or due < now + HOUR
+    assert waits is not None
+    assert waits < now + HOUR
