@@ -185,8 +185,15 @@ class AnswerReader:
             status=response.status_code,
             code=self._redacted(self._errors.codes.get(code, code)) if code else None,
             retry_after=retry_after_seconds(response.headers, now),
-            document=document,
+            document=self._safe(document),
         )
+
+    def _safe(self, document: Any) -> Any:
+        """The body of an error without secrets, or None where it cannot be written again."""
+        try:
+            return json.loads(self._redacted(json.dumps(document, ensure_ascii=False)))
+        except (ValueError, RecursionError):
+            return None
 
     @staticmethod
     def _first(layers: Any, names: tuple[str, ...]) -> Any:

@@ -41,7 +41,7 @@ async def sessions(wire: Wire, attempts: int = 3) -> Fetched[SessionReading]:
 
 
 async def test_filters_are_sent_by_the_contracts_names_and_in_utc() -> None:
-    wire = Wire(ok([]))
+    wire = Wire(ok({"data": [], "total": 0}))
     local = datetime(2026, 3, 1, 11, 30, tzinfo=UTC).astimezone()
     async with client_of(wire) as client:
         await client.fetch_sessions(local, NOW, NOW + timedelta(hours=1), "Active", "242.2.1")
