@@ -132,14 +132,26 @@ async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Findin
     outside = [name for name in wanted if name in known and not known[name].get("is_member")]
     closed = [name for name in wanted if name in known and known[name].get("is_archived")]
     problems = [
+        *_mute(settings),
         *(f"{name} does not exist, or is private and the bot is not in it" for name in absent),
         *(f"the bot is not in {name}" for name in outside),
         *(f"{name} is archived" for name in closed),
     ]
     if problems:
         mend = "Invite the bot in each channel (`/invite @Chargehand`), or correct the rules' `notify`."
+        if _mute(settings):
+            mend = "Set CHARGEHAND_ALERT_CHANNEL, where a rule without `notify` speaks. " + mend
         return Finding("Slack channels", True, "; ".join(problems), mend)
     return Finding("Slack channels", False, ", ".join(wanted) if wanted else "no rule names one")
+
+
+def _mute(settings: Settings) -> list[str]:
+    """A sentence for the rules that can be heard nowhere: no channel is theirs, and no route could give them one."""
+    if settings.chargehand_alert_channel:
+        return []
+    files = load_rule_files([Path(name) for name in settings.chargehand_rules])
+    mute = [rule.name for rule in files.rules if not rule.notify and (rule.schedule or not files.plan.routes)]
+    return [f"no channel for {len(mute)} rules ({', '.join(mute[:3])}{', ...' * (len(mute) > 3)})"] if mute else []
 
 
 def _channels(settings: Settings) -> Sequence[str]:

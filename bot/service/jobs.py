@@ -73,6 +73,13 @@ class Jobs:
         return {name: rule.notify or fallback for name, rule in rules.items()}
 
 
+def mute_rules(jobs: Jobs) -> tuple[str, ...]:
+    """The rules in force that can be heard nowhere: neither they, nor a route, nor the settings name a channel."""
+    routed = jobs.rules.plan.routes
+    mute = (name for name, channels in jobs.usual_channels(jobs.rules.documents).items() if not channels)
+    return tuple(sorted(name for name in mute if not routed or jobs.rules.documents[name].schedule))
+
+
 async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a function here and now, where nobody else waits for the event loop (replay, backtests)."""
     return function(*arguments)

@@ -92,6 +92,10 @@ class RuleKeeper:
         async with self.lock:
             await asyncio.to_thread(jobs.use_rules, self.jobs, files.rules, now, files.plan)
         log.info("rules in force", rules=len(files.rules))
+        mute = jobs.mute_rules(self.jobs)
+        if mute:
+            mend = "set CHARGEHAND_ALERT_CHANNEL, or give each a `notify`"
+            log.error("rules can be heard nowhere: no channel is named", rules=list(mute), mend=mend)
 
     def _hold(self, held: Held) -> None:
         before = self.held

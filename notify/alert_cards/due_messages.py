@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
 from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
 from notify.alert_cards.reminders import enqueue_due_reminders
+from notify.alert_cards.unheard import may_speak_now
 from notify.routing import Routing
 from rules.alerts.acknowledgements import end_acknowledgements
 from rules.alerts.silences import review_mutings
@@ -19,7 +20,8 @@ def speak_due(connection: Connection, routing: Routing) -> int:
 
     1. Bring up to date what keeps alerts quiet; snoozes and quiet hours first, because a source that is itself quiet
        inhibits nothing. The cards say so.
-    2. What is no longer quiet and still fires speaks after group_wait; what came and went in quiet hours gets a line.
+    2. What is no longer quiet and still fires speaks after group_wait, and so does what had no channel until now; what
+       came and went in quiet hours gets a line.
     3. What nobody acknowledged is said again, or to more people.
     """
     now = routing.now
@@ -32,6 +34,7 @@ def speak_due(connection: Connection, routing: Routing) -> int:
     )
     shown = refresh_alert_cards(connection, changed, now)
     again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
+    again |= dict.fromkeys(may_speak_now(connection, routing), "unmuted")
     again |= dict.fromkeys(lapsed, "lapsed") | dict.fromkeys(released.firing, "released")
     shown += enqueue_night_summaries(connection, released.ended, routing)
     enqueue_unmuted(connection, again, routing)

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from bot.service.jobs import Jobs
+from bot.service.jobs import Jobs, mute_rules
 from bot.service.rule_files import Held
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
-from bot.service.watching.watches import AT_ONCE, BACKLOG_AFTER, UNSENT_AFTER, Sight, find_troubles
+from bot.service.watching.watches import AT_ONCE, BACKLOG_AFTER, UNHEARD_AFTER, UNSENT_AFTER, Sight, find_troubles
 from bot.slack.client import WORKSPACE_WIDE
+from notify.alert_cards.unheard import unheard_alerts
 from notify.claims import EDITS_LIMITED, RATE_LIMITED, UNREADABLE, UNWRITTEN
 from notify.outbox import TROUBLE
 from notify.troubles import Finding, Told, note_findings
@@ -134,6 +135,8 @@ class Watchdog:
             slack_error=_slack_error(connection),
             refused=_refused_channels(connection),
             unwritten=_unwritten_messages(connection),
+            mute=mute_rules(self.jobs),
+            unheard=_unheard(connection, now),
             free_bytes=_free_bytes(self.jobs.database),
             clock_put=self._clock_put(now),
             nobody_may_act=self.nobody_may_act,
@@ -179,6 +182,11 @@ def _refused_channels(connection: Connection) -> dict[str, tuple[datetime, str, 
 def _unwritten_messages(connection: Connection) -> int:
     damaged = (*_WAITS, OUTBOX.c.error.in_([UNREADABLE, UNWRITTEN]))
     return int(connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(*damaged)).scalar_one())
+
+
+def _unheard(connection: Connection, now: datetime) -> int:
+    """How many alerts fire without a channel; those that fired a moment ago are being told."""
+    return sum(row.fired_at is None or now - row.fired_at > UNHEARD_AFTER for row in unheard_alerts(connection))
 
 
 def _free_bytes(database: Database) -> int | None:

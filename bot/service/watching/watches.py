@@ -3,7 +3,7 @@
 It reads no clock and no database, and tells nobody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,6 +29,9 @@ UNSENT_AFTER = timedelta(minutes=1)
 LEAST_FREE = 200_000_000
 MANY_ASIDE, SOME_ASIDE, ASIDE_SHARE = 50, 3, 0.1
 """So many things set aside are a lot; so few are none; between them it is their share of what is known."""
+SHOWN_RULES = 5
+UNHEARD_AFTER = timedelta(minutes=1)
+"""How long after it fired an alert that has no channel is told of."""
 AT_ONCE = timedelta()
 MOST_SKEW = timedelta(minutes=2)
 """How far our clock and EOSVOLT's may be apart before one of them is said to be wrong."""
@@ -41,9 +44,9 @@ class Sight:
     `set_aside` is by kind of thing how many cannot be read now, and how many are known.
     `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
     since when, and the last error of the oldest; `refused` the channels that take nothing, since when, why, and how
-    much waits for each; `unwritten` how many messages wait whose rows or words are damaged. `free_bytes` None: not
-    known. `clock_put` is how the wall clock was put lately,
-    where it was by much.
+    much waits for each; `unwritten` how many messages wait whose rows or words are damaged; `mute` the rules that can
+    be heard nowhere, `unheard` how many alerts fire that nobody was told of. `free_bytes` None: not known. `clock_put`
+    is how the wall clock was put lately, where it was by much.
     """
 
     now: datetime
@@ -59,6 +62,8 @@ class Sight:
     slack_error: str | None = None
     refused: Mapping[str, tuple[datetime, str, int]] = field(default_factory=dict)
     unwritten: int = 0
+    mute: Sequence[str] = ()
+    unheard: int = 0
     free_bytes: int | None = None
     clock_put: Step | None = None
     nobody_may_act: bool = False
@@ -127,6 +132,12 @@ def _unwritten(sight: Sight) -> Iterator[Finding]:
         yield Finding("unwritten", AT_ONCE, facts={"count": sight.unwritten})
 
 
+def _mute(sight: Sight) -> Iterator[Finding]:
+    if sight.mute or sight.unheard:
+        facts = {"count": sight.unheard, "rules": list(sight.mute[:SHOWN_RULES]), "in_all": len(sight.mute)}
+        yield Finding("mute", AT_ONCE, for_people=True, follows=True, facts=facts)
+
+
 def _disk(sight: Sight) -> Iterator[Finding]:
     if sight.free_bytes is not None and sight.free_bytes < LEAST_FREE:
         yield Finding("disk", AT_ONCE, facts={"free_mb": sight.free_bytes // 1_000_000})
@@ -173,6 +184,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _backlog,
     _refused,
     _unwritten,
+    _mute,
     _disk,
     _clock,
     _nobody,

@@ -85,6 +85,15 @@ async def test_each_failure_says_its_mend(closed_house: House, rules: Path) -> N
     assert "SLACK_API_URL" in away.mend
 
 
+async def test_rules_without_any_channel_fail(closed_house: House, rules: Path) -> None:
+    without = "\n".join(line for line in RULES.splitlines() if "notify" not in line)
+    channels = (await findings(closed_house, rules, without, chargehand_alert_channel=None))["Slack channels"]
+    assert channels.failed
+    assert channels.told.startswith("no channel for 1 rules (")
+    assert "CHARGEHAND_ALERT_CHANNEL" in channels.mend
+    assert not (await findings(closed_house, rules, without))["Slack channels"].failed
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -77,6 +77,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
         ({"unwritten": 2}, ["unwritten"]),
+        ({"mute": ("faulted",)}, ["mute"]),
+        ({"unheard": 25}, ["mute"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
         ({"clock_put": Step(T0, -HOUR)}, ["clock"]),
         ({"pace": Pace(clock_skew=-HOUR)}, ["clock_skew"]),
@@ -165,6 +167,7 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
         "backlog",
         "refused:#x",
         "unwritten",
+        "mute",
         "disk",
         "database",
         "clock",
@@ -186,6 +189,8 @@ def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, wh
         "side": "behind",
         "by": "1 h",
         "known": 20,
+        "rules": ["<!channel>"],
+        "in_all": 3,
     }
     for now, findings in ((T0, [Finding(what, timedelta(), facts=facts)]), (T0 + MINUTE, [])):
         note(sqlite, now, *findings)
