@@ -10,10 +10,11 @@ import structlog
 from slack_bolt.async_app import AsyncApp, AsyncRespond
 from slack_bolt.response import BoltResponse
 
-from bot.slack.charge.answer import told
+from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.listeners import block_actions, channel_events, events, rule_buttons, slash_command, snooze_buttons
-from bot.slack.listeners.responder import HeardBeforeError, Responder, whisper
+from bot.slack.listeners.responder import HeardBeforeError, NotKnownYetError, Responder, whisper
 from bot.slack.web_client import SLACK_FAULTS, error_name
+from storage.faults import mend_of
 
 log = structlog.get_logger()
 
@@ -29,8 +30,10 @@ def register(app: AsyncApp, responder: Responder) -> None:
             log.info("a request is heard once more, and nothing is done", request=str(error))
             return BoltResponse(status=200, body="") if response is not None else None
         log.error("a listener failed", exc_info=error)
-        await _tell_of_a_fault(responder, body, respond)
-        return None
+        answer = _answer_to(error)
+        await _tell_of_a_fault(responder, answer or told("answer_broken"), body, respond)
+        # what the person is told of in words is not shown as failed as well
+        return BoltResponse(status=200, body="") if answer is not None and response is not None else None
 
     slash_command.register(app, responder)
     block_actions.register(app, responder)
@@ -40,9 +43,17 @@ def register(app: AsyncApp, responder: Responder) -> None:
     rule_buttons.register(app, responder)
 
 
-async def _tell_of_a_fault(responder: Responder, body: dict[str, Any], respond: AsyncRespond) -> None:
+def _answer_to(error: Exception) -> Answer | None:
+    """What to tell the person whose request failed for a reason that somebody can mend; None for a fault of ours."""
+    if isinstance(error, NotKnownYetError):
+        mend = "It is shown where it stands once it is. Pressing again is safe: it acts once."
+        return refused("It is not known yet whether this was done, the database is slow", mend=mend)
+    trouble = mend_of(error)
+    return None if trouble is None else refused(f"Nothing was done: {trouble.what}", mend=trouble.mend)
+
+
+async def _tell_of_a_fault(responder: Responder, answer: Answer, body: dict[str, Any], respond: AsyncRespond) -> None:
     """Tell the person who asked, where the request says how; Slack's own faults are logged."""
-    answer = told("answer_broken")
     if body.get("response_url"):
         await whisper(respond, answer, replace_original=False)
         return

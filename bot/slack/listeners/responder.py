@@ -15,7 +15,7 @@ import structlog
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
@@ -34,9 +34,16 @@ T = TypeVar("T")
 WRITE_SECONDS = 2.0
 """Slack shows a click as failed after 3 s; an intent that is not written by now is given up, visibly."""
 
+COMMIT_SECONDS = 0.6
+"""How much longer a commit that has begun is waited for; then the person is told that it is not known yet."""
+
 
 class TooLateError(Exception):
     """An intent could not be written in time: it was not written, and will not be."""
+
+
+class NotKnownYetError(Exception):
+    """An intent is being committed, or was when the connection broke: whether it was written is not known."""
 
 
 class HeardBeforeError(Exception):
@@ -66,6 +73,7 @@ class Responder:
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
     write_seconds: float = WRITE_SECONDS
+    commit_seconds: float = COMMIT_SECONDS
     _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time
 
     async def answer(self, text: str, *, user: str, channel: str, offset: int = 0, once: str = "") -> Answer:
@@ -167,7 +175,8 @@ class Responder:
         """Run a function in one write transaction whose commit begins within `write_seconds`, or never.
 
         Raises TooLateError; nothing is written after it was raised, so that the person may simply click again. Raises
-        HeardBeforeError where the request that `once` names was acted on already.
+        NotKnownYetError where the commit has begun and does not come to its end in time, HeardBeforeError where the
+        request that `once` names was acted on already.
         """
         patience = _Patience(time.monotonic() + self.write_seconds)
 
@@ -184,7 +193,22 @@ class Responder:
         if not working.done() and patience.give_up():
             working.add_done_callback(_forget)
             raise TooLateError
-        return await working
+        await asyncio.wait({working}, timeout=self.commit_seconds)
+        if not working.done():
+            working.add_done_callback(self._go_on)
+            raise NotKnownYetError
+        try:
+            return working.result()
+        except DBAPIError as error:
+            if patience.decided and error.connection_invalidated:
+                raise NotKnownYetError from error
+            raise
+
+    def _go_on(self, working: "asyncio.Task[Any]") -> None:
+        """Let what was committed after all be acted on, though the person was told that it is not known yet."""
+        _forget(working)
+        for wake in (self.wake_commands, self.wake_reminders, self.wake_deliveries):
+            wake()
 
     def _claim(self, connection: Connection, once: str) -> None:
         if once and not claim_request(connection, once, self.clock()):
@@ -212,6 +236,12 @@ class _Patience:
             if self._over:
                 raise TooLateError
             self._decided = True
+
+    @property
+    def decided(self) -> bool:
+        """Whether the commit has begun."""
+        with self._lock:
+            return self._decided
 
     def give_up(self) -> bool:
         """Wait no longer; False where the commit has begun, so that it must be waited for."""
