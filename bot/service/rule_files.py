@@ -47,10 +47,10 @@ class RuleKeeper:
 
     async def begin(self, rules: Sequence[Rule] | None, now: datetime) -> None:
         """Take up the rules at the start: those given, or those of the files; raises RuleErrors for broken files."""
+        self._taken = await asyncio.to_thread(self._fingerprint)
         if rules is not None:
             await self._adopt(RuleFiles(tuple(rules)), now)
             return
-        self._taken = await asyncio.to_thread(self._fingerprint)
         files = await asyncio.to_thread(load_rule_files, self.paths)
         gone = await asyncio.to_thread(self._gone, files)
         if gone:
