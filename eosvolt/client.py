@@ -297,7 +297,7 @@ class EosvoltClient:
             cleaned += answer.cleaned
             clock_skew = answer.clock_skew if clock_skew is None else clock_skew
             readings, aside = self._reader.rows(page.rows, route, read)
-            unread |= {(one.resource, one.field): one for one in aside if isinstance(one, Unread)}
+            unread |= {(one.resource, one.name): one for one in aside if isinstance(one, Unread)}
             set_aside = [one for one in aside if isinstance(one, SetAside)]
             for reading in readings:
                 self._learn(reading)

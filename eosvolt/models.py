@@ -224,9 +224,10 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A field that could not be read in some row, which was kept without it: the API's name of it, and why, once."""
+    """A field that could not be read in some row, which was kept without it: our name and the API's of it, and why."""
 
     resource: str
+    name: str
     field: str
     reason: str
 

@@ -108,7 +108,7 @@ class Reader:
         values, unread = mapper.read_leniently(row)
         for name, reason in unread.items():
             if name != "status_raw":  # of the status itself it is told
-                aside.append(Unread(resource, mapper.spelled(name, row), self._told(reason)))
+                aside.append(Unread(resource, name, mapper.spelled(name, row), self._told(reason)))
         values.append(tuple(sorted(unread)))
         return values
 

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from storage.ahead import is_ahead
 from storage.dialects import Bulk, insert
 from storage.polls import PollState, poll_states
+from storage.recording.doubts import Doubt, open_doubts
+from storage.recording.sight import UnreadField, Unseen, unread_fields, unseen_things
 from storage.schema import API, CHARGER, CONNECTOR, COUNT, LOCATION, POLL, SET_ASIDE
 
 GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
@@ -111,6 +113,9 @@ class PollHealth:
     paused_until: datetime | None
     clock_skew: timedelta | None
     switched_off: tuple[SwitchedOff, ...] = ()
+    unread: tuple[UnreadField, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def poll_health(connection: Connection, now: datetime) -> PollHealth:
@@ -132,6 +137,9 @@ def poll_health(connection: Connection, now: datetime) -> PollHealth:
         paused_until=pace.not_before if pace.not_before is not None and pace.not_before > now else None,
         clock_skew=pace.clock_skew,
         switched_off=switched_off(connection, now),
+        unread=unread_fields(connection),
+        unseen=unseen_things(connection),
+        doubts=open_doubts(connection),
     )
 
 

@@ -37,6 +37,7 @@ class PollState:
     unread_since: datetime | None = None
     unread_at: datetime | None = None
     first_good_at: datetime | None = None
+    sweep_due_at: datetime | None = None
 
 
 _STATE_NAMES = tuple(item.name for item in fields(PollState))
@@ -110,6 +111,7 @@ def after_good_poll(
         unread_since=state.unread_since if state else None,
         unread_at=state.unread_at if state else None,
         first_good_at=(state.first_good_at if state else None) or now,
+        sweep_due_at=state.sweep_due_at if state and seen is None else None,
     )
 
 
@@ -191,17 +193,21 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
 def known_ids(connection: Connection, resource: str, set_aside: Sequence[SetAside]) -> dict[str, set[str]]:
     """By table, the ids that a sweep cannot call missing, because a row that it set aside may be theirs.
 
-    A charger that could not be read keeps its connectors; a row without a readable id keeps everything.
+    A charger that could not be read keeps its connectors, and so does one of which a connector had no readable id; any
+    other row without one keeps everything.
     """
     if not set_aside:
         return {}
-    keys = {row.key for row in set_aside}
+    nameless = [row for row in set_aside if row.key is None]
+    keeps_all = any(row.parent is None for row in nameless)
+    keys = {row.key for row in set_aside if row.key is not None}
+    chargers = {row.key for row in set_aside if row.resource == "charger"} | {row.parent for row in nameless}
     kept: dict[str, set[str]] = {}
     for table in SWEPT[resource]:
         statement = sa.select(table.c.id)
-        if None not in keys:
+        if not keeps_all:
             own = table.c.id.in_(keys)
-            statement = statement.where(sa.or_(own, table.c.charger_id.in_(keys)) if table is CONNECTOR else own)
+            statement = statement.where(sa.or_(own, table.c.charger_id.in_(chargers)) if table is CONNECTOR else own)
         kept[table.name] = set(connection.execute(statement).scalars())
     return kept
 

@@ -49,15 +49,21 @@ class PollPlan:
         return self.interval * self.polls_per_sweep
 
     def asks_again(self, state: PollState, now: datetime) -> bool:
-        """Whether to ask anew for rows set aside: at each sweep's time for a day, and then once a day."""
+        """Whether to ask anew for what could not be read: soon, ever more slowly, at each sweep's time for a day, and
+        then once a day.
+        """
         state = known_at(state, now)
         if state.unread_at is None:
             return False
-        before = state.swept_at or state.unread_at
-        if now - before < self.sweep_interval:
+        before = max(state.swept_at or state.unread_at, state.unread_at)
+        if now - before < min(self.sweep_interval, max(self.interval, before - state.unread_at)):
             return False
         age = now - state.unread_at
         return age < ONE_DAY or age // ONE_DAY != (before - state.unread_at) // ONE_DAY
+
+    def wants_sweep(self, state: PollState, now: datetime) -> bool:
+        """Whether something is to be looked at again before the next sweep is due by plan."""
+        return (state.sweep_due_at is not None and now >= state.sweep_due_at) or self.asks_again(state, now)
 
 
 def is_due(
@@ -69,7 +75,7 @@ def is_due(
         return is_ahead(absent[resource], now) or now - absent[resource] >= plan.interval * plan.polls_per_try
     if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
         return True
-    return now - state.good_at >= plan.interval_of(resource) or plan.asks_again(state, now)
+    return now - state.good_at >= plan.interval_of(resource) or plan.wants_sweep(state, now)
 
 
 def is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:
@@ -77,7 +83,9 @@ def is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: dateti
     state = None if state is None else known_at(state, now)
     if resource == "locations" or state is None or state.good_at is None:
         return True
-    return state.swept_at is None or now - state.swept_at >= plan.sweep_interval
+    if state.swept_at is None or now - state.swept_at >= plan.sweep_interval:
+        return True
+    return plan.wants_sweep(state, now)
 
 
 def since_of(

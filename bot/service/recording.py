@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -28,15 +29,23 @@ from storage.health import (
     store_pace,
 )
 from storage.polls import (
+    SWEPT,
     PollState,
     after_bad_poll,
     after_good_poll,
     known_ids,
+    record_missing,
     record_set_aside,
     store_poll_states,
 )
 from storage.record import SLICE_ROWS, record_readings, slices
+from storage.recording.doubts import NOTHING_ODD, Judged, judge_sweep
+from storage.recording.identity import without_ambiguous
 from storage.recording.reading_rows import Observation
+from storage.recording.staleness import mark_stale, record_unreadable
+
+POLLS_PER_DOUBTED_SWEEP = 5
+"""How often a sweep that is doubted is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ def record_answers(
     The polls are finished in the last slice, together: whoever is killed before it polls the same again.
     """
     told, jobs.recorded = jobs.recorded, {}  # what is in the database is not known until all is written
+    answers = _unambiguous(jobs, answers, told)
     rest: list[tuple[Sequence[Any], Observation]] = []
     for answer in answers:
         floor = answer.state.good_at if answer.state else None
@@ -75,6 +85,7 @@ def record_answers(
             record_readings(connection, rows, observation)
         for answer in answers:
             record_set_aside(connection, answer.fetched.set_aside, now)
+            record_unreadable(connection, answer.fetched, now)
         states = [
             _finished(connection, answer, jobs.plan, (pace_before or jobs.pace).slowness, now) for answer in answers
         ]
@@ -84,6 +95,21 @@ def record_answers(
             store_pace(connection, jobs.pace)
     jobs.recorded = told
     return {state.resource: state for state in states}
+
+
+def _unambiguous(jobs: Jobs, answers: Sequence[Answer], told: Mapping[str, Mapping[str, int]]) -> list[Answer]:
+    """The answers without what is told under an id that means two things."""
+    vetted = []
+    with jobs.database.read() as connection:
+        for answer in answers:
+            whole = answer.sweep and answer.fetched.complete and not answer.fetched.shortfall
+            is_news = partial(_is_news, told.get(answer.resource, {}))
+            vetted.append(replace(answer, fetched=without_ambiguous(connection, answer.fetched, is_news, whole=whole)))
+    return vetted
+
+
+def _is_news(told: Mapping[str, int], reading: Any) -> bool:
+    return told.get(reading.id) != hash(reading)
 
 
 def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
@@ -101,6 +127,11 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     if answer.sweep:
         told.clear()
     told.update(named)
+    for aside in answer.fetched.set_aside:  # it is stale now, and news when it can be read again
+        told.pop(aside.key or "", None)
+        told.pop(aside.parent or "", None)
+        if aside.resource == "connector" and aside.parent is None:
+            told.clear()
     return news
 
 
@@ -111,16 +142,46 @@ def _finished(connection: Connection, answer: Answer, plan: PollPlan, slowness: 
         # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
         return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
     whole_sweep = answer.sweep and not fetched.shortfall
-    seen = _seen(fetched, known_ids(connection, resource, fetched.set_aside)) if whole_sweep else None
+    seen, judged = _judged_sweep(connection, answer, now) if whole_sweep else (None, NOTHING_ODD)
     # what we were slow about by ourselves is no gap; what the API had us wait beyond that is
     interval = plan.interval_of(resource) * slowness
     good = after_good_poll(connection, resource, now, interval, state=state, seen=seen)
-    good = _with_shortfall(good, answer, now)
+    if judged.believed:
+        for table in SWEPT[resource]:
+            record_missing(connection, table, (seen or {}).get(table.name, set()), now)
+    good = replace(_with_shortfall(good, answer, now), sweep_due_at=_sweep_due(good, answer, judged, plan, now))
     if not _is_doubtful(answer):
         whole = good.unread_since is None or answer.since is None or answer.since <= good.unread_since
         return replace(good, unread_since=None, unread_at=None) if answer.sweep and whole else good
     earliest = max(now - BACKFILL, min(answer.since or now - BACKFILL, good.unread_since or now))
     return replace(good, unread_since=earliest, unread_at=good.unread_at or now)
+
+
+def _judged_sweep(connection: Connection, answer: Answer, now: datetime) -> tuple[dict[str, set[str]], Judged]:
+    """What a full sweep cannot call missing, and what to make of it; what is there but was not read is stale."""
+    resource, fetched = answer.resource, answer.fetched
+    read = _seen(fetched, {})
+    kept = known_ids(connection, resource, fetched.set_aside)
+    tables = SWEPT[resource]
+    seen = {table.name: read.get(table.name, set()) | kept.get(table.name, set()) for table in tables}
+    judged = judge_sweep(connection, resource, tables, seen, now)
+    for name, ids in judged.doubted.items():
+        seen[name] = seen[name] | ids
+    mark_stale(connection, {name: ids - read.get(name, set()) for name, ids in seen.items()}, now)
+    return seen, judged
+
+
+def _sweep_due(good: PollState, answer: Answer, judged: Judged, plan: PollPlan, now: datetime) -> datetime | None:
+    """When the next full sweep is wanted before its time: soon after one that is doubted, and where a thing may have
+    moved, which only a sweep can tell.
+    """
+    if judged.doubted:
+        return now + plan.interval * (1 if judged.is_first else POLLS_PER_DOUBTED_SWEEP)
+    moved = any(row.field == "id" and row.resource in {"charger", "connector"} for row in answer.fetched.set_aside)
+    if answer.sweep or not moved or good.sweep_due_at is not None:
+        return good.sweep_due_at
+    last = good.swept_at or now
+    return max(now, last + plan.interval * POLLS_PER_DOUBTED_SWEEP)
 
 
 def _with_shortfall(good: PollState, answer: Answer, now: datetime) -> PollState:
@@ -139,7 +200,7 @@ def _is_doubtful(answer: Answer) -> bool:
     A charger's next full sweep comes anyway; a session that does not change never comes by itself again.
     """
     fetched = answer.fetched
-    if fetched.set_aside or fetched.cleaned:
+    if fetched.set_aside or fetched.unread or fetched.cleaned:
         return True
     return answer.resource == "sessions" and any(row.status not in SESSION_STATUSES for row in fetched.rows)
 

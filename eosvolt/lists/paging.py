@@ -21,6 +21,7 @@ from eosvolt.errors import (
     Unreachable,
 )
 from eosvolt.lists.passes import Judge, ListMemory, Pass, Verdict
+from eosvolt.lists.rivals import Rivals
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
 
 R = TypeVar("R", LocationReading, ChargerReading, SessionReading)
@@ -57,6 +58,7 @@ class Sweep(Generic[R]):
         self._windowed = windowed
         self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
         self._rows: dict[str, R] = {}
+        self._rivals = Rivals()
         self._set_aside: dict[tuple[str, str | None, str], SetAside] = {}
         self._error: EosvoltError | None = None
         self._shortfall = ""
@@ -115,6 +117,8 @@ class Sweep(Generic[R]):
 
     def _keep(self, reading: R) -> None:
         known = self._rows.get(reading.id)
+        if known is not None:
+            self._rivals.compare(known, reading)
         # The last word by updatedAt wins; without it, the page that came later.
         if (
             known is None
@@ -301,8 +305,8 @@ class Sweep(Generic[R]):
         if self._verdict is Verdict.WHOLE and not self._nested and len(walked.seen) >= (walked.total or 0):
             rows = {key: row for key, row in rows.items() if key in walked.seen}
         return Fetched(
-            rows=tuple(rows.values()),
-            set_aside=tuple(self._set_aside.values()),
+            rows=tuple(row for row in rows.values() if row.id not in self._rivals),
+            set_aside=(*self._set_aside.values(), *self._rivals.set_aside()),
             complete=self._error is None,
             error=self._error,
             clock_skew=clock_skew,

@@ -15,6 +15,7 @@ class Poll(SQLModel, table=True):
     previous_good_at: datetime | None = None
     first_good_at: datetime | None = None  # the first sync: what was there then did not happen before our eyes
     swept_at: datetime | None = None  # the last complete full sweep
+    sweep_due_at: datetime | None = None  # when the next one is wanted, where that is earlier than by plan
     failures: int = 0  # since the last good poll
     error: str | None = None
     unread_since: datetime | None = None  # rows that changed since then were set aside: to be asked for again
@@ -75,7 +76,7 @@ class UnreadField(SQLModel, table=True):
 
     __tablename__ = "unread_field"
     resource: str = Field(primary_key=True)
-    field: str = Field(primary_key=True)  # the API's name of it
+    field: str = Field(primary_key=True)  # our name of it; `reason` has the API's
     reason: str  # of one of the rows
     first_at: datetime
     last_at: datetime

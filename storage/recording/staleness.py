@@ -1,0 +1,95 @@
+"""Things that are there but cannot be read: what their rows say is old, and rules hold what they know of them.
+
+A thing is stale from the moment at which it could not be read until it is read again, which `storage.record` notes.
+Nothing here takes a thing for gone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from eosvolt.models import ChargerReading, Fetched, SetAside, Unread
+from storage.dialects import insert
+from storage.record import next_seq, store_seq
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION, UNREAD
+
+Ids = Mapping[str, set[str]]
+"""Ids of things by the name of their table."""
+
+TABLES = {table.name: table for table in (LOCATION, CHARGER, CONNECTOR, SESSION)}
+_OF_RESOURCE = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR, "session": SESSION}
+_CHUNK = 500
+
+
+def record_unreadable(connection: Connection, fetched: Fetched[Any], now: datetime) -> bool:
+    """Note the fields that could not be read, and that things set aside are stale; true if any became so now."""
+    _record_unread(connection, fetched.unread, now)
+    return mark_stale(connection, _ids_set_aside(connection, fetched), now)
+
+
+def mark_stale(connection: Connection, ids: Ids, now: datetime) -> bool:
+    """Note that these things cannot be read since `now`, where they could until then; true if any could."""
+    if not any(ids.values()):
+        return False
+    seq = next_seq(connection)
+    marked = 0
+    for name, some in ids.items():
+        table = TABLES[name]
+        there = [table.c.stale_since.is_(None)]
+        if "gone_at" in table.c:
+            there.append(table.c.gone_at.is_(None))
+        for chunk in _chunks(some):
+            marking = sa.update(table).where(table.c.id.in_(chunk), *there)
+            marked += connection.execute(marking.values(stale_since=now, changed_seq=seq)).rowcount
+    if marked:
+        store_seq(connection, seq)
+    return marked > 0
+
+
+def _ids_set_aside(connection: Connection, fetched: Fetched[Any]) -> Ids:
+    """The things that rows set aside are about: those whose id could be read, and of a charger its connectors too."""
+    if not fetched.set_aside:
+        return {}
+    read = {reading.id for reading in fetched.rows}
+    plugs = {plug.id for row in fetched.rows if isinstance(row, ChargerReading) for plug in row.connectors}
+    stale: dict[str, set[str]] = {}
+    for row in fetched.set_aside:
+        if row.key is not None and row.key not in (plugs if row.resource == "connector" else read):
+            stale.setdefault(_OF_RESOURCE[row.resource].name, set()).add(row.key)
+    around = stale.get("charger", set()) | _with_nameless_connectors(fetched.set_aside)
+    if around:
+        of_them = set[str]()
+        for chunk in _chunks(around):
+            of_them |= set(
+                connection.execute(sa.select(CONNECTOR.c.id).where(CONNECTOR.c.charger_id.in_(chunk))).scalars()
+            )
+        stale["connector"] = stale.get("connector", set()) | of_them - plugs
+    return stale
+
+
+def _with_nameless_connectors(rows: Sequence[SetAside]) -> set[str]:
+    """The chargers of which a connector could not be told from the others."""
+    return {row.parent for row in rows if row.resource == "connector" and row.key is None and row.parent is not None}
+
+
+def _record_unread(connection: Connection, fields: Sequence[Unread], now: datetime) -> None:
+    if not fields:
+        return
+    statement = insert(connection, UNREAD)
+    new = {name: statement.excluded[name] for name in ("reason", "last_at")}
+    rows = [
+        {"resource": one.resource, "field": one.name, "reason": one.reason, "first_at": now, "last_at": now}
+        for one in fields
+    ]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[UNREAD.c.resource, UNREAD.c.field], set_=new), rows
+    )
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
