@@ -56,8 +56,10 @@ class HttpDoor:
             routes.append(Route("/slack/events", self._take, methods=["POST"]))
         self._listener = _listen(self._host, self.port)
         self.port = self._listener.getsockname()[1]
+        pages = Starlette(routes=routes)
+        pages.router.redirect_slashes = False  # a stranger's Host header is sent nowhere
         config = uvicorn.Config(
-            Starlette(routes=routes),
+            pages,
             http=BoundedConnection,
             log_config=None,
             access_log=False,
@@ -82,22 +84,29 @@ class HttpDoor:
         try:
             body = await read_signed(request, self._secret)
             asked = to_async_bolt_request(request, body)
+            if not isinstance(asked.body.get("event", {}), dict):
+                raise TypeError("an event is a mapping")  # noqa: TRY301 - answered as any other body that is none
         except RequestRefused as refused:
             log.warning("a request to /slack/events is refused", reason=refused.reason)
             answer = {"error": "invalid request"}
             return JSONResponse(answer, status_code=refused.status, headers={"connection": "close"})
-        except ValueError:  # signed, and yet no text or no JSON
+        except (ValueError, TypeError, AttributeError, KeyError):  # signed, and yet no text, no JSON or no mapping
             return JSONResponse({"error": "invalid request"}, status_code=400)
         except ClientDisconnect:
             return Response(status_code=400)
-        return to_starlette_response(await self._app.async_dispatch(asked))
+        try:
+            return to_starlette_response(await self._app.async_dispatch(asked))
+        except (ValueError, TypeError, AttributeError, KeyError) as error:  # a mapping that is none of Slack's
+            log.warning("a signed request to /slack/events cannot be read", error=type(error).__name__)
+            return JSONResponse({"error": "invalid request"}, status_code=400)
 
 
 async def read_signed(request: Request, secret: str) -> bytes:
     """The body of a request that Slack signed; raises RequestRefused for any other, and ClientDisconnect."""
     claim = read_claim(request.headers)
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:12]) > LARGEST_BODY:
+    digits = announced.lstrip("0")
+    if announced.isdecimal() and (len(digits) > len(str(LARGEST_BODY)) or int(digits or 0) > LARGEST_BODY):
         raise RequestRefused(413, "its body is over 1 MB")
     body = bytearray()
     try:

@@ -311,3 +311,22 @@ async def test_a_port_in_use_is_one_clear_error(closed_house: House) -> None:
     closed_house.settings = lambda **changes: settings(port=taken)  # type: ignore[method-assign]
     with pytest.raises(SettingsError, match=f"PORT: cannot listen on {taken}"):
         await closed_house.start()
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "null", '"x"', '{"event":null}', '{"response_urls":{"a":1}}', "5", '{"type":[]}']
+)
+async def test_a_signed_body_that_is_nothing_of_slacks_is_a_bad_request(
+    http_house: House, logged: io.StringIO, body: str
+) -> None:
+    headers = signed(body, http_house.workspace.signing_secret) | {"Content-Type": "application/json"}
+    answer = await post(http_house, body, headers)
+    assert answer.status_code < 500
+    assert "Traceback" not in logged.getvalue()
+
+
+async def test_no_request_is_sent_elsewhere_by_its_own_host(http_house: House) -> None:
+    async with httpx.AsyncClient() as client:
+        url = str(http_house.workspace.link.request_url) + "/"
+        answer = await client.post(url, content=b"x", headers={"Host": "stranger.example.net"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
