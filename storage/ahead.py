@@ -113,7 +113,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.POLL: Moments(
         apart=(
             *("attempted_at", "good_at", "previous_good_at", "first_good_at", "swept_at"),
-            *("unread_since", "unread_at"),
+            *("unread_since", "unread_at", "sweep_due_at"),
         )
     ),
     schema.REFUSED: Moments(("since",), apart=("probe_at",)),

@@ -63,6 +63,7 @@ def known_at(state: PollState, now: datetime) -> PollState:
         swept_at=done(state.swept_at, now),
         unread_since=by_now(state.unread_since, now),
         unread_at=by_now(state.unread_at, now),
+        sweep_due_at=by_now(state.sweep_due_at, now),  # planned by that clock: counted anew
     )
 
 
