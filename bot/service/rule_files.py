@@ -65,7 +65,12 @@ class RuleKeeper:
             await asyncio.to_thread(jobs.take_up_rules, self.jobs)
 
     async def look(self, now: datetime) -> bool:
-        """Read the files again where they changed and have stood still since the last look; whether they were read."""
+        """Read the files again where they changed and have stood still since the last look; whether they were read.
+
+        Where the rules were given, and came from no file, there is nothing to look at.
+        """
+        if self._taken is None:
+            return False
         before, self._seen = self._seen, await asyncio.to_thread(self._fingerprint)
         changed = self._seen != self._taken and self._seen == before
         if not changed and not await asyncio.to_thread(self._accepted):

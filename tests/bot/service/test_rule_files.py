@@ -12,9 +12,10 @@ from bot.service.app import Service, build
 from bot.service.jobs import Jobs
 from bot.service.rule_files import RuleKeeper
 from eosvolt.client import EosvoltClient
+from rules.documents.document import rule_from_document
 from sandbox.slack import Message
 from storage.engine import Database
-from tests.bot.house import House
+from tests.bot.house import FAULTED, House
 from tests.readings import T0
 
 RULES = """\
@@ -132,6 +133,15 @@ async def test_a_file_that_is_still_being_written_is_waited_for(sqlite: Database
     assert await keeper.look(T0)
     assert keeper.held is None
     assert list(keeper.jobs.rules.documents) == ["second"]
+
+
+async def test_rules_that_came_from_no_file_are_not_replaced_by_files(sqlite: Database, tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(RULE.format(name="of-the-file"))
+    keeper = RuleKeeper(Jobs(sqlite, cast("EosvoltClient", None)), [tmp_path])
+    await keeper.begin([rule_from_document(FAULTED, "given")], T0)
+    for _ in range(3):
+        assert not await keeper.look(T0)
+    assert list(keeper.jobs.rules.documents) == ["connector-faulted"]
 
 
 async def test_broken_files_are_told_to_the_admins_and_mended_ones_too(closed_house: House, tmp_path: Path) -> None:
