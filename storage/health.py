@@ -32,7 +32,7 @@ WHOLE_API = "api"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the API lets itself be polled: one poll every `slowness` intervals, and none before `not_before`.
+    """How fast a resource lets itself be polled: once every `slowness` intervals, and not before `not_before`.
 
     `clock_skew` is EOSVOLT's clock minus ours, None until it was measured.
     """
@@ -59,7 +59,8 @@ class ResourceHealth:
 
     `failed` and `retried` count by kind of fault, `failures_in_a_row` since the last good poll. `data_age` is the time
     since the last good poll, None where there was none; `error` is the last failure's text while it lasts. `cleaned`
-    counts answers that held characters which no database stores.
+    counts answers that held characters which no database stores. It is polled once in `slowness` intervals, and not
+    before `paused_until`, which lies in the future or is None.
     """
 
     resource: str
@@ -72,6 +73,8 @@ class ResourceHealth:
     data_age: timedelta | None
     failures_in_a_row: int
     error: str | None
+    slowness: int = 1
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class SwitchedOff:
 
 @dataclass(frozen=True, slots=True)
 class PollHealth:
-    """Everything that is known of the polling; `paused_until` lies in the future or is None.
+    """Everything that is known of the polling; `slowness` and `paused_until` are those of the slowest resource.
 
     `unknown_statuses` counts the connectors that stand at each status text outside OCPP's nine.
     """
@@ -124,10 +127,12 @@ def poll_health(connection: Connection, now: datetime) -> PollHealth:
     for row in connection.execute(sa.select(COUNT.c.resource, COUNT.c.kind, COUNT.c.reason, COUNT.c["count"])):
         resource, kind, reason, count = row
         counts.setdefault((resource, kind), {})[reason] = count
-    pace = load_pace(connection)
+    paces = load_paces(connection)
+    pace = _slowest(paces, now)
     return PollHealth(
         resources=tuple(
-            _resource_health(state, counts, now) for _, state in sorted(poll_states(connection, now).items())
+            _resource_health(state, counts, paces.get(name, Pace()), now)
+            for name, state in sorted(poll_states(connection, now).items())
         ),
         set_aside=_set_aside(connection),
         unknown_statuses=_unknown_statuses(connection),
@@ -135,7 +140,7 @@ def poll_health(connection: Connection, now: datetime) -> PollHealth:
         slowness=pace.slowness,
         slowed_at=pace.slowed_at,
         paused_until=pace.not_before if pace.not_before is not None and pace.not_before > now else None,
-        clock_skew=pace.clock_skew,
+        clock_skew=paces.get(WHOLE_API, Pace()).clock_skew,
         switched_off=switched_off(connection, now),
         unread=unread_fields(connection),
         unseen=unseen_things(connection),
@@ -199,24 +204,33 @@ def _counting(connection: Connection) -> Bulk:
     return _COUNTING[key]
 
 
+def load_paces(connection: Connection) -> dict[str, Pace]:
+    """The pace of each resource as it was last stored, by its name; that of the whole account stands at WHOLE_API."""
+    return {
+        row.api: Pace(
+            row.slowness,
+            row.slowed_at,
+            row.not_before,
+            None if row.clock_skew_s is None else timedelta(seconds=row.clock_skew_s),
+        )
+        for row in connection.execute(sa.select(API))
+    }
+
+
 def load_pace(connection: Connection) -> Pace:
-    """The pace as it was last stored; the full one where none was."""
-    row = connection.execute(sa.select(API).where(API.c.api == WHOLE_API)).first()
-    if row is None:
-        return Pace()
-    skew = None if row.clock_skew_s is None else timedelta(seconds=row.clock_skew_s)
-    return Pace(row.slowness, row.slowed_at, row.not_before, skew)
+    """The pace of the whole account as it was last stored; the full one where none was."""
+    return load_paces(connection).get(WHOLE_API, Pace())
 
 
-def store_pace(connection: Connection, pace: Pace) -> None:
-    """Write the pace down, so that a restart does not forget what the API asked for."""
+def store_pace(connection: Connection, pace: Pace, resource: str = WHOLE_API) -> None:
+    """Write a pace down, so that a restart does not forget what the API asked for."""
     values = {
         "slowness": pace.slowness,
         "slowed_at": pace.slowed_at,
         "not_before": pace.not_before,
         "clock_skew_s": None if pace.clock_skew is None else pace.clock_skew.total_seconds(),
     }
-    statement = insert(connection, API).values(api=WHOLE_API, **values)
+    statement = insert(connection, API).values(api=resource, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=[API.c.api], set_=values))
 
 
@@ -228,16 +242,23 @@ def bring_down_pace(connection: Connection, now: datetime) -> bool:
     attempted: datetime | None = connection.execute(sa.select(sa.func.max(POLL.c.attempted_at))).scalar()
     if attempted is None or not is_ahead(attempted, now):
         return False
-    pace = load_pace(connection)
-    if pace.not_before is not None:
-        pace = replace(pace, not_before=min(pace.not_before, now + max(pace.not_before - attempted, timedelta(0))))
-    store_pace(connection, pace)
+    for resource, pace in load_paces(connection).items():
+        if pace.not_before is not None:
+            wait = max(pace.not_before - attempted, timedelta(0))
+            store_pace(connection, replace(pace, not_before=min(pace.not_before, now + wait)), resource)
     connection.execute(sa.update(POLL).where(POLL.c.attempted_at > now).values(attempted_at=now))
     return True
 
 
+def _slowest(paces: Mapping[str, Pace], now: datetime) -> Pace:
+    """The slowest of the paces, with the latest moment until which any resource is left alone."""
+    slow = max(paces.values(), key=lambda pace: pace.slowness, default=Pace())
+    until = [pace.not_before for pace in paces.values() if pace.not_before is not None and pace.not_before > now]
+    return Pace(slow.slowness, slow.slowed_at, max(until, default=None))
+
+
 def _resource_health(
-    state: PollState, counts: Mapping[tuple[str, str], Mapping[str, int]], now: datetime
+    state: PollState, counts: Mapping[tuple[str, str], Mapping[str, int]], pace: Pace, now: datetime
 ) -> ResourceHealth:
     name = state.resource
     return ResourceHealth(
@@ -251,6 +272,8 @@ def _resource_health(
         data_age=None if state.good_at is None else now - state.good_at,
         failures_in_a_row=state.failures,
         error=state.error,
+        slowness=pace.slowness,
+        paused_until=pace.not_before if pace.not_before is not None and pace.not_before > now else None,
     )
 
 

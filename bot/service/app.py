@@ -20,7 +20,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import configure_logs
-from bot.service import digesting, evaluating, jobs, polling
+from bot.service import digesting, evaluating, jobs
 from bot.service.automating import automate
 from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
@@ -28,6 +28,7 @@ from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.price_polls import PricePolls
+from bot.service.rounds import Rounds
 from bot.service.rule_files import RuleKeeper
 from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
@@ -44,13 +45,11 @@ from bot.slack.listeners import register
 from bot.slack.listeners.responder import Responder
 from bot.slack.permissions import USER_ID, Permissions
 from bot.slack.web_client import WebClient
-from commands.outcomes.sending import wants_faster_polls
 from eosvolt.client import EosvoltClient
 from rules.actions.automations import Mode
 from rules.documents.document import Rule
 from storage.engine import Database
 from storage.migrate import upgrade
-from storage.polls import poll_states
 
 log = structlog.get_logger()
 
@@ -62,7 +61,6 @@ REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
 RULE_FILES_EVERY = timedelta(seconds=5)
-FASTER_POLLS_EVERY = timedelta(seconds=4)  # less than the above, or every second tick would come a moment too early
 
 
 def utc_now() -> datetime:
@@ -88,7 +86,7 @@ class Service:
     ticker: Ticker
     responder: Responder
     watchdog: Watchdog
-    prices: PricePolls
+    rounds: Rounds
     commanding: Commanding
     wellness: Wellness
     rules: RuleKeeper
@@ -153,22 +151,6 @@ class Service:
         if await self.rules.look(now):
             self.ticker.wake("watchdog")
 
-    async def poll(self, now: datetime) -> None:
-        """Poll; after a good poll evaluate at its `now`; then let what waits for readings look again."""
-        fresh = await polling.poll(self.jobs, now)
-        if fresh:
-            async with self.rules.lock:
-                transitions = await asyncio.to_thread(evaluating.evaluate, self.jobs, now, fresh)
-                await asyncio.to_thread(speak, self.jobs, now)
-                await asyncio.to_thread(automate, self.jobs, now)
-            if transitions:
-                log.info("alerts moved", transitions=len(transitions))
-        self.ticker.wake("commands")
-        self.ticker.wake("digests")
-        self.ticker.wake("deliver")
-        if fresh:
-            await self.prices.poll(now)
-
     async def remind(self, now: datetime) -> None:
         """Let alerts speak whose time has come: repeats, escalations, silences that end."""
         async with self.rules.lock:
@@ -181,10 +163,7 @@ class Service:
             acted = await asyncio.to_thread(automate, self.jobs, now)
         if await self.commanding.run(now) or acted:
             self.ticker.wake("deliver")
-        if await asyncio.to_thread(self._wants_faster_polls, now):
-            polled = await asyncio.to_thread(self._polled_at)
-            if polled is None or now - polled >= min(FASTER_POLLS_EVERY, self.jobs.plan.interval):
-                self.ticker.wake("poll")
+        await self.rounds.hurry(now)
 
     async def say_digests(self, now: datetime) -> None:
         """Enqueue the digests that are due."""
@@ -218,7 +197,7 @@ class Service:
     def table(self) -> list[Job]:
         """The one table of jobs: what runs how often; each may also be woken."""
         return [
-            Job("poll", self.poll, self.jobs.plan.interval),
+            *self.rounds.table(),
             Job("deliver", self.deliver, DELIVER_EVERY),
             Job("reminders", self.remind, REMINDERS_EVERY),
             Job("digests", self.say_digests, DIGESTS_EVERY),
@@ -238,15 +217,6 @@ class Service:
         if self.socket is None:
             return "HTTP mode: Slack calls Chargehand"
         return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
-
-    def _polled_at(self) -> datetime | None:
-        with self.database.read() as connection:
-            state = poll_states(connection).get("chargers")
-        return state.attempted_at if state is not None else None
-
-    def _wants_faster_polls(self, now: datetime) -> bool:
-        with self.database.read() as connection:
-            return wants_faster_polls(connection, now)
 
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
@@ -348,7 +318,12 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         watchdog=watchdog,
         wellness=wellness,
         rules=keeper,
-        prices=PricePolls(work),
+        rounds=Rounds(
+            work,
+            PricePolls(work),
+            keeper.lock,
+            lambda name: service.ticker.wake(name),  # noqa: PLW0108 - there is no service yet
+        ),
         commanding=Commanding(work),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)

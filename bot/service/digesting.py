@@ -17,7 +17,7 @@ def enqueue_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
     if not jobs.rules.digests:
         return []
     with jobs.database.write() as connection:
-        pace = load_pace(connection) if jobs.polls is None else jobs.pace
+        pace = load_pace(connection) if jobs.paces is None else jobs.paces.whole(now)
         return enqueue_due_digests(connection, jobs.rules.digests, jobs.routing(_surely(pace, now)))
 
 

@@ -4,13 +4,15 @@ One transaction a rule: its transitions or events and the messages that tell the
 outside.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
-from bot.service.jobs import Jobs
+from bot.service.jobs import Broken, Jobs
+from bot.service.ticker import cause_of
 from commands.automations.tries import plan_tries, tell_recovered
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.events import enqueue_event_messages
@@ -24,13 +26,15 @@ from rules.documents.document import Rule
 from rules.lifecycle import Transition
 from rules.registry.store import is_in_force
 
+log = structlog.get_logger()
+
 
 def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition | Event]:
     """Evaluate, at the `now` of a poll, every rule whose resources are fresh and for which something may move.
 
     What moved comes back, and the events that are announced. One transaction a rule: its transitions or events and
-    the messages that tell them are written together. A rule that cannot be evaluated holds up no other: all are tried,
-    then an ExceptionGroup tells of those that failed.
+    the messages that tell them are written together. A rule that cannot be evaluated holds up no other, and is noted
+    in `jobs.broken`. Where all of several fail, it is not for the rules to be mended: raises an ExceptionGroup.
     """
     alerts = [rule for rule in jobs.rules.alerts if rule.resources <= frozenset(fresh)]
     events = [rule for rule in jobs.rules.events if rule.resources <= frozenset(fresh)]
@@ -43,7 +47,7 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
         ]
     routing = jobs.routing(now)
     told: list[Transition | Event] = []
-    failed: list[Exception] = []
+    failed: dict[str, Exception] = {}
     for rule in due:
         try:
             if isinstance(rule, CompiledEventRule):
@@ -52,10 +56,22 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
                 told += _evaluate_one(jobs, rule, routing)
         except Exception as error:
             error.add_note(f'while rule "{rule.id}" was evaluated')
-            failed.append(error)
-    if failed:
-        raise ExceptionGroup("rules could not be evaluated", failed)
+            failed[rule.id] = error
+    if len(failed) == len(due) > 1:
+        raise ExceptionGroup("no rule could be evaluated", list(failed.values()))
+    _note_broken(jobs, [rule.id for rule in due], failed, now)
     return told
+
+
+def _note_broken(jobs: Jobs, tried: Sequence[str], failed: Mapping[str, Exception], now: datetime) -> None:
+    """Keep which rules cannot be evaluated, since when and why; say each cause once."""
+    broken = {name: known for name, known in jobs.broken.items() if name not in tried}
+    for name, error in failed.items():
+        cause, known = cause_of(error), jobs.broken.get(name)
+        if known is None or known.error != cause:
+            log.error("a rule cannot be evaluated", rule=name, error=cause, exc_info=error)
+        broken[name] = Broken(known.since if known is not None else now, cause)
+    jobs.broken = broken
 
 
 def _announce(jobs: Jobs, rule: CompiledEventRule, routing: Routing) -> list[Event]:

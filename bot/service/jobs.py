@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from bot.service.pace import Paces
 from bot.service.poll_plan import PollPlan
 from bot.service.ticker import Step
 from eosvolt.client import EosvoltClient
@@ -25,15 +26,53 @@ from rules.lifecycle import Transition
 from rules.registry.store import RulesInForce, load_rules, sync_rules
 from storage.ahead import bring_down_service
 from storage.engine import Database
-from storage.health import (
-    Pace,
-    bring_down_pace,
-)
+from storage.health import bring_down_pace
 from storage.polls import (
     PollState,
 )
 
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class News:
+    """What was recorded and waits to be evaluated: the moment of the poll among those that began last.
+
+    Polls go on side by side and end in any order: evaluation goes by the order in which they began, and never back.
+    """
+
+    _turns: int = 0
+    _newest: int = 0
+    _at: datetime | None = None
+    _waits: bool = False
+
+    def begin(self) -> int:
+        """The turn of a poll that begins."""
+        self._turns += 1
+        return self._turns
+
+    def note(self, turn: int, now: datetime) -> None:
+        """Note that a poll which began in that turn, at `now`, was good and is recorded."""
+        if turn > self._newest:
+            self._newest, self._at = turn, now
+        self._waits = True
+
+    def again(self) -> None:
+        """What was taken was not evaluated to the end."""
+        self._waits = True
+
+    def take(self) -> datetime | None:
+        """The moment at which to evaluate what came since the last call; None where nothing did."""
+        at, self._waits = self._at if self._waits else None, False
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that cannot be evaluated: since when, and why in a few words."""
+
+    since: datetime
+    error: str
 
 
 @dataclass(slots=True)
@@ -52,9 +91,11 @@ class Jobs:
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     polls: dict[str, PollState] | None = None  # as stored; None: read them anew
-    pace: Pace = field(default_factory=Pace)  # as stored, read with the polls
+    paces: Paces | None = None  # as stored; None: read them first
     absent: dict[str, datetime] = field(default_factory=dict)  # resources that the account lacks, since when
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
+    news: News = field(default_factory=News)
+    broken: dict[str, Broken] = field(default_factory=dict)  # rules that cannot be evaluated, by name
 
     def routing(self, now: datetime) -> Routing:
         """How what is said in a job's run at `now` is heard."""
@@ -91,7 +132,7 @@ def put_right(jobs: Jobs, now: datetime) -> None:
         found = bring_down_service(connection, now)
         found = bring_down_pace(connection, now) or found
     if found:
-        jobs.polls = None  # read them anew
+        jobs.polls = jobs.paces = None  # read them anew
         log.warning("the clock was ahead: what it dated is counted from now on", now=str(now))
 
 
@@ -100,8 +141,8 @@ async def clock_was_put(jobs: Jobs, step: Step) -> None:
     if step.by < timedelta(0):
         await jobs.run(put_right, jobs, step.at)
     jobs.absent = {resource: since + step.by for resource, since in jobs.absent.items()}
-    if jobs.pace.clock_skew is not None:
-        jobs.pace = replace(jobs.pace, clock_skew=jobs.pace.clock_skew - step.by)
+    if jobs.paces is not None:
+        jobs.paces.clock_was_put(step.by)
 
 
 def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN) -> list[Transition]:
@@ -111,7 +152,7 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
     with jobs.database.write() as connection:
         before = jobs.usual_channels(load_rules(connection).documents)
         transitions = sync_rules(connection, rules, now, plan)
-        jobs.rules = load_rules(connection, jobs.default_zone)
+        jobs.rules, jobs.broken = load_rules(connection, jobs.default_zone), {}
         # what ends is told where the rules before spoke
         enqueue_alert_messages(connection, transitions, replace(jobs.routing(now), usual=before))
     return transitions
@@ -120,4 +161,4 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
 def take_up_rules(jobs: Jobs) -> None:
     """Read the rules in force again, because somebody changed one in Slack."""
     with jobs.database.read() as connection:
-        jobs.rules = load_rules(connection, jobs.default_zone)
+        jobs.rules, jobs.broken = load_rules(connection, jobs.default_zone), {}

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from storage.ahead import is_ahead
-from storage.health import (
-    Pace,
-)
-from storage.polls import (
-    PollState,
-    known_at,
-)
+from storage.health import Pace
+from storage.polls import PollState, known_at
 
 RESOURCES = ("locations", "chargers", "sessions")
 PRICES = "prices"
@@ -76,6 +72,43 @@ def is_due(
     if resource != "locations" or state is None or state.good_at is None or state.good_at != state.attempted_at:
         return True
     return now - state.good_at >= plan.interval_of(resource) or plan.wants_sweep(state, now)
+
+
+FRESH_FOR = 3
+"""How many intervals of its pace in force a good poll may be old for a rule to go by it."""
+
+SHORTEST_FRESH = timedelta(seconds=15)  # where polls follow each other within seconds
+
+TRIES = 3
+"""After so many refusals in a row, without a word of EOSVOLT's own, a resource that was never there is left alone."""
+
+
+def is_lacking(error: EosvoltError | None, state: PollState | None) -> bool:
+    """Whether a failed poll shows that the account has no such resource.
+
+    One that was there is asked for again soon: a proxy can answer 403 and 404 too. So can it at the first start, where
+    only EOSVOLT's own code, or several such answers in a row, are believed.
+    """
+    was_there = state is not None and (state.good_at or state.first_good_at) is not None
+    if was_there or not isinstance(error, Forbidden | NotFound):
+        return False
+    return error.code is not None or (state is not None and state.failures + 1 >= TRIES)
+
+
+def fresh_resources(
+    plan: PollPlan, states: Mapping[str, PollState], slowness: Mapping[str, int], now: datetime
+) -> frozenset[str]:
+    """What rules may go by at `now`: the latest poll was good, and is not older than a few intervals.
+
+    `slowness` is that of the pace in force, by resource.
+    """
+    return frozenset(
+        name
+        for name, state in ((name, known_at(state, now)) for name, state in states.items())
+        if state.good_at is not None
+        and state.good_at == state.attempted_at
+        and now - state.good_at <= max(SHORTEST_FRESH, FRESH_FOR * plan.interval_of(name) * slowness.get(name, 1))
+    )
 
 
 def is_sweep(plan: PollPlan, resource: str, state: PollState | None, now: datetime) -> bool:

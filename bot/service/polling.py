@@ -1,99 +1,144 @@
-"""Asks EOSVOLT for what is due, one resource after the other, and has the answers recorded.
+"""Asks EOSVOLT for what is due, each resource at a pace of its own, and has the answers recorded.
 
 Network first, then the database: no call is made inside a transaction. A poll that is killed anywhere is simply made
-again.
+again. It evaluates nothing.
 """
 
 import asyncio
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from bot.service.jobs import Jobs, put_right
-from bot.service.pace import pace_after
-from bot.service.poll_plan import RESOURCES, is_due, is_sweep, since_of
+from bot.service.pace import Paces
+from bot.service.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
 from bot.service.recording import Answer, record_answers
-from eosvolt.errors import Forbidden, NotFound, RateLimited
 from eosvolt.models import Fetched
 from rules.matching.learning import BACKFILL
 from storage.ahead import is_ahead
 from storage.engine import Database
-from storage.health import (
-    Pace,
-    load_pace,
-)
-from storage.polls import (
-    PollState,
-    poll_states,
-)
+from storage.health import Pace, load_paces
+from storage.polls import PollState, poll_states
 
 log = structlog.get_logger()
 
 
 async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
-    """Poll every resource that is due at `now` and record what it said; the resources that are fresh, if any was good.
+    """Poll every resource that is due at `now`, one after the other; the resources that are fresh, if any was good.
 
-    1. See how far each resource is, and whether the API lets itself be polled at all yet.
+    Replays and tests call this; the service polls each resource by itself (`poll_resource`).
+    1. See how far each resource is, and which let themselves be polled at all yet.
     2. Fetch each, the one not asked for longest first: a full sweep when one is due, else what changed since the last
-       good poll. After a 429 nothing more is asked.
+       good poll. What answers 429 stops no other; two of them stop the rest.
     3. Record the answers in slices; the last one says which polls were good, and at which pace to go on.
     """
+    paces = await paces_of(jobs)
     if jobs.polls is None:
-        jobs.polls, jobs.pace = await jobs.run(_poll_states, jobs.database)
-    if any(is_ahead(state.attempted_at, now) for state in jobs.polls.values()):
+        jobs.polls = await jobs.run(_poll_states, jobs.database)
+    if _is_any_ahead(jobs.polls, now):
         await jobs.run(put_right, jobs, now)
-        jobs.polls, jobs.pace = await jobs.run(_poll_states, jobs.database)
-    before, pace = jobs.polls, jobs.pace
-    if pace.not_before is not None and now < pace.not_before:
-        return frozenset()
+        paces, jobs.polls = await paces_of(jobs), await jobs.run(_poll_states, jobs.database)
+    before = jobs.polls
     due = [resource for resource in RESOURCES if is_due(jobs.plan, jobs.absent, resource, before.get(resource), now)]
     due.sort(key=lambda resource: (resource in before, before[resource].attempted_at if resource in before else now))
+    answers = [
+        await _ask(jobs, paces, resource, before.get(resource), now)
+        for resource in due
+        if not paces.is_paused(resource, now)
+    ]
+    if not answers:
+        return frozenset()
+    jobs.polls = None  # what is written is not known until it is
+    after: dict[str, PollState] = before | await jobs.run(record_answers, jobs, answers, now)
+    jobs.polls = after
+    if not any(answer.fetched.complete for answer in answers):
+        return frozenset()
+    unasked = frozenset(due) - {answer.resource for answer in answers}
+    return fresh(jobs, after, now) - unasked
+
+
+async def poll_resource(jobs: Jobs, resource: str, now: datetime) -> bool:
+    """Poll one resource if it is due at `now` and lets itself be polled, and record what it said; whether that is good.
+
+    Several resources may be polled side by side. What is good is noted in `jobs.news`.
+    """
+    turn = jobs.news.begin()
+    paces = await paces_of(jobs)
+    states: dict[str, PollState] = await jobs.run(_poll_states, jobs.database)
+    if _is_any_ahead(states, now):
+        await jobs.run(put_right, jobs, now)
+        paces, states = await paces_of(jobs), await jobs.run(_poll_states, jobs.database)
+    state = states.get(resource)
+    if paces.is_paused(resource, now) or not is_due(jobs.plan, jobs.absent, resource, state, now):
+        return False
+    answer = await _ask(jobs, paces, resource, state, now)
+    await jobs.run(record_answers, jobs, [answer], now)
+    if answer.fetched.complete:
+        jobs.news.note(turn, now)
+    return answer.fetched.complete
+
+
+def _is_any_ahead(states: Mapping[str, PollState], now: datetime) -> bool:
+    """Whether a clock that was wrong dated what was polled ahead of now."""
+    return any(is_ahead(state.attempted_at, now) for state in states.values())
+
+
+def fresh(jobs: Jobs, states: Mapping[str, PollState], now: datetime) -> frozenset[str]:
+    """What rules may go by at `now`, by how polling stands."""
+    paces = jobs.paces or Paces(jobs.plan.interval)
+    return fresh_resources(jobs.plan, states, {name: paces.in_force(name, now).slowness for name in states}, now)
+
+
+async def paces_of(jobs: Jobs) -> Paces:
+    """The paces of all resources, read from the database at first."""
+    if jobs.paces is None:
+        stored = await jobs.run(_stored_paces, jobs.database)
+        jobs.paces = jobs.paces or Paces(jobs.plan.interval, stored)  # somebody may have been quicker
+    return jobs.paces
+
+
+async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None, now: datetime) -> Answer:
+    pace = paces.in_force(resource, now)
+    sweep = is_sweep(jobs.plan, resource, state, now)
+    skew = paces.whole(now).clock_skew
+    since = since_of(jobs.plan, replace(pace, clock_skew=skew), resource, state, now, sweep=sweep)
     ticks = asyncio.get_running_loop().time
     began = ticks()
-    answers: list[Answer] = []
-    for resource in due:
-        answers.append(await _ask(jobs, resource, before.get(resource), now))
-        if isinstance(answers[-1].fetched.error, RateLimited):
-            break
-    fetched = [answer.fetched for answer in answers]
-    jobs.pace = pace_after(pace, fetched, now, jobs.plan.interval, ticks() - began)
-    jobs.polls = None  # what is written is not known until it is
-    after: dict[str, PollState] = before | await jobs.run(record_answers, jobs, answers, now, pace)
-    jobs.polls = after
-    _tell_pace(pace, jobs.pace)
-    if not any(one.complete for one in fetched):
-        return frozenset()
-    unasked = frozenset(due[len(answers) :])
-    return frozenset(n for n, state in after.items() if state.good_at == state.attempted_at and n not in unasked)
-
-
-async def _ask(jobs: Jobs, resource: str, state: PollState | None, now: datetime) -> Answer:
-    sweep = is_sweep(jobs.plan, resource, state, now)
-    since = since_of(jobs.plan, jobs.pace, resource, state, now, sweep=sweep)
     fetched = await _fetch(jobs, resource, since, now)
+    changed = paces.note(resource, fetched, now, ticks() - began)
     _note_failure(jobs, resource, fetched, state, now)
-    return Answer(resource, fetched, state, sweep, since)
+    _tell_pace(resource, pace, paces.in_force(resource, now))
+    return Answer(resource, fetched, state, sweep, since, pace.slowness, changed)
 
 
-def _tell_pace(before: Pace, after: Pace) -> None:
+def _tell_pace(resource: str, before: Pace, after: Pace) -> None:
     """Say once that polling is slower, and once that it is as fast as before."""
     if before.slowness == 1 < after.slowness:
-        log.warning("EOSVOLT asks for fewer calls: polling more slowly", not_before=str(after.not_before))
+        log.warning(
+            "EOSVOLT asks for fewer calls: polling more slowly", resource=resource, not_before=str(after.not_before)
+        )
     if after.slowness == 1 < before.slowness:
-        log.info("polling at full pace again", slowed_at=str(before.slowed_at))
+        log.info("polling at full pace again", resource=resource, slowed_at=str(before.slowed_at))
 
 
-def _poll_states(database: Database) -> tuple[dict[str, PollState], Pace]:
+def _poll_states(database: Database) -> dict[str, PollState]:
     with database.read() as connection:
-        return poll_states(connection), load_pace(connection)
+        return poll_states(connection)
+
+
+def _stored_paces(database: Database) -> dict[str, Pace]:
+    with database.read() as connection:
+        return load_paces(connection)
 
 
 def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollState | None, now: datetime) -> None:
     """Say once for each cause that polls fail; a resource that the account lacks is then left alone for a while."""
     error = fetched.error
-    if isinstance(error, Forbidden | NotFound):
+    if is_lacking(error, state):
         if resource not in jobs.absent:
             log.warning("resource switched off", resource=resource, error=str(error))
         jobs.absent[resource] = now

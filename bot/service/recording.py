@@ -5,7 +5,7 @@ Good or bad, what came is kept. Nothing here asks EOSVOLT anything.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -57,23 +57,25 @@ class Answer:
     state: PollState | None  # before this poll
     sweep: bool
     since: datetime | None  # only what changed from then on was asked for
+    slowness: int = 1  # of the pace at which it was asked for
+    paces: Mapping[str, Pace] = field(default_factory=dict)  # those that this answer changed, by resource
 
 
-def record_answers(
-    jobs: Jobs, answers: Sequence[Answer], now: datetime, pace_before: Pace | None = None
-) -> dict[str, PollState]:
-    """Record a poll's answers in slices; good or bad, what they brought is kept.
+def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict[str, PollState]:
+    """Record the answers of polls in slices; good or bad, what they brought is kept.
 
-    The polls are finished in the last slice, together: whoever is killed before it polls the same again.
+    The polls are finished in the last slice, together: whoever is killed before it polls the same again. Answers of
+    several resources may be recorded side by side.
     """
-    told, jobs.recorded = jobs.recorded, {}  # what is in the database is not known until all is written
+    # what is in the database of a resource is not known until all of it is written
+    told = {answer.resource: jobs.recorded.pop(answer.resource, {}) for answer in answers}
     answers = _unambiguous(jobs, answers, told)
     rest: list[tuple[Sequence[Any], Observation]] = []
     for answer in answers:
         floor = answer.state.good_at if answer.state else None
         observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
         sessions = answer.resource == "sessions"  # they come and go: nothing is remembered of them
-        news = list(answer.fetched.rows) if sessions else _news(answer, told.setdefault(answer.resource, {}))
+        news = list(answer.fetched.rows) if sessions else _news(answer, told[answer.resource])
         for rows in slices(news):
             if len(rows) < SLICE_ROWS:
                 rest.append((rows, observation))
@@ -86,14 +88,12 @@ def record_answers(
         for answer in answers:
             record_set_aside(connection, answer.fetched.set_aside, now)
             record_unreadable(connection, answer.fetched, now)
-        states = [
-            _finished(connection, answer, jobs.plan, (pace_before or jobs.pace).slowness, now) for answer in answers
-        ]
+        states = [_finished(connection, answer, jobs.plan, now) for answer in answers]
         store_poll_states(connection, states)
-        record_counts(connection, [*_counted(answers), *_counted_pause(jobs.pace, pace_before)], now)
-        if jobs.pace != pace_before:
-            store_pace(connection, jobs.pace)
-    jobs.recorded = told
+        record_counts(connection, [*_counted(answers), *_counted_pauses(answers)], now)
+        for resource, pace in {name: pace for answer in answers for name, pace in answer.paces.items()}.items():
+            store_pace(connection, pace, resource)
+    jobs.recorded |= told
     return {state.resource: state for state in states}
 
 
@@ -135,7 +135,7 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     return news
 
 
-def _finished(connection: Connection, answer: Answer, plan: PollPlan, slowness: int, now: datetime) -> PollState:
+def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
         bad = after_bad_poll(resource, now, str(fetched.error), state=state)
@@ -144,7 +144,7 @@ def _finished(connection: Connection, answer: Answer, plan: PollPlan, slowness: 
     whole_sweep = answer.sweep and not fetched.shortfall
     seen, judged = _judged_sweep(connection, answer, now) if whole_sweep else (None, NOTHING_ODD)
     # what we were slow about by ourselves is no gap; what the API had us wait beyond that is
-    interval = plan.interval_of(resource) * slowness
+    interval = plan.interval_of(resource) * answer.slowness
     good = after_good_poll(connection, resource, now, interval, state=state, seen=seen)
     if judged.believed:
         for table in SWEPT[resource]:
@@ -218,10 +218,10 @@ def _counted(answers: Sequence[Answer]) -> list[Counted]:
     return counts
 
 
-def _counted_pause(pace: Pace, before: Pace | None) -> list[Counted]:
-    if before is None or pace.not_before is None or pace.not_before == before.not_before:
-        return []
-    return [Counted(WHOLE_API, PAUSED)]
+def _counted_pauses(answers: Sequence[Answer]) -> list[Counted]:
+    paces = (answer.paces.get(answer.resource) for answer in answers)
+    pauses = sum(pace is not None and pace.not_before is not None for pace in paces)
+    return [Counted(WHOLE_API, PAUSED, count=pauses)] if pauses else []
 
 
 def _seen(fetched: Fetched[Any], known: Mapping[str, set[str]]) -> dict[str, set[str]]:

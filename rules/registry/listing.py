@@ -17,7 +17,10 @@ from rules.documents.document import Rule
 from rules.documents.files import load_rules
 from rules.lifecycle import OPEN_STATES, State
 from rules.registry.store import FROM_SLACK
-from storage.schema import ALERT, RULE, RULE_VERSION
+from storage.schema import ALERT, RULE, RULE_VERSION, TROUBLES
+
+TROUBLE_OF_RULE = "rule:"
+"""What the key of a trouble begins with that is about one rule; its name follows."""
 
 LIBRARY = Path(__file__).resolve().parents[1] / "library"
 
@@ -37,6 +40,7 @@ class RuleLine:
     updated_at: datetime
     firing: int
     pending: int
+    broken: str | None = None  # why it cannot run, as the watcher of the service found
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def list_rules(connection: Connection, name: str | None = None) -> list[RuleLine
         .select_from(RULE.outerjoin(RULE_VERSION, of_version))
         .where(RULE.c.removed_at.is_(None), only)
     )
+    broken = _broken(connection)
     lines = [
         RuleLine(
             name=row.id,
@@ -80,10 +85,18 @@ def list_rules(connection: Connection, name: str | None = None) -> list[RuleLine
             updated_at=row.updated_at,
             firing=counts.get((row.id, State.FIRING), 0),
             pending=counts.get((row.id, State.PENDING), 0),
+            broken=broken.get(row.id) if row.enabled else None,
         )
         for row in rows
     ]
     return sorted(lines, key=lambda line: (-line.firing, -line.pending, line.name))
+
+
+def _broken(connection: Connection) -> dict[str, str]:
+    """Why rules cannot run, by name: from the troubles that last."""
+    lasts = (TROUBLES.c.ended_at.is_(None), TROUBLES.c.key.startswith(TROUBLE_OF_RULE, autoescape=True))
+    rows = connection.execute(sa.select(TROUBLES.c.key, TROUBLES.c.facts).where(*lasts))
+    return {row.key.removeprefix(TROUBLE_OF_RULE): row.facts.get("error") or "" for row in rows}
 
 
 def kind_of(document: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ A rule that vanished from the files ends its alerts as "rule removed"; an edited
 made in Slack (source "slack") are never touched by files: `rules.registry.authoring` makes and changes them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -26,17 +26,23 @@ from storage.dialects import AnyRow
 from storage.schema import GAP, RULE, RULE_VERSION
 
 FROM_SLACK = "slack"
+LONGEST_REASON = 300
+C = TypeVar("C", CompiledRule, CompiledEventRule)
 
 
 @dataclass(frozen=True, slots=True)
 class RulesInForce:
-    """The rules that run: alert and event rules compiled, digest rules as documents."""
+    """The rules that run: alert and event rules compiled, digest rules as documents.
+
+    `broken` says of those that cannot run why, by name; they end no alert and keep no other rule from running.
+    """
 
     alerts: tuple[CompiledRule, ...]
     digests: tuple[Rule, ...]
     documents: dict[str, Rule]
     events: tuple[CompiledEventRule, ...] = ()
     plan: SpeechPlan = PLAIN
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 def sync_rules(
@@ -85,23 +91,54 @@ _IN_FORCE = (
 
 def load_rules(connection: Connection, default_zone: str | None = None) -> RulesInForce:
     """Every rule in force, from the stored documents; `default_zone` is that of locations which name none."""
-    documents = stored_rules(connection)
+    documents, broken = _read_stored(connection)
     versions = {row.id: row.version for row in connection.execute(sa.select(RULE.c.id, RULE.c.version))}
     named = [name for name, rule in documents.items() if rule.kind == "alert"]
+    alerts: list[CompiledRule] = []
+    events: list[CompiledEventRule] = []
     # what inhibits advances before what it inhibits
-    alerts = [
-        compile_rule(documents[name], versions[name], default_zone) for name in evaluation_order(documents, named)
-    ]
+    for name in evaluation_order(documents, named):
+        alerts += _compiled(compile_rule, documents[name], versions[name], default_zone, broken)
+    for name, rule in documents.items():
+        if rule.kind == "event":
+            events += _compiled(compile_event_rule, rule, versions[name], default_zone, broken)
     digests = [rule for rule in documents.values() if rule.kind == "digest"]
-    happens = {name: rule for name, rule in documents.items() if rule.kind == "event"}
-    events = [compile_event_rule(rule, versions[name], default_zone) for name, rule in happens.items()]
-    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection))
+    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection), broken)
+
+
+def _compiled(
+    compile_: Callable[[Rule, int, str | None], C],
+    rule: Rule,
+    version: int,
+    default_zone: str | None,
+    broken: dict[str, str],
+) -> list[C]:
+    """The rule ready to be matched, or nothing and why not in `broken`."""
+    try:
+        return [compile_(rule, version, default_zone)]
+    except Exception as error:
+        broken[rule.name] = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+        return []
 
 
 def stored_rules(connection: Connection) -> dict[str, Rule]:
-    """The rules in force by name, as documents."""
+    """The rules in force by name, as documents, without those whose stored form cannot be read."""
+    return _read_stored(connection)[0]
+
+
+def _read_stored(connection: Connection) -> tuple[dict[str, Rule], dict[str, str]]:
+    """The rules in force as documents, and what is wrong with those that cannot be read."""
     statement = sa.select(RULE).where(RULE.c.enabled, RULE.c.removed_at.is_(None)).order_by(RULE.c.id)
-    return {row.id: rule_from_document(row.document, row.source) for row in connection.execute(statement)}
+    rules: dict[str, Rule] = {}
+    broken: dict[str, str] = {}
+    for row in connection.execute(statement):
+        try:
+            rules[row.id] = rule_from_document(row.document, row.source)
+        except RuleErrors as errors:
+            broken[row.id] = errors.errors[0].message[:LONGEST_REASON]
+        except (TypeError, ValueError, AttributeError):
+            broken[row.id] = "what is stored of it is no rule"
+    return rules, broken
 
 
 def insert_rule(connection: Connection, rule: Rule, author: str, now: datetime) -> int:

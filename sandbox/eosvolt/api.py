@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from sandbox.eosvolt import actions, control
 from sandbox.eosvolt.actions import Call, Export, not_found
 from sandbox.eosvolt.dialect import Dialect
-from sandbox.eosvolt.faults import Command, Faults, RateLimit
+from sandbox.eosvolt.faults import PROXY_PAGE, Command, Faults, RateLimit
 from sandbox.eosvolt.listing import fetch_page, invalid, table_of
 from sandbox.eosvolt.openapi import openapi_document
 from sandbox.eosvolt.routes import BODY_NAMES, find_route
@@ -32,6 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 MOST_BODY_BYTES = 1_000_000
 _JSON: Header = (b"content-type", b"application/json")
+_HTML: Header = (b"content-type", b"text/html")
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
 WELCOME = b"Chargehand sandbox: a stand-in EOSVOLT API. Routes: /openapi.json; control: /__sandbox__/\n"
 
@@ -93,7 +94,7 @@ class Api:
             await asyncio.sleep(self.faults.delay_seconds)
         now = self.clock()
         answer = self.answer(scope, body, now)
-        await self._send(scope, answer, to_ms(now), send)
+        await self._send(scope, answer, to_ms(now), receive, send)
 
     def answer(self, scope: Scope, body: bytes, now: datetime) -> Answer:
         """The answer to one call at `now`; first the world is moved there."""
@@ -126,14 +127,16 @@ class Api:
         if faults.html > 0:
             faults.html -= 1
             page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-            return Answer(502, page, content_type=(b"content-type", b"text/html"))
+            return Answer(502, page, content_type=_HTML)
+        if faults.take_404(path):
+            return Answer(404, PROXY_PAGE, content_type=_HTML)
         self._check_token(scope)
-        waiting = self._seconds_until_allowed(to_ms(now))
+        waiting = self._seconds_until_allowed(to_ms(now)) or faults.retry_after(path)
         if waiting:
             refused = RefusedError(429, "rate_limited", f"Too many calls; try again in {waiting} s.")
             return error_answer(refused, (b"retry-after", str(waiting).encode()))
         methods, row_id = find_route(path[1:])
-        if faults.forbidden and (path[1] in faults.forbidden or path[-1] in faults.forbidden):
+        if faults.meets(set(faults.forbidden), path):
             raise RefusedError(403, "forbidden", f"The account has no access to '{path[-1]}'.")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method not in methods:
@@ -142,7 +145,9 @@ class Api:
             return error_answer(refused, (b"allow", allowed.encode()))
         route = methods[method]
         if isinstance(route, str):
-            return self._answer_read(route, row_id, scope, to_ms(now))
+            answer = self._answer_read(route, row_id, scope, to_ms(now))
+            answer.body = faults.body(path, answer.body)
+            return answer
         return self._answer_action(route, row_id, scope, body, now)
 
     def _answer_read(self, resource: str, row_id: str | None, scope: Scope, now_ms: int) -> Answer:
@@ -216,7 +221,7 @@ class Api:
             return Answer(304, b"", headers)
         return Answer(answer.status, answer.body, headers)
 
-    async def _send(self, scope: Scope, answer: Answer, now_ms: int, send: Send) -> None:
+    async def _send(self, scope: Scope, answer: Answer, now_ms: int, receive: Receive, send: Send) -> None:
         second = now_ms // 1000
         if self._date[0] != second:
             self._date = (second, format_datetime(from_ms(second * 1000), usegmt=True).encode())
@@ -229,7 +234,11 @@ class Api:
             headers.remove(length)
             body = body[: len(body) // 2]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        pause = self.faults.pause(_segments(scope)) if self.faults.slow and answer.status == 200 else 0.0
+        if pause:
+            await _drip(body, pause, receive, send)
+        else:
+            await send({"type": "http.response.body", "body": body})
 
 
 def create_api(
@@ -298,6 +307,27 @@ async def _read_body(receive: Receive) -> bytes:
             chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks) if size <= MOST_BODY_BYTES else b" " * (MOST_BODY_BYTES + 1)
+
+
+async def _drip(body: bytes, pause: float, receive: Receive, send: Send) -> None:
+    """Send a body byte by byte until whoever asked has gone; for an infinite pause, nothing."""
+    gone = asyncio.create_task(_gone(receive))
+    try:
+        if math.isinf(pause):
+            await gone
+        for byte in body:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            await asyncio.sleep(pause)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

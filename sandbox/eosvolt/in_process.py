@@ -4,6 +4,7 @@ httpx.ASGITransport looks for an optional package at every call, which costs mor
 This one runs on asyncio alone and does not stream: an answer is whole before it is given.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
@@ -43,8 +44,12 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         started: Message = {}
         chunks: list[bytes] = []
 
+        asked: list[bytes] = [content]
+
         async def receive() -> Message:
-            return {"type": "http.request", "body": content, "more_body": False}
+            if not asked:
+                await asyncio.Event().wait()  # nobody hangs up here: whoever does cancels the call
+            return {"type": "http.request", "body": asked.pop(), "more_body": False}
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":

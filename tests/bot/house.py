@@ -12,6 +12,9 @@ from pydantic import SecretStr
 
 from bot.service import polling
 from bot.service.app import Service, build
+from bot.service.pace import OFTEN
+from bot.service.poll_plan import RESOURCES
+from bot.service.rounds import poll_job
 from bot.settings import Settings
 from rules.documents.document import rule_from_document
 from sandbox.eosvolt.api import Api, create_api
@@ -19,6 +22,7 @@ from sandbox.eosvolt.server import serving
 from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import Message, SlackServer, SlackWorkspace
 from storage.migrate import upgrade
+from storage.polls import poll_states
 
 TOKEN = "sandbox-token"
 CALM = datetime(2026, 3, 4, 8, 15, tzinfo=UTC)
@@ -145,8 +149,8 @@ class House:
 
     async def card_of_an_alert(self) -> Message:
         """The first alert card, with the wait for its group passed."""
-        self.running.ticker.wake("poll")
         service = self.running
+        wake_polls(service)
         while not await asyncio.to_thread(_has_card, service):
             await self.workspace.next_change(0.05)
         self.clock.ahead += timedelta(seconds=31)
@@ -158,9 +162,22 @@ class House:
 async def polled_anew(service: Service) -> None:
     """Return once a poll that began from now on has been recorded."""
     now = service.clock()
-    service.ticker.wake("poll")
-    while not ((at := await asyncio.to_thread(service._polled_at)) and at >= now):
+    wake_polls(service)
+    while not all(at >= now for at in (await asyncio.to_thread(_polled_at, service)).values()):
         pass
+
+
+def wake_polls(service: Service) -> None:
+    """Have everything polled soon."""
+    for resource in RESOURCES:
+        service.ticker.wake(poll_job(resource))
+
+
+def _polled_at(service: Service) -> dict[str, datetime]:
+    """When what is polled all the time was last asked for."""
+    with service.database.read() as connection:
+        states = poll_states(connection)
+    return {name: states[name].attempted_at if name in states else datetime.min.replace(tzinfo=UTC) for name in OFTEN}
 
 
 def _has_card(service: Service) -> bool:

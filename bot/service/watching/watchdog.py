@@ -6,7 +6,7 @@ written cannot be told through it: that is logged, said by `/healthz`, and told 
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from bot.service.jobs import Jobs, mute_rules
+from bot.service.jobs import Broken, Jobs, mute_rules
+from bot.service.pace import Paces
 from bot.service.rule_files import Held
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
 from bot.service.watching.watches import AT_ONCE, BACKLOG_AFTER, UNHEARD_AFTER, UNSENT_AFTER, Sight, find_troubles
@@ -27,7 +28,7 @@ from notify.outbox import TROUBLE
 from notify.troubles import Finding, Told, note_findings
 from storage.ahead import is_ahead
 from storage.engine import Database
-from storage.health import FAILED, WHOLE_API, Counted, load_pace, record_counts, still_set_aside
+from storage.health import FAILED, WHOLE_API, Counted, Pace, load_paces, record_counts, still_set_aside
 from storage.polls import PollState, poll_states
 from storage.schema import COUNT, OUTBOX, REFUSED
 
@@ -128,7 +129,7 @@ class Watchdog:
             intervals={name: self.jobs.plan.interval_of(name) for name in polls},
             absent=frozenset(self.jobs.absent),
             unauthorized=frozenset(refused),
-            pace=load_pace(connection),
+            paces=_paces(connection, self.jobs, polls, now),
             slack_alive=slack_alive,
             jobs=self.job_states(),
             unsent=_unsent(connection, now),
@@ -142,7 +143,17 @@ class Watchdog:
             nobody_may_act=self.nobody_may_act,
             rule_files=self.rule_files(),
             set_aside=still_set_aside(connection),
+            broken_rules={
+                **{name: Broken(self.began_at, why) for name, why in self.jobs.rules.broken.items()},
+                **self.jobs.broken,
+            },
         )
+
+
+def _paces(connection: Connection, jobs: Jobs, polls: Collection[str], now: datetime) -> dict[str, Pace]:
+    """The paces in force, as the polls go by them."""
+    paces = jobs.paces or Paces(jobs.plan.interval, load_paces(connection))
+    return {name: paces.in_force(name, now) for name in polls} | {WHOLE_API: paces.whole(now)}
 
 
 _WAITS = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.abandoned_at.is_(None), OUTBOX.c.rolled_into.is_(None))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.service.jobs import Broken
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
 from bot.slack.charge.alerting.rule_files import GONE
 from notify.text.words import duration
 from notify.troubles import Finding
+from rules.registry.listing import TROUBLE_OF_RULE
 from storage.ahead import done
-from storage.health import Pace
+from storage.health import WHOLE_API, Pace
 from storage.polls import PollState
 
 SHORTEST_STALE = timedelta(minutes=4)
@@ -55,7 +57,7 @@ class Sight:
     intervals: Mapping[str, timedelta]
     absent: frozenset[str]
     unauthorized: frozenset[str]
-    pace: Pace
+    paces: Mapping[str, Pace]  # in force, by resource; that of the whole account at WHOLE_API
     slack_alive: bool
     jobs: Mapping[str, JobState]
     unsent: tuple[int, datetime, str | None] | None = None
@@ -69,16 +71,21 @@ class Sight:
     nobody_may_act: bool = False
     rule_files: Held | None = None
     set_aside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    broken_rules: Mapping[str, Broken] = field(default_factory=dict)
+
+    def slowness(self, resource: str) -> int:
+        """In how many intervals a resource is polled once."""
+        return self.paces.get(resource, Pace()).slowness
 
 
 def _polls(sight: Sight) -> Iterator[Finding]:
-    polling = sight.jobs.get("poll")
-    if polling is not None and polling.error is not None:
-        return  # what EOSVOLT said could not be written down or gone on with: told as a job, not blamed on EOSVOLT
     for name, state in sight.polls.items():
+        polling = sight.jobs.get(f"poll {name}")
+        if polling is not None and polling.error is not None:
+            continue  # what EOSVOLT said could not be written down: told as a job, not blamed on EOSVOLT
         if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
             continue  # told as `token`, or no part of the account
-        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.pace.slowness)
+        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.slowness(name))
         good_at = done(state.good_at, sight.now)
         if sight.now - max(good_at or sight.began_at, sight.began_at) > limit:
             yield Finding(f"polls:{name}", AT_ONCE, good_at, facts={"error": state.error})
@@ -96,8 +103,18 @@ def _token(sight: Sight) -> Iterator[Finding]:
 
 
 def _rate_limit(sight: Sight) -> Iterator[Finding]:
-    if sight.pace.slowness > 1:
-        yield Finding("rate_limit", LIMITED_AFTER, sight.pace.slowed_at, facts={"slowness": sight.pace.slowness})
+    whole = sight.paces.get(WHOLE_API, Pace())
+    if whole.slowness > 1:
+        yield Finding("rate_limit", LIMITED_AFTER, whole.slowed_at, facts={"slowness": whole.slowness})
+        return
+    for name, pace in sight.paces.items():
+        if pace.slowness > 1:
+            yield Finding(f"rate_limit:{name}", LIMITED_AFTER, pace.slowed_at, facts={"slowness": pace.slowness})
+
+
+def _broken_rules(sight: Sight) -> Iterator[Finding]:
+    for name, broken in sight.broken_rules.items():
+        yield Finding(f"{TROUBLE_OF_RULE}{name}", AT_ONCE, broken.since, facts={"error": broken.error})
 
 
 def _slack(sight: Sight) -> Iterator[Finding]:
@@ -168,7 +185,7 @@ def _clock(sight: Sight) -> Iterator[Finding]:
         by = sight.clock_put.by
         put = "forward" if by > timedelta() else "back"
         yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": duration(abs(by))})
-    skew = sight.pace.clock_skew
+    skew = sight.paces.get(WHOLE_API, Pace()).clock_skew
     if skew is not None and abs(skew) > MOST_SKEW:
         side = "ahead of" if skew < timedelta() else "behind"
         yield Finding("clock_skew", AT_ONCE, facts={"side": side, "by": duration(abs(skew))})
@@ -179,6 +196,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _shortfalls,
     _token,
     _rate_limit,
+    _broken_rules,
     _slack,
     _late_jobs,
     _backlog,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bot.service import digesting, evaluating, jobs, polling
 from bot.service.commanding import run_commands
 from bot.service.jobs import Jobs, clock_was_put, put_right
+from bot.service.pace import OFTEN, Paces
 from bot.service.poll_plan import PollPlan, is_due, is_sweep, since_of
 from bot.service.speaking import speak
 from bot.service.ticker import Step
@@ -18,7 +19,7 @@ from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
 from storage.ahead import AHEAD, OF_THE_SERVICE, OF_THE_WORLD
 from storage.engine import Database
-from storage.health import Pace, load_pace, store_pace
+from storage.health import WHOLE_API, Pace, load_paces, store_pace
 from storage.polls import PollState, poll_states
 from storage.schema import ALERT, DIGEST_SLOT, OUTBOX
 from tests.bot.service.jobs.test_jobs import World
@@ -91,21 +92,25 @@ async def test_a_pause_that_was_asked_for_by_a_clock_ahead_is_counted_anew(world
     await world.poll(T0)
     await polled(world, FAR)
     with world.jobs.database.write() as connection:
-        store_pace(connection, Pace(2, FAR, FAR + 10 * MINUTE))
-    world.jobs.polls = None
+        for resource in OFTEN:
+            store_pace(connection, Pace(2, FAR, FAR + 10 * MINUTE), resource)
+    world.jobs.polls = world.jobs.paces = None
     assert await world.poll(at("10:05")) == frozenset()
     with world.jobs.database.read() as connection:
-        assert load_pace(connection) == Pace(2, at("10:05"), at("10:15"), load_pace(connection).clock_skew)
+        paces = load_paces(connection)
+    assert [paces[resource] for resource in OFTEN] == [Pace(2, at("10:05"), at("10:15"))] * len(OFTEN)
     assert await world.poll(at("10:14")) == frozenset()
     assert await world.poll(at("10:15")) == {"locations", "chargers", "sessions"}
 
 
 async def test_what_is_remembered_goes_along_with_a_step(sqlite: Database) -> None:
     world = World(sqlite)
-    world.jobs.absent, world.jobs.pace = {"sessions": T0}, Pace(clock_skew=timedelta(0))
+    paces = world.jobs.paces = Paces(MINUTE, {WHOLE_API: Pace(clock_skew=timedelta(0)), "chargers": Pace(2, T0, T0)})
+    world.jobs.absent = {"sessions": T0}
     await clock_was_put(world.jobs, Step(T0 - HOUR, -HOUR))
     assert world.jobs.absent == {"sessions": T0 - HOUR}
-    assert world.jobs.pace.clock_skew == HOUR
+    assert paces.whole(T0).clock_skew == HOUR
+    assert paces.own("chargers") == Pace(2, T0 - HOUR, T0 - HOUR)
     await world.client.aclose()
 
 

@@ -117,7 +117,7 @@ async def test_one_fault_and_one_location_without_prices_keep_the_others(town: T
 
 
 async def test_an_account_that_may_not_read_prices_is_asked_again_after_an_hour(town: Town) -> None:
-    town.client.failing = dict.fromkeys(town.ids, Forbidden("not in the plan"))
+    town.client.failing = dict.fromkeys(town.ids, Forbidden("not in the plan", code="forbidden"))
     assert len(await town.ask(0)) == AT_ONCE
     assert await town.ask(1) == []
     with town.jobs.database.read() as connection:

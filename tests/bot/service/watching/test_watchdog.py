@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.service.jobs import Jobs
+from bot.service.jobs import Broken, Jobs
 from bot.service.poll_plan import PollPlan
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
@@ -24,7 +24,7 @@ from rules.documents.document import rule_from_document
 from rules.registry.authoring import create_rule
 from rules.registry.store import FROM_SLACK
 from storage.engine import Database
-from storage.health import FAILED, Counted, Pace, record_counts
+from storage.health import FAILED, WHOLE_API, Counted, Pace, record_counts
 from storage.polls import PollState, after_bad_poll, poll_states, record_set_aside, store_poll_states
 from storage.schema import OUTBOX, TROUBLES
 from tests.readings import MINUTE, T0, charger, poll
@@ -38,7 +38,7 @@ WELL = Sight(
     intervals={"chargers": MINUTE},
     absent=frozenset(),
     unauthorized=frozenset(),
-    pace=Pace(),
+    paces={},
     slack_alive=True,
     jobs={"deliver": JobState(timedelta(seconds=1), T0)},
     free_bytes=10**12,
@@ -58,14 +58,20 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"polls": OLD, "intervals": {"chargers": 10 * MINUTE}}, []),
         ({"polls": OLD, "unauthorized": frozenset({"chargers"})}, ["token"]),
         ({"polls": {"chargers": replace(OLD["chargers"], good_at=T0 + HOUR)}}, ["polls:chargers"]),
-        ({"pace": Pace(4, T0 - HOUR)}, ["rate_limit"]),
+        ({"paces": {WHOLE_API: Pace(4, T0 - HOUR), "chargers": Pace(8, T0 - HOUR)}}, ["rate_limit"]),
+        ({"paces": {"sessions": Pace(4, T0 - HOUR)}}, ["rate_limit:sessions"]),
+        ({"polls": OLD, "paces": {"chargers": Pace(4, T0)}}, ["rate_limit:chargers"]),  # asked for less often
+        ({"broken_rules": {"faulted": Broken(T0, "ValueError")}}, ["rule:faulted"]),
         ({"slack_alive": False, "unsent": (3, T0 - HOUR, None)}, ["slack"]),
         ({"slack_error": "token_revoked"}, ["slack"]),
         ({"jobs": {"deliver": JobState(timedelta(seconds=1), T0 - 6 * MINUTE, "OSError")}}, ["job:deliver"]),
         ({"jobs": {"reload": JobState(None)}}, []),
         # what was read cannot be written down: no fault of EOSVOLT's
-        ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0 - 6 * MINUTE, "OSError")}}, ["job:poll"]),
-        ({"polls": OLD, "jobs": {"poll": JobState(MINUTE, T0)}}, ["polls:chargers"]),
+        (
+            {"polls": OLD, "jobs": {"poll chargers": JobState(MINUTE, T0 - 6 * MINUTE, "OSError")}},
+            ["job:poll chargers"],
+        ),
+        ({"polls": OLD, "jobs": {"poll chargers": JobState(MINUTE, T0)}}, ["polls:chargers"]),
         ({"nobody_may_act": True}, ["nobody"]),
         ({"rule_files": Held(T0, broken="rules/site.yaml: not YAML")}, ["rules_broken"]),
         ({"rule_files": Held(T0, gone=3)}, ["rules_gone"]),
@@ -81,8 +87,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"unheard": 25}, ["mute"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
         ({"clock_put": Step(T0, -HOUR)}, ["clock"]),
-        ({"pace": Pace(clock_skew=-HOUR)}, ["clock_skew"]),
-        ({"pace": Pace(clock_skew=MINUTE)}, []),
+        ({"paces": {WHOLE_API: Pace(clock_skew=-HOUR)}}, ["clock_skew"]),
+        ({"paces": {WHOLE_API: Pace(clock_skew=MINUTE)}}, []),
     ],
 )
 def test_each_watch_finds_what_it_is_for_and_nothing_when_all_is_well(changes: dict[str, Any], keys: list[str]) -> None:

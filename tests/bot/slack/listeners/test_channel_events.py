@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.slack.manifest import EVENTS
 from storage.schema import REFUSED
-from tests.bot.house import FAULTED, House
+from tests.bot.house import FAULTED, House, wake_polls
 
 
 def refused(house: House) -> list[Any]:
@@ -20,7 +20,7 @@ async def alert_that_is_refused(house: House) -> None:
     """An alert fires while its channel takes nothing, and the next try is four minutes away."""
     await house.start(FAULTED)
     house.break_connector(house.free())
-    house.running.ticker.wake("poll")
+    wake_polls(house.running)
     while not refused(house):
         house.clock.ahead += timedelta(seconds=10)
         house.running.ticker.wake("deliver")

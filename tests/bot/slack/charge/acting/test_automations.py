@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sandbox.slack import Message
 from storage.schema import AUDIT
-from tests.bot.house import House
+from tests.bot.house import House, wake_polls
 
 HEALING = {
     "name": "self-healing",
@@ -32,7 +32,7 @@ async def asked_for(house: House) -> Message:
     """The rule's request for approval in #ev-ops, once a connector has broken."""
     charger, connector = quiet_charger(house)
     house.fleet.force_connector(connector, {"status": "Faulted", "errorCode": "InternalError"}, house.clock())
-    house.running.ticker.wake("poll")
+    wake_polls(house.running)
     asked = house.workspace.channel("#ev-ops").messages
     found: Message = await house.wait_for(lambda: next((m for m in asked if f"charger `{charger}`" in m.plain()), None))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.slack import Message
-from tests.bot.house import FAULTED, House, open_house, polled_anew
+from tests.bot.house import FAULTED, House, open_house, polled_anew, wake_polls
 
 
 def button(message: Message, action_id: str) -> dict[str, Any]:
@@ -220,7 +220,7 @@ async def test_a_repaired_connector_resolves_its_card(closed_house: House, card:
     broken = house.fleet.world.connectors
     faulted = next(i for i, (_, fields) in broken.items() if f"`{i}`" in card.plain())
     house.fleet.force_connector(faulted, {"status": "Available", "errorCode": None}, house.clock())
-    house.running.ticker.wake("poll")
+    wake_polls(house.running)
     await house.wait_for(lambda: "Resolved: connector-faulted" in card.plain())
     thread = house.workspace.channel("#ev-alerts")
     reply = (await house.wait_for(lambda: replies if len(replies := thread.thread(card.ts)) > 1 else None))[1]
