@@ -26,7 +26,7 @@ from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
-from bot.service.poll_plan import PollPlan
+from bot.service.poll_plan import plan_from
 from bot.service.price_polls import PricePolls
 from bot.service.rounds import Rounds
 from bot.service.rule_files import RuleKeeper
@@ -231,85 +231,22 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     slack = WebClient(settings.secret("SLACK_BOT_TOKEN"), settings.slack_api_url)
     identity = Identity(slack)
     app = build_app(slack, identity, settings.slack_api_url)
-    database = Database(settings.database_url)
-    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
-    work = Jobs(
-        database,
-        client,
-        _plan(settings),
-        settings.chargehand_timezone,
-        settings.chargehand_alert_channel,
-        settings.chargehand_card_budget,
-        automations=Mode(settings.chargehand_automations),
-        commands_per_day=settings.chargehand_commands_per_day,
-        price_approval=settings.chargehand_price_approval_channel,
-    )
-    permissions = Permissions(
-        slack,
-        identity,
-        settings.chargehand_admins,
-        settings.chargehand_operators,
-        workspace_admins=settings.chargehand_workspace_admins,
-        outsiders_look=settings.chargehand_outsiders_may_look,
-    )
+    work, later = _jobs(settings, clock), _Later()
+    permissions = _permissions(settings, slack, identity)
     keeper = RuleKeeper(work, [Path(name) for name in settings.chargehand_rules])
-    watchdog = Watchdog(
-        work,
-        clock(),
-        lambda: service.ticker.states,
-        lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
-        [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
-        nobody_may_act(settings) is not None,
-        lambda: keeper.held,
-        permissions.nobody_may_act,
-    )
-    wellness = Wellness(
-        database,
-        watchdog,
-        clock,
-        has_workers=lambda: service.ticker.is_alive,
-        slack_alive=lambda: service.slack_alive(),  # noqa: PLW0108 - there is no service yet
-    )
-    responder = Responder(
-        database=database,
-        slack=slack,
-        permissions=permissions,
-        clock=clock,
-        interval=settings.poll_interval,
-        zone=settings.chargehand_timezone,
-        commands_per_day=settings.chargehand_commands_per_day,
-        automations=settings.chargehand_automations,
-        office=Office(
-            database=database,
-            client=client,
-            slack=slack,
-            slack_link=lambda: service.slack_link(),  # noqa: PLW0108 - there is no service yet
-            wrong=wellness.wrong,
-            price_approval=settings.chargehand_price_approval_channel,
-        ),
-        wake_commands=lambda: service.ticker.wake("commands"),
-        wake_deliveries=lambda: service.ticker.wake("deliver"),
-        wake_reminders=lambda: service.ticker.wake("reminders"),
-        adopt_rules=keeper.adopt_stored,
-        tell_of_rule=partial(evaluating.tell_of_rule, work),
-    )
+    watchdog = _watchdog(settings, work, permissions, keeper, later, clock())
+    wellness = Wellness(work.database, watchdog, clock, later.has_workers, later.slack_alive)
+    responder = _responder(settings, work, slack, permissions, keeper, wellness, later, clock)
     register(app, responder)
-    service = Service(
+    service = later.service = Service(
         settings=settings,
         clock=clock,
-        database=database,
-        client=client,
+        database=work.database,
+        client=work.client,
         slack=slack,
         identity=identity,
         jobs=work,
-        delivery=Delivery(
-            database,
-            slack,
-            f"worker-{uuid.uuid4().hex[:12]}",
-            settings.chargehand_alert_channel,
-            card_budget=settings.chargehand_card_budget,
-            again=lambda seconds: service.ticker.wake_in("deliver", seconds),
-        ),
+        delivery=_delivery(settings, work, slack, later),
         app=app,
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
         http=None,
@@ -318,12 +255,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         watchdog=watchdog,
         wellness=wellness,
         rules=keeper,
-        rounds=Rounds(
-            work,
-            PricePolls(work),
-            keeper.lock,
-            lambda name: service.ticker.wake(name),  # noqa: PLW0108 - there is no service yet
-        ),
+        rounds=Rounds(work, PricePolls(work), keeper.lock, later.wake),
         commanding=Commanding(work),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
@@ -334,12 +266,109 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     return service
 
 
-def _plan(settings: Settings) -> PollPlan:
-    key = settings.chargehand_id_tag_key
-    return PollPlan(
+class _Later:
+    """The service, for parts of it that are made before it is and ask it once it runs."""
+
+    service: Service
+
+    def wake(self, job: str) -> None:
+        self.service.ticker.wake(job)
+
+    def has_workers(self) -> bool:
+        return self.service.ticker.is_alive
+
+    async def slack_alive(self) -> bool:
+        return await self.service.slack_alive()
+
+    async def slack_link(self) -> str:
+        return await self.service.slack_link()
+
+
+def _jobs(settings: Settings, clock: Callable[[], datetime]) -> Jobs:
+    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
+    return Jobs(
+        Database(settings.database_url),
+        client,
+        plan_from(settings),
+        settings.chargehand_timezone,
+        settings.chargehand_alert_channel,
+        settings.chargehand_card_budget,
+        automations=Mode(settings.chargehand_automations),
+        commands_per_day=settings.chargehand_commands_per_day,
+        price_approval=settings.chargehand_price_approval_channel,
+    )
+
+
+def _permissions(settings: Settings, slack: AsyncWebClient, identity: Identity) -> Permissions:
+    return Permissions(
+        slack,
+        identity,
+        settings.chargehand_admins,
+        settings.chargehand_operators,
+        workspace_admins=settings.chargehand_workspace_admins,
+        outsiders_look=settings.chargehand_outsiders_may_look,
+    )
+
+
+def _watchdog(  # noqa: PLR0917 - what it watches
+    settings: Settings, work: Jobs, permissions: Permissions, keeper: RuleKeeper, later: _Later, now: datetime
+) -> Watchdog:
+    return Watchdog(
+        work,
+        now,
+        lambda: later.service.ticker.states,
+        later.slack_alive,
+        [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
+        nobody_may_act(settings) is not None,
+        lambda: keeper.held,
+        permissions.nobody_may_act,
+    )
+
+
+def _delivery(settings: Settings, work: Jobs, slack: AsyncWebClient, later: _Later) -> Delivery:
+    return Delivery(
+        work.database,
+        slack,
+        f"worker-{uuid.uuid4().hex[:12]}",
+        settings.chargehand_alert_channel,
+        card_budget=settings.chargehand_card_budget,
+        again=lambda seconds: later.service.ticker.wake_in("deliver", seconds),
+    )
+
+
+def _responder(  # noqa: PLR0917 - what answers are made of
+    settings: Settings,
+    work: Jobs,
+    slack: AsyncWebClient,
+    permissions: Permissions,
+    keeper: RuleKeeper,
+    wellness: Wellness,
+    later: _Later,
+    clock: Callable[[], datetime],
+) -> Responder:
+    office = Office(
+        database=work.database,
+        client=work.client,
+        slack=slack,
+        slack_link=later.slack_link,
+        wrong=wellness.wrong,
+        price_approval=settings.chargehand_price_approval_channel,
+    )
+    return Responder(
+        database=work.database,
+        slack=slack,
+        permissions=permissions,
+        clock=clock,
         interval=settings.poll_interval,
-        tag_key=key.get_secret_value().encode() if key is not None else None,
-        plain_tags=settings.chargehand_plain_id_tags,
+        zone=settings.chargehand_timezone,
+        commands_per_day=settings.chargehand_commands_per_day,
+        automations=settings.chargehand_automations,
+        office=office,
+        wake_commands=lambda: later.wake("commands"),
+        wake_deliveries=lambda: later.wake("deliver"),
+        wake_reminders=lambda: later.wake("reminders"),
+        adopt_rules=keeper.adopt_stored,
+        tell_of_rule=partial(evaluating.tell_of_rule, work),
     )
 
 

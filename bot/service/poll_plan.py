@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.settings import Settings
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from storage.ahead import is_ahead
 from storage.health import Pace
@@ -139,3 +140,13 @@ def since_of(
         if state.unread_since is not None and plan.asks_again(state, now):
             since = min(since, state.unread_since)
     return since
+
+
+def plan_from(settings: Settings) -> PollPlan:
+    """The plan that the settings name."""
+    key = settings.chargehand_id_tag_key
+    return PollPlan(
+        interval=settings.poll_interval,
+        tag_key=key.get_secret_value().encode() if key is not None else None,
+        plain_tags=settings.chargehand_plain_id_tags,
+    )
