@@ -85,7 +85,8 @@ def _polls(sight: Sight) -> Iterator[Finding]:
             continue  # what EOSVOLT said could not be written down: told as a job, not blamed on EOSVOLT
         if name in sight.unauthorized or (name in sight.absent and state.good_at is None):
             continue  # told as `token`, or no part of the account
-        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * sight.slowness(name))
+        slowness = 1 if state.failures else sight.slowness(name)  # a slow pace that works is told by itself, later
+        limit = max(SHORTEST_STALE, STALE_INTERVALS * sight.intervals[name] * slowness)
         good_at = done(state.good_at, sight.now)
         if sight.now - max(good_at or sight.began_at, sight.began_at) > limit:
             yield Finding(f"polls:{name}", AT_ONCE, good_at, facts={"error": state.error})

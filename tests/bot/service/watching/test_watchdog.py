@@ -60,7 +60,7 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"polls": {"chargers": replace(OLD["chargers"], good_at=T0 + HOUR)}}, ["polls:chargers"]),
         ({"paces": {WHOLE_API: Pace(4, T0 - HOUR), "chargers": Pace(8, T0 - HOUR)}}, ["rate_limit"]),
         ({"paces": {"sessions": Pace(4, T0 - HOUR)}}, ["rate_limit:sessions"]),
-        ({"polls": OLD, "paces": {"chargers": Pace(4, T0)}}, ["rate_limit:chargers"]),  # asked for less often
+        ({"polls": OLD, "paces": {"chargers": Pace(4, T0)}}, ["polls:chargers", "rate_limit:chargers"]),
         ({"broken_rules": {"faulted": Broken(T0, "ValueError")}}, ["rule:faulted"]),
         ({"slack_alive": False, "unsent": (3, T0 - HOUR, None)}, ["slack"]),
         ({"slack_error": "token_revoked"}, ["slack"]),
