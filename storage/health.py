@@ -15,7 +15,7 @@ from storage.dialects import Bulk, insert
 from storage.polls import PollState, poll_states
 from storage.recording.doubts import Doubt, open_doubts
 from storage.recording.sight import UnreadField, Unseen, unread_fields, unseen_things
-from storage.schema import API, CHARGER, CONNECTOR, COUNT, LOCATION, POLL, SET_ASIDE
+from storage.schema import API, CONNECTOR, COUNT, POLL, SET_ASIDE
 
 GOOD, FAILED, RETRIED, CLEANED, PAUSED = "good", "failed", "retried", "cleaned", "paused"
 SWITCHED_OFF = "switched_off"
@@ -23,9 +23,6 @@ LACKING = ("forbidden", "not_found")
 """The kinds of fault by which the API says that an account has no such resource or action."""
 
 ASK_AGAIN_AFTER = timedelta(hours=1)
-POLLED_WITH = {"location": "locations", "charger": "chargers", "connector": "chargers"}
-"""By the kind of a thing: the resource with whose sweeps it is read. Sessions come and go."""
-KNOWN = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR}
 WHOLE_API = "api"
 """The resource under which is counted what concerns no single one."""
 
@@ -282,25 +279,6 @@ def _unknown_statuses(connection: Connection) -> dict[str, int]:
     there = sa.and_(CONNECTOR.c.status.is_(None), raw.is_not(None), CONNECTOR.c.gone_at.is_(None))
     rows = connection.execute(sa.select(raw, sa.func.count()).where(there).group_by(raw).order_by(raw))
     return {row[0]: row[1] for row in rows}
-
-
-def still_set_aside(connection: Connection) -> dict[str, tuple[int, int]]:
-    """By kind of thing (location, charger, connector): how many were set aside at the last full sweep or since, and
-    how many are known in all; kinds of which none was are left out.
-    """
-    swept = {name: state.swept_at for name, state in poll_states(connection).items()}
-    found = {}
-    for kind, resource in POLLED_WITH.items():
-        since = swept.get(resource)
-        if since is None:
-            continue
-        mine = (SET_ASIDE.c.resource == kind, SET_ASIDE.c.last_at >= since)
-        counted = sa.select(sa.func.count(sa.distinct(SET_ASIDE.c.key))).where(*mine)
-        aside = connection.execute(counted).scalar_one()
-        if aside:
-            known = sa.select(sa.func.count()).select_from(KNOWN[kind]).where(KNOWN[kind].c.gone_at.is_(None))
-            found[kind] = (aside, connection.execute(known).scalar_one())
-    return found
 
 
 def _set_aside(connection: Connection) -> tuple[SetAsideHealth, ...]:

@@ -28,8 +28,10 @@ from notify.outbox import TROUBLE
 from notify.troubles import Finding, Told, note_findings
 from storage.ahead import is_ahead
 from storage.engine import Database
-from storage.health import FAILED, WHOLE_API, Counted, Pace, load_paces, record_counts, still_set_aside
+from storage.health import FAILED, WHOLE_API, Counted, Pace, load_paces, record_counts
 from storage.polls import PollState, poll_states
+from storage.recording.doubts import open_doubts
+from storage.recording.sight import unread_fields, unseen_things
 from storage.schema import COUNT, OUTBOX, REFUSED
 
 log = structlog.get_logger()
@@ -142,11 +144,13 @@ class Watchdog:
             clock_put=self._clock_put(now),
             nobody_may_act=self.nobody_may_act,
             rule_files=self.rule_files(),
-            set_aside=still_set_aside(connection),
             broken_rules={
                 **{name: Broken(self.began_at, why) for name, why in self.jobs.rules.broken.items()},
                 **self.jobs.broken,
             },
+            set_aside={one.resource: (one.rows, one.of) for one in unseen_things(connection)},
+            unread=unread_fields(connection),
+            doubts=open_doubts(connection),
         )
 
 

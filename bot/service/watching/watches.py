@@ -13,10 +13,13 @@ from bot.service.ticker import JobState, Step
 from bot.slack.charge.alerting.rule_files import GONE
 from notify.text.words import duration
 from notify.troubles import Finding
+from rules.language.fields import RESOURCE_OF
 from rules.registry.listing import TROUBLE_OF_RULE
 from storage.ahead import done
 from storage.health import WHOLE_API, Pace
 from storage.polls import PollState
+from storage.recording.doubts import Doubt
+from storage.recording.sight import UnreadField
 
 SHORTEST_STALE = timedelta(minutes=4)
 STALE_INTERVALS = 4
@@ -29,7 +32,7 @@ BACKLOG_AFTER = timedelta(minutes=5)
 UNSENT_AFTER = timedelta(minutes=1)
 """From when on a message that Slack did not take is no longer well, though nobody is told of it yet."""
 LEAST_FREE = 200_000_000
-MANY_ASIDE, SOME_ASIDE, ASIDE_SHARE = 50, 3, 0.1
+MANY_ASIDE, SOME_ASIDE, ASIDE_SHARE, HALF = 50, 3, 0.1, 0.5
 """So many things set aside are a lot; so few are none; between them it is their share of what is known."""
 SHOWN_RULES = 5
 UNHEARD_AFTER = timedelta(minutes=1)
@@ -43,7 +46,8 @@ MOST_SKEW = timedelta(minutes=2)
 class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
-    `set_aside` is by kind of thing how many cannot be read now, and how many are known.
+    `set_aside` is by kind of thing how many cannot be read now, and how many are known; `unread` are fields of which
+    that is so, `doubts` the sweeps that are not believed.
     `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
     since when, and the last error of the oldest; `refused` the channels that take nothing, since when, why, and how
     much waits for each; `unwritten` how many messages wait whose rows or words are damaged; `mute` the rules that can
@@ -71,6 +75,8 @@ class Sight:
     nobody_may_act: bool = False
     rule_files: Held | None = None
     set_aside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    unread: tuple[UnreadField, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     broken_rules: Mapping[str, Broken] = field(default_factory=dict)
 
     def slowness(self, resource: str) -> int:
@@ -162,9 +168,26 @@ def _disk(sight: Sight) -> Iterator[Finding]:
 
 
 def _set_aside(sight: Sight) -> Iterator[Finding]:
+    doubted = {doubt.resource for doubt in sight.doubts}
     for kind, (aside, known) in sight.set_aside.items():
-        if aside >= MANY_ASIDE or (aside >= SOME_ASIDE and aside >= ASIDE_SHARE * known):
+        if RESOURCE_OF.get(kind) in doubted:
+            continue  # what a doubted sweep did not show is told as that
+        share = aside / known if known else 1.0
+        if aside >= MANY_ASIDE or (aside >= SOME_ASIDE and share >= ASIDE_SHARE) or share > HALF:
             yield Finding(f"set_aside:{kind}", AT_ONCE, facts={"count": aside, "known": known})
+
+
+def _unread(sight: Sight) -> Iterator[Finding]:
+    for one in sight.unread:
+        if one.rows and one.rows >= HALF * one.of:
+            facts = {"count": one.rows, "known": one.of, "error": one.example}
+            yield Finding(f"unread:{one.resource} {one.field}", AT_ONCE, facts=facts)
+
+
+def _doubts(sight: Sight) -> Iterator[Finding]:
+    for doubt in sight.doubts:
+        facts = {"missing": doubt.missing, "known": doubt.known, "confirmed": doubt.confirmed_by is not None}
+        yield Finding(f"doubted:{doubt.resource}", AT_ONCE, doubt.since, facts=facts)
 
 
 def _rule_files(sight: Sight) -> Iterator[Finding]:
@@ -209,6 +232,8 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _nobody,
     _rule_files,
     _set_aside,
+    _unread,
+    _doubts,
 )
 """Every watch: what it finds wrong in a sight, since when, and after how long it is told."""
 

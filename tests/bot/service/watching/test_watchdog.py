@@ -26,6 +26,8 @@ from rules.registry.store import FROM_SLACK
 from storage.engine import Database
 from storage.health import FAILED, WHOLE_API, Counted, Pace, record_counts
 from storage.polls import PollState, after_bad_poll, poll_states, record_set_aside, store_poll_states
+from storage.recording.doubts import Doubt
+from storage.recording.sight import UnreadField
 from storage.schema import OUTBOX, TROUBLES
 from tests.readings import MINUTE, T0, charger, poll
 from tests.rules.engine import FAULTED
@@ -45,6 +47,8 @@ WELL = Sight(
 )
 OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it timed out")}
 
+DOUBT = Doubt("chargers", T0 - HOUR, T0, 20, 20)
+SEEN_AGAIN = ["set_aside:location", "doubted:chargers"]
 SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of a total of 12")}
 
 
@@ -79,6 +83,11 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"set_aside": {"connector": (3, 20)}}, ["set_aside:connector"]),
         ({"set_aside": {"connector": (9, 200)}}, []),
         ({"set_aside": {"connector": (50, 5_000), "charger": (4, 0)}}, ["set_aside:connector", "set_aside:charger"]),
+        ({"set_aside": {"charger": (2, 2)}}, ["set_aside:charger"]),
+        ({"doubts": (DOUBT,), "set_aside": {"charger": (20, 20), "location": (3, 3)}}, SEEN_AGAIN),
+        ({"unread": (UnreadField("connector", "power_kw", 4, 9, T0, "powerKw"),)}, []),
+        ({"unread": (UnreadField("connector", "power_kw", 5, 9, T0, "powerKw"),)}, ["unread:connector power_kw"]),
+        ({"unread": (UnreadField("session", "cost", 0, 0, T0, "cost"),)}, []),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
@@ -182,6 +191,8 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
         "rules_broken",
         "rules_gone",
         "set_aside:charger",
+        "unread:connector power_kw",
+        "doubted:chargers",
     ],
 )
 def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, what: str) -> None:
@@ -195,6 +206,8 @@ def test_every_trouble_has_its_words_also_with_hostile_ones(sqlite: Database, wh
         "side": "behind",
         "by": "1 h",
         "known": 20,
+        "missing": 15,
+        "confirmed": False,
         "rules": ["<!channel>"],
         "in_all": 3,
     }
