@@ -213,6 +213,20 @@ def known_ids(connection: Connection, resource: str, set_aside: Sequence[SetAsid
     return kept
 
 
+def want_sweep(connection: Connection, resource: str, now: datetime) -> None:
+    """Have a resource asked for in full at its next poll."""
+    connection.execute(sa.update(POLL).where(POLL.c.resource == resource).values(sweep_due_at=now))
+
+
+def unknown_locations(connection: Connection, ids: set[str]) -> set[str]:
+    """Which of these location ids belong to no location that is there."""
+    unknown = set(ids)
+    for some in _chunks(sorted(ids)):
+        known = sa.select(LOCATION.c.id).where(LOCATION.c.id.in_(some), LOCATION.c.gone_at.is_(None))
+        unknown -= set(connection.execute(known).scalars())
+    return unknown
+
+
 SWEPT: dict[str, tuple[Table, ...]] = {"locations": (LOCATION,), "chargers": (CHARGER, CONNECTOR), "sessions": ()}
 """The tables whose rows a complete sweep of a resource must show. Sessions do not vanish: they end."""
 

@@ -54,6 +54,9 @@ async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
         return frozenset()
     jobs.polls = None  # what is written is not known until it is
     after: dict[str, PollState] = before | await jobs.run(record_answers, jobs, answers, now)
+    if "locations" not in due and is_due(jobs.plan, jobs.absent, "locations", after.get("locations"), now):
+        named = await _ask(jobs, paces, "locations", after.get("locations"), now)  # a charger names one that is new
+        after |= await jobs.run(record_answers, jobs, [named], now)
     jobs.polls = after
     if not any(answer.fetched.complete for answer in answers):
         return frozenset()

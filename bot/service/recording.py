@@ -34,9 +34,12 @@ from storage.polls import (
     after_bad_poll,
     after_good_poll,
     known_ids,
+    poll_states,
     record_missing,
     record_set_aside,
     store_poll_states,
+    unknown_locations,
+    want_sweep,
 )
 from storage.record import SLICE_ROWS, record_readings, slices
 from storage.recording.doubts import NOTHING_ODD, Judged, judge_sweep
@@ -93,8 +96,23 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
         record_counts(connection, [*_counted(answers), *_counted_pauses(answers)], now)
         for resource, pace in {name: pace for answer in answers for name, pace in answer.paces.items()}.items():
             store_pace(connection, pace, resource)
+        wanted = _locations_wanted(jobs, connection, answers, now)
     jobs.recorded |= told
-    return {state.resource: state for state in states}
+    return {state.resource: state for state in (*states, *wanted)}
+
+
+def _locations_wanted(jobs: Jobs, connection: Connection, answers: Sequence[Answer], now: datetime) -> list[PollState]:
+    """Have the locations asked for now because a charger names one that is not known, once each; how they stand then."""
+    named = {row.location_id for one in answers if one.resource == "chargers" for row in one.fetched.rows}
+    new = named - jobs.places
+    jobs.places |= new
+    if not new or "locations" in jobs.absent or any(one.resource == "locations" for one in answers):
+        return []
+    state = poll_states(connection).get("locations")
+    if state is None or not unknown_locations(connection, new):
+        return []
+    want_sweep(connection, "locations", now)
+    return [replace(state, sweep_due_at=now)]
 
 
 def _unambiguous(jobs: Jobs, answers: Sequence[Answer], told: Mapping[str, Mapping[str, int]]) -> list[Answer]:

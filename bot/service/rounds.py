@@ -60,6 +60,8 @@ class Rounds:
         """Poll one resource, and have what is good evaluated."""
         if await polling.poll_resource(self.jobs, resource, now):
             self.wake(EVALUATE)
+            if resource == "chargers":
+                self.wake(poll_job("locations"))  # one of them may stand at a location that is not known yet
         self.wake("commands")
         self.wake("digests")
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import Answer, Asked, Mode, Word, refused, told, words_button
 from bot.slack.permissions import Role
 from storage.audit import record_act
+from storage.polls import want_sweep
 from storage.recording.doubts import confirm_doubt, open_doubts
 
 ACCEPT = "accept missing things"
@@ -32,6 +33,7 @@ def answer_accept(connection: Connection, asked: Asked) -> Answer:
     if accepted:
         for doubt in doubts:
             confirm_doubt(connection, doubt.resource, asked.user, asked.now)
+            want_sweep(connection, doubt.resource, asked.now)
             facts = {"missing": doubt.missing, "known": doubt.known}
             record_act(connection, asked.user, ACCEPT, doubt.resource, asked.now, outcome="accepted", facts=facts)
     buttons = [] if accepted else [words_button("They are gone", "missing accept yes")]

@@ -71,7 +71,8 @@ class ApiOfRows:
         changes = request.url.params.get("updatedSince") is not None
         self.asked.append(f"{resource}{' that changed' if changes else ''}")
         rows = self.touched[resource] if changes else self.rows[resource]
-        return httpx.Response(200, content=json.dumps(rows), headers={"content-type": "application/json"})
+        body = json.dumps({"data": rows, "total": len(rows)})
+        return httpx.Response(200, content=body, headers={"content-type": "application/json"})
 
     async def tick(self, minutes: float = 1, **touched: list[Any]) -> list[str]:
         """A minute passes, in which these rows changed; then a poll and what follows from it: what moved."""

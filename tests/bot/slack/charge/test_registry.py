@@ -56,6 +56,8 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         "rules": "There is no rule yet",
         "rules library": "Ready rules",
         "rules accept": "there is nothing to accept",
+        "missing": "EOSVOLT shows what it showed before",
+        "missing accept": "Nothing is missing",
         "rules add library/zero-energy": "Nothing changes before you confirm",
         **{f"rules {verb} hot": "There is no rule" for verb in ("show", "on", "off", "delete", "history", "backtest")},
         "rules edit hot for: 2m": "There is no rule",
