@@ -102,7 +102,7 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
 
 
 def _locations_wanted(jobs: Jobs, connection: Connection, answers: Sequence[Answer], now: datetime) -> list[PollState]:
-    """Have the locations asked for now because a charger names one that is not known, once each; how they stand then."""
+    """Have the locations asked for now where a charger names one that is not known, once each; how they stand then."""
     named = {row.location_id for one in answers if one.resource == "chargers" for row in one.fetched.rows}
     new = named - jobs.places
     jobs.places |= new

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import sqlalchemy as sa
 
 from sandbox.slack.workspace.faults import Faults as SlackFaults
 from storage.engine import Database
-from tests.bot.service.hostile.faults import SPOILS, Spoil
+from tests.bot.service.hostile.faults import JSON, SET_ASIDE, SPOILS, Spoil, answering, rows
 from tests.bot.service.laws.world import ALERTS, World
 
 MANY = 10_000
@@ -22,15 +23,15 @@ _POSTS = ("chat.postMessage", "chat.update")
 
 @dataclass(frozen=True)
 class WorldFault:
-    """`begin` breaks something and `end` mends it; `told`: somebody must be told within five minutes."""
+    """`begin` breaks something and `end` mends it; somebody is told within so many minutes, or None: of that nobody."""
 
     begin: Callable[[World], None]
     end: Callable[[World], None]
-    told: bool = True
+    told_within: int | None = 5
 
 
-def _spoilt(spoil: Spoil) -> WorldFault:
-    return WorldFault(lambda world: _spoil(world, spoil), lambda world: _spoil(world, None))
+def _spoilt(spoil: Spoil, told_within: int = 5) -> WorldFault:
+    return WorldFault(lambda world: _spoil(world, spoil), lambda world: _spoil(world, None), told_within)
 
 
 def _spoil(world: World, spoil: Spoil | None) -> None:
@@ -77,12 +78,35 @@ class Unwritable:
 
 _UNWRITABLE = Unwritable()
 
-API_FAULTS = {
-    f"API: {name}": _spoilt(spoil)
-    for name, (spoil, _) in SPOILS.items()
-    # the first two take real seconds, and what is no UTF-8 is read all the same
-    if name not in {"repeated pages", "never answers", "Latin-1 without saying so"}
-}
+
+def only(path: str, spoil: Spoil) -> Spoil:
+    """A fault of one resource alone."""
+
+    async def some(request: httpx.Request, content: bytes) -> httpx.Response:
+        if path in request.url.path:
+            return await spoil(request, content)
+        return httpx.Response(200, content=content, headers=JSON)
+
+    return some
+
+
+SWEEP = 11
+"""How many minutes it takes at most until the next full sweep, which alone shows that everything is odd."""
+
+API_FAULTS = (
+    {
+        f"API: {name}": _spoilt(spoil)
+        for name, (spoil, _) in SPOILS.items()
+        # the first two take real seconds, and what is no UTF-8 is read all the same
+        if name not in {"repeated pages", "never answers", "Latin-1 without saying so"}
+    }
+    | {f"API: {name}": _spoilt(spoil, SWEEP) for name, (spoil, _) in SET_ASIDE.items()}
+    | {
+        "API: an empty list": _spoilt(rows(lambda _: [], total=0, hasNextPage=False), SWEEP),
+        "API: 429 for sessions alone": _spoilt(only("sessions", answering(429, retry_after="600"))),
+        "API: 404 for chargers": _spoilt(only("chargers", answering(404, b'{"code": "not_found"}'))),
+    }
+)
 SLACK_FAULTS = {
     "Slack: the channel is archived": WorldFault(
         lambda world: world.server.workspace.archive(ALERTS), lambda world: world.server.workspace.unarchive(ALERTS)
@@ -106,6 +130,6 @@ CLOCK_FAULTS = {
 }
 OTHER_FAULTS = {
     "database: takes no write": WorldFault(_UNWRITABLE.begin, _UNWRITABLE.end),
-    "service: killed": WorldFault(lambda world: None, lambda world: world.start(), told=False),
+    "service: killed": WorldFault(lambda world: None, lambda world: world.start(), told_within=None),
 }
 FAULTS: dict[str, WorldFault] = {**API_FAULTS, **SLACK_FAULTS, **CLOCK_FAULTS, **OTHER_FAULTS}

@@ -15,7 +15,7 @@ from tests.bot.service.laws.faults import FAULTS
 from tests.bot.service.laws.world import World, world_on
 from tests.examples import examples
 
-CALM, ILL, TOLD_WITHIN, AFTERWARDS = 6, 12, 5, 75
+CALM, ILL, AFTERWARDS = 6, 12, 75
 
 
 def happen(world: World, seed: int, minute: int) -> None:
@@ -40,8 +40,9 @@ async def live_through(world: World, faults: list[str], seed: int) -> None:
     finally:
         for name in faults:
             FAULTS[name].end(world)
-    if any(FAULTS[name].told for name in faults):
-        assert any(told[minute] for minute in range(TOLD_WITHIN + 1)), f"nobody was told of {faults}"
+    within = [FAULTS[name].told_within for name in faults]
+    known = [minutes for minutes in within if minutes is not None]
+    assert not known or any(told[minute] for minute in range(max(known) + 1)), f"nobody was told of {faults}"
     world.stands_still = True
     await world.minutes(AFTERWARDS)
     assert world.said_to_be_faulted() == world.faulted()
