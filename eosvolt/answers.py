@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 
 from eosvolt.contract import Contract
-from eosvolt.errors import KINDS, EosvoltError, MalformedAnswer, error_type
+from eosvolt.decoding import decode, too_much
+from eosvolt.errors import KINDS, EosvoltError, MalformedAnswer, TooMuch, error_type
 from eosvolt.terms.paths import reach, steps_of
 from eosvolt.terms.shapes import spelled
 
@@ -35,9 +36,7 @@ _MOST_ROWS = 10**15
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 _PAGES = re.compile(r'rel\s*=\s*"?(?:first|prev|previous|last)\b', re.IGNORECASE)  # links of pages, the last one's
-# NaN and Infinity are no JSON; as words they reach `extra` harmlessly and make a number field malformed.
 _SHAPES = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number", str: "a text"}
-_decode_json = json.JSONDecoder(parse_constant=str).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class AnswerReader:
     def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
         self._envelope = contract.envelope
         self._errors = contract.errors
+        self._most_values = contract.limits.most_answer_values
         self._redacted = redacted
 
     def document(self, response: httpx.Response, body: bytes, request: str, now: datetime) -> Any:
@@ -152,9 +152,12 @@ class AnswerReader:
 
     def _json(self, response: httpx.Response, body: bytes, request: str) -> Any:
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
+        refused = too_much(body, self._most_values)
+        if refused is not None:
+            raise TooMuch(f"{refused}: limits.most_answer_values is {self._most_values}", request=request)
         try:
             text = _decoded(body, response.charset_encoding)
-            document = _decode_json(text)
+            document = decode(text)
             return _storable(document) if _ESCAPED_UNSTORABLE.search(text) else document
         except (ValueError, LookupError, RecursionError) as error:
             # Redacted before it is shortened: half a token would no longer be recognised.

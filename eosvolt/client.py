@@ -7,7 +7,8 @@ command is repeated except after a 401, when it provably did not run; no redirec
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,10 +16,10 @@ import httpx
 
 from eosvolt.answers import AnswerReader
 from eosvolt.contract import Contract, Route
-from eosvolt.errors import EosvoltError, MalformedAnswer, Timeout
+from eosvolt.errors import MalformedAnswer, Timeout
 from eosvolt.exchange import Exchange
-from eosvolt.lists.paging import R, Sweep
-from eosvolt.lists.passes import ListMemory
+from eosvolt.listing import Lists, Walk
+from eosvolt.lists.paging import Sweep
 from eosvolt.mapping import RowUnreadable
 from eosvolt.models import (
     COMMAND_STATUSES,
@@ -30,16 +31,13 @@ from eosvolt.models import (
     PricingReading,
     ReportReading,
     SessionReading,
-    SetAside,
     T,
-    Unread,
 )
 from eosvolt.readings import RESOURCES, Aside, Reader
 from eosvolt.speech import Speech
 from eosvolt.terms.identities import Identities
 from eosvolt.tokens import TokenSource
 
-_MOST_MEMORIES = 32
 _OF_CONNECTORS = frozenset({"session_start", "charger_unlock", "charger_availability"})
 _LOOKS = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 """Seconds before each look at a command that was taken and is under way; a charger's own time-out is about 8 s."""
@@ -86,7 +84,6 @@ class EosvoltClient:
         self._contract = contract
         self._answers = AnswerReader(contract, token.redacted)
         self._reader = Reader(contract, token.redacted)
-        self._memories: dict[tuple[str, frozenset[tuple[str, str]] | None], ListMemory] = {}
         self._exchange = Exchange(
             token,
             contract,
@@ -97,10 +94,13 @@ class EosvoltClient:
             timeout=timeout,
             clock=clock,
         )
+        self._lists = Lists(contract, self._exchange, self._answers, self._reader, self._speech, self._learn)
 
     async def fetch_locations(self) -> Fetched[LocationReading]:
         """Fetch all locations, with the one that the contract gives to chargers without a location."""
-        fetched = await self._fetch_list("locations", self._reader.location, {})
+        return await self._lists.go(self._walk("locations", {}))
+
+    def _with_nowhere(self, fetched: Fetched[LocationReading]) -> Fetched[LocationReading]:
         nowhere = self._contract.fields["charger"]["location_id"].default
         if nowhere is None or any(row.id == nowhere for row in fetched.rows):
             return fetched
@@ -108,7 +108,7 @@ class EosvoltClient:
 
     async def fetch_chargers(self, updated_since: datetime | None = None) -> Fetched[ChargerReading]:
         """Fetch all chargers with their connectors, or those that changed since a time (aware)."""
-        return await self._fetch_list("chargers", self._reader.charger, {"updated_since": updated_since})
+        return await self._lists.go(self._walk("chargers", {"updated_since": updated_since}))
 
     async def fetch_charger(self, charger_id: str) -> ChargerReading:
         """Fetch one charger with its connectors, without those that cannot be read; raises EosvoltError."""
@@ -129,9 +129,32 @@ class EosvoltClient:
         `updated_since` alone is not, because more than was asked for does no harm.
         """
         words = {"started_from": started_from, "started_to": started_to, "status": status, "connector_id": connector_id}
+        return await self._lists.go(self._walk("sessions", {"updated_since": updated_since, **words}))
+
+    async def go_on(self, rest: object) -> Fetched[Any]:
+        """Go on with a list that was not walked to its end: `rest` is that of what it brought before."""
+        if not isinstance(rest, Walk):
+            raise TypeError("this is no rest of a list")
+        return await self._lists.go(rest)
+
+    def pick_up(self, resource: str, words: Mapping[str, Any], bookmark: Mapping[str, Any]) -> object:
+        """What to go on with where another process left a list (locations, chargers or sessions), by its bookmark.
+
+        `words` are those that it was asked for with.
+        """
+        return self._walk(resource, words, bookmark)
+
+    def _walk(self, resource: str, words: Mapping[str, Any], bookmark: Mapping[str, Any] | None = None) -> Walk[Any]:
         given = {word: value for word, value in words.items() if value is not None}
-        fetched = await self._fetch_list("sessions", self._reader.session, {"updated_since": updated_since, **given})
-        here = [word for word in given if not self._contract.routes["sessions"].params[word]]
+        read: Callable[[Any, list[Aside]], Any] = getattr(self._reader, resource.removesuffix("s"))
+        keeps: dict[str, Callable[[Fetched[Any]], Fetched[Any]]] = {
+            "locations": self._with_nowhere,
+            "sessions": partial(self._wanted_sessions, given),
+        }
+        return self._lists.walk(resource, read, given, keeps.get(resource, _all), bookmark)
+
+    def _wanted_sessions(self, given: Mapping[str, Any], fetched: Fetched[SessionReading]) -> Fetched[SessionReading]:
+        here = [word for word in given if word in _FILTERS and not self._contract.routes["sessions"].params[word]]
         if not here:
             return fetched
         rows = tuple(row for row in fetched.rows if all(_FILTERS[word](row, given[word]) for word in here))
@@ -268,51 +291,6 @@ class EosvoltClient:
     ) -> None:
         await self.aclose()
 
-    async def _fetch_list(
-        self, route_name: str, read: Callable[[Any, list[Aside]], R], words: Mapping[str, Any]
-    ) -> Fetched[R]:
-        route = self._contract.routes[route_name]
-        asked_again = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
-        params = self._speech.params(route, words)
-        sweep: Sweep[R] = Sweep(
-            self._contract,
-            route,
-            params,
-            self._memory_of(route, params, whole=asked_again),
-            windowed=not asked_again,
-            exacting=asked_again and route_name != "sessions",  # sessions end, they do not vanish
-        )
-        clock_skew: timedelta | None = None
-        retries: list[str] = []
-        cleaned = 0
-        unread: dict[tuple[str, str], Unread] = {}
-        while sweep.query is not None:
-            try:
-                call = self._speech.call(route, {}, sweep.query, asked_again=asked_again)
-                answer = await self._exchange.read(call, retries)
-                page = self._answers.page(answer.document, call.request, answer.headers, route.inside)
-            except EosvoltError as error:
-                sweep.record_failure(error)
-                continue
-            cleaned += answer.cleaned
-            clock_skew = answer.clock_skew if clock_skew is None else clock_skew
-            readings, aside = self._reader.rows(page.rows, route, read)
-            unread |= {(one.resource, one.name): one for one in aside if isinstance(one, Unread)}
-            set_aside = [one for one in aside if isinstance(one, SetAside)]
-            for reading in readings:
-                self._learn(reading)
-            sweep.record_page(page, readings, set_aside, self._reader.around(page.rows, route) if route.each else None)
-        return replace(sweep.fetched(clock_skew, retries, cleaned), unread=tuple(unread.values()))
-
-    def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
-        """What earlier sweeps of the same list taught; of windows, one for all of a route."""
-        key = (route.name, frozenset(params.items()) if whole else None)
-        memory = self._memories.pop(key, None) or ListMemory()
-        self._memories[key] = memory
-        while len(self._memories) > _MOST_MEMORIES:
-            self._memories.pop(next(iter(self._memories)))
-        return memory
-
     def _learn(self, reading: LocationReading | ChargerReading | SessionReading) -> None:
         if isinstance(reading, ChargerReading):
             ids = tuple(plug.id for plug in reading.connectors)
@@ -380,6 +358,10 @@ class EosvoltClient:
     def _request_of(self, route_name: str) -> str:
         route = self._contract.routes[route_name]
         return f"{route.method} {route.path}"
+
+
+def _all(fetched: Fetched[Any]) -> Fetched[Any]:
+    return fetched
 
 
 def _checked_base_url(base_url: str) -> str:

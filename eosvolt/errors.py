@@ -161,6 +161,13 @@ class MalformedAnswer(EosvoltError):
     mend = "check EOSVOLT_BASE_URL, or correct the contract file (CHARGEHAND_CONTRACT)"
 
 
+class TooMuch(MalformedAnswer):
+    """An answer, or a list, that holds more than is read of one; what came before it is kept."""
+
+    what = "EOSVOLT sends more than is read"
+    mend = "ask for smaller pages (`limit` of the route), or raise the limit in the contract file (CHARGEHAND_CONTRACT)"
+
+
 KINDS: dict[str, type[EosvoltError]] = {
     "unauthorized": Unauthorized,
     "forbidden": Forbidden,

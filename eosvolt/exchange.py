@@ -19,7 +19,17 @@ import stamina
 
 from eosvolt.answers import AnswerReader, http_date, needs_cleaning
 from eosvolt.contract import Contract
-from eosvolt.errors import EosvoltError, MalformedAnswer, RateLimited, ServerFault, Timeout, Unauthorized, Unreachable
+from eosvolt.decoding import LARGE
+from eosvolt.errors import (
+    EosvoltError,
+    MalformedAnswer,
+    RateLimited,
+    ServerFault,
+    Timeout,
+    TooMuch,
+    Unauthorized,
+    Unreachable,
+)
 from eosvolt.tokens import TokenSource
 
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -64,6 +74,7 @@ class Call:
 
 
 _PIECE = 1 << 20
+_LONGEST_FAULT = 1_000_000
 MOST_KEPT = 256
 MOST_KEPT_BYTES = 1_000_000
 LONGEST_ETAG = 200
@@ -212,12 +223,20 @@ class Exchange:
                 raise Unreachable(self._reason(error), request=call.request) from None
         now = self._clock()
         date = http_date(response.headers.get("date", ""))
-        document = self._answers.document(response, body, call.request, now)
+        # what is large is read elsewhere: clicks and other polls do not wait for it
+        document, cleaned = (
+            self._read(response, body, call.request, now)
+            if len(body) < LARGE
+            else await asyncio.to_thread(self._read, response, body, call.request, now)
+        )
         if call.asked_again:
             self._keep(call.url, response, body)
-        skew = None if date is None else date - now
-        cleaned = needs_cleaning(body, response.charset_encoding)
-        return Answered(document, skew, cleaned, response.headers)
+        return Answered(document, None if date is None else date - now, cleaned, response.headers)
+
+    def _read(self, response: httpx.Response, body: bytes, request: str, now: datetime) -> tuple[Any, bool]:
+        """The document of an answer, and whether it was cleaned."""
+        document = self._answers.document(response, body, request, now)
+        return document, needs_cleaning(body, response.charset_encoding)
 
     async def _transfer(self, call: Call) -> tuple[httpx.Response, bytes]:
         if self._generation != self._token.generation:
@@ -239,19 +258,28 @@ class Exchange:
             request.headers["if-none-match"] = kept.etag
         response = await self._http.send(request, stream=True)
         try:
-            most = self._contract.limits.most_answer_bytes
-            parts: list[bytes] = []
-            size = 0
-            async for part in _unpacked(response, call.request):
-                size += len(part)
-                if size > most:
-                    raise MalformedAnswer(f"more than {most} bytes came", request=call.request)
-                parts.append(part)
+            body = await self._body(response, call)
         finally:
             await response.aclose()
         if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
             return kept.again(response), kept.body
-        return response, b"".join(parts)
+        return response, body
+
+    async def _body(self, response: httpx.Response, call: Call) -> bytes:
+        """The bytes of an answer, bounded; of one that tells of a fault only the beginning."""
+        most = self._contract.limits.most_answer_bytes
+        body = bytearray()
+        pieces = 0
+        async for part in _unpacked(response, call.request):
+            body += part
+            if len(body) > _LONGEST_FAULT and not response.is_success:
+                break
+            if len(body) > most:
+                raise TooMuch(f"more than {most} bytes came: limits.most_answer_bytes", request=call.request)
+            pieces += len(part) >= _PIECE
+            if pieces % 4 == 3:
+                await asyncio.sleep(0)  # what is unpacked here comes without a wait
+        return bytes(body)
 
     def _keep(self, url: str, response: httpx.Response, body: bytes) -> None:
         etag = response.headers.get("etag")

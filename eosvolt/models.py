@@ -241,7 +241,8 @@ class Fetched(Generic[T]):
     for each repeated call the kind of fault that it was repeated after; `cleaned` counts answers that held a character
     which no database stores, and in which U+FFFD stands for it now. `shortfall`, where it is not empty, says that the
     list never reached the total that EOSVOLT states: what came is good, but nothing is gone because it did not come.
-    `unread` holds each field that could not be read in some of the rows.
+    `unread` holds each field that could not be read in some of the rows. `rest`, where there is one, is for the client
+    to go on with: the list is not walked to its end, and `rows` are those that came since it was last gone on with.
     """
 
     rows: tuple[T, ...] = ()
@@ -253,3 +254,4 @@ class Fetched(Generic[T]):
     cleaned: int = 0
     shortfall: str = ""
     unread: tuple[Unread, ...] = ()
+    rest: object | None = None

@@ -156,7 +156,7 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
 def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
-        bad = after_bad_poll(resource, now, str(fetched.error), state=state)
+        bad = after_bad_poll(resource, now, str(fetched.error or "not read to its end yet"), state=state)
         # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
         return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
     whole_sweep = answer.sweep and not fetched.shortfall

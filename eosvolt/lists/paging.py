@@ -5,8 +5,9 @@ have lost one between shifting pages, and never goes on for ever. Whether a pass
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from eosvolt.answers import Page
@@ -18,6 +19,7 @@ from eosvolt.errors import (
     NotFound,
     ServerFault,
     Timeout,
+    TooMuch,
     Unreachable,
 )
 from eosvolt.lists.passes import Judge, ListMemory, Pass, Verdict
@@ -32,11 +34,20 @@ _WORTH_GOING_ON = (Unreachable, Timeout, ServerFault, MalformedAnswer)
 _BY_PLACE = frozenset({"page", "offset"})
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of a list stands: its number or offset, and the parameters that ask for it."""
+
+    number: int
+    query: Mapping[str, str]
+
+
 class Sweep(Generic[R]):
     """One list call under way: `query` is the next page's parameters, or None when there is nothing more to ask.
 
     `memory` is what earlier sweeps of the same list taught. `windowed`: only what changed or began since some time is
-    asked for; `exacting`: things are taken for gone because the list does not hold them.
+    asked for; `exacting`: things are taken for gone because the list does not hold them. A list need not be walked in
+    one go: `pause` leaves it, and `resume` goes on where it was left, or where a page failed.
     """
 
     def __init__(
@@ -50,6 +61,7 @@ class Sweep(Generic[R]):
         exacting: bool = False,
     ) -> None:
         self._paging, self._most_pages = route.paging, contract.limits.most_pages
+        self._most_rows = contract.limits.most_rows
         self._first = route.paging.first_offset if route.paging.style == "offset" else route.paging.first_page
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
         self._granted = route.limit
@@ -58,6 +70,11 @@ class Sweep(Generic[R]):
         self._windowed = windowed
         self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
         self._rows: dict[str, R] = {}
+        self._new: dict[str, R] = {}  # since the last hand-over
+        self._new_aside = 0  # from which of those set aside on they are new
+        self._left_at: Place | None = None
+        self._holes: list[int] = []  # places of pages that failed and were gone on behind
+        self._mending = False
         self._rivals = Rivals()
         self._set_aside: dict[tuple[str, str | None, str], SetAside] = {}
         self._error: EosvoltError | None = None
@@ -93,7 +110,7 @@ class Sweep(Generic[R]):
         self._pages += 1
         self._failures = 0
         identities: list[object] = []
-        known = set(self._rows)
+        found = any(reading.id not in self._rows for reading in readings)
         for reading in readings:
             self._keep(reading)
             identities.append(reading.id)
@@ -104,7 +121,7 @@ class Sweep(Generic[R]):
         if outer is not None:
             self._nested, identities = True, list(outer)
         if self._looking_back:
-            self._looked_back(found=any(reading.id not in known for reading in readings))
+            self._looked_back(found=found)
             return
         if page.limit:
             self._granted = min(self._limit, page.limit)
@@ -112,7 +129,12 @@ class Sweep(Generic[R]):
             self._total = page.total
         before = self._before_page = len(self._pass.order)
         fresh = self._pass.record(identities, page.total)
-        same = before > 0 and self._pass.order[:before] == list(dict.fromkeys(identities))
+        once = list(dict.fromkeys(identities))
+        same = 0 < before == len(once) and self._pass.order[:before] == once
+        if self._mending:
+            del self._holes[0]
+            self._end_pass()
+            return
         self._choose_next(page, fresh, everything_again=same and len(identities) != self._limit)
 
     def _keep(self, reading: R) -> None:
@@ -126,7 +148,7 @@ class Sweep(Generic[R]):
             or reading.updated_at is None
             or reading.updated_at >= known.updated_at
         ):
-            self._rows[reading.id] = reading
+            self._rows[reading.id] = self._new[reading.id] = reading
 
     def _choose_next(self, page: Page, fresh: int, *, everything_again: bool) -> None:
         if not page.rows:
@@ -138,10 +160,16 @@ class Sweep(Generic[R]):
             self._stop("pages repeat rows already given, as if the paging parameters were ignored")
         elif not self._has_more(page):
             self._end_pass()
-        elif self._pages >= self._most_pages:
-            self._stop(f"the list still goes on after {self._pages} pages")
-        else:
+        elif not self._is_too_long():
             self._step(page)
+
+    def _is_too_long(self) -> bool:
+        """Whether the list ends here, because no list is as long."""
+        if len(self._pass.seen) + self._pass.skipped > self._most_rows:
+            self._stop(f"the list still goes on after {self._most_rows} rows: limits.most_rows", TooMuch)
+        elif self._pages >= self._most_pages:
+            self._stop(f"the list still goes on after {self._pages} pages: limits.most_pages", TooMuch)
+        return self._error is not None and self.query is None
 
     def _has_more(self, page: Page) -> bool:
         """Whether another page is asked for: because there is one, or because it is not sure that there is none."""
@@ -193,9 +221,7 @@ class Sweep(Generic[R]):
             self._stop("empty pages say that another one follows")
         elif not (said or (promised and walked.empty < _MOST_EMPTY_PAGES) or (hole and not self._windowed)):
             self._end_pass()
-        elif self._pages >= self._most_pages:
-            self._stop(f"the list still goes on after {self._pages} pages")
-        else:
+        elif not self._is_too_long():
             walked.beyond = hole
             self._step(page, empty=size)
 
@@ -225,6 +251,11 @@ class Sweep(Generic[R]):
         self.query = None
         walked = self._pass
         if self._error is not None:
+            return
+        self._mending = bool(self._holes)
+        if self._mending:
+            self._place = self._holes[0]
+            self.query = self._at_place()
             return
         uncertain = walked.total is None or walked.missing() > 0
         if self._paging.style in _BY_PLACE and uncertain and self._first > 0 and not self._memory.begins:
@@ -267,25 +298,66 @@ class Sweep(Generic[R]):
         # Its traceback would keep the whole call alive for as long as the answer is.
         error = error.with_traceback(None)
         self._pages += 1
-        self.query = None
+        place, self.query = Place(self._place, self.query or {}), None
         if self._looking_back:
             self._looking_back = False
             self._memory.begins = self._memory.begins or error.refused
             self._judge_pass()
             return
-        if self._is_end(error):
+        if not self._mending and self._is_end(error):
             self._pass.record([], None)
             self._at_empty_page(Page([]))
             return
         self._error = self._error or error
         self._failures += 1
-        if not isinstance(error, _WORTH_GOING_ON) or self._failures > 1 or self._pass.by_link or self._total is None:
+        if isinstance(error, TooMuch) or not (self._pass.pages or self._pass.skipped):
+            return  # it would be the same again, or there is nothing to go on from
+        self._left_at = place
+        if self._mending or not isinstance(error, _WORTH_GOING_ON) or self._pass.by_link or self._total is None:
+            return
+        if self._failures > 1:
+            self._left_at = Place(self._holes[-1], {}) if self._holes else place
             return
         offset = self._paging.style == "offset"
         self._place += self._granted if offset else 1
         reached = self._place if offset else (self._place - self._paging.first_page) * self._granted
         if self._paging.style in _BY_PLACE and reached < self._total and self._pages < self._most_pages:
+            self._holes.append(place.number)
+            self._left_at = None
             self.query = self._at_place()
+
+    def pause(self) -> None:
+        """Leave the list where it stands."""
+        self._left_at, self.query = Place(self._place, self.query or {}), None
+
+    def resume(self) -> bool:
+        """Go on where the list was left, or with the pages that failed; False where nothing can be gone on from."""
+        if self._left_at is None and not (self._holes and self._error is not None and self._verdict is None):
+            return False
+        self._error, self._failures, self._pass.repeats, self._pass.paused = None, 0, 0, True
+        if self._left_at is None:
+            self._end_pass()
+            return True
+        self._place = self._left_at.number
+        self._holes = [hole for hole in self._holes if hole != self._place or self._mending]
+        self.query = dict(self._left_at.query) or self._at_place()
+        self._left_at = None
+        return True
+
+    def bookmark(self) -> dict[str, Any] | None:
+        """Where the list was left, as JSON-able facts for `go_on_from`; None where it cannot be gone on from."""
+        at = self._left_at
+        if at is None or self._looking_back:
+            return None
+        seen = len(self._pass.seen) + self._pass.skipped
+        return {"number": at.number, "query": at.query, "holes": self._holes, "skipped": seen, "total": self._total}
+
+    def go_on_from(self, bookmark: Mapping[str, Any]) -> None:
+        """Begin where another walk through the same list was left; what that one saw is not seen again."""
+        self._pass.skipped, self._pass.paused = int(bookmark["skipped"]), True
+        self._total = self._pass.total = bookmark["total"]
+        self._place, self._holes = int(bookmark["number"]), [int(hole) for hole in bookmark["holes"]]
+        self.query = {str(name): str(value) for name, value in bookmark["query"].items()} or self._at_place()
 
     def _is_end(self, error: EosvoltError) -> bool:
         """Whether a refused page only says that it lies behind the last one, as some accounts do."""
@@ -294,14 +366,16 @@ class Sweep(Generic[R]):
         behind = isinstance(error, NotFound) or error.status == 416  # RFC 9110, section 15.5.17
         return behind or (isinstance(error, InvalidRequest) and self._pass.beyond)
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str, kind: type[MalformedAnswer] = MalformedAnswer) -> None:
         self.query = None
-        self._error = self._error or MalformedAnswer(reason, request=self._request)
+        self._error = self._error or kind(reason, request=self._request)
 
     def fetched(self, clock_skew: timedelta | None, retries: Sequence[str] = (), cleaned: int = 0) -> Fetched[R]:
         """Return everything that came; of a whole list that was walked more than once, what the last walk showed."""
         rows = self._rows
         walked = self._pass
+        if self._verdict is None:
+            return self._handed_over(clock_skew, retries, cleaned)
         if self._verdict is Verdict.WHOLE and not self._nested and len(walked.seen) >= (walked.total or 0):
             rows = {key: row for key, row in rows.items() if key in walked.seen}
         return Fetched(
@@ -314,3 +388,10 @@ class Sweep(Generic[R]):
             cleaned=cleaned,
             shortfall=self._shortfall,
         )
+
+    def _handed_over(self, clock_skew: timedelta | None, retries: Sequence[str], cleaned: int) -> Fetched[R]:
+        """What came since the last hand-over of a list that is not walked to its end."""
+        rows = tuple(row for row in self._new.values() if row.id not in self._rivals)
+        aside = (*tuple(self._set_aside.values())[self._new_aside :], *self._rivals.set_aside())
+        self._new, self._new_aside = {}, len(self._set_aside)
+        return Fetched(rows, aside, False, self._error, clock_skew, tuple(retries), cleaned)

@@ -55,6 +55,9 @@ class Pass:
     by_link: bool = False
     full: bool = False  # the page before this one was
     beyond: bool = False  # the page asked for now may well be behind the last one
+    skipped: int = 0  # rows that another process saw before this one
+    paused: bool = False  # it was not walked in one go: meanwhile rows came
+    least: int | None = None  # the smallest total that was told
 
     def record(self, identities: Sequence[object], total: int | None) -> int:
         """Take a page in; returns how many of its rows are new to this pass."""
@@ -68,6 +71,7 @@ class Pass:
         if total is not None:
             self.steady &= self.total is None or total == self.total
             self.total = total
+            self.least = total if self.least is None else min(self.least, total)
         fresh = len(self.seen) - before
         self.repeats = 0 if fresh else self.repeats + 1
         return fresh
@@ -83,7 +87,7 @@ class Pass:
 
     def missing(self) -> int:
         """How many rows the total promises that did not come."""
-        return 0 if self.total is None else max(0, self.total - len(self.seen))
+        return 0 if self.total is None else max(0, self.total - len(self.seen) - self.skipped)
 
     def is_like(self, other: "Pass | None") -> bool:
         """Whether the same rows stood at the same places; those without an id need only be as many."""
@@ -141,6 +145,9 @@ class Judge:
 
     def _is_whole(self, walked: Pass, before: Pass | None, *, alike: bool) -> bool:
         total = walked.total
+        if walked.paused and not self._exacting:
+            # what came while it was left is told by the next poll, which asks for what changed since the first page
+            return len(walked.seen) + walked.skipped >= (walked.least or 0)
         if total is not None and self._steady and self.passes > 1 and len(self._union) == total:
             # an unstable order: nothing came and nothing went, and all were seen at some time
             known = frozenset(one for one in self._union if isinstance(one, str))

@@ -161,6 +161,9 @@ def build(tables: dict[str, Any], packaged: Mapping[str, Any], source: str) -> C
             longest_answer_seconds=limits.number("longest_answer_seconds", 0.001),
             most_pages=limits.whole("most_pages", 1),
             most_answer_bytes=limits.whole("most_answer_bytes", 1),
+            most_answer_values=limits.whole("most_answer_values", 1),
+            most_rows=limits.whole("most_rows", 1),
+            longest_list_seconds=limits.number("longest_list_seconds", 0.001),
         ),
         times=_times(Checked(tables["times"], "times")),
     )

@@ -154,6 +154,9 @@ class Limits:
     longest_answer_seconds: float
     most_pages: int
     most_answer_bytes: int
+    most_answer_values: int
+    most_rows: int
+    longest_list_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

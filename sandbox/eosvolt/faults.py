@@ -40,6 +40,7 @@ class Faults:
     """Lists that never end: whatever page is asked for, rows with new ids, and the promise of more."""
 
     _fresh: "count[int]" = field(default_factory=count)
+    _pattern: list[dict[str, Any]] = field(default_factory=list)
 
     def meets(self, names: set[str], path: Sequence[str]) -> bool:
         """Whether a call of this path is one of the resources' own."""
@@ -70,8 +71,8 @@ class Faults:
 
     def _endless(self, good: bytes) -> bytes:
         page = json.loads(good)
-        rows = page["data"] or [{"id": "endless"}]
-        page["data"] = [{**row, "id": f"{row['id']}-{next(self._fresh)}"} for row in rows]
+        self._pattern = page["data"] or self._pattern
+        page["data"] = [{**row, "id": f"{row['id']}-{next(self._fresh)}"} for row in self._pattern]
         return json.dumps({**page, "total": None, "hasNextPage": True, "nextPage": None}).encode()
 
 

@@ -1,0 +1,169 @@
+"""Makes the calls of lists: page after page, in goes of bounded length, each going on where the one before stood.
+
+What a page holds is read in pieces, between which clicks and other polls get their turn. What came is never thrown
+away because a later page failed. It stores nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Generic
+
+from eosvolt.answers import AnswerReader, Page
+from eosvolt.contract import Contract, Route
+from eosvolt.errors import EosvoltError, RateLimited, TooMuch
+from eosvolt.exchange import Exchange
+from eosvolt.lists.paging import R, Sweep
+from eosvolt.lists.passes import ListMemory
+from eosvolt.models import Fetched, SetAside, Unread
+from eosvolt.readings import Aside, Reader
+from eosvolt.speech import Speech
+
+AT_ONCE = 500
+"""How many rows are read before others get their turn: some ten milliseconds."""
+
+MOST_SET_ASIDE = 10_000
+"""A list of which more rows cannot be read is not what it is taken for."""
+
+_MOST_MEMORIES = 32
+_MORE_A_GO = 2  # so many pages more are asked for in the next go while the API takes it
+_UNTIL_STUCK = 10
+
+Keep = Callable[[Fetched[Any]], Fetched[Any]]
+
+
+@dataclass(slots=True)
+class Walk(Generic[R]):
+    """A list that is being walked. `pages_a_go` is as many as the API takes in one go, None: it never said.
+
+    `keep` takes out of what came what was not asked for, where the account has no such parameter.
+    """
+
+    route: Route
+    read: Callable[[Any, list[Aside]], R]
+    keep: Keep
+    sweep: Sweep[R]
+    asked_again: bool
+    pages_a_go: int | None = None
+    bookmark: dict[str, Any] | None = None  # JSON-able: where another process can go on, None where none could
+    idle: int = 0  # goes in a row that brought no page
+    unread: dict[tuple[str, str], Unread] = field(default_factory=dict)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it does not go on: its place may be none any more."""
+        return self.idle >= _UNTIL_STUCK
+
+
+class Lists:
+    """The lists of one account. `learn` is shown each reading."""
+
+    def __init__(  # noqa: PLR0917 - what the client is made of
+        self,
+        contract: Contract,
+        exchange: Exchange,
+        answers: AnswerReader,
+        reader: Reader,
+        speech: Speech,
+        learn: Callable[[Any], None],
+    ) -> None:
+        self._contract, self._exchange, self._answers = contract, exchange, answers
+        self._reader, self._speech, self._learn = reader, speech, learn
+        self._memories: dict[tuple[str, frozenset[tuple[str, str]] | None], ListMemory] = {}
+
+    def walk(
+        self,
+        route_name: str,
+        read: Callable[[Any, list[Aside]], R],
+        words: Mapping[str, Any],
+        keep: Keep = lambda fetched: fetched,
+        bookmark: Mapping[str, Any] | None = None,
+    ) -> Walk[R]:
+        """A walk through a list that has yet to begin, or that goes on where a bookmark says."""
+        route = self._contract.routes[route_name]
+        whole = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
+        params = self._speech.params(route, words)
+        # sessions end, they do not vanish; and what another process saw is not known here
+        exacting = whole and route_name != "sessions" and bookmark is None
+        memory = self._memory_of(route, params, whole=whole)
+        sweep: Sweep[R] = Sweep(self._contract, route, params, memory, windowed=not whole, exacting=exacting)
+        if bookmark is not None:
+            sweep.go_on_from(bookmark)
+        return Walk(route, read, keep, sweep, whole)
+
+    async def go(self, walk: Walk[R]) -> Fetched[R]:
+        """Walk on until the list ends, a page fails, or this go has been long enough."""
+        sweep, limits = walk.sweep, self._contract.limits
+        ticks = asyncio.get_running_loop().time
+        until = ticks() + limits.longest_list_seconds
+        clock_skew: timedelta | None = None
+        retries: list[str] = []
+        pages = came = cleaned = aside = 0
+        while sweep.query is not None:
+            if pages and (ticks() >= until or pages == walk.pages_a_go):
+                sweep.pause()
+                break
+            pages += 1
+            try:
+                call = self._speech.call(walk.route, {}, sweep.query, asked_again=walk.asked_again)
+                answer = await self._exchange.read(call, retries)
+                page = self._answers.page(answer.document, call.request, answer.headers, walk.route.inside)
+                aside += await self._take(walk, page)
+                if aside > MOST_SET_ASIDE:
+                    raise TooMuch(f"{aside} rows came that cannot be read", request=call.request)
+            except EosvoltError as error:
+                sweep.record_failure(error)
+                continue
+            came += 1
+            cleaned += answer.cleaned
+            clock_skew = answer.clock_skew if clock_skew is None else clock_skew
+        fetched = walk.keep(replace(sweep.fetched(clock_skew, retries, cleaned), unread=tuple(walk.unread.values())))
+        return _with_rest(walk, fetched, pages, came)
+
+    async def _take(self, walk: Walk[R], page: Page) -> int:
+        """Read a page in pieces and have it recorded; how many of its rows could not be read."""
+        readings: list[R] = []
+        set_aside: list[SetAside] = []
+        around: list[object] | None = [] if walk.route.each else None
+        for start in range(0, len(page.rows), AT_ONCE):
+            rows = page.rows[start : start + AT_ONCE]
+            if start:
+                await asyncio.sleep(0)
+            read, aside = self._reader.rows(rows, walk.route, walk.read)
+            walk.unread |= {(one.resource, one.name): one for one in aside if isinstance(one, Unread)}
+            readings += read
+            set_aside += (one for one in aside if isinstance(one, SetAside))
+            if around is not None:
+                around += self._reader.around(rows, walk.route)
+            if len(set_aside) > MOST_SET_ASIDE:
+                return len(set_aside)
+        for reading in readings:
+            self._learn(reading)
+        walk.sweep.record_page(page, readings, set_aside, around)
+        return len(set_aside)
+
+    def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
+        """What earlier sweeps of the same list taught; of windows, one for all of a route."""
+        key = (route.name, frozenset(params.items()) if whole else None)
+        memory = self._memories.pop(key, None) or ListMemory()
+        self._memories[key] = memory
+        while len(self._memories) > _MOST_MEMORIES:
+            self._memories.pop(next(iter(self._memories)))
+        return memory
+
+
+def _with_rest(walk: Walk[R], fetched: Fetched[R], pages: int, came: int) -> Fetched[R]:
+    """What a go brought, and the walk to go on with if the list has not ended and can be gone on with.
+
+    How far the next go goes is what the API takes: half as far after a 429, a little further after none.
+    """
+    walk.idle = 0 if came else walk.idle + 1
+    if isinstance(fetched.error, RateLimited) or "rate_limited" in fetched.retries:
+        walk.pages_a_go = max(1, came // 2)
+    elif walk.pages_a_go is not None and pages == walk.pages_a_go:
+        walk.pages_a_go += _MORE_A_GO
+    if fetched.complete:
+        return fetched
+    walk.bookmark = walk.sweep.bookmark()
+    return replace(fetched, rest=walk) if walk.sweep.resume() else fetched
