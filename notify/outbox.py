@@ -31,6 +31,7 @@ NOTICE = "notice"
 TROUBLE = "trouble"
 
 RETURNED = "returned"
+COPY = "copy"
 
 
 class Rank(IntEnum):
@@ -56,6 +57,7 @@ OF_KIND = {
     EVENTS: Rank.OTHER,
     NOTICE: Rank.OTHER,
     RETURNED: Rank.OTHER,
+    COPY: Rank.OTHER,
     QUIET_SUMMARY: Rank.DIGEST,
     DIGEST: Rank.DIGEST,
 }

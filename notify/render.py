@@ -17,12 +17,14 @@ from notify import command_card
 from notify.alert_cards import card_facts, roll_ups
 from notify.alert_cards.quiet_hours import night_context
 from notify.channel_returns import return_context
+from notify.copies import copy_context
 from notify.digests import digest_facts
 from notify.events import event_context, events_context
 from notify.outbox import (
     ALERT_CARD,
     ALERT_REPLY,
     COMMAND_CARD,
+    COPY,
     DIGEST,
     EVENT,
     EVENTS,
@@ -171,6 +173,10 @@ def _returned(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[
     return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
 
 
+def _copy(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+    return _built("copy.mrkdwn.j2", item, copy=copy_context(item.facts))
+
+
 def _trouble(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
     return _built("trouble.mrkdwn.j2", item, trouble=trouble_context(item.facts))
 
@@ -185,6 +191,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, li
     EVENTS: _events,
     QUIET_SUMMARY: _night,
     RETURNED: _returned,
+    COPY: _copy,
     NOTICE: _notice,
     TROUBLE: _trouble,
 }

@@ -16,6 +16,7 @@ TRIED_WITH_HOSTILE_NAMES = {
     outbox.EVENTS: "test_no_name_breaks_a_list_of_events",
     outbox.QUIET_SUMMARY: "test_no_name_breaks_the_summary_of_quiet_hours",
     outbox.NOTICE: "test_no_name_breaks_a_digest_or_a_notice",
+    outbox.COPY: "test_a_copy_says_where_the_message_is_kept_up_to_date",
     outbox.RETURNED: "test_no_name_breaks_the_line_of_a_return",
     outbox.TROUBLE: "test_every_trouble_has_its_words_also_with_hostile_ones",
 }

@@ -15,7 +15,7 @@ from bot.service.delivering.delivery import Delivery, Rendered
 from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, PostFault, Refused, Uncertain
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
-from notify.outbox import SAME_CHANNEL
+from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
 from notify.routing import Routing
 from storage.engine import Database
@@ -115,6 +115,8 @@ def mark_fault(delivery: Delivery, item: Row[Any], rendered: Rendered | None, fa
             case Uncertain():
                 log.warning("no answer from slack, message is looked up", item=item.id, error=fault.error)
                 claims.mark_uncertain(connection, item, now + max(SETTLE, wait_of(item)), fault.error)
+            case PlaceGone() if item.kind == COPY:
+                claims.leave_out(connection, item, OVER, now)
             case PlaceGone():
                 log.warning("message is posted anew", item=item.id, channel=item.channel, error=fault.error)
                 _forget_place(connection, item, rendered, fault, now)

@@ -11,7 +11,15 @@ from slack_bolt.async_app import AsyncApp, AsyncRespond
 from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import Answer, refused, told
-from bot.slack.listeners import block_actions, channel_events, events, rule_buttons, slash_command, snooze_buttons
+from bot.slack.listeners import (
+    block_actions,
+    channel_events,
+    copies,
+    events,
+    rule_buttons,
+    slash_command,
+    snooze_buttons,
+)
 from bot.slack.listeners.responder import HeardBeforeError, NotKnownYetError, Responder, whisper
 from bot.slack.web_client import SLACK_FAULTS, error_name
 from storage.faults import mend_of
@@ -35,6 +43,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
         # what the person is told of in words is not shown as failed as well
         return BoltResponse(status=200, body="") if answer is not None and response is not None else None
 
+    copies.register(app, responder)
     slash_command.register(app, responder)
     block_actions.register(app, responder)
     snooze_buttons.register(app, responder)
