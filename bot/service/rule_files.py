@@ -17,7 +17,7 @@ from bot.service import jobs
 from bot.service.jobs import Jobs
 from bot.slack.charge.alerting.rule_files import ACCEPT
 from rules.documents.document import Rule
-from rules.documents.files import RuleFiles, load_rule_files
+from rules.documents.files import RuleFiles, list_rule_files, load_rule_files
 from rules.language.errors import RuleErrors
 from rules.registry.listing import count_file_rules
 from storage.audit import last_act
@@ -47,10 +47,10 @@ class RuleKeeper:
 
     async def begin(self, rules: Sequence[Rule] | None, now: datetime) -> None:
         """Take up the rules at the start: those given, or those of the files; raises RuleErrors for broken files."""
-        self._taken = await asyncio.to_thread(self._fingerprint)
         if rules is not None:
             await self._adopt(RuleFiles(tuple(rules)), now)
             return
+        self._taken = await asyncio.to_thread(self._fingerprint)
         files = await asyncio.to_thread(load_rule_files, self.paths)
         gone = await asyncio.to_thread(self._gone, files)
         if gone:
@@ -131,14 +131,10 @@ class RuleKeeper:
     def _fingerprint(self) -> str:
         """What the files hold, as one hash; a file that cannot be read counts with its name alone."""
         found = hashlib.sha256()
-        for path in self.paths:
-            files = sorted(path.rglob("*")) if path.is_dir() else [path]
-            for file in files:
-                if file.is_dir():
-                    continue
-                found.update(f"\0{file}\0".encode(errors="surrogateescape"))
-                try:
-                    found.update(file.read_bytes())
-                except OSError as error:
-                    found.update(type(error).__name__.encode())
+        for file in list_rule_files(self.paths):
+            found.update(f"\0{file}\0".encode(errors="surrogateescape"))
+            try:
+                found.update(file.read_bytes())
+            except OSError as error:
+                found.update(type(error).__name__.encode())
         return found.hexdigest()

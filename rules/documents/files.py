@@ -60,6 +60,11 @@ def load_rule_files(paths: Sequence[Path]) -> RuleFiles:
     return RuleFiles(tuple(rules), plan.plan())
 
 
+def list_rule_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that `load_rule_files` reads of these paths, in that order; what is missing is left out."""
+    return _files(paths, [])
+
+
 def _files(paths: Iterable[Path], errors: list[RuleError]) -> list[Path]:
     files: list[Path] = []
     for path in paths:

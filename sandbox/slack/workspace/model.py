@@ -88,7 +88,7 @@ class User:
             "is_primary_owner": False,
             "is_restricted": self.is_guest or self.is_single_channel_guest,
             "is_ultra_restricted": self.is_single_channel_guest,
-            "is_stranger": bool(self.home_team),
+            **({"is_stranger": True} if self.home_team else {}),  # Slack names it for strangers alone
             "is_bot": self.is_bot,
             "is_app_user": False,
             "updated": 0,

@@ -30,7 +30,7 @@ def write_timeline(folder: Path, rows: Iterable[Mapping[str, str]]) -> Path:
 
 
 def status(at: str, value: str, connector_id: str = "c1", **more: str) -> dict[str, str]:
-    """A row that says a connector's status."""
+    """A row that says a connector's status, of charger ch1 where `more` names no other."""
     return {"at": at, "charger_id": "ch1", "connector_id": connector_id, "field": "status", "value": value, **more}
 
 
