@@ -151,8 +151,9 @@ class House:
         """The first alert card, with the wait for its group passed."""
         service = self.running
         wake_polls(service)
-        while not await asyncio.to_thread(_has_card, service):
-            await self.workspace.next_change(0.05)
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(_has_card, service):
+                await self.workspace.next_change(0.05)
         self.clock.ahead += timedelta(seconds=31)
         channel = self.workspace.channel("#ev-alerts")
         card: Message = await self.workspace.wait_for(lambda: channel.messages[0] if channel.messages else None)
@@ -163,8 +164,9 @@ async def polled_anew(service: Service) -> None:
     """Return once a poll that began from now on has been recorded."""
     now = service.clock()
     wake_polls(service)
-    while not all(at >= now for at in (await asyncio.to_thread(_polled_at, service)).values()):
-        pass
+    async with asyncio.timeout(30):
+        while not all(at >= now for at in (await asyncio.to_thread(_polled_at, service)).values()):
+            pass
 
 
 def wake_polls(service: Service) -> None:

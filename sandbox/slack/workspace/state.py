@@ -214,7 +214,7 @@ class WorkspaceState:
         while not (answer := predicate()):
             if loop.time() >= end:
                 raise TimeoutError(f"not seen within {timeout} s; {self.summary()}")
-            await self.next_change(end - loop.time())
+            await self.next_change(min(0.05, end - loop.time()))  # what is asked for may change unseen by Slack
         return answer
 
     def summary(self) -> str:

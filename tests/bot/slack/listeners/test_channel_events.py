@@ -18,8 +18,8 @@ def refused(house: House) -> list[Any]:
 
 async def alert_that_is_refused(house: House) -> None:
     """An alert fires while its channel takes nothing, and the next try is four minutes away."""
-    await house.start(FAULTED)
     house.break_connector(house.free())
+    await house.start(FAULTED)
     wake_polls(house.running)
     while not refused(house):
         house.clock.ahead += timedelta(seconds=10)

@@ -11,8 +11,8 @@ async def test_a_click_in_a_copy_marks_it_and_shows_on_the_card(closed_house: Ho
     house = closed_house
     house.workspace.scopes = tuple(scope for scope in house.workspace.scopes if "history" not in scope)
     house.workspace.faults.lose_next_answer("chat.postMessage")
-    await house.start(FAULTED)
     house.break_connector(house.free())
+    await house.start(FAULTED)
     copy = await house.card_of_an_alert()
     channel = house.workspace.channel("#ev-alerts")
     card = await house.wait_for(lambda: next((one for one in channel.messages[1:] if "firing" in one.text), None))

@@ -23,8 +23,8 @@ async def firing_card(house: House) -> Message:
 
 async def test_a_click_on_a_full_disk_says_that_nothing_was_done_and_what_to_do(closed_house: House) -> None:
     house = closed_house
-    await house.start(FAULTED)
     house.break_connector(house.free())
+    await house.start(FAULTED)
     card = await firing_card(house)
     full = "CREATE TRIGGER full BEFORE UPDATE ON alert BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
     with house.running.database.write() as connection:
@@ -68,8 +68,8 @@ async def test_the_person_is_told_that_it_is_not_known_yet(
     closed_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = closed_house
-    await house.start(FAULTED)
     house.break_connector(house.free())
+    await house.start(FAULTED)
     card = await firing_card(house)
 
     async def slow(*_: Any) -> None:
