@@ -71,6 +71,7 @@ def _mendable(error: Exception) -> str | None:
     from sandbox.eosvolt.recorded import RecordingError as AccountRecordingError
     from sandbox.eosvolt.server import PortInUseError
     from sandbox.recordings.recording import RecordingError
+    from storage.shape import OtherShapeError
 
     of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
     of_others = (
@@ -81,6 +82,7 @@ def _mendable(error: Exception) -> str | None:
         RecordingError,
         AccountRecordingError,
         PortInUseError,
+        OtherShapeError,
     )
     if isinstance(error, (*of_rules, *of_others)):
         return str(error)

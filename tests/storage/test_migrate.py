@@ -1,5 +1,6 @@
 """The migrations against the tables that the code declares: nothing between the two may differ."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from storage import tables
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision, upgrade
 from tests.conftest import ROOT
+from tests.forks import run
 from tests.readings import T0, charger, connector, poll
 
 
@@ -109,3 +111,17 @@ def test_a_released_revision_is_never_edited() -> None:
 
 def test_the_revisions_have_one_head() -> None:
     assert len(ScriptDirectory(str(ROOT / "storage" / "migrations")).get_heads()) == 1
+
+
+def upgrade_as_one_of_many(url: str) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
+
+
+async def test_of_several_that_start_at_once_one_migrates_and_none_fails(database_url: str) -> None:
+    codes = await asyncio.gather(*(run(upgrade_as_one_of_many, database_url) for _ in range(5)))
+    assert codes == [0] * 5
+    database = Database(database_url)
+    assert current_revision(database) == latest_revision()
+    database.close()

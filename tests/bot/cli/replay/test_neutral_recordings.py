@@ -151,7 +151,8 @@ def test_a_vanished_connector_ends_its_alert_and_its_return_is_a_new_one(tell: T
 
 
 def test_connectors_of_a_vanished_charger_end_too(tell: Tell) -> None:
-    rows = [status("10:00:00", "Faulted"), *(status("10:00:00", "Available", f"d{n}", charger_id=f"d{n}") for n in "23")]
+    others = (status("10:00:00", "Available", f"d{n}", charger_id=f"d{n}") for n in "23")
+    rows = [status("10:00:00", "Faulted"), *others]
     rows += [mark("10:10:00", "removed", charger_id="ch1"), until("12:30:00")]
     assert tell(*rows) == [
         "10:00:00 c1 inactive>pending since 10:00:00",
