@@ -15,6 +15,7 @@ from bot.service.delivering.delivery import Delivery, Rendered
 from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, PostFault, Refused, Uncertain
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
+from notify.copies import mark_others, place_of
 from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
 from notify.routing import Routing
@@ -87,11 +88,15 @@ def is_said_already(database: Database, item: Row[Any], spellings: Sequence[str]
 
 
 def mark_sent(database: Database, item: Row[Any], ref: MessageRef, version: int, now: datetime) -> bool:
-    """Note where a message stands; False where the claim was lost meanwhile."""
+    """Note where a message stands; False where the claim was lost meanwhile. Where it stands twice, one is marked."""
     with database.write() as connection:
-        return claims.mark_sent(
+        before = place_of(connection, item.id)
+        held = claims.mark_sent(
             connection, item, message_channel=ref.channel, message_ts=ref.ts, version=version, now=now
         )
+        if item.message_ts is None and mark_others(connection, item.id, (before, (ref.channel, ref.ts)), now):
+            log.warning("a message stands twice; the copy is marked", item=item.id, channel=ref.channel)
+        return held
 
 
 def mark_unwritten(database: Database, item: Row[Any], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A click in a message that is not where its row stands: it is an earlier copy of one sent twice, and is marked.
+"""A click in a message that is not where its row stands: it is a copy of one sent twice, or the one that was lost.
 
 It holds up no click: what the click asks for is done by its own listener, beside it.
 """
@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.listeners.responder import Responder
-from notify.copies import find_kept, mark_copy
+from notify.copies import is_known, note_seen
 from notify.text.message import EVENT_TYPE
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
 
     @app.middleware
     async def note_copies(body: Json, next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002 - Bolt's own word
-        if body.get("type") == "block_actions" and (body.get("message") or {}).get("ts"):
+        if body.get("type") == "block_actions" and _stands(body):
             looking = asyncio.create_task(_look(responder, body))
             responder.office.work.add(looking)
             looking.add_done_callback(responder.office.work.discard)
@@ -37,7 +37,7 @@ async def _look(responder: Responder, body: Json) -> None:
     channel = str((body.get("channel") or {}).get("id") or "")
     try:
         if await asyncio.to_thread(_note, responder, channel, str(body["message"]["ts"]), _about(body)):
-            log.warning("a message stands twice; the copy is marked", channel=channel)
+            log.warning("a message is seen where nobody knew of it", channel=channel)
             responder.wake_deliveries()
     except (SQLAlchemyError, ValueError) as error:
         log.warning("a copy of a message could not be noted", error=type(error).__name__)
@@ -45,11 +45,15 @@ async def _look(responder: Responder, body: Json) -> None:
 
 def _note(responder: Responder, channel: str, ts: str, about: Json) -> bool:
     with responder.database.read() as connection:
-        kept = find_kept(connection, channel, ts, about)
-    if kept is None:
-        return False
+        if is_known(connection, channel, ts):
+            return False
     with responder.database.write() as connection:
-        return mark_copy(connection, kept, ts, responder.clock())
+        return note_seen(connection, channel, ts, about, responder.clock())
+
+
+def _stands(body: Json) -> bool:
+    """Whether a click was in a message of the channel, and not in one that only its reader sees."""
+    return bool((body.get("message") or {}).get("ts")) and not (body.get("container") or {}).get("is_ephemeral")
 
 
 def _about(body: Json) -> Json:
