@@ -76,6 +76,18 @@ def mark_copy(connection: Connection, kept: Row[Any], channel: str, ts: str, now
     return insert_items(connection, [copy]) == 1
 
 
+def may_have_copies(item: Row[Any]) -> bool:
+    """Whether a message may stand twice, and nobody has looked for its copies yet."""
+    return bool(item.facts.get("may_repeat")) and not item.facts.get("copies_sought")
+
+
+def note_sought(connection: Connection, item_id: str) -> None:
+    """Note that the copies of a message were looked for."""
+    known = connection.execute(sa.select(OUTBOX.c.facts).where(OUTBOX.c.id == item_id).with_for_update()).scalar_one()
+    facts = {**known, "copies_sought": True}
+    connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item_id).values(facts=facts))
+
+
 def copy_context(facts: Mapping[str, Any]) -> CopyContext:
     """What a copy says, from the facts of its row."""
     return CopyContext(datetime.fromtimestamp(float(facts["kept"]), UTC), facts.get("kept_in"))

@@ -6,7 +6,8 @@ nothing is stored in the database; who must not double uses `without_retries`.
 
 import copy
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -235,7 +236,26 @@ async def find_posted(
 
     `channel` must be an id. Raises HistoryUnreadable, PlaceGone (the thread is gone), NotNow.
     """
+    async with aclosing(posted(slack, channel, item_id, oldest=oldest, thread_ts=thread_ts)) as found:
+        return await anext(found, None)
+
+
+async def posted(
+    slack: AsyncWebClient,
+    channel: str,
+    item_id: str,
+    *,
+    oldest: datetime,
+    latest: str | None = None,
+    thread_ts: str | None = None,
+) -> AsyncGenerator[Found]:
+    """Every message of an outbox row that stands in a channel since `oldest`, up to Slack's time stamp `latest`.
+
+    Raises as `find_posted` does.
+    """
     words: dict[str, Any] = {"channel": channel, "oldest": f"{oldest.timestamp():.6f}", "limit": 200}
+    if latest is not None:
+        words["latest"] = latest
     read: Callable[..., Coroutine[Any, Any, Any]] = slack.conversations_history
     if thread_ts is not None:
         words["ts"], read = thread_ts, slack.conversations_replies
@@ -246,9 +266,9 @@ async def find_posted(
             metadata = told.get("metadata") or {}
             payload = metadata.get("event_payload") or {}
             if metadata.get("event_type") == EVENT_TYPE and payload.get("item") == item_id:
-                return Found(MessageRef(channel, str(told["ts"])), int(payload.get("version", 0)))
+                yield Found(MessageRef(channel, str(told["ts"])), int(payload.get("version", 0)))
         if cursor is None:
-            return None
+            return
         answer, cursor = await fetch_page(read, words, cursor)
 
 

@@ -15,7 +15,7 @@ from bot.service.delivering.delivery import Delivery, Rendered
 from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, PostFault, Refused, Uncertain
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
-from notify.copies import mark_others, place_of
+from notify.copies import mark_others, note_sought, place_of
 from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
 from notify.routing import Routing
@@ -97,6 +97,15 @@ def mark_sent(database: Database, item: Row[Any], ref: MessageRef, version: int,
         if item.message_ts is None and mark_others(connection, item.id, (before, (ref.channel, ref.ts)), now):
             log.warning("a message stands twice; the copy is marked", item=item.id, channel=ref.channel)
         return held
+
+
+def mark_found_copies(database: Database, item: Row[Any], found: Sequence[MessageRef], now: datetime) -> None:
+    """Mark the copies of a message that its channel's history showed, so that nobody looks for them again."""
+    with database.write() as connection:
+        place_of(connection, item.id)
+        if mark_others(connection, item.id, [(ref.channel, ref.ts) for ref in found], now):
+            log.warning("a message stands twice; the copy is marked", item=item.id)
+        note_sought(connection, item.id)
 
 
 def mark_unwritten(database: Database, item: Row[Any], now: datetime) -> None:

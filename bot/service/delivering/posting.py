@@ -16,6 +16,7 @@ from bot.service.delivering.delivery import Delivery, Moment, Rendered
 from bot.service.delivering.marking import (
     is_said_already,
     mark_fault,
+    mark_found_copies,
     mark_found_groups,
     mark_sent,
     mark_unwritten,
@@ -34,7 +35,9 @@ from bot.slack.client import (
     find_posted,
     open_direct,
     post_or_update,
+    posted,
 )
+from notify.copies import may_have_copies
 from notify.text.blocks import sections
 from notify.text.message import SlackMessage
 from notify.text.words import code
@@ -85,10 +88,24 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("before_mark")
     marked = await delivery.run(mark_sent, delivery.database, item, ref, version, moment.now)
     delivery.crash_at("after_mark")
+    if rendered.place is not None and may_have_copies(rendered.row):
+        await _seek_copies(delivery, rendered.row, ref, moment)
     if rendered.place is None:
         delivery.pace.note_post(moment.now, *{item.channel, delivery.names.known(item.channel), ref.channel})
     log.info("message stands", item=item.id, kind=item.kind, channel=ref.channel, version=version, marked=marked)
     return True
+
+
+async def _seek_copies(delivery: Delivery, row: Row[Any], kept: MessageRef, moment: Moment) -> None:
+    """Mark the copies of a message that was just edited, where its channel's history can be read by now."""
+    since = row.created_at - CLOCK_SLACK
+    try:
+        seen = posted(delivery.slack, kept.channel, row.id, oldest=since, latest=kept.ts)
+        found = [one.ref async for one in seen]
+    except PostFault as fault:  # it is tried again when the message is edited again
+        log.debug("copies of a message cannot be looked for", item=row.id, error=fault.error)
+        return
+    await delivery.run(mark_found_copies, delivery.database, row, found, moment.now)
 
 
 async def _find_groups(delivery: Delivery, item: Row[Any]) -> None:
