@@ -96,6 +96,11 @@ class EosvoltClient:
         )
         self._lists = Lists(contract, self._exchange, self._answers, self._reader, self._speech, self._learn)
 
+    @property
+    def id_forms(self) -> Mapping[str, str]:
+        """What the ids of chargers, connectors and sessions are made of, by the contract."""
+        return self._identities.forms
+
     async def fetch_locations(self) -> Fetched[LocationReading]:
         """Fetch all locations, with the one that the contract gives to chargers without a location."""
         return await self._lists.go(self._walk("locations", {}))

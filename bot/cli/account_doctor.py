@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bot.cli.id_doctor import told_of_ids
 from bot.settings import Settings
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract, load_contract
@@ -21,6 +22,7 @@ from eosvolt.survey.comparison import Comparison, Difference, compare
 from eosvolt.survey.envelopes import rows_in
 from eosvolt.survey.lines import merged, tried, written
 from eosvolt.survey.surveying import Survey, counted, survey
+from eosvolt.terms.identities import Identities
 
 SHOWN = 3
 _MOST_ROUNDS = 8
@@ -44,6 +46,7 @@ async def examine_account(settings: Settings, now: datetime, write: Path | None 
     told += [f"{name}: not there ({why})" for name, why in found.lacking.items()]
     told += _understood([row for name in ("chargers", "sessions") for row in _first(found, name)])
     told += _differences(found.differences, found.lines)
+    told += _ids(settings, override, found)
     told += [f"Not mended: {trouble}" for trouble in found.troubles]
     told += _written(write, override, found.lines)
     return Account("\n".join(told), bool(found.differences or found.troubles), found.lines)
@@ -92,6 +95,15 @@ def _override_of(settings: Settings) -> str:
         return ""
     load_contract(path)
     return path.read_text(encoding="utf-8")
+
+
+def _ids(settings: Settings, override: str, found: Survey) -> list[str]:
+    """What becomes of stored things whose ids the contract, with the lines found, makes otherwise."""
+    contract = tried(override, found.lines)
+    if contract is None:
+        return []
+    readings = {name: fetched.rows for name, fetched in found.lists.items()}
+    return told_of_ids(settings.database_url, Identities(contract).forms, readings)
 
 
 def _first(found: Survey, name: str) -> Sequence[Any]:

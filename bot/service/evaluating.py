@@ -91,7 +91,7 @@ def _evaluate_one(jobs: Jobs, rule: CompiledRule, routing: Routing) -> list[Tran
             return []
         evaluated = evaluate_rule(connection, rule, routing.now, ahead)
         if evaluated.transitions:
-            _tell(connection, jobs, evaluated.transitions, routing)
+            tell(connection, jobs, evaluated.transitions, routing)
         if evaluated.held_incidents:
             refresh_alert_cards(connection, evaluated.held_incidents, routing.now)
     return evaluated.transitions
@@ -103,10 +103,11 @@ def tell_of_rule(
     """Tell, in the caller's transaction, what a change of a rule moved."""
     usual = jobs.usual_channels({rule.name: rule})
     routing = replace(jobs.routing(now), usual=usual, rules={**jobs.rules.documents, rule.name: rule})
-    _tell(connection, jobs, transitions, routing)
+    tell(connection, jobs, transitions, routing)
 
 
-def _tell(connection: Connection, jobs: Jobs, transitions: Sequence[Transition], routing: Routing) -> None:
+def tell(connection: Connection, jobs: Jobs, transitions: Sequence[Transition], routing: Routing) -> None:
+    """Enqueue, in the caller's transaction, what transitions say and what is tried because of them."""
     # what is tried first is planned first: it may hold the messages back
     told = plan_tries(connection, transitions, routing, jobs.automations)
     enqueue_alert_messages(connection, told, routing)

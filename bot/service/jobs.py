@@ -96,6 +96,7 @@ class Jobs:
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
     news: News = field(default_factory=News)
     broken: dict[str, Broken] = field(default_factory=dict)  # rules that cannot be evaluated, by name
+    named: set[str] = field(default_factory=set)  # resources whose stored ids are known to be those of the contract
     places: set[str] = field(default_factory=set)  # ids of locations that chargers have named
 
     def routing(self, now: datetime) -> Routing:

@@ -5,15 +5,17 @@ Good or bad, what came is kept. Nothing here asks EOSVOLT anything.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.service.answered import Answer
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
+from bot.service.renaming import under_new_ids
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from rules.matching.learning import BACKFILL
 from storage.health import (
@@ -24,7 +26,6 @@ from storage.health import (
     RETRIED,
     WHOLE_API,
     Counted,
-    Pace,
     record_counts,
     store_pace,
 )
@@ -51,19 +52,6 @@ POLLS_PER_DOUBTED_SWEEP = 5
 """How often a sweep that is doubted is made again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one resource answered to one poll."""
-
-    resource: str
-    fetched: Fetched[Any]
-    state: PollState | None  # before this poll
-    sweep: bool
-    since: datetime | None  # only what changed from then on was asked for
-    slowness: int = 1  # of the pace at which it was asked for
-    paces: Mapping[str, Pace] = field(default_factory=dict)  # those that this answer changed, by resource
-
-
 def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict[str, PollState]:
     """Record the answers of polls in slices; good or bad, what they brought is kept.
 
@@ -72,7 +60,7 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
     """
     # what is in the database of a resource is not known until all of it is written
     told = {answer.resource: jobs.recorded.pop(answer.resource, {}) for answer in answers}
-    answers = _unambiguous(jobs, answers, told)
+    answers = _unambiguous(jobs, under_new_ids(jobs, answers, now), told)
     rest: list[tuple[Sequence[Any], Observation]] = []
     for answer in answers:
         floor = answer.state.good_at if answer.state else None

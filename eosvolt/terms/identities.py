@@ -6,18 +6,22 @@ It learns from readings and takes composites apart; what it was never told it do
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from eosvolt.terms.paths import parts_of, take_apart
+from eosvolt.terms.paths import is_composite, parts_of, take_apart
 from eosvolt.terms.shapes import Contract
 
 _MOST_LEARNT = 200_000
+KINDS = ("charger", "connector", "session")
+"""The things whose ids may be made of parts."""
+
 _OUTER = ("charger.", "location.")
 
 
 class Identities:
-    """The ids of one account."""
+    """The ids of one account; `forms` say by kind what they are made of."""
 
     def __init__(self, contract: Contract) -> None:
-        self._composites = {name: contract.fields[name]["id"].composite for name in ("charger", "connector", "session")}
+        self._composites = {name: contract.fields[name]["id"].composite for name in KINDS}
+        self.forms = {name: " or ".join(contract.fields[name]["id"].names) for name in KINDS}
         self._charger_of: OrderedDict[str, str] = OrderedDict()
         self._location_of: OrderedDict[str, str] = OrderedDict()
         self._connector_of: OrderedDict[str, str] = OrderedDict()
@@ -58,6 +62,18 @@ class Identities:
         own = _own(take_apart(composite, session_id), session_id) if composite else session_id
         connector_id = self._connector_of.get(session_id)
         return {"session_id": own, **({} if connector_id is None else self.words_of_connector(connector_id))}
+
+
+def own_part(form: str | None, thing_id: str, around: str | None = None) -> str:
+    """Return the part of an id of this form that is the thing's own; the whole id where it is not made of parts.
+
+    `around` is the id of the charger or location that it belongs to.
+    """
+    made = next((name for name in (form or "").split(" or ") if is_composite(name)), "")
+    if not made:
+        return thing_id
+    known = {} if around is None else {f"{outer}id": around for outer in _OUTER}
+    return _own(take_apart(made, thing_id, known) or take_apart(made, thing_id), thing_id)
 
 
 def _own(parts: Mapping[str, str], whole: str) -> str:

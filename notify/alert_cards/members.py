@@ -20,6 +20,7 @@ NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
 ENDINGS = {
     "recovered": "Recovered",
     "removed": "No longer reported by EOSVOLT; whether it recovered is not known",
+    "identity changed": "Its id is no longer used and may have been several things; whether it recovered is not known",
     "rule changed": "The rule was changed",
     "rule removed": "The rule was switched off or deleted",
 }

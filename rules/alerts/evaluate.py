@@ -4,7 +4,7 @@ It returns the transitions, so that the messages which tell them are enqueued in
 outside, and how an alert moves is decided by `lifecycle` alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from rules.alerts.edits import edits_since
 from rules.alerts.gaps import Gaps
 from rules.alerts.ledger import Ledger
-from rules.alerts.looks import Look, Subject, open_records, subjects_to_judge
+from rules.alerts.looks import Look, Subject, open_records, open_records_by_rule, subjects_to_judge
 from rules.alerts.positions import gaps_since, newest_gap, read_position, store_position
 from rules.alerts.query import CompiledRule
+from rules.alerts.records import AlertRecord
 from rules.lifecycle import AlertState, Edit, OnGap, Transition, end, path
 from storage.dialects import AnyRow
 
@@ -85,7 +86,33 @@ def _gaps_about(
 
 def end_alerts(connection: Connection, rule_id: str, reason: str, now: datetime) -> list[Transition]:
     """End every open alert of a rule for a reason of the rule's own ("rule removed")."""
+    return _end(connection, rule_id, open_records(connection, rule_id), reason, now)
+
+
+def end_alerts_on(
+    connection: Connection, kind: str, ids: Collection[str], reason: str, now: datetime
+) -> list[Transition]:
+    """End the open alerts on things of a kind (connector or charger), whatever their rule."""
+    if not ids:
+        return []
+    inner = {"charger": ("connector_id", "session_id"), "connector": ("session_id",)}[kind]
+    moved: list[Transition] = []
+    for rule_id, records in sorted(open_records_by_rule(connection).items()):
+        on_them = [
+            one
+            for one in records
+            if one.subject in ids
+            and one.subject_ids.get(f"{kind}_id") == one.subject
+            and not any(one.subject_ids.get(name) for name in inner)
+        ]
+        moved += _end(connection, rule_id, on_them, reason, now)
+    return moved
+
+
+def _end(
+    connection: Connection, rule_id: str, records: Iterable[AlertRecord], reason: str, now: datetime
+) -> list[Transition]:
     ledger = Ledger(connection, rule_id, now)
-    for record in open_records(connection, rule_id):
+    for record in records:
         ledger.move(record, end(record.state, now, reason))
     return ledger.write()

@@ -84,6 +84,14 @@ def open_records(connection: Connection, rule_id: str) -> list[AlertRecord]:
     return [record_of(row) for row in _OPEN_ALERTS.all(connection, {"rule": rule_id})]
 
 
+def open_records_by_rule(connection: Connection) -> dict[str, list[AlertRecord]]:
+    """Every open alert, by the rule that found it."""
+    found: dict[str, list[AlertRecord]] = {}
+    for row in connection.execute(sa.select(ALERT).where(ALERT.c.state.in_(_OPEN))):
+        found.setdefault(row.rule_id, []).append(record_of(row))
+    return found
+
+
 _ZONES = Prepared(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
 
 

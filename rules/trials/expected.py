@@ -96,7 +96,7 @@ EVENT_KEYS = ("rule", "subject", "event", "event_at", "announced_at")
 DIGEST_KEYS = ("rule", "slot", "facts")
 MESSAGE_KEYS = ("kind", "title", "text")
 MESSAGE_KINDS = ("card", "reply", "event", "digest")
-REASONS = ("recovered", "removed", "rule changed", "rule removed")
+REASONS = ("recovered", "removed", "identity changed", "rule changed", "rule removed")
 
 
 class CaseReader(Protocol):

@@ -94,3 +94,11 @@ class PollDoubt(SQLModel, table=True):
     fingerprint: str  # of the ids that were missing
     confirmed_at: datetime | None = None  # somebody says that it is so: the next equal sweep is believed
     confirmed_by: str | None = None
+
+
+class IdForm(SQLModel, table=True):
+    """The names in the contract of which the ids of stored things are made, by kind: charger, connector, session."""
+
+    __tablename__ = "id_form"
+    resource: str = Field(primary_key=True)
+    form: str

@@ -16,7 +16,7 @@ from bot.service.evaluating import evaluate
 from bot.service.jobs import Jobs, run_inline, use_rules
 from bot.service.polling import poll
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
+from eosvolt.contract import Contract, contract_from, load_contract
 from eosvolt.tokens import TokenSource
 from rules.documents.document import rule_from_document
 from storage.engine import Database
@@ -59,12 +59,25 @@ class ApiOfRows:
         }
         self.touched: dict[str, list[Any]] = {"chargers": [], "sessions": []}
         self.asked: list[str] = []
-        transport = httpx.MockTransport(self._answer)
-        source = TokenSource.from_text("tok-3c9f1e77-secret")
-        client = EosvoltClient("https://api.example.com", source, load_contract(), transport=transport, attempts=1)
-        self.jobs = Jobs(database, client, alert_channel="#alerts", run=run_inline)
+        self.jobs = Jobs(database, self._client(load_contract()), alert_channel="#alerts", run=run_inline)
         self.now = T0 - MINUTE
         use_rules(self.jobs, [rule_from_document(rule, "test.yaml") for rule in rules], self.now)
+
+    def _client(self, contract: Contract) -> EosvoltClient:
+        transport = httpx.MockTransport(self._answer)
+        source = TokenSource.from_text("tok-3c9f1e77-secret")
+        return EosvoltClient("https://api.example.com", source, contract, transport=transport, attempts=1)
+
+    async def restart(self, override: str) -> None:
+        """The service starts again, with a contract file that says this."""
+        await self.jobs.client.aclose()
+        self.jobs = Jobs(
+            self.database,
+            self._client(contract_from(override, "site.toml")),
+            alert_channel="#alerts",
+            run=run_inline,
+            rules=self.jobs.rules,
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         resource = request.url.path.rsplit("/", 1)[-1]
