@@ -13,11 +13,11 @@ from typing import Any
 
 import structlog
 
-from bot.service.answered import Answer
 from bot.service.jobs import Jobs, put_right
 from bot.service.pace import Paces
 from bot.service.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
-from bot.service.recording import record_answers
+from bot.service.recording.answered import Answer
+from bot.service.recording.answers import record_answers
 from eosvolt.models import Fetched
 from rules.matching.learning import BACKFILL
 from storage.ahead import is_ahead

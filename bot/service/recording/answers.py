@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.service.answered import Answer
 from bot.service.jobs import Jobs
 from bot.service.poll_plan import PollPlan
-from bot.service.renaming import under_new_ids
+from bot.service.recording.answered import Answer
+from bot.service.recording.new_ids import under_new_ids
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from rules.matching.learning import BACKFILL
 from storage.health import (

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from bot.service.answered import Answer
 from bot.service.evaluating import tell
 from bot.service.jobs import Jobs
+from bot.service.recording.answered import Answer
 from eosvolt.models import Fetched
 from notify.alert_cards.card import refresh_alert_cards
 from rules.alerts.evaluate import end_alerts_on
