@@ -102,6 +102,14 @@ PURPOSES = {
         "the key of the hashes that id tags are stored as; without it they are not stored", "any long random text"
     ),
     "CHARGEHAND_PLAIN_ID_TAGS": Purpose("store id tags as they are", "true, where your privacy rules allow it"),
+    "CHARGEHAND_KEEP_HISTORY_DAYS": Purpose(
+        "how long sessions, statuses, alerts, commands and who did what are kept; a rule's window may be 400 days",
+        "a number of days from 400 on, the default",
+    ),
+    "CHARGEHAND_KEEP_DETAIL_DAYS": Purpose(
+        "how long samples of energies, judged events, sent messages and counts of polls are kept",
+        "a number of days from 7 on; 35 is the default",
+    ),
     "LOG_FORMAT": Purpose("how logs are written", "json for machines, console for people"),
 }
 """Every setting; docs/settings.md is made from this."""
@@ -147,6 +155,8 @@ class Settings(BaseSettings):
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None
     chargehand_plain_id_tags: bool = False
+    chargehand_keep_history_days: int = Field(default=400, ge=400, le=36_500)
+    chargehand_keep_detail_days: int = Field(default=35, ge=7, le=36_500)
     log_format: str = Field(default="console", pattern="^(json|console)$")
 
     @field_validator("chargehand_rules", "chargehand_admins", "chargehand_operators", mode="before")
@@ -223,6 +233,16 @@ class Settings(BaseSettings):
     @cached_property
     def poll_interval(self) -> timedelta:
         return timedelta(seconds=self.chargehand_poll_interval)
+
+    @property
+    def history_kept(self) -> timedelta:
+        """How long history is kept."""
+        return timedelta(days=self.chargehand_keep_history_days)
+
+    @property
+    def detail_kept(self) -> timedelta:
+        """How long what is only needed for a while is kept."""
+        return timedelta(days=self.chargehand_keep_detail_days)
 
     def contract(self) -> Contract:
         """The API contract with its override; raises ContractError."""

@@ -72,6 +72,7 @@ def _mendable(error: Exception) -> str | None:
     from sandbox.eosvolt.server import PortInUseError
     from sandbox.recordings.recording import RecordingError
     from storage.shape import OtherShapeError
+    from storage.upkeep.copies import CopyError
 
     of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
     of_others = (
@@ -83,6 +84,7 @@ def _mendable(error: Exception) -> str | None:
         AccountRecordingError,
         PortInUseError,
         OtherShapeError,
+        CopyError,
     )
     if isinstance(error, (*of_rules, *of_others)):
         return str(error)

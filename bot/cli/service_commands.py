@@ -13,7 +13,7 @@ import typer
 
 def run() -> None:
     """Run the service: poll, evaluate, deliver, and answer in Slack. Stop it with SIGTERM or Ctrl-C."""
-    from bot.service.app import run_service
+    from bot.service.operating.process import run_service
     from bot.settings import load_settings
 
     asyncio.run(run_service(load_settings()))

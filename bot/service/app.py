@@ -5,27 +5,24 @@ other module decides what the process consists of.
 """
 
 import asyncio
-import contextlib
-import signal
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.logs import configure_logs
 from bot.service import digesting, evaluating, jobs
 from bot.service.automating import automate
 from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
+from bot.service.operating.keeping import Keeping
 from bot.service.poll_plan import plan_from
 from bot.service.price_polls import PricePolls
 from bot.service.rounds import Rounds
@@ -34,7 +31,7 @@ from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker
 from bot.service.watching.pages import Wellness
 from bot.service.watching.watchdog import Watchdog
-from bot.setting_doubts import misspelt, nobody_may_act, odd_names, wide_files
+from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings
 from bot.slack.charge.answer import Office
 from bot.slack.doors.bolt_app import build_app
@@ -61,6 +58,7 @@ REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
 RULE_FILES_EVERY = timedelta(seconds=5)
+KEEP_EVERY = timedelta(hours=1)
 
 
 def utc_now() -> datetime:
@@ -90,6 +88,7 @@ class Service:
     commanding: Commanding
     wellness: Wellness
     rules: RuleKeeper
+    keeping: Keeping
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
@@ -206,6 +205,7 @@ class Service:
             Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
             Job("rule files", self.look_at_rule_files, RULE_FILES_EVERY),
+            Job("keeping", self.keeping.run, KEEP_EVERY),
         ]
 
     async def slack_alive(self) -> bool:
@@ -257,6 +257,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         rules=keeper,
         rounds=Rounds(work, PricePolls(work), keeper.lock, later.wake),
         commanding=Commanding(work),
+        keeping=Keeping(work, settings.history_kept, settings.detail_kept),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put)
     if settings.port is not None:
@@ -370,30 +371,3 @@ def _responder(  # noqa: PLR0917 - what answers are made of
         adopt_rules=keeper.adopt_stored,
         tell_of_rule=partial(evaluating.tell_of_rule, work),
     )
-
-
-async def run_service(settings: Settings) -> None:
-    """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again."""
-    configure_logs(settings)
-    for doubt in (*misspelt(), *wide_files(), *odd_names(settings)):
-        log.warning("a setting is doubtful", doubt=doubt)
-    service = build(settings)
-    stopping = asyncio.Event()
-    with _signals({signal.SIGTERM: stopping.set, signal.SIGINT: stopping.set, signal.SIGHUP: service.reload}):
-        try:
-            await service.start()
-            await stopping.wait()
-        finally:
-            await service.stop()
-
-
-@contextlib.contextmanager
-def _signals(wanted: dict[signal.Signals, Callable[[], None]]) -> Any:
-    loop = asyncio.get_running_loop()
-    for number, act in wanted.items():
-        loop.add_signal_handler(number, act)
-    try:
-        yield
-    finally:
-        for number in wanted:
-            loop.remove_signal_handler(number)

@@ -133,4 +133,9 @@ def _stored_tag(tag: str | None, observation: Observation) -> str | None:
         return tag
     if observation.tag_key is None:
         return None
-    return hmac.new(observation.tag_key, tag.encode(), sha256).hexdigest()
+    return hashed_tag(tag, observation.tag_key)
+
+
+def hashed_tag(tag: str, key: bytes) -> str:
+    """An id tag as it is stored where plain ones are not."""
+    return hmac.new(key, tag.encode(), sha256).hexdigest()

@@ -64,7 +64,8 @@ async def test_a_process_serves_reads_its_rules_again_and_stops_soon_without_tel
     house, rules = closed_house, tmp_path / "rules.yaml"
     rules.write_text(RULE.format(name="first"))
     code = (
-        "import asyncio; from bot.service.app import run_service; from bot.settings import load_settings; "
+        "import asyncio; from bot.service.operating.process import run_service; "
+        "from bot.settings import load_settings; "
         "asyncio.run(run_service(load_settings()))"
     )
     process = await asyncio.create_subprocess_exec(

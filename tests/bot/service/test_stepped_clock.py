@@ -28,7 +28,8 @@ RULE = """
   notify: ["#ev-alerts"]
 """
 RUN = (
-    "import asyncio; from bot.service.app import run_service; from bot.settings import load_settings; "
+    "import asyncio; from bot.service.operating.process import run_service; "
+    "from bot.settings import load_settings; "
     "asyncio.run(run_service(load_settings()))"
 )
 
