@@ -157,12 +157,22 @@ class Service:
                 self.ticker.wake("deliver")
 
     async def send_commands(self, now: datetime) -> None:
-        """Let rules act, then send the commands that are due, and judge those that were sent."""
+        """Let rules act, then send the commands that are due, and judge those that were sent.
+
+        What keeps rules from acting keeps no person's command back: it is raised afterwards.
+        """
+        failed: Exception | None = None
+        acted = 0
         async with self.rules.lock:
-            acted = await asyncio.to_thread(automate, self.jobs, now)
+            try:
+                acted = await asyncio.to_thread(automate, self.jobs, now)
+            except Exception as error:
+                failed = error
         if await self.commanding.run(now) or acted:
             self.ticker.wake("deliver")
         await self.rounds.hurry(now)
+        if failed is not None:
+            raise failed
 
     async def say_digests(self, now: datetime) -> None:
         """Enqueue the digests that are due."""

@@ -4,15 +4,13 @@ One transaction a rule: its transitions or events and the messages that tell the
 outside.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
 from sqlalchemy import Connection
 
-from bot.service.jobs import Broken, Jobs
-from bot.service.ticker import cause_of
+from bot.service.jobs import RULE, Jobs, note_broken
 from commands.automations.tries import plan_tries, tell_recovered
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.events import enqueue_event_messages
@@ -25,8 +23,6 @@ from rules.alerts.query import CompiledRule
 from rules.documents.document import Rule
 from rules.lifecycle import Transition
 from rules.registry.store import is_in_force
-
-log = structlog.get_logger()
 
 
 def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition | Event]:
@@ -57,21 +53,8 @@ def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transiti
         except Exception as error:
             error.add_note(f'while rule "{rule.id}" was evaluated')
             failed[rule.id] = error
-    if len(failed) == len(due) > 1:
-        raise ExceptionGroup("no rule could be evaluated", list(failed.values()))
-    _note_broken(jobs, [rule.id for rule in due], failed, now)
+    note_broken(jobs, RULE, failed, now, [rule.id for rule in due])
     return told
-
-
-def _note_broken(jobs: Jobs, tried: Sequence[str], failed: Mapping[str, Exception], now: datetime) -> None:
-    """Keep which rules cannot be evaluated, since when and why; say each cause once."""
-    broken = {name: known for name, known in jobs.broken.items() if name not in tried}
-    for name, error in failed.items():
-        cause, known = cause_of(error), jobs.broken.get(name)
-        if known is None or known.error != cause:
-            log.error("a rule cannot be evaluated", rule=name, error=cause, exc_info=error)
-        broken[name] = Broken(known.since if known is not None else now, cause)
-    jobs.broken = broken
 
 
 def _announce(jobs: Jobs, rule: CompiledEventRule, routing: Routing) -> list[Event]:

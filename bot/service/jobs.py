@@ -5,7 +5,7 @@ Nothing here polls, evaluates or schedules.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ import structlog
 
 from bot.service.pace import Paces
 from bot.service.poll_plan import PollPlan
-from bot.service.ticker import Step
+from bot.service.ticker import Step, cause_of
 from eosvolt.client import EosvoltClient
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.routing import BUDGET, Routing
@@ -67,9 +67,13 @@ class News:
         return at
 
 
+RULE, DIGEST, CORRECTION, STEPS, SPEAKING = "rule", "digest", "correction", "steps", "speaking"
+"""What may fail of one rule while others go on: the kind of trouble by which it is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule that cannot be evaluated: since when, and why in a few words."""
+    """Something that fails of one rule: since when, and why in a few words."""
 
     since: datetime
     error: str
@@ -95,7 +99,7 @@ class Jobs:
     absent: dict[str, datetime] = field(default_factory=dict)  # resources that the account lacks, since when
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
     news: News = field(default_factory=News)
-    broken: dict[str, Broken] = field(default_factory=dict)  # rules that cannot be evaluated, by name
+    broken: dict[str, dict[str, Broken]] = field(default_factory=dict)  # by what fails, and by the rule's name
     named: set[str] = field(default_factory=set)  # resources whose stored ids are known to be those of the contract
     places: set[str] = field(default_factory=set)  # ids of locations that chargers have named
 
@@ -114,6 +118,24 @@ class Jobs:
         """Where each of these rules speaks where no route is asked: its own channels, else the alert channel."""
         fallback = (self.alert_channel,) if self.alert_channel else ()
         return {name: rule.notify or fallback for name, rule in rules.items()}
+
+
+def note_broken(jobs: Jobs, what: str, failed: Mapping[str, Exception], now: datetime, tried: Collection[str]) -> None:
+    """Keep of which of the rules that were `tried` this fails, since when and why; say each cause once.
+
+    Where all of several fail, it is not for the rules to be mended: raises an ExceptionGroup.
+    """
+    if len(failed) == len(tried) > 1:
+        raise ExceptionGroup(f"{what} fails of every rule", list(failed.values()))
+    before = jobs.broken.get(what, {})
+    broken = {name: known for name, known in before.items() if name not in tried}
+    for name, error in failed.items():
+        cause, known = cause_of(error), before.get(name)
+        if known is None or known.error != cause:
+            log.error("one rule fails, and the others go on", what=what, rule=name, error=cause, exc_info=error)
+        broken[name] = Broken(known.since if known is not None else now, cause)
+    rest = {kind: rules for kind, rules in jobs.broken.items() if kind != what}
+    jobs.broken = {**rest, what: broken} if broken else rest
 
 
 def mute_rules(jobs: Jobs) -> tuple[str, ...]:

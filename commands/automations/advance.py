@@ -35,10 +35,10 @@ from rules.lifecycle import State
 from storage.schema import ALERT, COMMAND, RULE, RULE_VERSION, TRY
 
 
-def due_tries(connection: Connection, now: datetime) -> list[int]:
-    """The ids of the steps that are to be decided or looked at now, the oldest first."""
-    due = sa.select(TRY.c.id).where(TRY.c.due_at <= now)
-    return list(connection.execute(due.order_by(TRY.c.planned_at, TRY.c.id)).scalars())
+def due_tries(connection: Connection, now: datetime) -> dict[int, str]:
+    """The steps that are to be decided or looked at now, the oldest first: the rule of each by its id."""
+    due = sa.select(TRY.c.id, TRY.c.rule_id).where(TRY.c.due_at <= now)
+    return {row.id: row.rule_id for row in connection.execute(due.order_by(TRY.c.planned_at, TRY.c.id))}
 
 
 def advance_try(connection: Connection, try_id: int, work: Automating, now: datetime) -> bool:

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
 from notify.routing import Routing
+from rules.alerts.incidents import EVERY_RULE
 from rules.lifecycle import State
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, TRANSITION
 
@@ -89,9 +90,9 @@ def quiet_until(connection: Connection, incident_ids: Sequence[int], routing: Ro
     return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 
-def release_held(connection: Connection, routing: Routing) -> Released:
-    """Release what quiet hours hold no longer, because they are over or were taken away."""
-    waiting = (ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
+def release_held(connection: Connection, routing: Routing, which: ColumnElement[bool] = EVERY_RULE) -> Released:
+    """Release what quiet hours hold no longer, because they are over or were taken away; of `which` alerts."""
+    waiting = (which, ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
     rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERT.c.id)).all()
     free = [row for row in rows if routing.quiet_until(row.rule_id, row.severity, row.timezone) is None]
     for ids in _chunks([row.id for row in free]):
@@ -103,11 +104,14 @@ def release_held(connection: Connection, routing: Routing) -> Released:
     return Released(firing, tuple(row for row in heard_of_nothing if row.inhibited_by is None))
 
 
-def enqueue_night_summaries(connection: Connection, ended: Sequence[Row[Any]], routing: Routing) -> int:
+def enqueue_night_summaries(
+    connection: Connection, ended: Sequence[Row[Any]], routing: Routing, only: str | None = None
+) -> int:
     """Tell, once a channel, which incidents came and went unheard in quiet hours; how many messages that makes.
 
-    What has a card, or still fires, is told there.
+    What has a card, or still fires, is told there. `only` names the rule whose alerts these are, where they are one's.
     """
+    by_itself = f":{only}" if only is not None else ""
     by_incident: dict[int, list[Row[Any]]] = {}
     for row in ended:
         by_incident.setdefault(row.incident_id, []).append(row)
@@ -120,7 +124,7 @@ def enqueue_night_summaries(connection: Connection, ended: Sequence[Row[Any]], r
             told.setdefault(channel, []).append(rows)
     items = [
         new_item(
-            f"night:{channel}:{routing.now.isoformat()}",
+            f"night:{channel}:{routing.now.isoformat()}{by_itself}",
             QUIET_SUMMARY,
             channel,
             due_at=routing.due_at,

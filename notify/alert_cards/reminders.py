@@ -21,14 +21,16 @@ from storage.schema import ALERT, INCIDENT, LOCATION
 GROUPED = ("id", "rule_id", "spoke_at", "opened_at", "escalated", "severity")
 
 
-def enqueue_due_reminders(connection: Connection, routing: Routing) -> int:
+def enqueue_due_reminders(connection: Connection, routing: Routing, only: str | None = None) -> int:
     """Say again what is due by `repeat`, and mention whom `escalate` names; how many threads speak.
 
+    With `only` it is about this rule.
     The rules are those in force. Each step of an escalation is said once an incident; a repeat is due
     `repeat` after the incident was last said. What came due while nobody looked, or in quiet hours, is said once.
     """
     rules, now = routing.rules, routing.now
-    names = [name for name, rule in rules.items() if rule.repeat or rule.escalate]
+    said_again = [name for name, rule in rules.items() if rule.repeat or rule.escalate]
+    names = [name for name in said_again if only is None or name == only]
     due: dict[int, Saying] = {}
     for start in range(0, len(names), CHUNK):
         for row in connection.execute(_waiting(names[start : start + CHUNK])):

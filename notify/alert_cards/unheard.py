@@ -21,10 +21,11 @@ def unheard_alerts(connection: Connection) -> list[Any]:
     return _UNHEARD.all(connection)
 
 
-def may_speak_now(connection: Connection, routing: Routing) -> list[int]:
-    """Those of them whose rule has a channel by now."""
+def may_speak_now(connection: Connection, routing: Routing, only: str | None = None) -> list[int]:
+    """Those of them whose rule has a channel by now; with `only` those of this rule."""
     heard = {name for name, channels in routing.usual.items() if channels}
-    return [row.id for row in unheard_alerts(connection) if routing.routes_something or row.rule_id in heard]
+    mine = [row for row in unheard_alerts(connection) if only is None or row.rule_id == only]
+    return [row.id for row in mine if routing.routes_something or row.rule_id in heard]
 
 
 _UNHEARD = Prepared(

@@ -7,21 +7,24 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
+from rules.alerts.incidents import EVERY_RULE
 from rules.documents.document import Rule
 from rules.lifecycle import State
 from storage.schema import ALERT
 
 
-def end_acknowledgements(connection: Connection, rules: Mapping[str, Rule], now: datetime) -> dict[int, int | None]:
-    """End those that are as old as their rule's `ack_for`; the incident of each alert, by its id.
+def end_acknowledgements(
+    connection: Connection, rules: Mapping[str, Rule], now: datetime, which: ColumnElement[bool] = EVERY_RULE
+) -> dict[int, int | None]:
+    """End those of `which` that are as old as their rule's `ack_for`; the incident of each alert, by its id.
 
     `rules` are the rules in force by name. Who acknowledged stays known; escalation counts from now on.
     """
     acknowledged = connection.execute(
         sa.select(ALERT.c.id, ALERT.c.rule_id, ALERT.c.acknowledged_at).where(
-            ALERT.c.state == State.FIRING.value, ALERT.c.acknowledged_at.is_not(None)
+            which, ALERT.c.state == State.FIRING.value, ALERT.c.acknowledged_at.is_not(None)
         )
     )
     ended: dict[int, int | None] = {}

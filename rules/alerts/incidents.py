@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from rules.lifecycle import State
 from storage.prepared import Prepared
@@ -21,6 +21,14 @@ AUDIBLE = sa.and_(
     OUT_OF_QUIET_HOURS,
 )
 """Nothing keeps the alert quiet: no silence, no other alert, no snooze, no actions at work, no quiet hours."""
+
+EVERY_RULE: ColumnElement[bool] = sa.true()
+"""Alerts of all rules."""
+
+
+def of_rule(only: str | None) -> ColumnElement[bool]:
+    """Whether an alert is one of this rule's; None: of any."""
+    return EVERY_RULE if only is None else ALERT.c.rule_id == only
 
 
 def group_key(group_by: Sequence[str], labels: Mapping[str, Any]) -> str:

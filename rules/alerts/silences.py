@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from rules.alerts.incidents import EVERY_RULE
 from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, window_from
 from rules.lifecycle import OPEN_STATES, State
 from storage.prepared import Prepared
@@ -164,8 +165,8 @@ def note_mutings(connection: Connection, mutings: Mapping[int, Muting]) -> None:
         connection.execute(_NOTE, rows)
 
 
-def review_mutings(connection: Connection, now: datetime) -> Reviewed:
-    """Bring what keeps the firing alerts quiet up to `now`: silences end, and so does inhibition.
+def review_mutings(connection: Connection, now: datetime, which: ColumnElement[bool] = EVERY_RULE) -> Reviewed:
+    """Bring what keeps the firing alerts quiet up to `now`: silences end, and so does inhibition; of `which` alerts.
 
     1. End the silences whose time is over, those until recovery that have no open alert any more, and those whose
        sessions have ended.
@@ -175,7 +176,7 @@ def review_mutings(connection: Connection, now: datetime) -> Reviewed:
     silences = _lasting(connection, now)
     marked = sa.or_(ALERT.c.silence_id.is_not(None), ALERT.c.inhibited_by.is_not(None))
     targets = sa.select(INHIBITION.c.target_rule)
-    concerned = sa.true() if silences else sa.or_(marked, ALERT.c.rule_id.in_(targets))
+    concerned = which if silences else sa.and_(which, sa.or_(marked, ALERT.c.rule_id.in_(targets)))
     firing = connection.execute(sa.select(ALERT).where(ALERT.c.state == State.FIRING, concerned)).all()
     if not firing:
         return Reviewed()

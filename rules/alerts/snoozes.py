@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
+from rules.alerts.incidents import EVERY_RULE
 from rules.lifecycle import State
 from storage.schema import ALERT
 
@@ -59,10 +60,10 @@ def snooze(
 
 
 def end_snoozes(
-    connection: Connection, now: datetime, which: ColumnElement[bool] | None = None
+    connection: Connection, now: datetime, which: ColumnElement[bool] = EVERY_RULE
 ) -> dict[int, int | None]:
-    """End the snoozes whose time is over, or all of `which`; the incident of each alert that still fires, by its id."""
-    over = ALERT.c.snoozed_until <= now if which is None else sa.and_(which, ALERT.c.snoozed_until.is_not(None))
+    """End those of `which` alerts whose time is over; the incident of each alert that still fires, by its id."""
+    over = sa.and_(which, ALERT.c.snoozed_until <= now)
     ended = connection.execute(
         sa.update(ALERT)
         .where(ALERT.c.state == State.FIRING.value, over)

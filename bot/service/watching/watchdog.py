@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from bot.service.jobs import Broken, Jobs, mute_rules
+from bot.service.jobs import RULE, Broken, Jobs, mute_rules
 from bot.service.pace import Paces
 from bot.service.rule_files import Held
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
@@ -144,9 +144,12 @@ class Watchdog:
             clock_put=self._clock_put(now),
             nobody_may_act=self.nobody_may_act,
             rule_files=self.rule_files(),
-            broken_rules={
-                **{name: Broken(self.began_at, why) for name, why in self.jobs.rules.broken.items()},
+            broken={
                 **self.jobs.broken,
+                RULE: {
+                    **{name: Broken(self.began_at, why) for name, why in self.jobs.rules.broken.items()},
+                    **self.jobs.broken.get(RULE, {}),
+                },
             },
             set_aside={one.resource: (one.rows, one.of) for one in unseen_things(connection)},
             unread=unread_fields(connection),

@@ -14,7 +14,6 @@ from bot.slack.charge.alerting.rule_files import GONE
 from notify.text.words import duration
 from notify.troubles import Finding
 from rules.language.fields import RESOURCE_OF
-from rules.registry.listing import TROUBLE_OF_RULE
 from storage.ahead import done
 from storage.health import WHOLE_API, Pace
 from storage.polls import PollState
@@ -46,6 +45,7 @@ MOST_SKEW = timedelta(minutes=2)
 class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
+    `broken` are rules of which something fails, by what and by name.
     `set_aside` is by kind of thing how many cannot be read now, and how many are known; `unread` are fields of which
     that is so, `doubts` the sweeps that are not believed.
     `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
@@ -77,7 +77,7 @@ class Sight:
     set_aside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unread: tuple[UnreadField, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    broken_rules: Mapping[str, Broken] = field(default_factory=dict)
+    broken: Mapping[str, Mapping[str, Broken]] = field(default_factory=dict)
 
     def slowness(self, resource: str) -> int:
         """In how many intervals a resource is polled once."""
@@ -120,8 +120,9 @@ def _rate_limit(sight: Sight) -> Iterator[Finding]:
 
 
 def _broken_rules(sight: Sight) -> Iterator[Finding]:
-    for name, broken in sight.broken_rules.items():
-        yield Finding(f"{TROUBLE_OF_RULE}{name}", AT_ONCE, broken.since, facts={"error": broken.error})
+    for what, rules in sight.broken.items():
+        for name, broken in rules.items():
+            yield Finding(f"{what}:{name}", AT_ONCE, broken.since, facts={"error": broken.error})
 
 
 def _slack(sight: Sight) -> Iterator[Finding]:

@@ -101,12 +101,12 @@ async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, m
 
     monkeypatch.setattr(evaluating, "evaluate_rule", break_one)
     evaluating.evaluate(world.jobs, T0, fresh)
-    assert world.jobs.broken == {"b": Broken(T0, "RuntimeError")}
+    assert world.jobs.broken == {jobs.RULE: {"b": Broken(T0, "RuntimeError")}}
     with world.jobs.database.read() as connection:
         told = set(connection.execute(sa.select(ALERT.c.rule_id).distinct()).scalars())
     assert told == {"a", "c"}
     evaluating.evaluate(world.jobs, T0 + MINUTE, fresh)
-    assert world.jobs.broken["b"].since == T0
+    assert world.jobs.broken[jobs.RULE]["b"].since == T0
     monkeypatch.undo()
     evaluating.evaluate(world.jobs, T0 + MINUTE, fresh)
     assert world.jobs.broken == {}

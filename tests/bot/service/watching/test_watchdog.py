@@ -48,6 +48,7 @@ WELL = Sight(
 OLD = {"chargers": PollState("chargers", T0, T0 - 6 * MINUTE, None, None, 5, "it timed out")}
 
 DOUBT = Doubt("chargers", T0 - HOUR, T0, 20, 20)
+BROKEN = Broken(T0, "KeyError")
 SEEN_AGAIN = ["set_aside:location", "doubted:chargers"]
 SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of a total of 12")}
 
@@ -65,7 +66,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"paces": {WHOLE_API: Pace(4, T0 - HOUR), "chargers": Pace(8, T0 - HOUR)}}, ["rate_limit"]),
         ({"paces": {"sessions": Pace(4, T0 - HOUR)}}, ["rate_limit:sessions"]),
         ({"polls": OLD, "paces": {"chargers": Pace(4, T0)}}, ["polls:chargers", "rate_limit:chargers"]),
-        ({"broken_rules": {"faulted": Broken(T0, "ValueError")}}, ["rule:faulted"]),
+        ({"broken": {"rule": {"faulted": Broken(T0, "ValueError")}}}, ["rule:faulted"]),
+        ({"broken": {"digest": {"daily": BROKEN}, "steps": {"heal": BROKEN}}}, ["digest:daily", "steps:heal"]),
         ({"slack_alive": False, "unsent": (3, T0 - HOUR, None)}, ["slack"]),
         ({"slack_error": "token_revoked"}, ["slack"]),
         ({"jobs": {"deliver": JobState(timedelta(seconds=1), T0 - 6 * MINUTE, "OSError")}}, ["job:deliver"]),
@@ -177,6 +179,10 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
         "shortfall:x",
         "token",
         "rate_limit",
+        "digest:daily",
+        "correction:daily",
+        "steps:self-healing",
+        "speaking:faulted",
         "slack",
         "job:x",
         "backlog",
