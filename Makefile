@@ -4,10 +4,10 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test lint format lock docs clean
+.PHONY: help .venv demo test bench bench-quick lint format lock docs clean
 
 help:  ## show what make can do
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv: .venv/.installed  ## build the virtual environment at .venv from requirements.lock
 
@@ -24,6 +24,12 @@ demo: .venv/.installed  ## show the product at work: sandbox and service on SQLi
 
 test: .venv/.installed  ## run every test
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: .venv/.installed  ## measure against peers and floors, in under ten minutes; writes bench/RESULTS.md
+	$(BIN)/python -m bench
+
+bench-quick: .venv/.installed  ## the same with a small fleet, in under two minutes
+	$(BIN)/python -m bench --quick
 
 lint: .venv/.installed  ## check style, types, import directions and generated documents
 	$(BIN)/ruff check .

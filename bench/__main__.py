@@ -1,0 +1,47 @@
+"""Makes the measurements: `python -m bench`, with `--quick` a small fleet, with `--only NAME` some sections.
+
+Each section runs in a process of its own and prints as it goes; at the end bench/RESULTS.md is written, unless only
+some were wanted.
+"""
+
+import argparse
+import time
+from datetime import UTC, datetime
+
+from bench.measuring import Told, figures_of
+from bench.results import RESULTS, Run, render
+from bench.sections import run_section
+from bench.sizes import FULL, QUICK
+from bench.work import SECTIONS
+
+NO_TIME = "no time was left for it"
+
+
+def main() -> None:
+    """Read the arguments, run the sections, write the results."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small fleet, in under two minutes")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this section alone; may be given again")
+    arguments = parser.parse_args()
+    size = QUICK if arguments.quick else FULL
+    began = time.monotonic()
+    told: list[Told] = []
+    troubles: dict[str, str] = {}
+    for section in SECTIONS[size.name]:
+        if arguments.only and section.name not in arguments.only:
+            continue
+        left = size.seconds - (time.monotonic() - began)
+        laps, trouble = run_section(section, size, min(section.seconds * 2, left)) if left > 0 else ([], NO_TIME)
+        told += laps
+        if trouble:
+            troubles[section.name] = trouble
+    run = Run(figures_of(told), troubles, size, datetime.now(UTC).date(), time.monotonic() - began)
+    if arguments.only:
+        print(render(run))
+    else:
+        RESULTS.write_text(render(run), encoding="utf-8")
+        print(f"written: {RESULTS.name}")
+
+
+if __name__ == "__main__":
+    main()

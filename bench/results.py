@@ -1,0 +1,95 @@
+"""Writes bench/RESULTS.md: every row of the table with its peer, the machine, the versions, and what was not measured.
+
+Words and Markdown only; what is compared with what is said by the table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bench.machine import machine, versions
+from bench.measuring import Figure
+from bench.sizes import Size
+from bench.table import TABLES, rows_of
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+HEAD = ("work", "ours", "of it processor (s)", "beside", "ratio", "goal", "reached")
+WORLD = """\
+Four connectors stand on a charger, ten chargers at a location, and two connectors in a hundred are faulted. About half
+of the rules look at the whole fleet, the others at one place; a quarter read the power, and all say `for: 30s`. Times
+are wall time: the median, then the least and the most. How they are measured: [README](README.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: its figures by name, what was not measured and why, and how long all took in seconds."""
+
+    figures: Mapping[str, Figure]
+    troubles: Mapping[str, str]
+    size: Size
+    day: date
+    took: float
+
+
+def render(run: Run) -> str:
+    """The whole page."""
+    size = run.size
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            f"<!-- Written by `{_command(size)}`. Do not edit. -->",
+            "",
+            f"Of {run.day}, in {run.took / 60:.1f} minutes: {size.connectors:,} connectors and {size.rules} rules.",
+            WORLD,
+            "",
+            *(f"- {fact}" for fact in [*machine(), *versions()]),
+            *(line for title in TABLES for line in _table(title, run.figures, full=size.name == "full")),
+            *_growth(run.figures, size),
+            *_troubles(run.troubles),
+            "",
+        ]
+    )
+
+
+def _command(size: Size) -> str:
+    return "make bench" if size.name == "full" else "make bench-quick"
+
+
+def _table(title: str, figures: Mapping[str, Figure], *, full: bool) -> list[str]:
+    lines = ["", f"## {title}", "", _row(HEAD), _row(["---"] * len(HEAD))]
+    lines += [_row(rows_of(line, figures, full=full)) for line in TABLES[title]]
+    notes = {figure.note for line in TABLES[title] for name in (line.ours, line.peer) if (figure := figures.get(name))}
+    return [*lines, *(part for note in sorted(notes - {""}) for part in ("", note))]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _growth(figures: Mapping[str, Figure], size: Size) -> list[str]:
+    rows = [(connectors, figures.get(f"growth {connectors}")) for connectors in size.growth]
+    known = [(connectors, figure) for connectors, figure in rows if figure is not None]
+    if not known:
+        return []
+    base = next((figure for connectors, figure in known if connectors == 10_000), known[0][1])
+    lines = [
+        "",
+        "## Growth",
+        "",
+        "The same 1,000 changes in fleets of other sizes, with 20 rules; [as a plot](growth.svg).",
+        "",
+    ]
+    lines += [_row(["connectors", "record and evaluate (s)", "against 10,000"]), _row(["---"] * 3)]
+    for connectors, figure in known:
+        least, most = figure.spread
+        told = f"{figure.median:.3f} [{least:.3f} to {most:.3f}]"
+        lines.append(_row([f"{connectors:,}", told, f"{figure.median / base.median:.2f}"]))
+    return lines
+
+
+def _troubles(troubles: Mapping[str, str]) -> list[str]:
+    if not troubles:
+        return []
+    return ["", "## Not measured to the end", "", *(f"- {section}: {reason}" for section, reason in troubles.items())]
