@@ -36,6 +36,7 @@ from eosvolt.models import (
 from eosvolt.readings import RESOURCES, Aside, Reader
 from eosvolt.speech import Speech
 from eosvolt.terms.identities import Identities
+from eosvolt.terms.own_commands import OwnCommand
 from eosvolt.tokens import TokenSource
 
 _OF_CONNECTORS = frozenset({"session_start", "charger_unlock", "charger_availability"})
@@ -206,6 +207,15 @@ class EosvoltClient:
         """Put a charger, or one connector of it, in or out of service, once (OCPP 1.6, section 5.2)."""
         return await self._command("charger_availability", charger_id, connector_id=connector_id, operative=operative)
 
+    @property
+    def own_commands(self) -> Mapping[str, OwnCommand]:
+        """The account's own commands, by name."""
+        return self._contract.commands
+
+    async def post_own(self, name: str, charger_id: str, connector_id: str | None = None) -> CommandAnswer:
+        """Do a command of the account's own, once; LookupError where there is none of this name."""
+        return await self._command(self._contract.commands[name].route, charger_id, connector_id=connector_id)
+
     async def fetch_price(self, location_id: str) -> PricingReading:
         """Fetch the prices of a location; raises EosvoltError."""
         return await self._fetch_one("pricing", location_id, "pricing", self._reader.pricing)
@@ -271,7 +281,7 @@ class EosvoltClient:
 
     def _words(self, route_name: str, thing_id: str | None) -> dict[str, Any]:
         """What the path may name besides the words given."""
-        if route_name.startswith("charger") and thing_id is not None:
+        if route_name.startswith(("charger", "commands.")) and thing_id is not None:
             return dict(self._identities.words_of_charger(thing_id))
         return {"id": thing_id} if thing_id is not None else {}
 
@@ -279,7 +289,9 @@ class EosvoltClient:
         """The account's own ids of a connector and a session, in place of ours."""
         if words.get("session_id") is not None:
             return dict(self._identities.words_of_session(words["session_id"]))
-        if words.get("connector_id") is not None and route_name in _OF_CONNECTORS:
+        if words.get("connector_id") is not None and (
+            route_name in _OF_CONNECTORS or route_name.startswith("commands.")
+        ):
             own = self._identities.words_of_connector(words["connector_id"], charger_id)
             return {"connector_id": own["connector_id"]} if charger_id is not None else dict(own)
         return {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eosvolt.terms.checked import FIELD_KEYS, ROUTE_KEYS, WrongTermError, build
+from eosvolt.terms.own_commands import COMMAND_KEYS
 from eosvolt.terms.shapes import (
     PAGING_STYLES,
     TIME_UNITS,
@@ -44,7 +45,7 @@ __all__ = (
 
 PACKAGED = Path(__file__).with_name("contract.toml")
 
-_FREE_TABLES = ("errors.kinds", "errors.codes")
+_FREE_TABLES = ("errors.kinds", "errors.codes", "commands")
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*\[\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]")
 _SET = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
@@ -135,9 +136,9 @@ def _known_keys(base: dict[str, Any], at: tuple[str, ...]) -> tuple[str, ...] | 
     """The keys that a table may have; None where it may have any."""
     if ".".join(at) in _FREE_TABLES or at[-1:] == ("values",):
         return None
-    if at[:1] == ("routes",) and len(at) >= 2:
+    if at[:1] in {("routes",), ("commands",)} and len(at) >= 2:
         if len(at) == 2:
-            return ROUTE_KEYS
+            return ROUTE_KEYS if at[0] == "routes" else COMMAND_KEYS
         if at[2] == "paging":
             return tuple(_PACKAGED_TABLES["paging"])
         if at[2] == "params":

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.text.prices import PriceLine, command_lines
-from rules.actions.command_kinds import NOUNS
+from rules.actions.command_kinds import noun_of
 from storage.schema import CHARGER, COMMAND, LOCATION, SESSION
 
 
@@ -73,7 +73,7 @@ def command_card(connection: Connection, facts: Mapping[str, Any]) -> CommandCar
     if row is None:
         raise LookupError(f"command {facts['command']} is not in the database")
     since = facts.get("since")
-    kind = NOUNS.get(row.kind, row.kind)
+    kind = noun_of(row.kind)
     return CommandCardContext(
         id=row.id,
         asked_as=row.kind,

@@ -21,7 +21,7 @@ from commands.requests.prices import agrees, as_details, as_words
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
 from eosvolt.models import PricingReading
-from rules.actions.command_kinds import CommandKind, CommandState
+from rules.actions.command_kinds import OWN, CommandKind, CommandState
 from storage.ahead import bring_down_commands
 from storage.engine import Database
 from storage.health import record_switched_off, record_switched_on
@@ -167,7 +167,7 @@ async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: Cra
     error: EosvoltError | None = None
     crash_at("before_call")
     try:
-        told = await CALLS[command.kind](jobs.client, command)
+        told = await CALLS.get(command.kind, _own)(jobs.client, command)
     except NothingSentError as found:
         await jobs.run(_withdraw, jobs.database, command, now, str(found))
         log.info("command not needed", command=command.id, kind=command.kind, reason=str(found))
@@ -227,6 +227,14 @@ async def _price(client: EosvoltClient, command: Row[Any]) -> Told:
     return {"answer": "Accepted"}
 
 
+async def _own(client: EosvoltClient, command: Row[Any]) -> Told:
+    """Do a command of the account's own, if the contract still has it."""
+    name = command.kind.removeprefix(OWN)
+    if name not in client.own_commands:
+        raise NothingSentError(f"the contract file has no command {name} any more: nothing was sent")
+    return {"answer": (await client.post_own(name, command.charger_id, command.connector_id)).status}
+
+
 CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
     CommandKind.START_SESSION.value: _start,
     CommandKind.STOP_SESSION.value: _stop,
@@ -250,6 +258,10 @@ ROUTES: Mapping[str, str] = {
     CommandKind.CHANGE_PRICE.value: "pricing_change",
 }
 """The contract's name of what each kind needs: a 403 switches it off for a while."""
+
+
+def _route_of(kind: str) -> str:
+    return ROUTES.get(kind) or f"commands.{kind.removeprefix(OWN)}"
 
 
 def needs_no_change(told: PricingReading, details: Mapping[str, Any]) -> None:
@@ -288,7 +300,7 @@ def _mark(
 ) -> CommandState | None:
     with database.write() as connection:
         if isinstance(error, Forbidden):
-            record_switched_off(connection, ROUTES[command.kind], error.kind, now)
+            record_switched_off(connection, _route_of(command.kind), error.kind, now)
         elif error is None:
-            record_switched_on(connection, ROUTES[command.kind])
+            record_switched_on(connection, _route_of(command.kind))
         return sending.mark_command_answer(connection, command, now, **told, error=error)

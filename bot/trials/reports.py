@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules.actions.command_kinds import NOUNS
+from rules.actions.command_kinds import noun_of
 from rules.explanations.clause_truths import Clause, Learning, Observed
 from rules.explanations.explain import Explanation
 from rules.language.expressions import Literal, duration_text, to_text
@@ -52,7 +52,7 @@ def render_backtest(told: Backtest) -> str:
         f"{told.at_night} of them between 22 and 7 o'clock"
     )
     if told.acting is not None:
-        what = NOUNS.get(told.acting.kind, told.acting.kind)
+        what = noun_of(told.acting.kind)
         stopped = f" (limits and the cool-down stopped {told.acting.stopped})" if told.acting.stopped else ""
         lines.append(f"  actions: would have tried a {what} {told.acting.acted} times at most{stopped}")
     absorbed = told.absorbed

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.actions.automations import Mode, TryState
-from rules.actions.command_kinds import NOUNS
+from rules.actions.command_kinds import noun_of
 from rules.documents.document import rule_from_document
 from storage.dialects import insert
 from storage.schema import RULE, SWITCH, TRY
@@ -81,7 +81,7 @@ def acting_rules(connection: Connection) -> ActingRules:
     in_force = sa.select(RULE.c.id, RULE.c.document).where(RULE.c.enabled, RULE.c.removed_at.is_(None))
     rules = [rule_from_document(row.document, row.id) for row in connection.execute(in_force.order_by(RULE.c.id))]
     acting = [
-        ActingRule(rule.name, tuple(NOUNS.get(step.kind, step.kind) for step in rule.actions), rule.dry_run)
+        ActingRule(rule.name, tuple(noun_of(step.kind) for step in rule.actions), rule.dry_run)
         for rule in rules
         if rule.actions
     ]

@@ -161,6 +161,26 @@ def _judge_enable(_command: Row[Any], sight: ChargerSight) -> Verdict | None:
     return Verdict(CommandState.VERIFIED, sight.told, max(plug.status_changed_at for plug in sight.plugs))
 
 
+def shows_nothing(command: Row[Any]) -> bool:
+    """Whether a command was accepted, and nothing that is polled can show what came of it."""
+    own = command.details.get("own")
+    return own is not None and not own["verified_by"] and _accepted(command)
+
+
+def judge_own(command: Row[Any], sight: ChargerSight) -> Verdict | None:
+    """How a command of the account's own ended, by what the contract said would show it."""
+    shown_by = command.details["own"]["verified_by"]
+    if shows_nothing(command):
+        return Verdict(CommandState.UNVERIFIABLE, "nothing that EOSVOLT tells shows what came of it")
+    if shown_by.get("restart"):
+        return _judge_reset(command, sight)
+    if shown_by.get("session_ended") and not sight.holding:
+        return Verdict(CommandState.VERIFIED, "no session is open on it")
+    if "status" in shown_by and all(plug.status in shown_by["status"] for plug in sight.plugs):
+        return Verdict(CommandState.VERIFIED, sight.told, max(plug.status_changed_at for plug in sight.plugs))
+    return None
+
+
 JUDGES: Mapping[str, Callable[[Row[Any], ChargerSight], Verdict | None]] = {
     CommandKind.RESET_SOFT.value: _judge_reset,
     CommandKind.RESET_HARD.value: _judge_reset,

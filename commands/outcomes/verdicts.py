@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from commands.outcomes.charger_verdicts import JUDGES, ChargerSight, Verdict, sight_of_charger
+from commands.outcomes.charger_verdicts import JUDGES, ChargerSight, Verdict, judge_own, shows_nothing, sight_of_charger
 from commands.requests.lookups import open_sessions
-from rules.actions.command_kinds import CHARGING, CommandKind, CommandState
+from rules.actions.command_kinds import CHARGING, CommandKind, CommandState, is_own
 from storage.polls import PollState
 from storage.schema import CHARGER, CONNECTOR, SESSION
 
@@ -48,7 +48,7 @@ class Sight:
 def sight_of(connection: Connection, command: Row[Any], polls: Mapping[str, PollState]) -> Sight | ChargerSight:
     """What polls that began after a command's answer say about its charger."""
     chargers_at, sessions_at = (_seen_at(polls.get(name), command.answered_at) for name in ("chargers", "sessions"))
-    if command.kind in JUDGES:
+    if command.kind in JUDGES or is_own(command.kind):
         return sight_of_charger(connection, command, chargers_at, sessions_at)
     connector = connection.execute(
         sa.select(
@@ -119,7 +119,8 @@ def judge(command: Row[Any], sight: Sight | ChargerSight, now: datetime) -> Verd
 
 def _judge(command: Row[Any], sight: Sight | ChargerSight) -> Verdict | None:
     if isinstance(sight, ChargerSight):
-        return JUDGES[command.kind](command, sight) if sight.blind is None else None
+        seen = sight.blind is None or shows_nothing(command)
+        return JUDGES.get(command.kind, judge_own)(command, sight) if seen else None
     return _judge_start(sight) if command.kind == CommandKind.START_SESSION else _judge_stop(sight)
 
 

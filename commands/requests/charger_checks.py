@@ -53,13 +53,13 @@ def check(
     place = _place(connection, kind, target, whole_charger)
     if place is None:
         return _unknown(connection, kind, target)
-    plugs = _plugs(connection, place)
-    sessions = _open_sessions(connection, place)
+    plugs = plugs_of(connection, place)
+    sessions = open_sessions_of(connection, place)
     thing = f"connector {place.connector_id}" if place.connector_id else f"charger {place.charger_id}"
     refusals = (
         *place_refusals(place, thing, now),
         *_so_already(kind, place, plugs),
-        *_sessions_in_the_way(kind, sessions, ends),
+        *(sessions_in_the_way(sessions, ends) if kind in ENDS_SESSIONS else ()),
         *under_way(connection, place.charger_id, place.connector_id, now, own),
         *too_many(connection, kind, place.charger_id, now, per_day),
     )
@@ -68,14 +68,14 @@ def check(
     return CommandCheck(
         kind=kind.value,
         target=target,
-        action=_action(kind, thing, place),
+        action=action_of(VERBS[kind], thing, place),
         connector_id=place.connector_id,
         session_id=only.id if only is not None else None,
         charger_id=place.charger_id,
         location_id=place.location_id,
         charger_name=place.charger_name or None,
         location_name=place.location_name or None,
-        status=_statuses(plugs),
+        status=statuses_of(plugs),
         session_started_at=only.started_at if only is not None else None,
         session_energy_kwh=only.energy_kwh if only is not None else None,
         ends_sessions=tuple(row.id for row in ended),
@@ -87,12 +87,13 @@ def check(
 def _place(connection: Connection, kind: CommandKind, target: str, whole_charger: bool) -> Row[Any] | None:
     """The connector or the charger that a command is for."""
     if kind in RESETS or whole_charger:
-        return _charger(connection, target)
+        return charger_place(connection, target)
     connector = connector_place(connection, target)
-    return connector if connector is not None or kind is CommandKind.UNLOCK else _charger(connection, target)
+    return connector if connector is not None or kind is CommandKind.UNLOCK else charger_place(connection, target)
 
 
-def _charger(connection: Connection, charger_id: str) -> Row[Any] | None:
+def charger_place(connection: Connection, charger_id: str) -> Row[Any] | None:
+    """A charger as a whole, with the names of it and of its location."""
     columns: list[Any] = [
         sa.null().label("connector_id"),
         CHARGER.c.id.label("charger_id"),
@@ -107,7 +108,7 @@ def _charger(connection: Connection, charger_id: str) -> Row[Any] | None:
     return connection.execute(sa.select(*columns).select_from(places).where(CHARGER.c.id == charger_id)).first()
 
 
-def _plugs(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
+def plugs_of(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
     """The connector, or the present connectors of the charger."""
     here = (
         CONNECTOR.c.id == place.connector_id
@@ -118,7 +119,8 @@ def _plugs(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
     return connection.execute(sa.select(*columns).where(here).order_by(CONNECTOR.c.id)).all()
 
 
-def _open_sessions(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
+def open_sessions_of(connection: Connection, place: Row[Any]) -> Sequence[Row[Any]]:
+    """The open sessions of the connector, or of the charger."""
     here = (
         SESSION.c.connector_id == place.connector_id
         if place.connector_id
@@ -146,9 +148,8 @@ def _so_already(kind: CommandKind, place: Row[Any], plugs: Sequence[Row[Any]]) -
         yield Refusal(Reason.ALREADY_SO, text)
 
 
-def _sessions_in_the_way(kind: CommandKind, sessions: Sequence[Row[Any]], ends: Collection[str]) -> Iterator[Refusal]:
-    if kind not in ENDS_SESSIONS:
-        return
+def sessions_in_the_way(sessions: Sequence[Row[Any]], ends: Collection[str]) -> Iterator[Refusal]:
+    """Refuse to end sessions that whoever asks did not name."""
     for session in sessions:
         if session.id not in ends:
             text = f"session {session.id} is open on connector {session.connector_id}, and this would end it"
@@ -180,14 +181,15 @@ def _warnings(
         yield "EOSVOLT does not report locks: whether the cable came free can only be seen there"
 
 
-def _action(kind: CommandKind, thing: str, place: Row[Any]) -> str:
+def action_of(verb: str, thing: str, place: Row[Any]) -> str:
+    """What would be done, to which thing, in one line."""
     name = place.charger_name or (place.charger_id if place.connector_id else None)
     of = f" of {name}" if place.connector_id and name else f" ({name})" if name and name != place.charger_id else ""
     at = f" at {place.location_name}" if place.location_name else ""
-    return f"{VERBS[kind]}: {thing}{of}{at}"
+    return f"{verb}: {thing}{of}{at}"
 
 
-def _statuses(plugs: Sequence[Row[Any]]) -> str | None:
+def statuses_of(plugs: Sequence[Row[Any]]) -> str | None:
     """The status of the one connector, or each status with its number: "2 Available, 1 Faulted"."""
     told = [status_text(plug) or "unknown" for plug in plugs]
     if len(told) == 1:

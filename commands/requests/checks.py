@@ -24,7 +24,9 @@ from commands.requests.lookups import (
     too_many,
     under_way,
 )
+from commands.requests.own_checks import check_own
 from commands.requests.price_checks import check_price_change
+from eosvolt.terms.own_commands import OwnCommand
 from notify.text.words import one_line
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
 from storage.schema import SESSION
@@ -40,14 +42,20 @@ def check_command(
     whole_charger: bool = False,
     per_day: int = COMMANDS_PER_DAY,
     own: str | None = None,
+    own_command: OwnCommand | None = None,
 ) -> CommandCheck:
     """What a command would do at `now`, and what speaks against it; ValueError for a kind that there is not.
+
+    `own_command` is what the contract says of a kind of the account's own.
 
     `target` is a connector id, for a stop also a session id, for a reset a charger id, for prices a location id, to
     enable or disable a connector or charger id (`whole_charger` where only a charger is meant). `ends` names the open
     sessions that whoever asks knows will end; `per_day` is how many commands a charger takes in 24 hours; `own` is the
     command's id where it is already written.
     """
+    if own_command is not None:
+        how: dict[str, Any] = {"ends": ends, "per_day": per_day, "command_id": own}
+        return check_own(connection, own_command, one_line(target), now, **how)
     wanted, target = CommandKind(kind), one_line(target)
     if wanted is CommandKind.CHANGE_PRICE:
         return check_price_change(connection, target, now, own)

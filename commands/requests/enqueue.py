@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from commands.requests.checks import check_command
+from commands.requests.own_checks import details_of
+from eosvolt.terms.own_commands import OwnCommand
 from notify.outbox import COMMAND_CARD, insert_items, new_item
-from rules.actions.command_kinds import COMMANDS_PER_DAY, NOUNS, CommandCheck, CommandState, Reason, Refusal
+from rules.actions.command_kinds import COMMANDS_PER_DAY, CommandCheck, CommandState, Reason, Refusal, noun_of
 from storage.dialects import insert
 from storage.schema import AUDIT, CHARGER, COMMAND, LOCATION
 
@@ -57,6 +59,7 @@ def enqueue_command(
     rule_id: str | None = None,
     approve_within: timedelta | None = None,
     per_day: int = COMMANDS_PER_DAY,
+    own_command: OwnCommand | None = None,
 ) -> Enqueued:
     """Write a command, its card in `channel` and its audit entry down, in the caller's transaction.
 
@@ -67,17 +70,19 @@ def enqueue_command(
     Give `connector_id` for a start or an unlock, `session_id` or `connector_id` for a stop, `charger_id` for a reset,
     either to enable or disable, `location_id` and `details` (`requests.prices`) for prices; ValueError where none is.
     `ends` names the open sessions that whoever asks knows will end. `user` is a Slack user id; a rule gives its name,
-    and its id as `rule_id`. Without a `channel` there is no card: the card of the rule's alert tells it.
+    and its id as `rule_id`. `own_command` is what the contract says of one of the account's own. Without a `channel`
+    there is no card: the card of the rule's alert tells it.
     """
     target = session_id or connector_id or charger_id or location_id
     if target is None:
         raise ValueError(f"{kind}: a connector, a session, a charger or a location is needed")
     whole_charger = session_id is None and connector_id is None
-    how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day}
+    how: dict[str, Any] = {"ends": ends, "whole_charger": whole_charger, "per_day": per_day, "own_command": own_command}
     check = _checked(connection, nonce, partial(check_command, connection, kind, target, now, **how))
     if isinstance(check, Enqueued):
         return check
-    request = _Request(target, nonce, user, channel, now, details or {}, rule_id, approve_within)
+    known = {"own": details_of(own_command)} if own_command is not None else {}
+    request = _Request(target, nonce, user, channel, now, {**(details or {}), **known}, rule_id, approve_within)
     refusals = check.refusals or _awaiting(connection, check, approve_within, now)
     return _refuse(connection, request, check, refusals) if refusals else _write_down(connection, request, check)
 
@@ -177,7 +182,7 @@ def _awaiting(
     ).first()
     if first is None:
         return ()
-    text = f"the same {NOUNS[check.kind]} waits for approval already"
+    text = f"the same {noun_of(check.kind)} waits for approval already"
     return (Refusal(Reason.UNDER_WAY, text, first.requested_by),)
 
 

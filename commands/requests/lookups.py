@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.text.words import duration
-from rules.actions.command_kinds import NOUNS, CommandKind, CommandState, Reason, Refusal
+from rules.actions.command_kinds import CommandKind, CommandState, Reason, Refusal, noun_of
 from storage.polls import poll_states
 from storage.schema import CHARGER, COMMAND, CONNECTOR, LOCATION, SESSION
 
@@ -91,7 +91,7 @@ def under_way(
         CommandState.UNKNOWN: "without a known outcome so far",
     }.get(command.state, "not answered yet")
     thing = f"connector {command.connector_id}" if command.connector_id else f"charger {command.charger_id}"
-    what = NOUNS.get(command.kind, command.kind)
+    what = noun_of(command.kind)
     article = "an" if what[0] in "aeiou" else "a"
     text = f"{article} {what} of {thing}, asked for {asked} ago, is {how_far}; wait for it"
     yield Refusal(Reason.UNDER_WAY, text, command.requested_by)

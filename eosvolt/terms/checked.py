@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from eosvolt.errors import KINDS
+from eosvolt.terms.own_commands import NAME, OF, WHO, OwnCommand, why_no_verification
 from eosvolt.terms.paths import why_wrong
 from eosvolt.terms.shapes import (
     PAGING_STYLES,
@@ -32,6 +33,7 @@ FIELD_KEYS = ("names", "unit", "required", "values", "default")
 ESSENTIAL_ROUTES = frozenset({"locations", "chargers"})
 """Without these there is nothing to watch; the `call` of any other may be empty."""
 
+MOST_DOES = 80
 _CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/[^\s?#]*)")
 _WORD = re.compile(r"\{(\w*)\}")
 _OF_CONNECTOR = ("connector_id", "charger_id", "location_id")
@@ -48,6 +50,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "pricing_change": ("id",),
     "export": ("id",),
     "command": ("id",),
+    "command of charger": ("id", "location_id"),
+    "command of connector": ("id", "location_id", "connector_id"),
 }
 """The words that may stand in the path or body of a route, besides those that its packaged tables name."""
 
@@ -57,6 +61,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "charger_availability": ("id", "operative"),
     "session_start": ("connector_id",),
     "session_stop": ("session_id",),
+    "command of charger": ("id",),
+    "command of connector": ("connector_id",),
 }
 """Without these a command would not say what it is about."""
 
@@ -145,10 +151,23 @@ def build(tables: dict[str, Any], packaged: Mapping[str, Any], source: str) -> C
     """Make the contract of its tables; `packaged` are those of the file that comes with Chargehand."""
     limits = Checked(tables["limits"], "limits")
     paging = _paging(Checked(tables["paging"], "paging"))
+    own = [(_own_command(name, table), table) for name, table in tables["commands"].items()]
     return Contract(
         source=source,
         paging=paging,
-        routes={name: _route(name, table, tables["paging"], packaged) for name, table in tables["routes"].items()},
+        routes={
+            **{
+                name: _route(name, name, Checked(table, f"routes.{name}"), tables["paging"], packaged)
+                for name, table in tables["routes"].items()
+            },
+            **{
+                one.route: _route(
+                    one.route, f"command of {one.of}", Checked(table, one.route), tables["paging"], packaged
+                )
+                for one, table in own
+            },
+        },
+        commands={one.name: one for one, _ in own},
         fields={
             resource: {name: _field(resource, name, spec, packaged) for name, spec in table.items()}
             for resource, table in tables["fields"].items()
@@ -182,9 +201,31 @@ def _paging(table: Checked) -> Paging:
     )
 
 
-def _route(name: str, table: Any, paging: dict[str, Any], packaged: Mapping[str, Any]) -> Route:
-    route = Checked(table, f"routes.{name}")
-    method, path = _call(route, name)
+def _own_command(name: str, given: Any) -> OwnCommand:
+    table = Checked(given, f"commands.{name}")
+    if NAME.fullmatch(name) is None:
+        raise WrongTermError(
+            table.where, "its name is typed after `/charge do`: lower case letters, digits and hyphens"
+        )
+    does = table.text("does", default="")
+    if not does or len(does) > MOST_DOES or not does.isprintable():
+        raise table.wrong("does", f"what it does in at most {MOST_DOES} characters, as people are told it")
+    verified_by = table.table.get("verified_by", {})
+    if why := why_no_verification(verified_by):
+        raise table.wrong("verified_by", why)
+    return OwnCommand(
+        name,
+        table.text("of", OF, "charger"),
+        does,
+        table.text("who", WHO, "operator"),
+        table.yes("ends_sessions"),
+        verified_by,
+    )
+
+
+def _route(name: str, kind: str, route: Checked, paging: dict[str, Any], packaged: Mapping[str, Any]) -> Route:
+    """One call; `kind` says which words it has."""
+    method, path = _call(route, kind)
     each = route.text("each", default="")
     for key in ("inside", "each"):
         if (why := why_wrong(route.text(key, default="-") or "-")) or "{" in route.text(key, default=""):
@@ -210,16 +251,19 @@ def _route(name: str, table: Any, paging: dict[str, Any], packaged: Mapping[str,
         each=each,
         outer=_OUTER.get(name, "") if each else "",
     )
-    known = {*WORDS.get(name, ()), *packaged["routes"][name].get("body", {}), *made.params}
-    _check_words(made, route, known)
+    known = {*WORDS.get(kind, ()), *packaged["routes"].get(kind, {}).get("body", {}), *made.params}
+    _check_words(made, kind, route, known)
     return made
 
 
 def _call(route: Checked, name: str) -> tuple[str, str]:
-    text = route.text("call")
-    if not text and name not in ESSENTIAL_ROUTES:
+    is_own = name.startswith("command of ")
+    text = route.text("call", default="" if is_own else None)
+    if not text and name not in ESSENTIAL_ROUTES and not is_own:
         return "", ""
     call = _CALL.fullmatch(text)
+    if is_own and (call is None or call[1] == "GET"):
+        raise route.wrong("call", 'a method that acts and a path, such as "POST /v1/chargers/{id}/locate"')
     if call is None:
         raise route.wrong("call", 'a method and a path, such as "GET /v1/chargers"')
     words = WORDS.get(name, ())
@@ -244,13 +288,13 @@ def _headers(route: Checked) -> dict[str, str]:
     return headers
 
 
-def _check_words(made: Route, route: Checked, known: set[str]) -> None:
+def _check_words(made: Route, kind: str, route: Checked, known: set[str]) -> None:
     for table in ("body", "values"):
         for word in getattr(made, table):
             if word not in known:
                 words = ", ".join(sorted(known)) or "no word"
                 raise WrongTermError(f"{route.where}.{table}.{word}", f"this call has no such word; it has {words}")
-    for word in NEEDED.get(made.name, ()) if made.method else ():
+    for word in NEEDED.get(kind, ()) if made.method else ():
         if not made.says(word):
             mend = f'put {{{word}}} into its path, or body.{word} = "the account\'s name"'
             raise WrongTermError(f"{route.where}.call", f"nothing says {word}: {mend}")

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from eosvolt.terms.own_commands import OwnCommand
 from eosvolt.terms.paths import is_composite
 
 UNITS: dict[str, dict[str, float]] = {
@@ -169,7 +170,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The whole contract; `source` names the files it was read from."""
+    """The whole contract; `source` names the files it was read from, `commands` are the account's own, by name."""
 
     source: str
     routes: Mapping[str, Route]
@@ -179,3 +180,4 @@ class Contract:
     errors: ErrorBody
     limits: Limits
     times: Times
+    commands: Mapping[str, OwnCommand] = field(default_factory=dict)

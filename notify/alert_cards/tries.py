@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.text.prices import amount
-from rules.actions.command_kinds import NOUNS
+from rules.actions.command_kinds import noun_of
 from storage.schema import COMMAND, LOCATION, TRY
 
 SHOWN_TRIES = 5
@@ -74,7 +74,7 @@ def tried(connection: Connection, incident_id: int) -> TriedOnes:
     ).all()
     shown = tuple(
         Tried(
-            what=NOUNS.get(row.kind, row.kind),
+            what=noun_of(row.kind),
             thing_id=_thing(row.kind, row),
             state=row.state,
             at=row.acted_at or row.ended_at or row.planned_at,

@@ -44,6 +44,20 @@ NOUNS: Mapping[str, str] = {
 """Each kind as a thing that is asked for, accepted or refused."""
 
 
+OWN = "do:"
+"""What the kind of an account's own command begins with; its name in the contract follows."""
+
+
+def is_own(kind: str) -> bool:
+    """Whether a kind is a command of the account's own."""
+    return kind.startswith(OWN)
+
+
+def noun_of(kind: str) -> str:
+    """A kind as a thing that is asked for; an own command by its name."""
+    return NOUNS.get(kind) or kind.removeprefix(OWN)
+
+
 class CommandState(StrEnum):
     """How far a command is.
 

@@ -6,7 +6,7 @@ it. Words are the templates' work, structure is built here.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from bot.slack.permissions import Role
 from eosvolt.client import EosvoltClient
+from eosvolt.terms.own_commands import OwnCommand
 from notify.render import render_words
 from notify.text import blocks
 from notify.text.action_ids import ActionId
@@ -37,8 +38,8 @@ LONGEST_QUESTION = 200  # so that it fits into a button's value
 class Asked:
     """One question: the words after the command's own, who asks, and what the answer depends on.
 
-    `text` is what those words were, with its lines. `card_channel` is where a command's card would stand; only words
-    that act are told it.
+    `text` is what those words were, with its lines; `own_commands` are the account's, by name. `card_channel` is where
+    a command's card would stand; only words that act are told it.
     """
 
     words: tuple[str, ...]
@@ -52,6 +53,7 @@ class Asked:
     commands_per_day: int = COMMANDS_PER_DAY
     automations: str = "dry-run"  # as the setting says
     text: str = ""
+    own_commands: Mapping[str, OwnCommand] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

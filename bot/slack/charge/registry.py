@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection
 
 from bot.slack.charge import help  # noqa: A004 - the word itself
-from bot.slack.charge.acting import automations, charger_commands, prices, session_commands
+from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
 from bot.slack.charge.alerting import alerts, rule_files, rules, silences, why
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.slack.charge.fleet import chargers, exports, health, locations, missing, reports, sessions, status
@@ -33,6 +33,7 @@ WORDS: tuple[Word, ...] = (
     *sessions.WORDS,
     *session_commands.WORDS,
     *charger_commands.WORDS,
+    *own_commands.WORDS,
     *automations.WORDS,
     *prices.WORDS,
     *reports.WORDS,

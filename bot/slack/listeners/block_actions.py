@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 from sqlalchemy import Connection
 
 from bot.slack.charge import registry
-from bot.slack.charge.acting import session_commands
+from bot.slack.charge.acting import own_commands, session_commands
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
@@ -23,7 +23,7 @@ from commands.outcomes.sending import APPROVE_WITHIN
 from commands.requests.enqueue import Enqueued, enqueue_command
 from notify.alert_cards.card import Acknowledgement, acknowledge_incident, acknowledge_roll_up
 from notify.text.action_ids import ActionId
-from rules.actions.command_kinds import CommandKind
+from rules.actions.command_kinds import OWN, CommandKind, is_own
 from storage.tables import AuditEntry
 
 Json = dict[str, Any]
@@ -128,9 +128,12 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
     words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
     intent = session_commands.Intent(**words, ends=tuple(map(str, value["ends"])), details=value["details"])
     standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
-    needed = session_commands.role_for(intent.kind)
+    own = responder.office.client.own_commands.get(intent.kind.removeprefix(OWN)) if is_own(intent.kind) else None
+    if own is None and is_own(intent.kind):
+        return own_commands.gone(intent.kind, responder.office.client.own_commands), True
+    needed = session_commands.role_for(intent.kind, own)
     if not standing.may(needed):
-        return registry.not_allowed(standing, needed, session_commands.VERBS[intent.kind]), False
+        return registry.not_allowed(standing, needed, session_commands.verb_of(intent.kind)), False
     now = responder.clock()
     asks = responder.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
     approval = APPROVE_WITHIN if asks else None
@@ -148,6 +151,7 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
             per_day=responder.commands_per_day,
             details=intent.details,
             approve_within=approval,
+            own_command=own,
             **target,
         )
 

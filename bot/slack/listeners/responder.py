@@ -99,6 +99,7 @@ class Responder:
             commands_per_day=self.commands_per_day,
             automations=self.automations,
             text=registry.rest_of(text, word),
+            own_commands=self.office.client.own_commands,
         )
         if mode is not Mode.WRITES:
             if mode is Mode.READS:

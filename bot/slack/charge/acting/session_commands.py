@@ -14,8 +14,9 @@ from bot.slack.charge.answer import Answer, Asked, Word, age_of, button, refused
 from bot.slack.permissions import Role
 from commands.requests.checks import check_command
 from commands.requests.enqueue import Enqueued
+from eosvolt.terms.own_commands import OwnCommand
 from notify.text.action_ids import ActionId
-from rules.actions.command_kinds import CommandCheck, CommandKind, Reason
+from rules.actions.command_kinds import OWN, CommandCheck, CommandKind, Reason
 
 VERBS = {
     CommandKind.START_SESSION.value: "start",
@@ -58,14 +59,20 @@ class Intent:
         return typed(self.kind, self.target)
 
 
-def role_for(kind: str) -> Role:
-    """The role that a command needs, of who asks and of who approves."""
-    return Role.ADMIN if kind == CommandKind.CHANGE_PRICE else Role.OPERATOR
+def role_for(kind: str, own: OwnCommand | None = None) -> Role:
+    """The role that a command needs, of who asks and of who approves; `own` is the account's own, where it is one."""
+    needs_admin = kind == CommandKind.CHANGE_PRICE or (own is not None and own.who == "admin")
+    return Role.ADMIN if needs_admin else Role.OPERATOR
+
+
+def verb_of(kind: str) -> str:
+    """The words that a command is asked for with."""
+    return VERBS.get(kind) or f"do {kind.removeprefix(OWN)}"
 
 
 def typed(kind: str, target: str) -> str:
     """The words that ask for a command."""
-    return f"/charge {VERBS[kind]} {target}{' hard' if kind == CommandKind.RESET_HARD else ''}"
+    return f"/charge {verb_of(kind)} {target}{' hard' if kind == CommandKind.RESET_HARD else ''}"
 
 
 def answer_start(connection: Connection, asked: Asked) -> Answer:
@@ -82,7 +89,7 @@ def answer_stop(connection: Connection, asked: Asked) -> Answer:
 
 def not_possible(check: CommandCheck) -> Answer:
     """Why a command cannot be asked for now, and what can."""
-    verb = VERBS[check.kind]
+    verb = verb_of(check.kind)
     unknown = any(refusal.reason == Reason.UNKNOWN_ID for refusal in check.refusals)
     if unknown:
         examples = [typed(check.kind, known) for known in check.nearest]
@@ -111,19 +118,21 @@ def requested(enqueued: Enqueued, intent: Intent, user: str) -> Answer:
             mend="Ask again:",
             examples=[intent.typed],
         )
-    return told("answer_requested", enqueued=enqueued, verb=VERBS[intent.kind], intent=intent, user=user)
+    return told("answer_requested", enqueued=enqueued, verb=verb_of(intent.kind), intent=intent, user=user)
 
 
-def preview(connection: Connection, asked: Asked, kind: CommandKind, target: str, what: str) -> Answer:
+def preview(  # noqa: PLR0917 - what is asked for, of what, by whom
+    connection: Connection, asked: Asked, kind: str, target: str, what: str, own: OwnCommand | None = None
+) -> Answer:
     """Ask whether to do it, with what it would do and how things stand; or say why it is not possible."""
-    verb = VERBS[kind]
+    verb = verb_of(kind)
     if not target:
         return refused(f"`{verb}` needs the id of {what}", mend="See which there are:", examples=[_where_to_look(kind)])
-    check = check_command(connection, kind, target, asked.now, per_day=asked.commands_per_day)
+    how: dict[str, Any] = {"per_day": asked.commands_per_day, "own_command": own}
+    check = check_command(connection, kind, target, asked.now, **how)
     if check.ends_sessions:
         # the warnings now say that they end, and the button names them: another one that begins meanwhile is not ended
-        ends, most = check.ends_sessions, asked.commands_per_day
-        check = check_command(connection, kind, target, asked.now, ends=ends, per_day=most)
+        check = check_command(connection, kind, target, asked.now, ends=check.ends_sessions, **how)
     if not check.allowed:
         return not_possible(check)
     intent = _intent(check, asked.card_channel)
