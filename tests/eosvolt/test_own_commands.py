@@ -1,4 +1,4 @@
-"""Commands of the account's own in a contract file: said as they are sent, and what cannot be is an error with a mend."""
+"""Commands of the account's own in a contract file: sent as it says; what cannot be is an error with a mend."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "an unknown key": (
         f'[commands.x]\n{GOOD}verify = "status"',
         4,
-        'unknown key "verify"; did you mean "verified_by"?',
+        'unknown key "verify"; did you mean "verified_by',
     ),
     "an unknown role": (f'[commands.x]\n{GOOD}who = "all"', 4, "must be one of operator, admin"),
     "a status that is none": (f'[commands.x]\n{GOOD}verified_by = {{ status = ["Free"] }}', 4, "statuses of OCPP 1.6"),
