@@ -54,10 +54,8 @@ def write_history(database: Database) -> int:
     moments = dict.fromkeys(("status_changed_at", "error_code_changed_at", "power_changed_at"), begin)
     where = {"timezone": "Europe/Copenhagen", "price_changed_at": begin, **seen}
     places = [{"id": f"l{n}", "name": f"Location {n}", **where} for n in range(LOCATIONS)]
-    chargers = [
-        {"id": f"ch{n}", "location_id": f"l{n % LOCATIONS}", "online": True, "online_changed_at": begin, **seen}
-        for n in range(CHARGERS)
-    ]
+    link = {"online": True, "online_changed_at": begin, "heartbeat_changed_at": begin}
+    chargers = [{"id": f"ch{n}", "location_id": f"l{n % LOCATIONS}", **link, **seen} for n in range(CHARGERS)]
     connectors = [
         {"id": f"c{n}", "charger_id": f"ch{n % CHARGERS}", "location_id": f"l{n % LOCATIONS}", **moments, **seen}
         for n in range(CONNECTORS)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 
 from storage import schema
 from storage.dialects import latest
+from storage.recording.things import news_at
 from storage.sql import seconds_between, shifted
 
 AHEAD = timedelta(minutes=2)
@@ -60,7 +61,7 @@ _SEEN = ("first_seen_at", "changed_at", "stale_since")
 
 OF_THE_WORLD: Mapping[Table, Moments] = {
     schema.LOCATION: Moments(("price_changed_at", *_SEEN, "gone_at")),
-    schema.CHARGER: Moments(("online_changed_at", *_SEEN, "gone_at"), told=("last_heartbeat",)),
+    schema.CHARGER: Moments(("online_changed_at", "heartbeat_changed_at", *_SEEN, "gone_at"), told=("last_heartbeat",)),
     schema.CONNECTOR: Moments(
         ("status_changed_at", "error_code_changed_at", "power_changed_at", "code_missing_since", *_SEEN, "gone_at")
     ),
@@ -162,9 +163,9 @@ def bring_down_world(connection: Connection, now: datetime, seq: int) -> None:
     connection.execute(sa.update(schema.INCIDENT).where(ahead).values(spoke_at=None))
     connection.execute(sa.delete(schema.WAKE))
     for table in (schema.LOCATION, schema.CHARGER, schema.CONNECTOR):
-        connection.execute(sa.update(table).where(table.c.gone_at.is_(None)).values(changed_seq=seq))
+        connection.execute(sa.update(table).where(table.c.gone_at.is_(None)).values(news_at(table, seq)))
     is_open = schema.SESSION.c.ended_at.is_(None)
-    connection.execute(sa.update(schema.SESSION).where(is_open).values(changed_seq=seq))
+    connection.execute(sa.update(schema.SESSION).where(is_open).values(news_at(schema.SESSION, seq)))
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from eosvolt.models import SetAside
 from storage.ahead import bring_down_world, by_now, done, is_ahead
 from storage.dialects import Bulk, insert
 from storage.record import close_intervals, next_seq, store_seq
-from storage.recording.things import RECORDED
+from storage.recording.things import RECORDED, news_at
 from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
 GAP_INTERVALS = 3
@@ -180,7 +180,8 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
         connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missed_sweeps=table.c.missed_sweeps + 1))
     seq = next_seq(connection)
     lost = sa.update(table).where(table.c.gone_at.is_(None), table.c.missed_sweeps >= GONE_AFTER_SWEEPS)
-    gone = connection.execute(lost.values(gone_at=now, changed_at=now, changed_seq=seq).returning(table.c.id)).all()
+    lost = lost.values(gone_at=now, changed_at=now, **news_at(table, seq))
+    gone = connection.execute(lost.returning(table.c.id)).all()
     if not gone:
         return False
     for recorded in RECORDED.values():

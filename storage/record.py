@@ -17,7 +17,7 @@ from storage.dialects import Bulk, Insert, greatest, insert, least
 from storage.prepared import Prepared
 from storage.recording.reading_rows import Observation, Row, rows_of
 from storage.recording.samples import sample_energies
-from storage.recording.things import KEPT, RECORDED, UNTOLD, Recorded
+from storage.recording.things import KEPT, RECORDED, UNTOLD, Recorded, news_at
 from storage.schema import CHARGER, COUNTER, INTERVAL, LOCATION
 
 Readings = Sequence[LocationReading] | Sequence[ChargerReading] | Sequence[SessionReading]
@@ -68,8 +68,10 @@ def store_seq(connection: Connection, seq: int) -> None:
 
 
 def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: int, observation: Observation) -> bool:
-    common = {"changed_seq": seq, "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO, **_WORDS}
-    _bulk_upsert(connection, recorded).run(connection, [{**row, **common} for row in rows])
+    common = {**news_at(recorded.table, seq), "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO, **_WORDS}
+    written = [{**row, **common} for row in rows]
+    for bulk in _bulks(connection, recorded):
+        bulk.run(connection, written)
     if _any_changed(recorded.thing).first(connection, {"seq": seq}) is None:
         return False
     for field, dated in recorded.history.items():
@@ -99,14 +101,40 @@ def _any_changed(thing: str) -> Prepared:
 
 _WORDS = {"faulted": "Faulted", "no_error": NO_ERROR}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_BULK: dict[tuple[str, str], Bulk] = {}
+_BULKS: dict[tuple[str, str], tuple[Bulk, ...]] = {}
 
 
-def _bulk_upsert(connection: Connection, recorded: Recorded) -> Bulk:
+def _bulks(connection: Connection, recorded: Recorded) -> tuple[Bulk, ...]:
     key = (connection.dialect.name, recorded.thing)
-    if key not in _BULK:
-        _BULK[key] = Bulk(_upsert_statement(insert(connection, recorded.table), recorded), connection.dialect)
-    return _BULK[key]
+    if key not in _BULKS:
+        statements: list[Any] = [_upsert_statement(insert(connection, recorded.table), recorded)]
+        if recorded.alone:
+            statements.append(_update_alone(recorded))
+        _BULKS[key] = tuple(Bulk(statement, connection.dialect) for statement in statements)
+    return _BULKS[key]
+
+
+def _update_alone(recorded: Recorded) -> sa.Update:
+    """Write what changes by itself where nothing else of the row did: no index but that of `changed_seq` is touched."""
+    table = recorded.table
+    new = {name: sa.bindparam(name, type_=table.c[name].type) for name in recorded.alone}
+    changed = sa.or_(*(table.c[name].is_distinct_from(new[name]) for name in sorted(recorded.alone - recorded.passive)))
+    moments = {
+        moment: _dated(table.c[moment], sa.bindparam(moment, type_=table.c[moment].type), sa.bindparam("changed_at"))
+        for moment, sources in recorded.moments.items()
+        if recorded.alone.issuperset(sources)
+    }
+    this = table.c.id == sa.bindparam("id")
+    return sa.update(table).where(this, changed).values({**new, **moments, "changed_seq": sa.bindparam("changed_seq")})
+
+
+def _dated(old: ColumnElement[Any], told: ColumnElement[Any], now: ColumnElement[Any]) -> ColumnElement[Any]:
+    """When a value changed that is told to have changed at a moment: not before the last good poll saw the old one.
+
+    Never after this poll: what a clock that was ahead has written holds no later change up.
+    """
+    floor = sa.bindparam("floor", type_=old.type)
+    return greatest(told, least(floor, now), least(old, now))
 
 
 def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
@@ -119,27 +147,29 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
     if "code_missing_since" in table.c:
         told |= _standing_code(table, new, returned)
     values = told | {"changed_at": new.changed_at, "changed_seq": new.changed_seq, "stale_since": sa.null()}
+    is_new = sa.or_(returned, table.c.stale_since.is_not(None))
     if recorded.has_gone:
         values |= {"gone_at": sa.null(), "missed_sweeps": new.missed_sweeps}
         # one that comes back is at first sight again: what was before it went is not its history now
         values["first_seen_at"] = sa.case((returned, new.first_seen_at), else_=table.c.first_seen_at)
-    floor = sa.bindparam("floor", type_=table.c.changed_at.type)
     for moment, sources in recorded.moments.items():
         moved = sa.or_(*(table.c[name].is_distinct_from(told[name]) for name in sources))
-        # never after this poll: what a clock that was ahead has written holds no later change up
-        dated: ColumnElement[Any] = greatest(
-            new[moment], least(floor, new.changed_at), least(table.c[moment], new.changed_at)
-        )
+        dated = _dated(table.c[moment], new[moment], new.changed_at)
         values[moment] = sa.case((returned, new[moment]), (moved, dated), else_=table.c[moment])
     if "price" in table.c:  # asked for by itself: unknown again until then
         values["price"] = sa.case((returned, sa.null()), else_=table.c.price)
         values["price_changed_at"] = sa.case((returned, new.price_changed_at), else_=table.c.price_changed_at)
     for name, of in recorded.previous.items():
         values[name] = table.c[of]
-    differs = [table.c[name].is_distinct_from(told[name]) for name in told if name not in recorded.passive]
+    compared = [name for name in told if name not in recorded.passive]
+    differs = {name: table.c[name].is_distinct_from(told[name]) for name in compared}
+    if recorded.restless:
+        news = [differs[name] for name in compared if name not in recorded.restless]
+        values["news_seq"] = sa.case((sa.or_(is_new, *news), new.news_seq), else_=table.c.news_seq)
+    written = [differs[name] for name in compared if name not in recorded.alone]
     inserted: dict[str, Any] = {name: sa.bindparam(name) for name in _inserted(table)}
     return statement.values(inserted).on_conflict_do_update(
-        index_elements=[table.c.id], set_=values, where=sa.or_(returned, table.c.stale_since.is_not(None), *differs)
+        index_elements=[table.c.id], set_=values, where=sa.or_(is_new, *written)
     )
 
 

@@ -24,6 +24,7 @@ from rules.matching.clauses import compile_condition, current
 from rules.matching.scope import NOW, PATHS, TABLES, AsOf
 from rules.matching.windows import local_clocks, zone_offsets
 from storage.dialects import AnyRow, latest
+from storage.recording.things import news_of
 from storage.schema import COUNTER, LOCATION, POLL, RULE, RULE_EVENT
 
 ANNOUNCED = "announced"
@@ -84,7 +85,7 @@ def compile_event_rule(rule: Rule, version: int = 1, default_zone: str | None = 
     answer = _answer(source, reads, truth)
     key_is_known = sa.exists().where(RULE_EVENT.c.rule_id == _RULE, RULE_EVENT.c.natural_key == source.natural_key)
     unseen = answer.select_from(_joined(source, source.rows)).where(
-        TABLES[source.thing].c.changed_seq > _SEEN,
+        news_of(TABLES[source.thing]) > _SEEN,
         source.occurred,
         source.event_at > _SINCE,
         source.event_at >= _OLDEST,

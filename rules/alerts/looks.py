@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alerts.positions import is_full, last_gap_end, read_position
+from rules.alerts.positions import is_full, last_gap_end, newest_change, read_position, still_holds
 from rules.alerts.query import CompiledRule
 from rules.alerts.records import AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
@@ -112,9 +112,9 @@ def _matched(
     connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, ahead: Look | None
 ) -> dict[str, Subject]:
     full = is_full(compiled, position, now)
-    if not full and position.evaluated_seq >= (position.changed_seq or 0) and not compiled.wakes:
+    if not full and position.evaluated_seq >= newest_change(compiled, position) and not compiled.wakes:
         return {}
-    holds = ahead is not None and ahead.upon == position
+    holds = ahead is not None and still_holds(compiled, ahead.upon, position)
     look = ahead if ahead is not None and holds else _look(connection, compiled, position, now)
     subjects = {}
     for row in look.rows:

@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from rules.alerts.gaps import Gaps
 from rules.alerts.query import CompiledRule
 from rules.lifecycle import State
+from rules.matching.scope import TABLES
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
+from storage.recording.things import news_of
 from storage.schema import ALERT, COUNTER, GAP, RULE, TRANSITION, WAKE
 
 _OPEN = (State.PENDING, State.FIRING)
@@ -22,12 +24,19 @@ _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
 _DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
 _WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
 _WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME).distinct().subquery()
+_NEWEST = [
+    sa.select(sa.func.max(table.c[name])).scalar_subquery().label(f"{thing}_{name}")
+    for thing, table in TABLES.items()
+    for name in sorted({"changed_seq", news_of(table).name})
+]
+_NEWEST_GAP_SEQ = sa.select(sa.func.max(GAP.c.changed_seq)).scalar_subquery().label("gap_seq")
 _RULE_POSITIONS = Prepared(
     sa.select(
         RULE.c.id,
         RULE.c.evaluated_seq,
         RULE.c.full_match_at,
-        _SEQ,
+        *_NEWEST,
+        _NEWEST_GAP_SEQ,
         sa.or_(_DUE_RULES.c.rule_id.is_not(None), _WOKEN_RULES.c.rule_id.is_not(None)).label("is_due"),
     )
     .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
@@ -43,8 +52,14 @@ def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now
 
 
 def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
-    behind = position.evaluated_seq < (position.changed_seq or 0)
+    newest = max(newest_change(rule, position), position.gap_seq or 0)
+    behind = position.evaluated_seq == 0 or position.evaluated_seq < newest
     return behind or bool(position.is_due) or (rule.full_every is not None and is_full(rule, position, now))
+
+
+def newest_change(rule: CompiledRule, position: AnyRow) -> int:
+    """The `changed_seq` of the newest change of anything that a rule reads."""
+    return max((getattr(position, f"{thing}_{name}") or 0 for thing, name in rule.changes), default=0)
 
 
 _FULL_MATCHES = Prepared(sa.select(RULE.c.id, RULE.c.full_match_at).where(RULE.c.full_match_at.is_not(None)))
@@ -64,7 +79,13 @@ def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> dat
 _LAST_TRANSITION = sa.select(sa.func.max(TRANSITION.c.id)).scalar_subquery().label("last_transition")
 _RULE_POSITION = Prepared(
     sa.select(
-        RULE.c.version, RULE.c.evaluated_seq, RULE.c.evaluated_gap, RULE.c.full_match_at, _SEQ, _LAST_TRANSITION
+        RULE.c.version,
+        RULE.c.evaluated_seq,
+        RULE.c.evaluated_gap,
+        RULE.c.full_match_at,
+        _SEQ,
+        _LAST_TRANSITION,
+        *_NEWEST,
     ).where(RULE.c.id == sa.bindparam("rule"))
 )
 
@@ -73,6 +94,14 @@ def read_position(connection: Connection, rule_id: str) -> AnyRow | None:
     """What a rule has seen, beside the newest change and the last transition of all; None for no rule."""
     position: AnyRow | None = _RULE_POSITION.first(connection, {"rule": rule_id})
     return position
+
+
+def still_holds(rule: CompiledRule, upon: AnyRow, position: AnyRow) -> bool:
+    """Whether what a rule was told upon one position is still so upon another: nothing that it reads has changed."""
+    same = ("version", "evaluated_seq", "evaluated_gap", "full_match_at", "last_transition")
+    return all(getattr(upon, name) == getattr(position, name) for name in same) and (
+        newest_change(rule, upon) == newest_change(rule, position)
+    )
 
 
 def is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:

@@ -52,7 +52,8 @@ class CompiledRule:
     `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
     written, for the trace. `default_zone` is that of locations which name none, and
-    `condition` is what it asks, in its canonical spelling.
+    `condition` is what it asks, in its canonical spelling. `changes` are the columns, by thing, of which a newer number
+    is a change that may move it.
     """
 
     id: str
@@ -62,6 +63,7 @@ class CompiledRule:
     labels: dict[str, str]
     timing: Timing
     resources: frozenset[str]
+    changes: frozenset[tuple[str, str]]
     full_every: timedelta | None
     wakes: bool
     has_while: bool
@@ -99,6 +101,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         labels=rule.labels,
         timing=Timing(rule.for_, rule.keep_firing_for, OnGap(rule.on_gap)),
         resources=demand.resources,
+        changes=demand.changes,
         full_every=demand.full_every,
         wakes=demand.wake is not None,
         has_while=rule.while_ is not None,

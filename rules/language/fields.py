@@ -238,6 +238,7 @@ _SPECS = (
         "How old the last heartbeat was when the charger was last read.",
         "heartbeat_age_s",
         unit="s",
+        changed_at="heartbeat_changed_at",
     ),
     _spec(
         "charger.heartbeat_interval",
@@ -302,6 +303,10 @@ _SPECS = (
 
 FIELDS: dict[str, FieldSpec] = {spec.key: spec for spec in _SPECS}
 """Every field by its key, in the order of the documentation."""
+
+
+RESTLESS = frozenset({"connector.power", "charger.heartbeat_age", "session.energy", "session.cost"})
+"""The fields that hardly ever stand still: a change of theirs is news to those alone who read it."""
 
 
 def fields_for(for_each: str) -> tuple[FieldSpec, ...]:

@@ -26,7 +26,7 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import inner_things, reached, start_of
+from rules.matching.relations import changes_read, inner_things, reached, start_of
 from rules.matching.scope import PATHS, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.schema import CONNECTOR, SESSION
@@ -48,7 +48,8 @@ class Demand:
 
     `keys` are the fields and `computed` what is worked out, by its text; `resources` must be fresh; `local_time`: it
     reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
-    is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved.
+    is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved, and
+    `changes` are the columns, by thing, that tell whether there is one.
     """
 
     keys: tuple[str, ...]
@@ -58,6 +59,7 @@ class Demand:
     wake: ColumnElement[Any] | None
     full_every: timedelta | None
     among: sa.CompoundSelect[Any] | sa.Select[Any]
+    changes: frozenset[tuple[str, str]]
 
 
 def demand_of(rule: Rule) -> Demand:
@@ -82,7 +84,8 @@ def demand_of(rule: Rule) -> Demand:
         local_time=local_time,
         wake=wake,
         full_every=_full_every(conditions, aggregates, by_clock=by_clock),
-        among=reached(rule.for_each, things, aggregates, [due_subjects] if wake is not None else []),
+        among=reached(rule.for_each, things, keys, aggregates, [due_subjects] if wake is not None else []),
+        changes=changes_read(things, keys, aggregates),
     )
 
 

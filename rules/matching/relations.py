@@ -4,16 +4,17 @@ What is gone is no member; of sessions, those are members that are open, or with
 that have ended. Nothing here says what a condition means: that is passed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import Column, ColumnElement, FromClause
 
 from rules.language.expressions import Aggregate, Expression, FieldRef, walk
-from rules.language.fields import FIELDS, RELATIONS
+from rules.language.fields import FIELDS, RELATIONS, RESTLESS
 from rules.matching.scope import NOW, PATHS, SEEN, TABLES, Resolve, Scope
+from storage.recording.things import news_of
 from storage.schema import SESSION
 from storage.sql import shifted
 
@@ -25,9 +26,21 @@ Ids = sa.Select[Any] | sa.CompoundSelect[Any]
 
 def inner_things(node: Aggregate) -> frozenset[str]:
     """The kinds of things that an aggregate reads: its members, and what its conditions say of things above them."""
+    return frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in inner_keys(node))})
+
+
+def inner_keys(node: Aggregate) -> frozenset[str]:
+    """The fields that an aggregate reads of its members, and of things above them."""
     parts = [part for part in (node.where, node.among) if part is not None]
     keys = {below.key for part in parts for below in walk(part) if isinstance(below, FieldRef)}
-    return frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in keys)})
+    return frozenset(keys if node.value is None else keys | {node.value})
+
+
+def changes_of(thing: str, keys: Iterable[str]) -> Column[Any]:
+    """The column that says when a change of a thing was last one that counts, for who reads these fields."""
+    column: Column[Any] = TABLES[thing].c.changed_seq
+    restless = any(key in RESTLESS and FIELDS[key].thing == thing for key in keys)
+    return column if restless else news_of(TABLES[thing])
 
 
 def seen_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
@@ -155,28 +168,49 @@ def _joined(node: Aggregate, scope: Scope) -> FromClause:
     )
 
 
+def changes_read(
+    things: Iterable[str], keys: Collection[str], aggregates: Iterable[Aggregate]
+) -> frozenset[tuple[str, str]]:
+    """By thing, the columns that say whether anything changed that may move a rule which reads all this."""
+    own = {(thing, changes_of(thing, keys).name) for thing in things}
+    inner = {(thing, changes_of(thing, inner_keys(node)).name) for node in aggregates for thing in inner_things(node)}
+    return frozenset(own | inner)
+
+
 def reached(
-    for_each: str, things: frozenset[str], aggregates: list[Aggregate], others: Sequence[sa.Select[Any]] = ()
+    for_each: str,
+    things: frozenset[str],
+    keys: Collection[str],
+    aggregates: list[Aggregate],
+    others: Sequence[sa.Select[Any]] = (),
 ) -> Ids:
     """The subjects reachable from a row that changed after `seen`, along the paths that the condition reads.
 
-    `things` are those whose fields it reads of the subject and above it; of each aggregate, the members' changes and
-    those of what it reads above them lead to the thing that it starts from. `others` are more subjects to look at.
+    `things` are those whose fields, the `keys`, it reads of the subject and above it; of each aggregate, the members'
+    changes and those of what it reads above them lead to the thing that it starts from. A change of what nobody here
+    reads counts for nothing. `others` are more subjects to look at.
     """
     table = TABLES[for_each]
     # of a session that has ended, nothing above it changes what a rule says
     looked_at = [SESSION.c.ended_at.is_(None)] if for_each == "session" else []
-    found: list[sa.Select[Any]] = [sa.select(table.c.id).where(table.c.changed_seq > SEEN)]
+    found: list[sa.Select[Any]] = [sa.select(table.c.id).where(changes_of(for_each, keys) > SEEN)]
     for thing in sorted(things - {for_each}):
-        moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c.changed_seq > SEEN)
+        moved = sa.select(TABLES[thing].c.id).where(changes_of(thing, keys) > SEEN)
         found.append(sa.select(table.c.id).where(PATHS[for_each][thing].in_(moved), *looked_at))
-    for start, inner, above in sorted(
-        {(start_of(node), RELATIONS[node.path], _above(node)) for node in aggregates}, key=str
-    ):
+    ways = {
+        (
+            start_of(node),
+            RELATIONS[node.path],
+            changes_of(RELATIONS[node.path], inner_keys(node)).name,
+            tuple((thing, changes_of(thing, inner_keys(node)).name) for thing in sorted(_above(node))),
+        )
+        for node in aggregates
+    }
+    for start, inner, changes, above in sorted(ways):
         member = TABLES[inner].alias()
-        starts = [sa.select(member.c[f"{start}_id"]).where(member.c.changed_seq > SEEN)]
-        for thing in sorted(above):
-            moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c.changed_seq > SEEN)
+        starts = [sa.select(member.c[f"{start}_id"]).where(member.c[changes] > SEEN)]
+        for thing, changes_above in above:
+            moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c[changes_above] > SEEN)
             starts.append(sa.select(member.c[f"{start}_id"]).where(member.c[f"{thing}_id"].in_(moved)))
         own = table.c.id if start == for_each else PATHS[for_each][start]
         found.extend(sa.select(table.c.id).where(own.in_(ids), *looked_at) for ids in starts)

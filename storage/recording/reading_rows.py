@@ -79,6 +79,7 @@ def _charger_row(reading: ChargerReading, observation: Observation) -> Row:
         "online": reading.online,
         "online_changed_at": now,
         "last_heartbeat": beat,
+        "heartbeat_changed_at": now,
         "heartbeat_interval_s": reading.heartbeat_interval_seconds,
         "heartbeat_age_s": None if beat is None else max(0.0, (now - beat).total_seconds()),
         "labels": list(reading.labels),

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 from storage.polls import CHUNK
 from storage.record import close_intervals, next_seq, store_seq
 from storage.recording.new_ids import IDENTITY_CHANGED, NewIds
-from storage.recording.things import RECORDED
+from storage.recording.things import RECORDED, news_at
 from storage.schema import (
     ALERT,
     COMMAND,
@@ -64,7 +64,7 @@ def _rename_kind(connection: Connection, kind: str, renamed: Mapping[str, str], 
     _forget_wakes(connection, kind, renamed)
     _rename_events(connection, kind, renamed)
     recorded = RECORDED[kind]
-    _replace(connection, recorded.table, "id", renamed, changed_seq=seq)
+    _replace(connection, recorded.table, "id", renamed, **news_at(recorded.table, seq))
     if recorded.history:
         _replace(connection, INTERVAL, "thing_id", renamed, INTERVAL.c.thing == kind)
     for table, column in _NAMED_BY[kind]:
@@ -178,7 +178,7 @@ def _end_things(connection: Connection, kind: str, ids: Sequence[str], seq: int,
     """Mark as gone what is nothing's id any more, and end the silences of it."""
     recorded = RECORDED[kind]
     for some in _chunks(list(ids)):
-        gone = {"gone_at": now, "changed_at": now, "changed_seq": seq}
+        gone = {"gone_at": now, "changed_at": now, **news_at(recorded.table, seq)}
         connection.execute(sa.update(recorded.table).where(recorded.table.c.id.in_(some)).values(**gone))
         of_it = (SILENCE.c[f"{kind}_id"].in_(some), SILENCE.c.ended_at.is_(None))
         connection.execute(sa.update(SILENCE).where(*of_it).values(ended_at=now, ended_by=IDENTITY_CHANGED))

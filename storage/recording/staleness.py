@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from eosvolt.models import ChargerReading, Fetched, SetAside, Unread
 from storage.dialects import insert
 from storage.record import next_seq, store_seq
+from storage.recording.things import news_at
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION, UNREAD
 
 Ids = Mapping[str, set[str]]
@@ -43,7 +44,7 @@ def mark_stale(connection: Connection, ids: Ids, now: datetime) -> bool:
             there.append(table.c.gone_at.is_(None))
         for chunk in _chunks(some):
             marking = sa.update(table).where(table.c.id.in_(chunk), *there)
-            marked += connection.execute(marking.values(stale_since=now, changed_seq=seq)).rowcount
+            marked += connection.execute(marking.values(stale_since=now, **news_at(table, seq))).rowcount
     if marked:
         store_seq(connection, seq)
     return marked > 0

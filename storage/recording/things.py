@@ -5,8 +5,9 @@ A table of entries; it writes nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
@@ -18,6 +19,8 @@ class Recorded:
     `moments` maps a column that tells when a value last changed to the columns whose change moves it; `passive`
     columns are stored with a change but are none by themselves; `history` maps a field kept in Interval to the
     column that dates it; `previous` maps a column that keeps what another one was before the row last changed to it.
+    `restless` columns hardly ever stand still: a change of them is a change of the row, and no news of the thing.
+    `alone` are columns that a change of themselves writes by itself, without the rest of the row.
     """
 
     thing: str
@@ -26,6 +29,8 @@ class Recorded:
     passive: frozenset[str]
     history: Mapping[str, str]
     previous: Mapping[str, str] = field(default_factory=dict)
+    restless: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
 
     @property
     def has_gone(self) -> bool:
@@ -37,10 +42,12 @@ RECORDED = {
     "charger": Recorded(
         "charger",
         CHARGER,
-        {"online_changed_at": ("online",)},
+        {"online_changed_at": ("online",), "heartbeat_changed_at": ("heartbeat_age_s",)},
         frozenset({"extra", "last_heartbeat"}),  # rules read the heartbeat's age, which is compared
         {"online": "online_changed_at"},
         {"previous_location_id": "location_id"},
+        restless=frozenset({"heartbeat_age_s"}),
+        alone=frozenset({"last_heartbeat", "heartbeat_age_s"}),
     ),
     "connector": Recorded(
         "connector",
@@ -52,6 +59,7 @@ RECORDED = {
         },
         frozenset({"extra"}),
         {"status": "status_changed_at", "error_code": "error_code_changed_at"},
+        restless=frozenset({"power_kw"}),
     ),
     "session": Recorded(
         "session",
@@ -60,11 +68,23 @@ RECORDED = {
         frozenset({"extra"}),
         {},
         {"previous_energy_kwh": "energy_kwh", "previous_energy_at": "energy_changed_at"},
+        restless=frozenset({"energy_kwh", "cost"}),
     ),
 }
 _PREVIOUS = frozenset(name for one in RECORDED.values() for name in one.previous)
 UNTOLD = frozenset({"gone_at", "sampled_at", "price", "stale_since", "code_missing_since"}) | _PREVIOUS
 """Columns that no reading says."""
 
-KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "changed_seq", "missed_sweeps"}
+KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "changed_seq", "news_seq", "missed_sweeps"}
 """Columns that are not simply what the last reading said."""
+
+
+def news_of(table: Table) -> Column[Any]:
+    """The column that says at which `changed_seq` there was last news of a thing, its restless values aside."""
+    column: Column[Any] = table.c["news_seq" if "news_seq" in table.c else "changed_seq"]
+    return column
+
+
+def news_at(table: Table, seq: Any) -> dict[str, Any]:
+    """The columns that say that there was news of a thing at `seq`."""
+    return {"changed_seq": seq, news_of(table).name: seq}

@@ -1,7 +1,9 @@
 """What is true now, one row a thing, and its history as intervals.
 
-Each row carries the `changed_seq` at which it last changed. `unread` names the fields of its last reading that could
-not be read, between commas; `stale_since` is set while the thing itself cannot be read: what the row says is then old.
+Each row carries the `changed_seq` at which it last changed, and where some values hardly ever stand still (power, the
+heartbeat's age, energy and cost) the `news_seq` at which anything else did. `unread` names the fields of its last
+reading that could not be read, between commas; `stale_since` is set while the thing itself cannot be read: what the
+row says is then old.
 """
 
 from datetime import datetime
@@ -61,11 +63,13 @@ class Charger(SQLModel, table=True):
     last_heartbeat: datetime | None = None
     heartbeat_interval_s: float | None = None
     heartbeat_age_s: float | None = None  # observed at minus last heartbeat, of one reading: never of the clock
+    heartbeat_changed_at: datetime  # when a reading last told another age
     labels: list[str] = Field(default_factory=list, sa_type=JSON_COLUMN)
     extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
+    news_seq: int = Field(default=0, index=True, sa_column_kwargs={"server_default": text("0")})
     missed_sweeps: int = 0
     gone_at: datetime | None = None
     stale_since: datetime | None = None
@@ -94,6 +98,7 @@ class Connector(SQLModel, table=True):
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
+    news_seq: int = Field(default=0, index=True, sa_column_kwargs={"server_default": text("0")})
     missed_sweeps: int = 0
     gone_at: datetime | None = None
     stale_since: datetime | None = None
@@ -134,6 +139,7 @@ class ChargingSession(SQLModel, table=True):
     first_seen_at: datetime
     changed_at: datetime
     changed_seq: int = Field(index=True)
+    news_seq: int = Field(default=0, index=True, sa_column_kwargs={"server_default": text("0")})
     stale_since: datetime | None = None
     unread: str | None = None
 

@@ -51,7 +51,8 @@ def insert_connector(connection: Connection, connector_id: str = "c1", **values:
     name, online = values.pop("charger_name", f"Charger of {connector_id}"), values.pop("online", True)
     place = {"location_id": values.pop("location_id", "l1")}
     charger = {"id": f"ch-{connector_id}", "name": name, "online": online, "labels": [], **place}
-    insert(connection, tables.Charger, online_changed_at=T0 + 5 * MINUTE, **charger, **seen)
+    dated = {"online_changed_at": T0 + 5 * MINUTE, "heartbeat_changed_at": T0}
+    insert(connection, tables.Charger, **dated, **charger, **seen)
     base = {"charger_id": f"ch-{connector_id}", "status": "Faulted", "status_raw": "Faulted", **place}
     times = dict.fromkeys(("status_changed_at", "error_code_changed_at", "power_changed_at"), T0)
     insert(connection, tables.Connector, id=connector_id, **{**base, **times, **seen, **values})

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from storage.engine import Database
 from storage.record import record_readings
 from storage.recording.reading_rows import Observation
+from storage.recording.staleness import mark_stale
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, POLL, SAMPLE, SESSION
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
@@ -69,6 +70,34 @@ def test_the_same_poll_recorded_twice_changes_nothing(database: Database) -> Non
     poll(database, at("10:00"), reading)
     after = {table.name: rows(database, table, *table.c.keys()) for table in SQLModel.metadata.sorted_tables}
     assert after == before
+
+
+def test_what_never_stands_still_is_a_change_and_no_news(database: Database) -> None:
+    heard: dict[str, Any] = {"last_heartbeat": at("09:59"), "name": "A"}
+    poll(database, at("10:00"), charger(connector(power_kw=1.0), **heard))
+    poll(database, at("10:00"), session("s1", started=T0, energy_kwh=1.0, cost=1.0), resource="sessions")
+    seen = {table: rows(database, table, "news_seq", "changed_seq")[0] for table in (CONNECTOR, CHARGER, SESSION)}
+    poll(database, at("10:01"), charger(connector(power_kw=2.0), **heard))
+    poll(database, at("10:01"), session("s1", started=T0, energy_kwh=2.0, cost=3.0), resource="sessions")
+    for table, (news, changed) in seen.items():
+        ((same_news, newer),) = rows(database, table, "news_seq", "changed_seq")
+        assert (same_news, newer > changed) == (news, True), table.name
+    assert rows(database, CHARGER, "heartbeat_age_s", "heartbeat_changed_at", "changed_at") == [
+        (120.0, at("10:01"), at("10:00"))
+    ]
+    poll(database, at("10:02"), charger(connector("c1", "Faulted", power_kw=2.0), **heard | {"name": "B"}))
+    poll(database, at("10:02"), session("s1", started=T0, ended_at=at("10:02"), energy_kwh=2.0), resource="sessions")
+    for table in seen:
+        ((news, changed),) = rows(database, table, "news_seq", "changed_seq")
+        assert news == changed, table.name
+
+
+def test_a_heartbeat_is_recorded_of_one_that_could_not_be_read_before(database: Database) -> None:
+    poll(database, at("10:00"), charger(connector(), last_heartbeat=at("10:00")))
+    with database.write() as connection:
+        mark_stale(connection, {"charger": {"ch1"}}, at("10:01"))
+    poll(database, at("10:02"), charger(connector(), last_heartbeat=at("10:00")))
+    assert rows(database, CHARGER, "stale_since", "heartbeat_age_s") == [(None, 120.0)]
 
 
 def test_a_poll_without_news_keeps_changed_seq(database: Database) -> None:
@@ -201,7 +230,10 @@ def test_any_split_into_pages_with_repeats_gives_the_same_state(
                     with sqlite.write() as connection:
                         record_readings(connection, readings[start:end], Observation(now, floor=floor))
             poll(sqlite, now)
-        kept = {table: [c.name for c in table.c if c.name != "changed_seq"] for table in (CHARGER, CONNECTOR)}
+        kept = {
+            table: [c.name for c in table.c if c.name not in {"changed_seq", "news_seq"}]
+            for table in (CHARGER, CONNECTOR)
+        }
         kept[INTERVAL] = [c.name for c in INTERVAL.c if c.name != "id"]
         return {table.name: sorted(rows(sqlite, table, *names), key=repr) for table, names in kept.items()}
 

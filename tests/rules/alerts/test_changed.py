@@ -27,6 +27,9 @@ RULES: list[dict[str, Any]] = [
     {"for_each": "location", "when": 'location.type in ["public", "private"]', "keep_firing_for": "1m"},
     {"for_each": "session", "when": 'session.energy < 1 kWh and connector.status != "Available"', "for": "1m"},
     {"for_each": "session", "when": "not charger.online", "while": 'location.type == "public"'},
+    {"for_each": "connector", "when": "connector.power > 20 kW or charger.heartbeat_age > 90s", "for": "1m"},
+    {"for_each": "location", "when": "sum(location.connectors.power) > 40 kW"},
+    {"for_each": "charger", "when": "charger.heartbeat_age > 4m", "keep_firing_for": "1m"},
 ]
 DOCUMENTS = [{"name": f"rule-{number}", "severity": "info", **rule} for number, rule in enumerate(RULES)]
 LOCATIONS, CHARGERS, CONNECTORS, SESSIONS = ("l1", "l2"), ("ch1", "ch2"), ("a", "b"), ("s1", "s2")
@@ -54,18 +57,22 @@ def _locations(id_: str) -> st.SearchStrategy[Any]:
 
 
 def _chargers(id_: str) -> st.SearchStrategy[Any]:
-    statuses = st.sampled_from(["Available", "Faulted", "Rebooting"])
-    plugs = st.tuples(*(statuses.map(lambda status, one=one: (f"{id_}.{one}", status)) for one in CONNECTORS))  # type: ignore[misc]
+    said = st.tuples(st.sampled_from(["Available", "Faulted", "Rebooting"]), st.sampled_from([None, 5.0, 30.0]))
     return st.builds(
-        lambda plugs, place, online: charger(
-            *(connector(one, status, charger=id_) for one, status in plugs),
+        lambda plugs, place, online, beat: charger(
+            *(
+                connector(f"{id_}.{one}", status, charger=id_, power_kw=power)
+                for one, (status, power) in zip(CONNECTORS, plugs, strict=True)
+            ),
             charger_id=id_,
             location_id=place,
             online=online,
+            last_heartbeat=None if beat is None else T0 + beat * MINUTE,
         ),
-        plugs,
+        st.tuples(*(said for _ in CONNECTORS)),
         st.sampled_from(LOCATIONS),
         st.sampled_from([True, False, None]),
+        st.sampled_from([None, 0, 1, 4]),
     )
 
 

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, insert, literal, select
+from sqlalchemy.sql import visitors
 from sqlmodel import SQLModel
 
 from rules.language.fields import (
     FIELDS,
     REACHABLE,
     RESOURCE_OF,
+    RESTLESS,
     THINGS,
     UNITS,
     Type,
@@ -20,6 +22,7 @@ from rules.language.fields import (
     units_of,
 )
 from storage.engine import Database
+from storage.recording.things import RECORDED
 from storage.sql import epoch_seconds, json_list_contains, seconds_between, text_contains, text_starts_with
 
 START = datetime(2026, 3, 3, 11, 12, 13, 123000, tzinfo=UTC)
@@ -43,6 +46,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "name": "100%_Fast",
         "online": False,
         "online_changed_at": START,
+        "heartbeat_changed_at": START,
         "labels": ["test", "north side"],
         "missed_sweeps": 0,
         **ROW_TIMES,
@@ -136,7 +140,7 @@ def test_what_is_dated_by_its_row_alone_is_a_description_but_for_what_changes_wi
         for key, spec in FIELDS.items()
         if spec.thing in {"connector", "charger"} and spec.changed_at == "changed_at" and not spec.describes
     }
-    assert by_row == {"connector.vendor_error_code", "charger.heartbeat_age"}
+    assert by_row == {"connector.vendor_error_code"}
 
 
 def test_only_the_duration_of_a_session_reads_the_clock() -> None:
@@ -243,3 +247,14 @@ def test_a_rule_reads_the_thing_itself_and_what_it_is_part_of() -> None:
 )
 def test_the_nearest_field_is_one_that_the_rule_can_read(for_each: str, written: str, meant: str | None) -> None:
     assert nearest_field(written, for_each) == meant
+
+
+def test_the_restless_fields_are_those_whose_columns_are_recorded_so() -> None:
+    for spec in FIELDS.values():
+        recorded = RECORDED[spec.thing]
+        read = {
+            part.name
+            for part in visitors.iterate(spec.sql(recorded.table.c, literal(START)))
+            if isinstance(part, Column)
+        }
+        assert bool(read & recorded.restless) == (spec.key in RESTLESS), spec.key
