@@ -19,6 +19,7 @@ from eosvolt.contract import ContractError
 from eosvolt.errors import EosvoltError, Unauthorized
 from rules.documents.files import load_rules
 from rules.language.errors import RuleErrors
+from rules.registry.runnable import check_runnable
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision
 
@@ -73,6 +74,7 @@ def _examine_rules(settings: Settings) -> Finding:
         return Finding("rules", True, "no rules are named", missing_setting("CHARGEHAND_RULES"))
     try:
         rules = load_rules([Path(name) for name in settings.chargehand_rules])
+        check_runnable(rules)
     except RuleErrors as error:
         return Finding("rules", True, str(error), "Correct the file; `chargehand rules check FILE` shows it again.")
     return Finding("rules", False, f"{len(rules)} from {', '.join(settings.chargehand_rules)}")

@@ -20,8 +20,10 @@ RulePaths = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule f
 def rules_check(paths: RulePaths) -> None:
     """Say whether rule files are right; all that is wrong with them at once, with the column and the nearest word."""
     from rules.documents.files import load_rule_files
+    from rules.registry.runnable import check_runnable
 
     files = load_rule_files(paths)
+    check_runnable(files.rules)
     noun = "rule is" if len(files.rules) == 1 else "rules are"
     routes, quiet = len(files.plan.routes), files.plan.quiet_hours is not None
     more = [f"{routes} route{'' if routes == 1 else 's'}"] if routes else []

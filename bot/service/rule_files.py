@@ -20,6 +20,7 @@ from rules.documents.document import Rule
 from rules.documents.files import RuleFiles, list_rule_files, load_rule_files
 from rules.language.errors import RuleErrors
 from rules.registry.listing import count_file_rules
+from rules.registry.runnable import check_runnable
 from storage.audit import last_act
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class RuleKeeper:
         self._taken = await asyncio.to_thread(self._fingerprint)
         try:
             files = await asyncio.to_thread(load_rule_files, self.paths)
+            await asyncio.to_thread(check_runnable, self._changed(files))
             gone = await asyncio.to_thread(self._gone, files)
             if gone and not await asyncio.to_thread(self._accepted):
                 self._hold(Held(now, gone=gone))
@@ -92,6 +94,11 @@ class RuleKeeper:
             self._hold(Held(now, broken=str(error)))
             return
         self.held = None
+
+    def _changed(self, files: RuleFiles) -> list[Rule]:
+        """The rules of the files that are not in force as they are."""
+        known = self.jobs.rules.documents
+        return [rule for rule in files.rules if rule.name not in known or known[rule.name].document != rule.document]
 
     async def _adopt(self, files: RuleFiles, now: datetime) -> None:
         async with self.lock:

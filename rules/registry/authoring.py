@@ -22,6 +22,7 @@ from rules.documents.inhibition import relation_errors
 from rules.language.errors import RuleErrors
 from rules.language.fields import nearest
 from rules.lifecycle import OPEN_STATES, State, Transition
+from rules.registry.runnable import check_runnable
 from rules.registry.store import FROM_SLACK, insert_rule, insert_version, stored_rules, update_rule
 from storage.dialects import AnyRow
 from storage.polls import poll_states
@@ -84,6 +85,8 @@ def create_rule(
         raise RuleRefused(f'The name "{rule.name}" is taken: that rule {where}. Choose another name.')
     _check_version(connection, row, base_version)
     _check_relations(connection, rule)
+    if rehearsed:  # what is confirmed was
+        check_runnable([rule])
     version = (
         insert_rule(connection, rule, author, now) if row is None else update_rule(connection, rule, row, author, now)
     )
@@ -108,6 +111,8 @@ def change_rule(
     if row.document == rule.document:
         raise RuleRefused(f'Rule "{rule.name}" says exactly this already: nothing would change.')
     _check_relations(connection, rule)
+    if rehearsed:  # what is confirmed was
+        check_runnable([rule])
     before = _open(connection, rule.name)
     ended: list[Transition] = []
     if row.document.get("for_each") != rule.for_each:  # its alerts are about other things

@@ -132,6 +132,7 @@ BROKEN_RULES = [
     ("nowhere.yaml", ["nowhere.yaml", "no such file or folder"]),
     ("latin.yaml", ["latin.yaml", "not UTF-8"]),
     ("list.yaml", ["list.yaml"]),
+    ("deep.yaml", ["deep.yaml", 'rule "deep"', "a database cannot run it", "less nested"]),
 ]
 
 
@@ -140,6 +141,8 @@ def test_a_rule_file_that_is_missing_or_wrong(tmp_path: Path, name: str, words: 
     (tmp_path / "broken.yaml").write_text(BROKEN_RULE)
     (tmp_path / "latin.yaml").write_bytes(b"- name: caf\xe9\n")
     (tmp_path / "list.yaml").write_text("- [")
+    deep = "not (" * 15 + "charger.online" + " and charger.online)" * 15
+    (tmp_path / "deep.yaml").write_text(f"- name: deep\n  for_each: connector\n  when: {deep}\n")
     told = refused("rules", "check", name, cwd=tmp_path)
     assert [word for word in words if word not in told] == []
 

@@ -135,6 +135,18 @@ async def test_a_file_that_is_still_being_written_is_waited_for(sqlite: Database
     assert list(keeper.jobs.rules.documents) == ["second"]
 
 
+async def test_a_rule_that_no_database_takes_leaves_those_before_in_force(sqlite: Database, tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(RULE.format(name="first"))
+    keeper = RuleKeeper(Jobs(sqlite, cast("EosvoltClient", None)), [tmp_path])
+    await keeper.begin(None, T0)
+    deep = "not (" * 15 + "charger.online" + " and charger.online)" * 15
+    (tmp_path / "two.yaml").write_text(f"- name: second\n  for_each: connector\n  when: {deep}\n")
+    await keeper.reload(T0)
+    assert keeper.held is not None
+    assert 'rule "second": a database cannot run it' in keeper.held.broken
+    assert list(keeper.jobs.rules.documents) == ["first"]
+
+
 async def test_rules_that_came_from_no_file_are_not_replaced_by_files(sqlite: Database, tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(RULE.format(name="of-the-file"))
     keeper = RuleKeeper(Jobs(sqlite, cast("EosvoltClient", None)), [tmp_path])

@@ -252,3 +252,9 @@ def test_an_evaluation_with_a_version_that_was_just_replaced_moves_nothing(datab
     with database.read() as connection:
         work.rules = load_rules(connection)
     assert evaluating.evaluate(work, at("10:01"), ["chargers"]) == []
+
+
+def test_a_rule_that_a_database_cannot_run_is_refused_where_it_is_tried(database: Database) -> None:
+    deep = "not (" * 15 + "charger.online" + " and charger.online)" * 15
+    with pytest.raises(RuleErrors, match="a database cannot run it"):
+        create(database, made(when=deep), rehearsed=True)
