@@ -7,15 +7,20 @@ says what was said within the last minute is counted instead, and no line is lon
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
+from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.settings import SECRETS, Settings
 
@@ -158,6 +163,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
     for name, level in NOISY.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
@@ -173,3 +179,32 @@ def _is_news(record: logging.LogRecord) -> bool:
     # Bolt reads SLACK_BOT_TOKEN itself and warns that the client, or our own answer, which hold the same token, win
     told = record.getMessage()
     return "`token` will be unused" not in told and "`installation_store`/`authorize`" not in told
+
+
+def tell_end(told: str | None, error: BaseException, stream: TextIO | None = None) -> None:
+    """Say as one line of JSON why the process ends, also where no settings could be read.
+
+    `told` is what a person can mend; without it the traceback is given.
+    """
+    hidden = [value for name in SECRETS if (value := os.environ.get(name))]
+    if password := _password_in(os.environ.get("DATABASE_URL", "")):
+        hidden.append(password)
+    line: dict[str, Any] = {"event": "the process ends", "level": "critical", "error": told or type(error).__name__}
+    line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    if told is None:
+        line["exception"] = "".join(traceback.format_exception(error)).strip()
+    text = Redactor(hidden)(json.dumps(line, ensure_ascii=False))
+    print(text, file=stream or sys.stderr, flush=True)
+
+
+def _password_in(url: str) -> str | None:
+    try:
+        return make_url(url).password
+    except (ArgumentError, ValueError):
+        return None
+
+
+def wants_json() -> bool:
+    """Whether logs are for machines, by the environment or `.env` alone: the settings may be what is wrong."""
+    given = os.environ.get("LOG_FORMAT") or dotenv_values(".env").get("LOG_FORMAT")
+    return given == "json"

@@ -110,11 +110,26 @@ PURPOSES = {
         "how long samples of energies, judged events, sent messages and counts of polls are kept",
         "a number of days from 7 on; 35 is the default",
     ),
+    "CHARGEHAND_BIND": Purpose(
+        "the address to listen on; health pages and metrics are for everybody who reaches it",
+        "an IP address; without it 127.0.0.1, and 0.0.0.0 (every address) in HTTP mode",
+    ),
+    "CHARGEHAND_HEARTBEAT_URL": Purpose(
+        "an address that is asked once a minute while Chargehand can do its work, so that somebody hears when it stops",
+        "a monitor of cron jobs or a dead man's switch of your own",
+    ),
     "LOG_FORMAT": Purpose("how logs are written", "json for machines, console for people"),
 }
 """Every setting; docs/settings.md is made from this."""
 
-SECRETS = ("EOSVOLT_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "CHARGEHAND_ID_TAG_KEY")
+SECRETS = (
+    "EOSVOLT_TOKEN",
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "CHARGEHAND_ID_TAG_KEY",
+    "CHARGEHAND_HEARTBEAT_URL",
+)
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -157,6 +172,9 @@ class Settings(BaseSettings):
     chargehand_plain_id_tags: bool = False
     chargehand_keep_history_days: int = Field(default=400, ge=400, le=36_500)
     chargehand_keep_detail_days: int = Field(default=35, ge=7, le=36_500)
+    chargehand_bind: str | None = None
+    chargehand_heartbeat_url: SecretStr | None = None
+    chargehand_heartbeat_url_file: Path | None = None
     log_format: str = Field(default="console", pattern="^(json|console)$")
 
     @field_validator("chargehand_rules", "chargehand_admins", "chargehand_operators", mode="before")
@@ -181,6 +199,25 @@ class Settings(BaseSettings):
         if url.username is not None or url.password is not None or url.query or url.fragment:
             # a user and password there would take the place of the token
             raise ValueError("an address has no user, password, query or fragment; the token is a setting of its own")
+        return value
+
+    @field_validator("chargehand_bind")
+    @classmethod
+    def _is_an_ip_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ip_address(value)
+            except ValueError:
+                raise ValueError(
+                    "it is no IP address; 127.0.0.1 is this machine alone, 0.0.0.0 every address"
+                ) from None
+        return value
+
+    @field_validator("chargehand_heartbeat_url")
+    @classmethod
+    def _can_be_asked(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("it is no address that begins with https://")
         return value
 
     @field_validator("database_url")
@@ -243,6 +280,11 @@ class Settings(BaseSettings):
     def detail_kept(self) -> timedelta:
         """How long what is only needed for a while is kept."""
         return timedelta(days=self.chargehand_keep_detail_days)
+
+    def host(self) -> str:
+        """The address to listen on: this machine alone, unless Slack has to reach it or somebody says otherwise."""
+        everywhere = "0.0.0.0"  # noqa: S104 - HTTP mode is there to be reached
+        return self.chargehand_bind or (everywhere if self.slack_app_token is None else "127.0.0.1")
 
     def contract(self) -> Contract:
         """The API contract with its override; raises ContractError."""

@@ -46,7 +46,7 @@ def db_check() -> None:
 
 @app.command("prune")
 def db_prune() -> None:
-    """Take away what has been kept for as long as the settings say; the service does so by itself every hour."""
+    """Take away what has been kept for as long as the settings say; the service does so by itself."""
     from bot.service.operating.keeping import lengths_of
     from storage.upkeep.prune import clock_is_doubted, prune
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.service.operating.metrics import render_metrics_reference
 from bot.settings import render_settings_reference
 from rules.registry.reference import render_rules_reference
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/rules-reference.md": render_rules_reference,
+    "docs/metrics.md": render_metrics_reference,
     "docs/settings.md": render_settings_reference,
 }
 """Each generated document by its path from the project's root, and what renders it."""

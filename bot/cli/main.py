@@ -42,6 +42,9 @@ def main() -> None:
         raise SystemExit(1) from None
     except Exception as error:
         message = _mendable(error)
+        if sys.argv[1:2] == ["run"] and _logs_are_json():
+            _tell_end(message, error)
+            raise SystemExit(1) from None
         if message is None:
             raise
         typer.echo(message, err=True)
@@ -54,6 +57,18 @@ def _log_to_stderr() -> None:
     import structlog
 
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+def _logs_are_json() -> bool:
+    from bot.logs import wants_json
+
+    return wants_json()
+
+
+def _tell_end(message: str | None, error: Exception) -> None:
+    from bot.logs import tell_end
+
+    tell_end(message, error)
 
 
 def _mendable(error: Exception) -> str | None:

@@ -22,7 +22,9 @@ from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
+from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
+from bot.service.operating.metrics import Metrics
 from bot.service.poll_plan import plan_from
 from bot.service.price_polls import PricePolls
 from bot.service.rounds import Rounds
@@ -50,7 +52,6 @@ from storage.migrate import upgrade
 
 log = structlog.get_logger()
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - HTTP mode is there to be reached
 DELIVER_EVERY = timedelta(seconds=1)
 DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
@@ -58,7 +59,8 @@ REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
 RULE_FILES_EVERY = timedelta(seconds=5)
-KEEP_EVERY = timedelta(hours=1)
+KEEP_EVERY = timedelta(minutes=15)
+HEARTBEAT_EVERY = timedelta(minutes=1)
 
 
 def utc_now() -> datetime:
@@ -89,6 +91,8 @@ class Service:
     wellness: Wellness
     rules: RuleKeeper
     keeping: Keeping
+    metrics: Metrics
+    heartbeat: Heartbeat | None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
@@ -205,7 +209,9 @@ class Service:
 
     def table(self) -> list[Job]:
         """The one table of jobs: what runs how often; each may also be woken."""
+        beat = [Job("heartbeat", self.heartbeat.beat, HEARTBEAT_EVERY, alone=True)] if self.heartbeat else []
         return [
+            *beat,
             *self.rounds.table(),
             Job("deliver", self.deliver, DELIVER_EVERY),
             Job("reminders", self.remind, REMINDERS_EVERY),
@@ -215,7 +221,7 @@ class Service:
             Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
             Job("rule files", self.look_at_rule_files, RULE_FILES_EVERY),
-            Job("keeping", self.keeping.run, KEEP_EVERY),
+            Job("keeping", self.keeping.run, KEEP_EVERY, at_once=False),
         ]
 
     async def slack_alive(self) -> bool:
@@ -229,7 +235,7 @@ class Service:
         return "Socket Mode: connected" if await self.socket.is_alive() else "Socket Mode: not connected"
 
 
-def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str = EVERYWHERE) -> Service:
+def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: str | None = None) -> Service:
     """Make the service from its settings; raises SettingsError where some are missing. Needs a running event loop.
 
     Socket Mode where SLACK_APP_TOKEN is set, else HTTP mode; `/healthz` wherever PORT is set.
@@ -248,6 +254,8 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     wellness = Wellness(work.database, watchdog, clock, later.has_workers, later.slack_alive)
     responder = _responder(settings, work, slack, permissions, keeper, wellness, later, clock)
     register(app, responder)
+    keeping = Keeping(work, settings.history_kept, settings.detail_kept)
+    metrics = Metrics(work.database, clock, lambda: later.service.ticker.states, lambda: keeping.sizes)
     service = later.service = Service(
         settings=settings,
         clock=clock,
@@ -256,7 +264,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         slack=slack,
         identity=identity,
         jobs=work,
-        delivery=_delivery(settings, work, slack, later),
+        delivery=_delivery(settings, work, slack, metrics, later),
         app=app,
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
         http=None,
@@ -267,14 +275,28 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         rules=keeper,
         rounds=Rounds(work, PricePolls(work), keeper.lock, later.wake),
         commanding=Commanding(work),
-        keeping=Keeping(work, settings.history_kept, settings.detail_kept),
+        keeping=keeping,
+        metrics=metrics,
+        heartbeat=_heartbeat(settings, wellness),
     )
-    service.ticker = Ticker(service.table(), clock, service.clock_was_put)
+    service.ticker = Ticker(service.table(), clock, service.clock_was_put, on_run=metrics.signals.note_run)
     if settings.port is not None:
-        secret = None if in_socket_mode else settings.secret("SLACK_SIGNING_SECRET")
-        pages = {"/healthz": wellness.health, "/livez": wellness.live, "/readyz": wellness.ready}
-        service.http = HttpDoor(host, settings.port, pages, None if in_socket_mode else app, secret or "")
+        service.http = _http_door(service, settings.port, host or settings.host())
     return service
+
+
+def _http_door(service: Service, port: int, host: str) -> HttpDoor:
+    wellness, settings = service.wellness, service.settings
+    pages = {"/healthz": wellness.health, "/livez": wellness.live, "/readyz": wellness.ready}
+    app = service.app if service.socket is None else None
+    secret = settings.secret("SLACK_SIGNING_SECRET") if app is not None else ""
+    return HttpDoor(host, port, pages, app, secret, metrics=service.metrics.page)
+
+
+def _heartbeat(settings: Settings, wellness: Wellness) -> Heartbeat | None:
+    if settings.chargehand_heartbeat_url is None:
+        return None
+    return Heartbeat(settings.secret("CHARGEHAND_HEARTBEAT_URL"), (wellness.live, wellness.ready))
 
 
 class _Later:
@@ -336,7 +358,7 @@ def _watchdog(  # noqa: PLR0917 - what it watches
     )
 
 
-def _delivery(settings: Settings, work: Jobs, slack: AsyncWebClient, later: _Later) -> Delivery:
+def _delivery(settings: Settings, work: Jobs, slack: AsyncWebClient, metrics: Metrics, later: _Later) -> Delivery:
     return Delivery(
         work.database,
         slack,
@@ -344,6 +366,7 @@ def _delivery(settings: Settings, work: Jobs, slack: AsyncWebClient, later: _Lat
         settings.chargehand_alert_channel,
         card_budget=settings.chargehand_card_budget,
         again=lambda seconds: later.service.ticker.wake_in("deliver", seconds),
+        note=metrics.signals.note_delivery,
     )
 
 

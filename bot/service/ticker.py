@@ -33,12 +33,16 @@ LOUD_STEP = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class Job:
-    """One line of the table. `every` None: runs only when woken. `alone`: it waits for nothing that others share."""
+    """One line of the table. `every` None: runs only when woken. `alone`: it waits for nothing that others share.
+
+    It runs first when the service starts, or, where not `at_once`, after its pace.
+    """
 
     name: str
     run: Callable[[datetime], Awaitable[object]]
     every: timedelta | None = None
     alone: bool = False
+    at_once: bool = True
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -121,6 +125,7 @@ class Ticker:
     """The jobs at work. `clock` is read once for each run of a job, against the monotonic `ticks`.
 
     Where it was put forward or back, `on_step` is awaited before any job runs: what is stored may be dated ahead.
+    `on_run` is told how many seconds each run took.
     """
 
     def __init__(
@@ -129,7 +134,9 @@ class Ticker:
         clock: Callable[[], datetime],
         on_step: Callable[[Step], Awaitable[object]] | None = None,
         ticks: Callable[[], float] = time.monotonic,
+        on_run: Callable[[str, float], None] = lambda _job, _seconds: None,
     ) -> None:
+        self._on_run = on_run
         self._jobs = {job.name: job for job in jobs}
         self._clock = clock
         self._ticks = ticks
@@ -157,7 +164,8 @@ class Ticker:
             self._tasks.append(asyncio.create_task(self._work(job), name=f"job {job.name}"))
             if job.every is None:
                 continue
-            self.wake(job.name)
+            if job.at_once:
+                self.wake(job.name)
             if job.alone:
                 self._tasks.append(asyncio.create_task(self._beat(job), name=f"beat of {job.name}"))
             else:
@@ -252,9 +260,11 @@ class Ticker:
             if self._stopping:
                 return
             job.awake.clear()
+            began = self._ticks()
             try:
                 await job.run(self._now() if job.alone else await self._moment())
                 self.states[job.name] = JobState(job.every, good_at=self._clock())
             except Exception as error:
                 self.states[job.name] = replace(self.states[job.name], error=cause_of(error))
                 log.exception("a job failed; it runs again at its next tick", job=job.name)
+            self._on_run(job.name, self._ticks() - began)

@@ -1,15 +1,21 @@
 """Log lines: one that repeats is counted, one that says something else is not, and none is without end."""
 
 import io
+import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from bot import logs
+from bot.logs import tell_end
 from bot.settings import Settings
+from tests.conftest import ROOT
+from tests.forks import command_line
 
 
 @pytest.fixture
@@ -106,3 +112,37 @@ def test_the_same_error_raised_elsewhere_is_the_same_line(lines: io.StringIO) ->
 def test_a_line_is_cut_where_it_would_fill_the_disk(lines: io.StringIO) -> None:
     structlog.get_logger().error("a body", body="x" * 1_000_000)
     assert len(lines.getvalue()) < 2 * logs.LONGEST_LINE
+
+
+def test_a_start_that_fails_is_one_line_of_json(tmp_path: Path) -> None:
+    told = []
+    tries: list[dict[str, str]] = [
+        {"CHARGEHAND_POLL_INTERVAL": "soon"},
+        {"DATABASE_URL": "sqlite:////nowhere/at/all.db"},
+    ]
+    for more in tries:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "LOG_FORMAT": "json",
+            "EOSVOLT_TOKEN": "tok-7f3a9c",
+            "EOSVOLT_BASE_URL": "http://127.0.0.1:9/",
+            "SLACK_BOT_TOKEN": "xoxb-1",
+            "SLACK_APP_TOKEN": "xapp-1",
+        }
+        done = command_line(["run"], tmp_path, environment | more)
+        assert done.code == 1
+        lines = [json.loads(line) for line in done.err.splitlines()]
+        assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+        assert "tok-7f3a9c" not in done.err
+        told.append(lines[-1]["error"])
+    assert "CHARGEHAND_POLL_INTERVAL" in told[0]
+    assert "database cannot be used" in told[1]
+
+
+def test_an_end_that_nobody_can_mend_has_its_traceback_within_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "hunter2-token")
+    out = io.StringIO()
+    tell_end(None, RuntimeError("it broke with hunter2-token"), out)
+    (line,) = out.getvalue().splitlines()
+    assert "RuntimeError: it broke with [redacted]" in json.loads(line)["exception"]

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from bot.setting_doubts import odd_names
 from bot.settings import PURPOSES, SECRETS, Settings
 from tests.conftest import ROOT
@@ -28,3 +30,14 @@ def test_a_name_that_is_no_slack_id_is_doubted() -> None:
     settings = Settings(_env_file=None, chargehand_admins=("ada", "U0ADA00001"), chargehand_operators=("@oncall",))  # type: ignore[call-arg]  # mypy does not see the name
     (told,) = odd_names(settings)
     assert told.startswith("CHARGEHAND_ADMINS: ada is no Slack id")
+
+
+def test_only_slack_or_an_operator_opens_the_door_to_other_machines() -> None:
+    def host(**values: str) -> str:
+        return Settings(_env_file=None, **values).host()  # type: ignore[call-arg, arg-type]  # mypy does not see the name
+
+    assert host(slack_app_token="xapp-1") == "127.0.0.1"
+    assert host() == "0.0.0.0"
+    assert host(slack_app_token="xapp-1", chargehand_bind="::") == "::"
+    with pytest.raises(ValueError, match="no IP address"):
+        host(chargehand_bind="localhost")

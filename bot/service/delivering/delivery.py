@@ -24,6 +24,10 @@ from storage.engine import Database
 LEASE = timedelta(seconds=90)
 
 
+def _untold(_outcome: str, _error: str | None = None) -> None:
+    """Nobody counts."""
+
+
 def _never_again(_seconds: float) -> None:
     """Whoever calls `deliver` at each tick needs no reminder."""
 
@@ -45,6 +49,7 @@ class Delivery:
     card_budget: int = BUDGET
     pace: Pace = field(default_factory=Pace)
     again: Callable[[float], None] = _never_again
+    note: Callable[..., None] = _untold  # how each call ended, and Slack's name for what was wrong
     names: ChannelNames = field(default_factory=ChannelNames)
     groups: GroupIds = field(default_factory=GroupIds)
     at_work: dict[str, asyncio.Task[int]] = field(default_factory=dict)  # by channel

@@ -80,6 +80,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
             sent = await _send(delivery, item, rendered, moment)
     except (PostFault, TimeoutError) as error:
         fault = error if isinstance(error, PostFault) else Uncertain("no answer in time")
+        delivery.note(type(fault).__name__, fault.error)
         await delivery.run(mark_fault, delivery, item, rendered, fault, moment.now)
         return False
     if sent is None:
@@ -88,6 +89,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("before_mark")
     marked = await delivery.run(mark_sent, delivery.database, item, ref, version, moment.now)
     delivery.crash_at("after_mark")
+    delivery.note("sent")
     if rendered.place is not None and may_have_copies(rendered.row):
         await _seek_copies(delivery, rendered.row, ref, moment)
     if rendered.place is None:

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 LARGEST_BODY = 1_000_000
 """Bytes. What Slack sends is far smaller: a view holds 100 blocks of 3,000 characters at most."""
 BODY_SECONDS = 5.0
+PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 Page = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 """What a page tells: whether all is well, and the facts."""
@@ -38,13 +39,21 @@ class HttpDoor:
     """An HTTP server with some pages, and with `POST /slack/events` where an app and its signing secret are given."""
 
     def __init__(
-        self, host: str, port: int, pages: Mapping[str, Page], app: AsyncApp | None = None, secret: str = ""
+        self,
+        host: str,
+        port: int,
+        pages: Mapping[str, Page],
+        app: AsyncApp | None = None,
+        secret: str = "",
+        *,
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
         self._host = host
         self.port = port
         self._pages = pages
         self._app = app
         self._secret = secret
+        self._metrics = metrics
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._listener: socket.socket | None = None
@@ -52,6 +61,8 @@ class HttpDoor:
     async def open(self) -> None:
         """Listen; raises SettingsError where the port cannot be had. Port 0 lets the system choose."""
         routes = [Route(path, _telling(page)) for path, page in self._pages.items()]
+        if self._metrics is not None:
+            routes.append(Route("/metrics", _measuring(self._metrics)))
         if self._app is not None:
             routes.append(Route("/slack/events", self._take, methods=["POST"]))
         self._listener = _listen(self._host, self.port)
@@ -135,6 +146,13 @@ def _telling(page: Page) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse(facts, status_code=200 if well else 503)
 
     return tell
+
+
+def _measuring(page: Callable[[], Awaitable[bytes]]) -> Callable[[Request], Awaitable[Response]]:
+    async def measure(_request: Request) -> Response:
+        return Response(await page(), media_type=PROMETHEUS_TEXT)
+
+    return measure
 
 
 def _listen(host: str, port: int) -> socket.socket:
