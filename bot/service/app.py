@@ -5,18 +5,16 @@ other module decides what the process consists of.
 """
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.service import digesting, evaluating, jobs
+from bot.service import digesting, jobs
 from bot.service.automating import automate
 from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
@@ -25,7 +23,15 @@ from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
 from bot.service.operating.metrics import Metrics
-from bot.service.poll_plan import plan_from
+from bot.service.parts import (
+    Later,
+    delivery_of,
+    heartbeat_of,
+    jobs_of,
+    permissions_of,
+    responder_of,
+    watchdog_of,
+)
 from bot.service.price_polls import PricePolls
 from bot.service.rounds import Rounds
 from bot.service.rule_files import RuleKeeper
@@ -35,17 +41,14 @@ from bot.service.watching.pages import Wellness
 from bot.service.watching.watchdog import Watchdog
 from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings
-from bot.slack.charge.answer import Office
 from bot.slack.doors.bolt_app import build_app
 from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
 from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
 from bot.slack.listeners.responder import Responder
-from bot.slack.permissions import USER_ID, Permissions
 from bot.slack.web_client import WebClient
 from eosvolt.client import EosvoltClient
-from rules.actions.automations import Mode
 from rules.documents.document import Rule
 from storage.engine import Database
 from storage.migrate import upgrade
@@ -247,12 +250,12 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     slack = WebClient(settings.secret("SLACK_BOT_TOKEN"), settings.slack_api_url)
     identity = Identity(slack)
     app = build_app(slack, identity, settings.slack_api_url)
-    work, later = _jobs(settings, clock), _Later()
-    permissions = _permissions(settings, slack, identity)
+    work, later = jobs_of(settings, clock), Later()
+    permissions = permissions_of(settings, slack, identity)
     keeper = RuleKeeper(work, [Path(name) for name in settings.chargehand_rules])
-    watchdog = _watchdog(settings, work, permissions, keeper, later, clock())
+    watchdog = watchdog_of(settings, work, permissions, keeper, later, clock())
     wellness = Wellness(work.database, watchdog, clock, later.has_workers, later.slack_alive)
-    responder = _responder(settings, work, slack, permissions, keeper, wellness, later, clock)
+    responder = responder_of(settings, work, slack, permissions, keeper, wellness, later, clock)
     register(app, responder)
     keeping = Keeping(work, settings.history_kept, settings.detail_kept)
     metrics = Metrics(work.database, clock, lambda: later.service.ticker.states, lambda: keeping.sizes)
@@ -264,7 +267,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         slack=slack,
         identity=identity,
         jobs=work,
-        delivery=_delivery(settings, work, slack, metrics, later),
+        delivery=delivery_of(settings, work, slack, metrics, later),
         app=app,
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
         http=None,
@@ -277,7 +280,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         commanding=Commanding(work),
         keeping=keeping,
         metrics=metrics,
-        heartbeat=_heartbeat(settings, wellness),
+        heartbeat=heartbeat_of(settings, wellness),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put, on_run=metrics.signals.note_run)
     if settings.port is not None:
@@ -291,116 +294,3 @@ def _http_door(service: Service, port: int, host: str) -> HttpDoor:
     app = service.app if service.socket is None else None
     secret = settings.secret("SLACK_SIGNING_SECRET") if app is not None else ""
     return HttpDoor(host, port, pages, app, secret, metrics=service.metrics.page)
-
-
-def _heartbeat(settings: Settings, wellness: Wellness) -> Heartbeat | None:
-    if settings.chargehand_heartbeat_url is None:
-        return None
-    return Heartbeat(settings.secret("CHARGEHAND_HEARTBEAT_URL"), (wellness.live, wellness.ready))
-
-
-class _Later:
-    """The service, for parts of it that are made before it is and ask it once it runs."""
-
-    service: Service
-
-    def wake(self, job: str) -> None:
-        self.service.ticker.wake(job)
-
-    def has_workers(self) -> bool:
-        return self.service.ticker.is_alive
-
-    async def slack_alive(self) -> bool:
-        return await self.service.slack_alive()
-
-    async def slack_link(self) -> str:
-        return await self.service.slack_link()
-
-
-def _jobs(settings: Settings, clock: Callable[[], datetime]) -> Jobs:
-    client = EosvoltClient(settings.eosvolt_base_url or "", settings.token_source(), settings.contract(), clock=clock)
-    return Jobs(
-        Database(settings.database_url),
-        client,
-        plan_from(settings),
-        settings.chargehand_timezone,
-        settings.chargehand_alert_channel,
-        settings.chargehand_card_budget,
-        automations=Mode(settings.chargehand_automations),
-        commands_per_day=settings.chargehand_commands_per_day,
-        price_approval=settings.chargehand_price_approval_channel,
-    )
-
-
-def _permissions(settings: Settings, slack: AsyncWebClient, identity: Identity) -> Permissions:
-    return Permissions(
-        slack,
-        identity,
-        settings.chargehand_admins,
-        settings.chargehand_operators,
-        workspace_admins=settings.chargehand_workspace_admins,
-        outsiders_look=settings.chargehand_outsiders_may_look,
-    )
-
-
-def _watchdog(  # noqa: PLR0917 - what it watches
-    settings: Settings, work: Jobs, permissions: Permissions, keeper: RuleKeeper, later: _Later, now: datetime
-) -> Watchdog:
-    return Watchdog(
-        work,
-        now,
-        lambda: later.service.ticker.states,
-        later.slack_alive,
-        [name for name in settings.chargehand_admins if USER_ID.fullmatch(name)],
-        nobody_may_act(settings) is not None,
-        lambda: keeper.held,
-        permissions.nobody_may_act,
-    )
-
-
-def _delivery(settings: Settings, work: Jobs, slack: AsyncWebClient, metrics: Metrics, later: _Later) -> Delivery:
-    return Delivery(
-        work.database,
-        slack,
-        f"worker-{uuid.uuid4().hex[:12]}",
-        settings.chargehand_alert_channel,
-        card_budget=settings.chargehand_card_budget,
-        again=lambda seconds: later.service.ticker.wake_in("deliver", seconds),
-        note=metrics.signals.note_delivery,
-    )
-
-
-def _responder(  # noqa: PLR0917 - what answers are made of
-    settings: Settings,
-    work: Jobs,
-    slack: AsyncWebClient,
-    permissions: Permissions,
-    keeper: RuleKeeper,
-    wellness: Wellness,
-    later: _Later,
-    clock: Callable[[], datetime],
-) -> Responder:
-    office = Office(
-        database=work.database,
-        client=work.client,
-        slack=slack,
-        slack_link=later.slack_link,
-        wrong=wellness.wrong,
-        price_approval=settings.chargehand_price_approval_channel,
-    )
-    return Responder(
-        database=work.database,
-        slack=slack,
-        permissions=permissions,
-        clock=clock,
-        interval=settings.poll_interval,
-        zone=settings.chargehand_timezone,
-        commands_per_day=settings.chargehand_commands_per_day,
-        automations=settings.chargehand_automations,
-        office=office,
-        wake_commands=lambda: later.wake("commands"),
-        wake_deliveries=lambda: later.wake("deliver"),
-        wake_reminders=lambda: later.wake("reminders"),
-        adopt_rules=keeper.adopt_stored,
-        tell_of_rule=partial(evaluating.tell_of_rule, work),
-    )
