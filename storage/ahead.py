@@ -103,6 +103,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     ),
     schema.COUNT: Moments(("last_at",)),
     schema.DIGEST_SLOT: Moments(("enqueued_at",), told=("slot_at", "window_from", "window_to")),
+    schema.DIGEST_START: Moments(("counts_from",)),
     schema.DRAFT: Moments(("created_at", "used_at")),
     schema.HEARD: Moments(("heard_at",)),
     schema.OUTBOX: Moments(

@@ -3,7 +3,7 @@
 When a slot is due and what it says is known to `notify.digests`; nothing is sent here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -11,19 +11,20 @@ from sqlalchemy import Connection
 from bot.service.jobs import CORRECTION, DIGEST, Jobs, note_broken
 from bot.service.poll_plan import MOST_SKEW
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
-from rules.documents.document import Rule
+from notify.digests.slots import slots_to_refresh
 from storage.ahead import AHEAD
 from storage.health import Pace, load_pace
 
 
 def enqueue_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
     """Enqueue the digests that are due at `now`; each slot once. One that fails holds up no other."""
+    rules = {rule.name: rule for rule in jobs.rules.digests}
 
-    def enqueue(connection: Connection, rule: Rule) -> list[DigestEnqueued]:
+    def enqueue(connection: Connection, name: str) -> list[DigestEnqueued]:
         pace = load_pace(connection) if jobs.paces is None else jobs.paces.whole(now)
-        return enqueue_due_digests(connection, [rule], jobs.routing(_surely(pace, now)))
+        return enqueue_due_digests(connection, [rules[name]], jobs.routing(_surely(pace, now)))
 
-    return _of_each(jobs, DIGEST, enqueue, now)
+    return _of_each(jobs, DIGEST, list(rules), enqueue, now)
 
 
 def _surely(pace: Pace, now: datetime) -> datetime:
@@ -33,25 +34,36 @@ def _surely(pace: Pace, now: datetime) -> datetime:
 
 
 def correct_digests(jobs: Jobs, now: datetime) -> list[DigestEnqueued]:
-    """Edit the digests of the last two days whose sessions came late or were corrected. None holds up another."""
+    """Edit the digests of the last two days whose sessions came late or were corrected. None holds up another.
 
-    def refresh(connection: Connection, rule: Rule) -> list[DigestEnqueued]:
-        return refresh_digests(connection, [rule], jobs.routing(now))
+    Those of rules that were switched off or removed since are corrected too.
+    """
+    with jobs.database.read() as connection:
+        spoke = [row.rule_id for row in slots_to_refresh(connection, now)]
+    # one that failed before is tried again, or it would be called broken for good
+    names = dict.fromkeys([*spoke, *(rule.name for rule in jobs.rules.digests), *jobs.broken.get(CORRECTION, {})])
 
-    return _of_each(jobs, CORRECTION, refresh, now)
+    def refresh(connection: Connection, name: str) -> list[DigestEnqueued]:
+        return refresh_digests(connection, [name], jobs.routing(now))
+
+    return _of_each(jobs, CORRECTION, list(names), refresh, now)
 
 
 def _of_each(
-    jobs: Jobs, what: str, make: Callable[[Connection, Rule], list[DigestEnqueued]], now: datetime
+    jobs: Jobs,
+    what: str,
+    names: Sequence[str],
+    make: Callable[[Connection, str], list[DigestEnqueued]],
+    now: datetime,
 ) -> list[DigestEnqueued]:
     """What is made of each digest, in a transaction of its own; which of them fail is noted."""
     made: list[DigestEnqueued] = []
     failed: dict[str, Exception] = {}
-    for rule in jobs.rules.digests:
+    for name in names:
         try:
             with jobs.database.write() as connection:
-                made += make(connection, rule)
+                made += make(connection, name)
         except Exception as error:
-            failed[rule.name] = error
-    note_broken(jobs, what, failed, now, [rule.name for rule in jobs.rules.digests])
+            failed[name] = error
+    note_broken(jobs, what, failed, now, names)
     return made

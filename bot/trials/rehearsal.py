@@ -117,7 +117,7 @@ class Rehearsal:
         """Enqueue the digests that are due, and correct those whose figures have changed."""
         routing = self._routing(rules, now)
         told = enqueue_due_digests(connection, rules.digests, routing)
-        told += refresh_digests(connection, rules.digests, routing)
+        told += refresh_digests(connection, [rule.name for rule in rules.digests], routing)
         self._digests |= {(one.rule, one.slot): one for one in told}
 
     def digests(self) -> list[Digest]:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from notify.text.prices import PriceLine, currency_of, lines_of
+from rules.documents.windows import Period, period_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,14 @@ class DigestContext:
     complete_to: datetime | None
     late: bool
     fleet: FleetContext | None = None  # None in facts of an older version
+    last_day: date | None = None  # of more than one day, the last
+    since: datetime | None = None  # of a stretch of time, where it begins
+    earlier: str = "the week before"  # what it is compared with
 
 
 def digest(facts: Mapping[str, Any]) -> DigestContext:
     """What a digest says, from the facts that `session_digest` gathered; a missing fact is a KeyError."""
-    complete_to = facts["complete_to"]
+    complete_to, period = facts["complete_to"], period_of(facts)
     return DigestContext(
         today=_figures(facts),
         before=_figures(facts["before"]) if facts["before"] is not None else None,
@@ -106,7 +110,19 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
         late=facts["late"],
         fleet=_fleet(facts["fleet"]) if facts.get("fleet") is not None else None,
+        last_day=period.last if period.last != period.first else None,
+        since=period.stretch[0] if period.stretch is not None else None,
+        earlier=_earlier(period),
     )
+
+
+def _earlier(period: Period) -> str:
+    """What a period is compared with, in words."""
+    before = period.before()
+    if before.first.day == period.first.day == 1 and period.days > 7:
+        return "the month before"
+    weeks = (period.first - before.first).days // 7
+    return "the week before" if weeks == 1 else f"{weeks} weeks before"
 
 
 def _fleet(facts: Mapping[str, Any]) -> FleetContext:

@@ -1,20 +1,21 @@
-"""How the connectors of some locations stood on one local day: in use, up, and the worst of them; alerts and silences.
+"""How the connectors of some locations stood in one period: in use, up, and the worst of them; alerts and silences.
 
 Figures are plain JSON-able numbers. What was not observed (gaps in polling, unknown statuses, the time before a
 connector was first seen) is neither up nor down. Nothing here reads a clock or says a word.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from notify.digests.impossible import POSSIBLE
-from rules.documents.schedules import day_bounds
+from notify.digests.places import Zones
+from rules.documents.windows import Period
 from storage.dialects import AnyRow, greatest, least
 from storage.schema import ALERT, CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION, SILENCE
 from storage.sql import seconds_between
@@ -24,21 +25,18 @@ MOST_PRICES = 5
 DIGITS = 6
 LONGEST_SESSION = timedelta(days=2)
 DOWN = {"status": ("Faulted", "Unavailable"), "online": ("false",)}
-Zones = Mapping[str, ColumnElement[bool]]
-"""Each time zone with the condition of a location's being in it."""
-
 Span = tuple[datetime, datetime]
 
 
-def utilisation(connection: Connection, zones: Zones, day: date) -> float | None:
-    """The share of the connectors' time on a local day in which a session was open; None where there were none.
+def utilisation(connection: Connection, zones: Zones, period: Period) -> float | None:
+    """The share of the connectors' time in a period in which a session was open; None where there were none.
 
     A connector that was there at the first poll counts as having been there before, as its sessions do. A session that
-    goes on beyond the day and began more than two days before it is none that uses anything, nor is an impossible one.
+    goes on beyond it and began more than two days before is none that uses anything, nor is an impossible one.
     """
     in_use = possible = 0.0
     for zone, in_zone in zones.items():
-        start, end = day_bounds(day, zone)
+        start, end = period.bounds(zone)
         first = sa.select(POLL.c.first_good_at).where(POLL.c.resource == "chargers").scalar_subquery()
         there = sa.or_(CONNECTOR.c.first_seen_at < end, CONNECTOR.c.first_seen_at <= first)
         still = sa.or_(CONNECTOR.c.gone_at.is_(None), CONNECTOR.c.gone_at > start)
@@ -89,15 +87,15 @@ class _Day:
     down: float
 
 
-def uptime(connection: Connection, zones: Zones, day: date) -> float | None:
-    """The share of the connectors' observed time on a local day in which they were up; None where none was observed."""
-    return _share(_days(connection, zones, day))
+def uptime(connection: Connection, zones: Zones, period: Period) -> float | None:
+    """The share of the connectors' observed time in a period in which they were up; None where none was observed."""
+    return _share(_days(connection, zones, period))
 
 
-def uptime_and_worst(connection: Connection, zones: Zones, day: date) -> tuple[float | None, list[dict[str, Any]]]:
+def uptime_and_worst(connection: Connection, zones: Zones, period: Period) -> tuple[float | None, list[dict[str, Any]]]:
     """As `uptime`, with the five connectors that were down longest, or had most sessions that came to nothing."""
-    days = _days(connection, zones, day)
-    failed, empty = _troubles(connection, zones, day)
+    days = _days(connection, zones, period)
+    failed, empty = _troubles(connection, zones, period)
     ranked = sorted(
         (one for one in days if one.down or failed[one.row.id] or empty[one.row.id]),
         key=lambda one: (-one.down, -failed[one.row.id] - empty[one.row.id], one.row.id),
@@ -116,14 +114,14 @@ def uptime_and_worst(connection: Connection, zones: Zones, day: date) -> tuple[f
     return _share(days), worst
 
 
-def price_changes(connection: Connection, zones: Zones, day: date) -> dict[str, Any]:
-    """How many changes of a location's prices were seen on a local day, and the first of them, as they were kept.
+def price_changes(connection: Connection, zones: Zones, period: Period) -> dict[str, Any]:
+    """How many changes of a location's prices were seen in a period, and the first of them, as they were kept.
 
     A price that was not known before has not changed.
     """
     told: list[AnyRow] = []
     for zone, in_zone in zones.items():
-        start, end = day_bounds(day, zone)
+        start, end = period.bounds(zone)
         earlier = INTERVAL.alias()
         known = (earlier.c.thing == "location", earlier.c.field == "price", earlier.c.value.is_not(None))
         before = (
@@ -163,10 +161,10 @@ def _with_location(table: sa.Table) -> sa.FromClause:
     return table.outerjoin(LOCATION, LOCATION.c.id == table.c.location_id)
 
 
-def _days(connection: Connection, zones: Zones, day: date) -> list[_Day]:
+def _days(connection: Connection, zones: Zones, period: Period) -> list[_Day]:
     days: list[_Day] = []
     for zone, in_zone in zones.items():
-        start, end = day_bounds(day, zone)
+        start, end = period.bounds(zone)
         days += _days_of_zone(connection, in_zone, start, end)
     return days
 
@@ -231,13 +229,13 @@ def _gaps(connection: Connection, start: datetime, end: datetime) -> list[Span]:
     return [(row.valid_from, row.valid_to) for row in connection.execute(sa.select(GAP).where(*of_chargers))]
 
 
-def _troubles(connection: Connection, zones: Zones, day: date) -> tuple[dict[str, int], dict[str, int]]:
-    """By connector: how many sessions failed, and how many delivered nothing, that ended on the day."""
+def _troubles(connection: Connection, zones: Zones, period: Period) -> tuple[dict[str, int], dict[str, int]]:
+    """By connector: how many sessions failed, and how many delivered nothing, that ended in it."""
     failed: dict[str, int] = defaultdict(int)
     empty: dict[str, int] = defaultdict(int)
     is_failed, is_empty = SESSION.c.status == "Failed", sa.and_(SESSION.c.energy_kwh < 0.1, POSSIBLE)
     for zone, in_zone in zones.items():
-        start, end = day_bounds(day, zone)
+        start, end = period.bounds(zone)
         of_day = (in_zone, SESSION.c.ended_at >= start, SESSION.c.ended_at < end, sa.or_(is_failed, is_empty))
         counts = sa.select(
             SESSION.c.connector_id,

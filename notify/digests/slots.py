@@ -4,6 +4,7 @@ Every function works inside the caller's transaction, so that a slot and what it
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,14 @@ from rules.documents.schedules import REFRESH_FOR, SESSIONS, SETTLE, WAIT_AT_MOS
 from storage.ahead import AHEAD
 from storage.dialects import insert
 from storage.schema import DIGEST_SLOT, OUTBOX, POLL
+
+
+@dataclass(frozen=True, slots=True)
+class LastSlot:
+    """The newest claimed slot of a rule and zone: when it came, and where the window that it told about ended."""
+
+    at: datetime
+    window_to: datetime
 
 
 def is_ready(connection: Connection, slot: Slot, now: datetime) -> bool:
@@ -33,14 +42,19 @@ def complete_to(connection: Connection) -> datetime | None:
     return found
 
 
-def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """When the newest claimed slot of each of these rules and each zone was due, by rule id and zone."""
+def last_slots(connection: Connection, rule_ids: Collection[str]) -> dict[tuple[str, str], LastSlot]:
+    """The newest claimed slot of each of these rules and each zone, by rule id and zone."""
     newest = (
-        sa.select(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone, sa.func.max(DIGEST_SLOT.c.slot_at).label("at"))
+        sa.select(
+            DIGEST_SLOT.c.rule_id,
+            DIGEST_SLOT.c.zone,
+            sa.func.max(DIGEST_SLOT.c.slot_at).label("at"),
+            sa.func.max(DIGEST_SLOT.c.window_to).label("window_to"),
+        )
         .where(DIGEST_SLOT.c.rule_id.in_(rule_ids))
         .group_by(DIGEST_SLOT.c.rule_id, DIGEST_SLOT.c.zone)
     )
-    return {(row.rule_id, row.zone): row.at for row in connection.execute(newest)}
+    return {(row.rule_id, row.zone): LastSlot(row.at, row.window_to) for row in connection.execute(newest)}
 
 
 def forget_early_slots(connection: Connection, now: datetime) -> None:

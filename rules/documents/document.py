@@ -19,13 +19,13 @@ from rules.documents.reader import (
     ON_GAP,
     SETTLE,
     SEVERITIES,
-    WINDOWS,
     DocumentReader,
     Kind,
     OnGap,
     Severity,
     kind_of_value,
 )
+from rules.documents.windows import WINDOWS, YESTERDAY
 from rules.documents.yaml_text import YamlItem
 from rules.language.errors import RuleErrors
 from rules.language.expressions import Expression, duration_text
@@ -140,7 +140,7 @@ def _read_event(reader: DocumentReader) -> dict[str, Any]:
 
 def _read_digest(reader: DocumentReader) -> dict[str, Any]:
     schedule, timezone = reader.schedule(), reader.timezone()
-    digest, window = reader.choice("digest", DIGESTS), reader.choice("window", WINDOWS) or "yesterday"
+    digest, window = reader.choice("digest", DIGESTS), reader.choice("window", WINDOWS) or YESTERDAY
     return {"schedule": schedule, "timezone": timezone, "digest": digest, "window": window}
 
 
@@ -171,7 +171,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "schedule": rule.schedule,
         "timezone": rule.timezone if rule.timezone != "location" else None,
         "digest": rule.digest,
-        "window": rule.window if rule.window != "yesterday" else None,
+        "window": rule.window if rule.window != YESTERDAY else None,
         "notify": list(rule.notify) or None,
         "labels": rule.labels or None,
     }

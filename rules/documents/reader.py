@@ -15,6 +15,7 @@ from cronsim import CronSim, CronSimError
 
 from rules.actions.steps import CHANNEL, ActionStep, read_actions
 from rules.documents.escalation import Step, read_steps
+from rules.documents.plain_schedules import cron_of
 from rules.documents.yaml_text import YamlItem
 from rules.language.conditions import QuantityError, parse_condition, parse_duration
 from rules.language.errors import ConditionErrors, RuleError
@@ -28,7 +29,6 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES = ("info", "warning", "critical")
 ON_GAP = ("keep", "pause", "reset")
 DIGESTS = ("sessions",)
-WINDOWS = ("yesterday",)
 GROUPS = ("location", "charger", "connector", "session")
 
 EVENTS = {
@@ -315,20 +315,24 @@ class DocumentReader:
         text = self.text("schedule", longest=100)
         if text is None:
             return None
-        fields = text.split()
+        try:
+            fields = cron_of(text).split()
+        except ValueError as error:
+            self.wrong("schedule", str(error))
+            return None
         if len(fields) != 5:
             message = f'the schedule "{text}" has {len(fields)} fields, not 5: minute, hour, day, month, weekday'
             self.wrong("schedule", message)
             return None
         try:
-            next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))
+            next(CronSim(" ".join(fields), datetime(2024, 1, 1, tzinfo=UTC)))
         except CronSimError as error:
             self.wrong("schedule", f'the schedule "{text}" is no cron expression: {str(error).lower()}')
             return None
         except StopIteration:
             self.wrong("schedule", f'the schedule "{text}" never comes')
             return None
-        return " ".join(fields)
+        return " ".join(text.split())
 
     def timezone(self) -> str:
         text = self.text("timezone")

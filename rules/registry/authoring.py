@@ -22,6 +22,7 @@ from rules.documents.inhibition import relation_errors
 from rules.language.errors import RuleErrors
 from rules.language.fields import nearest
 from rules.lifecycle import OPEN_STATES, State, Transition
+from rules.registry.digest_starts import begin_digest
 from rules.registry.runnable import check_runnable
 from rules.registry.store import FROM_SLACK, insert_rule, insert_version, stored_rules, update_rule
 from storage.dialects import AnyRow
@@ -143,6 +144,8 @@ def switch_rule(
         return _ended(connection, name, version, now)
     if rule.kind == "event":
         begin_events(connection, name, now)
+    if rule.kind == "digest":
+        begin_digest(connection, name, now)
     return _changed(connection, rule, version, now, rehearsed=rehearsed, default_zone=default_zone)
 
 

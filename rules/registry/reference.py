@@ -18,8 +18,8 @@ from rules.documents.reader import (
     ON_GAP,
     SETTLE,
     SEVERITIES,
-    WINDOWS,
 )
+from rules.documents.windows import WINDOWS
 from rules.language.conditions import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from rules.language.expressions import duration_text
 from rules.language.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
@@ -97,7 +97,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         "Whether its messages wait until the actions have helped or failed (the default), or do not.",
     ),
     "dry_run": ("`true` or `false`", "Whether its actions are only told, never done; `false` by default."),
-    "schedule": ('`"0 8 * * *"`', "When the digest is sent: minute, hour, day, month, weekday, as in cron. Needed."),
+    "schedule": (
+        '`"0 8 * * *"`',
+        "When it is sent: as in cron, or `every weekday at 08:00`, `first Monday of the month at 9:00`. Needed.",
+    ),
     "timezone": (
         "`location` or `Europe/Copenhagen`",
         "Whose clock the schedule follows; `location`, the default, sends one message a time zone.",

@@ -21,6 +21,7 @@ from rules.documents.inhibition import evaluation_order
 from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.language.errors import RuleError, RuleErrors
 from rules.lifecycle import Transition
+from rules.registry.digest_starts import begin_digest, comes_otherwise
 from rules.registry.speech_plan import load_plan, store_plan
 from storage.dialects import AnyRow
 from storage.schema import GAP, RULE, RULE_VERSION
@@ -149,6 +150,8 @@ def insert_rule(connection: Connection, rule: Rule, author: str, now: datetime) 
     connection.execute(sa.insert(RULE).values(**values, **times))
     if rule.kind == "event":
         begin_events(connection, rule.name, now)
+    if rule.kind == "digest":
+        begin_digest(connection, rule.name, now)
     insert_version(connection, rule.name, 1, rule.document, author=author, act="created", now=now)
     return 1
 
@@ -169,6 +172,8 @@ def update_rule(connection: Connection, rule: Rule, row: AnyRow, author: str, no
         forget_waiting(connection, rule.name)
     if rule.kind == "event" and (begins or rule.on != row.document.get("on")):
         begin_events(connection, rule.name, now)
+    if rule.kind == "digest" and (begins or comes_otherwise(rule, row.document)):
+        begin_digest(connection, rule.name, now)
     act = "created" if begins else "changed"
     insert_version(connection, rule.name, version, rule.document, author=author, act=act, now=now)
     return version

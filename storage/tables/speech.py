@@ -90,6 +90,15 @@ class DigestSlot(SQLModel, table=True):
     facts: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
 
 
+class DigestStart(SQLModel, table=True):
+    """From when on the slots of a digest rule count: the rule's own moment (zone ""), and that of each of its zones."""
+
+    __tablename__ = "digest_start"
+    rule_id: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)  # an IANA name, or "" for the rule itself
+    counts_from: datetime  # made, switched on, resumed, first seen, or at another schedule or zone
+
+
 class Command(SQLModel, table=True):
     """Something to be done by EOSVOLT because a person (or a rule) asked for it; never sent twice.
 

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from slack_sdk.models.blocks import Block
 
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
-from notify.digests.digest import session_digest
+from notify.digests.session_figures import session_digest
 from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message, insert_items, new_item
 from notify.render import render_message, render_or_fallback
 from notify.routing import Routing
 from notify.text.limits import check_message
 from notify.text.message import SlackMessage
+from rules.documents.windows import one_day
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX
@@ -106,7 +107,7 @@ def test_a_digest_stands_against_the_same_weekday_a_week_before(database: Databa
         insert_poll(connection, T0)
         for number, days, kwh in ((1, 1, 10.0), (2, 1, 0.05), (3, 8, 8.0)):
             insert_session(connection, f"s{number}", T0 - timedelta(days=days), energy_kwh=kwh)
-        facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
+        facts = session_digest(connection, None, one_day((T0 - timedelta(days=1)).date()), T0, default_zone="UTC")
         enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
         compare_with_golden("digest_sessions", render(connection, "digest"))
 
@@ -114,7 +115,7 @@ def test_a_digest_stands_against_the_same_weekday_a_week_before(database: Databa
 def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
     with database.write() as connection:
         insert_poll(connection, T0)
-        facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
+        facts = session_digest(connection, None, one_day((T0 - timedelta(days=1)).date()), T0, default_zone="UTC")
         before = {"uptime": 0.99, "open_alerts": 4, "silences": 0}
         place: dict[str, Any] = {"connector_id": "c1", "charger_name": "<!here>", "location_name": None}
         worst = {**place, "down_s": 5400.0, "failed": 0, "zero_energy": 2}
@@ -276,7 +277,7 @@ def test_no_name_breaks_a_digest_or_a_notice(database: Database, name: str) -> N
     name = without_nul(name, database)
     with database.write() as connection:
         hostile_fleet(connection, name)
-        facts = session_digest(connection, None, (T0 - timedelta(days=1)).date(), T0, default_zone="UTC")
+        facts = session_digest(connection, None, one_day((T0 - timedelta(days=1)).date()), T0, default_zone="UTC")
         enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
         said = {"title": name, "text": name}
         enqueue_message(connection, natural_key="n", kind="notice", channel="C1", facts=said, now=T0)

@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests, session_digest
+from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
+from notify.digests.session_figures import session_digest
 from notify.render import render_message
 from notify.routing import Routing
+from rules.documents.windows import one_day
 from storage import tables
 from storage.engine import Database
 from storage.schema import OUTBOX
@@ -63,7 +65,7 @@ def prepared(database: Database, *, polled: datetime | None = EIGHT) -> Database
 
 def facts_of(database: Database, zone: str | None = None, day: date = DAY, default_zone: str = "UTC") -> dict[str, Any]:
     with database.read() as connection:
-        return session_digest(connection, zone, day, EIGHT, default_zone=default_zone)
+        return session_digest(connection, zone, one_day(day), EIGHT, default_zone=default_zone)
 
 
 def enqueue(
@@ -78,7 +80,7 @@ def enqueue(
 
 def refresh(database: Database, now: datetime) -> list[DigestEnqueued]:
     with database.write() as connection:
-        return refresh_digests(connection, [Daily()], Routing(now, CHANNELS, default_zone="UTC"))
+        return refresh_digests(connection, ["daily"], Routing(now, CHANNELS, default_zone="UTC"))
 
 
 def outbox(database: Database) -> list[Any]:
@@ -261,7 +263,7 @@ def test_a_default_zone_with_nothing_in_it_is_silent_until_a_late_stray_session_
     assert len(outbox(database)) == 2
     with database.write() as connection:
         insert_session(connection, "a", utc("2026-03-02T12:00"), location_id=None)
-        said = refresh_digests(connection, [rule], Routing(nine, CHANNELS, default_zone="UTC"))
+        said = refresh_digests(connection, [rule.name], Routing(nine, CHANNELS, default_zone="UTC"))
     assert [(each.slot, each.facts["sessions"]) for each in said] == [("2026-03-03T08:00:00+00:00", 1)]
     assert len(outbox(database)) == 4
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.files import load_rules
+from rules.documents.plain_schedules import EXAMPLES
 from rules.language.errors import RuleErrors
 from tests.rules.documents.written import ALERT, DIGEST, EVENT, error_of, errors_of, write
 
@@ -250,7 +251,10 @@ def test_a_wrong_value_says_what_is_right(changes: dict[str, Any], error: str) -
 @pytest.mark.parametrize(
     ("schedule", "error"),
     [
-        ("8:00", 'the schedule "8:00" has 1 fields, not 5: minute, hour, day, month, weekday'),
+        ("8 0", 'the schedule "8 0" has 2 fields, not 5: minute, hour, day, month, weekday'),
+        ("8:00", f'the schedule "8:00" says no time of day; expected {EXAMPLES}'),
+        ("every blue moon at 9:00", f'the schedule "every blue moon at 9:00" is not understood; expected {EXAMPLES}'),
+        ("every Monday at 9", 'the schedule "every Monday at 9": "9" is no time of day such as 08:00'),
         ("* * * * * *", 'the schedule "* * * * * *" has 6 fields, not 5: minute, hour, day, month, weekday'),
         ("60 8 * * *", 'the schedule "60 8 * * *" is no cron expression: bad minute'),
         ("0 8 30 2 *", 'the schedule "0 8 30 2 *" is no cron expression: bad day-of-month'),

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.digests.slots import claim_slot, is_ready, slots_to_refresh
-from rules.documents.schedules import Slot, day_bounds, slots_due, window
+from rules.documents.schedules import Slot, slots_due
+from rules.documents.windows import day_bounds, window_of
 from storage.engine import Database
 from tests.notify.records import insert_poll
 
@@ -111,8 +112,8 @@ def test_a_bad_schedule_and_an_unknown_window_are_named() -> None:
     now = datetime(2026, 3, 2, 8, tzinfo=UTC)
     with pytest.raises(ValueError, match=r'schedule "61 8 \* \* \*": Bad minute'):
         slots_due("61 8 * * *", "UTC", now - DAY, now)
-    with pytest.raises(ValueError, match='unknown window "tomorrow"; known: yesterday'):
-        window("tomorrow", "UTC", now)
+    with pytest.raises(ValueError, match='unknown window "tomorrow"; known: yesterday, last week'):
+        window_of("tomorrow", "UTC", now)
 
 
 def eight_in_copenhagen() -> Slot:

@@ -25,7 +25,7 @@ from eosvolt.errors import EosvoltError, Forbidden
 from eosvolt.exports import fetch_exports, parts_of
 from notify.render import render_words
 from notify.text.session_csv import write_header, write_sessions
-from rules.documents.schedules import day_bounds
+from rules.documents.windows import day_bounds
 from storage.health import record_switched_off
 from storage.queries.state import find_location
 from storage.tables import AuditEntry

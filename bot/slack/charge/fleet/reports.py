@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, told, unknown_id
-from rules.documents.schedules import day_bounds
+from rules.documents.windows import day_bounds
 from storage.queries.state import find_location
 
 

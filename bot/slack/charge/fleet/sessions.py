@@ -20,7 +20,7 @@ from bot.slack.charge.answer import (
     words_button,
 )
 from bot.slack.permissions import Role
-from rules.documents.schedules import day_bounds
+from rules.documents.windows import day_bounds
 from storage.queries.rows import SessionFilter
 from storage.queries.state import find_session, list_sessions
 

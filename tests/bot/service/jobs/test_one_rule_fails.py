@@ -32,14 +32,19 @@ def noted(work: Any, what: str) -> dict[str, Broken]:
 def test_a_digest_that_fails_holds_up_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     daily = {"schedule": "0 8 * * *", "timezone": "UTC", "digest": "sessions", "notify": ["#daily"]}
     made = Site(database, *({"name": name, **daily} for name in NAMES), now=at("07:00"))
-    facts_of = digest._slot_facts
+    facts_of, corrected = digest.facts_at, digest._corrected
 
-    def break_one(connection: Connection, rule: Any, *rest: Any) -> Any:
+    def break_one(connection: Connection, rule: Any, *rest: Any, **how: Any) -> Any:
         if rule.name == "b":
             raise RuntimeError("no such day")
-        return facts_of(connection, rule, *rest)
+        return facts_of(connection, rule, *rest, **how)
 
-    monkeypatch.setattr(digest, "_slot_facts", break_one)
+    def break_its_correction(connection: Connection, row: Any, *rest: Any) -> Any:
+        if row.rule_id == "b":
+            raise RuntimeError("no such day")
+        return corrected(connection, row, *rest)
+
+    monkeypatch.setattr(digest, "facts_at", break_one)
     later = at("09:00")
     assert [one.rule for one in digesting.enqueue_digests(made.work, later)] == ["a", "c"]
     assert noted(made.work, DIGEST) == {"b": Broken(later, CAUSE)}
@@ -48,7 +53,7 @@ def test_a_digest_that_fails_holds_up_no_other(database: Database, monkeypatch: 
     monkeypatch.undo()
     assert [one.rule for one in digesting.enqueue_digests(made.work, at("09:02"))] == ["b"], "it is tried again"
     assert made.work.broken == {}
-    monkeypatch.setattr(digest, "_slot_facts", break_one)
+    monkeypatch.setattr(digest, "_corrected", break_its_correction)
     digesting.correct_digests(made.work, at("09:03"))
     assert noted(made.work, CORRECTION) == {"b": Broken(at("09:03"), CAUSE)}
 

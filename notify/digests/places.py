@@ -1,0 +1,39 @@
+"""Where sessions and connectors are, for figures of local days: each time zone with the condition of being in it.
+
+A location without a zone that zoneinfo knows, and whatever has no location, is in the default zone. It counts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection
+
+from storage.schema import LOCATION
+
+Zones = Mapping[str, ColumnElement[bool]]
+"""Each time zone with the condition of a location's being in it."""
+
+
+@lru_cache(maxsize=1024)
+def _is_zone(name: str | None) -> bool:
+    try:
+        ZoneInfo(name or "")
+    except (OSError, ValueError, KeyError):  # a folder, a path, an unknown name
+        return False
+    return True
+
+
+def location_zones(connection: Connection, default_zone: str) -> list[str]:
+    """Every zone that a location is in, by name."""
+    named = connection.execute(sa.select(LOCATION.c.timezone).distinct()).scalars()
+    return sorted({zone if _is_zone(zone) else default_zone for zone in named})
+
+
+def by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> Zones:
+    """Each zone with the condition of being in it; the default one has whatever has no zone that zoneinfo knows."""
+    own = {zone: LOCATION.c.timezone == zone for zone in zones if zone != default_zone}
+    strays = sa.or_(LOCATION.c.timezone.is_(None), LOCATION.c.timezone.not_in(list(own)))
+    every: dict[str, ColumnElement[bool]] = {**own, default_zone: strays}
+    return every if only is None else {only: every.get(only, sa.false())}

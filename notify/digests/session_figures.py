@@ -1,0 +1,151 @@
+"""The sessions that a digest tells about: how many, energy and money, by the local day on which each ended.
+
+A session belongs to the local day on which it ended, in its location's zone. Figures are JSON-able and are compared to
+find corrections; each is one query. Nothing here reads a clock.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Row
+
+from notify.digests.fleet_day import utilisation
+from notify.digests.impossible import POSSIBLE, count_impossible
+from notify.digests.places import Zones, by_zone, location_zones
+from notify.digests.slots import complete_to
+from rules.documents.schedules import SETTLE
+from rules.documents.windows import Period
+from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
+
+ZERO_ENERGY_KWH = 0.1
+TOP_CONNECTORS = 5
+DIGITS = 6  # hides the order in which floats were added, and nothing else
+
+
+def session_digest(
+    connection: Connection, zone: str | None, period: Period, now: datetime, *, default_zone: str
+) -> dict[str, Any]:
+    """The sessions that completed in a period, as JSON-able facts.
+
+    `zone` None takes all locations, each with its own local day; an IANA name takes the locations of that zone alone.
+    A location without a (known) zone, and a session without a location, are in `default_zone`. Energy in kWh, revenue
+    by ISO 4217 currency. `before` holds the same of the period before, or None where no session is known that early.
+    `complete_to`: the last good session poll (ISO 8601, UTC); `complete`: it lies after the end, settled. Until then
+    what takes time counts as far as the time has come.
+    """
+    places = location_zones(connection, default_zone)
+    zones = by_zone(places, zone, default_zone)
+    known_to = complete_to(connection)
+    end = max(period.whole().bounds(each)[1] for each in ([zone] if zone else places or [default_zone]))
+    complete = known_to is not None and known_to >= end + SETTLE
+    earlier = period.before()
+    return {
+        "digest": "sessions",
+        **_figures(connection, zones, period.whole() if complete else period),
+        "zone": zone,
+        "top": _top_connectors(connection, zones, period),
+        "before": _figures(connection, zones, earlier) if _known_on(connection, zones, earlier) else None,
+        "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
+        "complete": complete,
+        "late": False,
+    }
+
+
+def _ended_on(zones: Zones, period: Period) -> ColumnElement[bool]:
+    bounds = {zone: period.whole().bounds(zone) for zone in zones}
+    return sa.and_(
+        SESSION.c.status == "Completed",
+        SESSION.c.ended_at >= min(start for start, _ in bounds.values()),  # for the index
+        SESSION.c.ended_at < max(end for _, end in bounds.values()),
+        sa.or_(
+            *(
+                sa.and_(in_zone, SESSION.c.ended_at >= bounds[zone][0], SESSION.c.ended_at < bounds[zone][1])
+                for zone, in_zone in zones.items()
+            )
+        ),
+    )
+
+
+def _from_sessions() -> sa.FromClause:
+    return SESSION.outerjoin(LOCATION, LOCATION.c.id == SESSION.c.location_id)
+
+
+def _figures(connection: Connection, zones: Zones, period: Period) -> dict[str, Any]:
+    on_the_day = _ended_on(zones, period)
+    totals = connection.execute(
+        sa.select(
+            sa.func.count().label("sessions"),
+            sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh"),
+            sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy"),
+            sa.func.count(SESSION.c.location_id.distinct()).label("locations"),
+        )
+        .select_from(_from_sessions())
+        .where(on_the_day, POSSIBLE)
+    ).one()
+    currency = sa.func.coalesce(SESSION.c.currency, LOCATION.c.currency, sa.literal_column("''")).label("currency")
+    revenue = connection.execute(
+        sa.select(currency, sa.func.sum(SESSION.c.cost).label("amount"))
+        .select_from(_from_sessions())
+        .where(on_the_day, POSSIBLE, SESSION.c.cost.is_not(None))
+        .group_by(currency)
+        .order_by(currency)
+    )
+    impossible = count_impossible(connection, on_the_day)
+    return {
+        **period.facts(),
+        **({"impossible": dict(impossible)} if impossible else {}),
+        "sessions": totals.sessions,
+        "energy_kwh": round(totals.energy_kwh, DIGITS),
+        "revenue": {row.currency: round(row.amount, DIGITS) for row in revenue},
+        "zero_energy": totals.zero_energy,
+        "locations": totals.locations,
+        "utilisation": utilisation(connection, zones, period),
+    }
+
+
+def _top_connectors(connection: Connection, zones: Zones, period: Period) -> list[dict[str, Any]]:
+    delivered = sa.func.sum(SESSION.c.energy_kwh)
+    top = (
+        sa.select(
+            SESSION.c.connector_id,
+            delivered.label("energy_kwh"),
+            sa.func.count().label("sessions"),
+            sa.func.max(SESSION.c.charger_id).label("charger_id"),
+            sa.func.max(SESSION.c.location_id).label("location_id"),
+        )
+        .select_from(_from_sessions())
+        .where(_ended_on(zones, period), POSSIBLE, SESSION.c.connector_id.is_not(None))
+        .group_by(SESSION.c.connector_id)
+        .having(delivered > 0)
+        .order_by(delivered.desc(), SESSION.c.connector_id)
+        .limit(TOP_CONNECTORS)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(top, CHARGER.c.name.label("charger_name"), LOCATION.c.name.label("location_name"))
+        .select_from(
+            top.outerjoin(CONNECTOR, CONNECTOR.c.id == top.c.connector_id)
+            .outerjoin(CHARGER, CHARGER.c.id == sa.func.coalesce(top.c.charger_id, CONNECTOR.c.charger_id))
+            .outerjoin(LOCATION, LOCATION.c.id == top.c.location_id)
+        )
+        .order_by(top.c.energy_kwh.desc(), top.c.connector_id)
+    )
+    return [_top_connector(row) for row in rows]
+
+
+def _top_connector(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "connector_id": row.connector_id,
+        "charger_name": row.charger_name or row.charger_id,
+        "location_name": row.location_name or row.location_id,
+        "energy_kwh": round(row.energy_kwh, DIGITS),
+        "sessions": row.sessions,
+    }
+
+
+def _known_on(connection: Connection, zones: Zones, period: Period) -> bool:
+    """Whether history reaches back to a period: some session of these zones ended before that did."""
+    reached = [sa.and_(in_zone, SESSION.c.ended_at < period.whole().bounds(zone)[1]) for zone, in_zone in zones.items()]
+    found = sa.select(SESSION.c.id).select_from(_from_sessions()).where(sa.or_(*reached)).limit(1)
+    return connection.execute(found).first() is not None
