@@ -22,6 +22,7 @@ from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.migrate import upgrade
 from storage.polls import PollState
+from storage.recording.places import ListPlace
 from storage.schema import RULE
 
 FRESH = ("chargers", "locations", "sessions")
@@ -46,7 +47,7 @@ class House:
         """Record a good poll: a full sweep, or what changed since the last one."""
         state = self._states.get(resource)
         since = None if sweep or state is None else state.good_at
-        answer = Answer(resource, Fetched(tuple(readings)), state, sweep, since)
+        answer = Answer(ListPlace(resource, now, since, sweep, None), Fetched(tuple(readings)), state)
         self._states |= record_answers(self.jobs, [answer], now)
 
     def move_in(self, connectors: int) -> None:

@@ -30,6 +30,7 @@ from eosvolt.models import (
     LocationReading,
     PricingReading,
     ReportReading,
+    Rest,
     SessionReading,
     T,
 )
@@ -143,10 +144,11 @@ class EosvoltClient:
             raise TypeError("this is no rest of a list")
         return await self._lists.go(rest)
 
-    def pick_up(self, resource: str, words: Mapping[str, Any], bookmark: Mapping[str, Any]) -> object:
+    def pick_up(self, resource: str, words: Mapping[str, Any], bookmark: Mapping[str, Any]) -> Rest:
         """What to go on with where another process left a list (locations, chargers or sessions), by its bookmark.
 
-        `words` are those that it was asked for with.
+        `words` are those that it was asked for with. Where the bookmark is of another list, or cannot be read, it
+        begins at the beginning.
         """
         return self._walk(resource, words, bookmark)
 

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from eosvolt.answers import AnswerReader, Page
 from eosvolt.contract import Contract, Route
-from eosvolt.errors import EosvoltError, RateLimited, TooMuch
+from eosvolt.errors import EosvoltError, RateLimited, Timeout, TooMuch, Unreachable
 from eosvolt.exchange import Exchange
 from eosvolt.lists.paging import R, Sweep
 from eosvolt.lists.passes import ListMemory
@@ -27,8 +27,9 @@ MOST_SET_ASIDE = 10_000
 """A list of which more rows cannot be read is not what it is taken for."""
 
 _MOST_MEMORIES = 32
+_AFTER_ENDLESS = 20  # pages a go, where the list had no end the last time
 _MORE_A_GO = 2  # so many pages more are asked for in the next go while the API takes it
-_UNTIL_STUCK = 10
+_UNTIL_STUCK = 10  # goes without a page: the place may be none any more
 
 Keep = Callable[[Fetched[Any]], Fetched[Any]]
 
@@ -45,15 +46,13 @@ class Walk(Generic[R]):
     keep: Keep
     sweep: Sweep[R]
     asked_again: bool
+    picked_up: bool = False
     pages_a_go: int | None = None
     bookmark: dict[str, Any] | None = None  # JSON-able: where another process can go on, None where none could
+    told: str = ""
+    endless: str = ""  # what was said of it when it had no end
     idle: int = 0  # goes in a row that brought no page
     unread: dict[tuple[str, str], Unread] = field(default_factory=dict)
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether it does not go on: its place may be none any more."""
-        return self.idle >= _UNTIL_STUCK
 
 
 class Lists:
@@ -70,6 +69,7 @@ class Lists:
     ) -> None:
         self._contract, self._exchange, self._answers = contract, exchange, answers
         self._reader, self._speech, self._learn = reader, speech, learn
+        self._endless: dict[str, str] = {}  # by route: why its list was ended the last time
         self._memories: dict[tuple[str, frozenset[tuple[str, str]] | None], ListMemory] = {}
 
     def walk(
@@ -80,7 +80,7 @@ class Lists:
         keep: Keep = lambda fetched: fetched,
         bookmark: Mapping[str, Any] | None = None,
     ) -> Walk[R]:
-        """A walk through a list that has yet to begin, or that goes on where a bookmark says."""
+        """A walk through a list that has yet to begin, or that goes on where a bookmark of the same list says."""
         route = self._contract.routes[route_name]
         whole = not any(isinstance(value, datetime) for value in words.values())  # else no two polls are alike
         params = self._speech.params(route, words)
@@ -88,9 +88,10 @@ class Lists:
         exacting = whole and route_name != "sessions" and bookmark is None
         memory = self._memory_of(route, params, whole=whole)
         sweep: Sweep[R] = Sweep(self._contract, route, params, memory, windowed=not whole, exacting=exacting)
-        if bookmark is not None:
-            sweep.go_on_from(bookmark)
-        return Walk(route, read, keep, sweep, whole)
+        walk = Walk(route, read, keep, sweep, whole, endless=self._endless.get(route_name, ""))
+        walk.picked_up = bookmark is not None and sweep.go_on_from(bookmark)
+        walk.pages_a_go = _AFTER_ENDLESS if walk.endless else None
+        return walk
 
     async def go(self, walk: Walk[R]) -> Fetched[R]:
         """Walk on until the list ends, a page fails, or this go has been long enough."""
@@ -101,7 +102,7 @@ class Lists:
         retries: list[str] = []
         pages = came = cleaned = aside = 0
         while sweep.query is not None:
-            if pages and (ticks() >= until or pages == walk.pages_a_go):
+            if pages and (ticks() >= until or pages >= min(sweep.progress()[1], walk.pages_a_go or pages + 1)):
                 sweep.pause()
                 break
             pages += 1
@@ -119,6 +120,10 @@ class Lists:
             cleaned += answer.cleaned
             clock_skew = answer.clock_skew if clock_skew is None else clock_skew
         fetched = walk.keep(replace(sweep.fetched(clock_skew, retries, cleaned), unread=tuple(walk.unread.values())))
+        if sweep.is_endless:
+            self._endless[walk.route.name] = str(fetched.error)
+        elif fetched.complete:
+            self._endless.pop(walk.route.name, None)
         return _with_rest(walk, fetched, pages, came)
 
     async def _take(self, walk: Walk[R], page: Page) -> int:
@@ -158,12 +163,17 @@ def _with_rest(walk: Walk[R], fetched: Fetched[R], pages: int, came: int) -> Fet
 
     How far the next go goes is what the API takes: half as far after a 429, a little further after none.
     """
-    walk.idle = 0 if came else walk.idle + 1
+    may_come = isinstance(fetched.error, RateLimited | Unreachable | Timeout)  # of any page, another time
+    walk.idle = 0 if came else walk.idle + (not may_come)
     if isinstance(fetched.error, RateLimited) or "rate_limited" in fetched.retries:
         walk.pages_a_go = max(1, came // 2)
-    elif walk.pages_a_go is not None and pages == walk.pages_a_go:
+    elif walk.pages_a_go is not None and pages == walk.pages_a_go and not walk.endless:
         walk.pages_a_go += _MORE_A_GO
-    if fetched.complete:
+    fetched = replace(fetched, picked_up=walk.picked_up)
+    is_gone = not came and fetched.error is not None and fetched.error.refused  # the place is none any more
+    if fetched.complete or is_gone or walk.idle >= _UNTIL_STUCK:
         return fetched
     walk.bookmark = walk.sweep.bookmark()
+    before = f" (the last time: {walk.endless})" if walk.endless else ""
+    walk.told = f"the list is not read to its end yet: {walk.sweep.progress()[0]}, and the next poll goes on{before}"
     return replace(fetched, rest=walk) if walk.sweep.resume() else fetched

@@ -7,7 +7,7 @@ what could not be read, whose names `unread` holds.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from eosvolt.errors import EosvoltError
 
@@ -232,6 +232,18 @@ class Unread:
     reason: str
 
 
+class Rest(Protocol):
+    """A list that is left before its end, and that the client goes on with."""
+
+    @property
+    def bookmark(self) -> dict[str, Any] | None:
+        """Where another process can go on, as JSON holds it; None where none could."""
+
+    @property
+    def told(self) -> str:
+        """How far it came, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched(Generic[T]):
     """The answer to one list call, all pages together.
@@ -243,6 +255,8 @@ class Fetched(Generic[T]):
     list never reached the total that EOSVOLT states: what came is good, but nothing is gone because it did not come.
     `unread` holds each field that could not be read in some of the rows. `rest`, where there is one, is for the client
     to go on with: the list is not walked to its end, and `rows` are those that came since it was last gone on with.
+    At the end of such a list `rows` are all of it, and `new` the ids of those that came since it was last gone on with.
+    `picked_up`: another process began it, so that `rows` are not all of it.
     """
 
     rows: tuple[T, ...] = ()
@@ -254,4 +268,6 @@ class Fetched(Generic[T]):
     cleaned: int = 0
     shortfall: str = ""
     unread: tuple[Unread, ...] = ()
-    rest: object | None = None
+    rest: "Rest | None" = None
+    new: frozenset[str] | None = None
+    picked_up: bool = False

@@ -118,6 +118,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
             *("unread_since", "unread_at", "sweep_due_at"),
         )
     ),
+    schema.PLACE: Moments(apart=("began_at", "since")),
     schema.REFUSED: Moments(("since",), apart=("probe_at",)),
     schema.RULE_VERSION: Moments(("at",)),
     schema.SET_ASIDE: Moments(("first_at", "last_at")),

@@ -80,8 +80,11 @@ def after_good_poll(
     *,
     state: PollState | None,
     seen: Mapping[str, set[str]] | None = None,
+    began_at: datetime | None = None,
 ) -> PollState:
     """The resource's state after the complete poll of `now`; writes down a gap before it and what has vanished.
+
+    `began_at` is when its first page was asked for, where that was at an earlier poll: so old is what it shows.
 
     `interval` is the time between two polls at the pace in force, our own slowness included and Retry-After not.
     `state` is the one before this poll. `seen` holds, for a full sweep, the ids it named by table, those of rows set
@@ -93,20 +96,21 @@ def after_good_poll(
         bring_down_world(connection, now, seq)
         store_seq(connection, seq)
     before = state.good_at if state else None
-    if seen is not None and (state is None or state.swept_at != now):
+    at = began_at or now
+    if seen is not None and (state is None or state.swept_at != at):
         for table in SWEPT[resource]:
             record_missing(connection, table, seen.get(table.name, set()), now)
-    if before is not None and now - before > GAP_INTERVALS * interval:
+    if before is not None and at - before > GAP_INTERVALS * interval:
         seq = next_seq(connection)
-        gap = {"resource": resource, "valid_from": before, "valid_to": now, "changed_seq": seq}
+        gap = {"resource": resource, "valid_from": before, "valid_to": at, "changed_seq": seq}
         connection.execute(sa.insert(GAP).values(**gap))
         store_seq(connection, seq)
     return PollState(
         resource,
-        attempted_at=now,
-        good_at=now,
-        previous_good_at=state.previous_good_at if state and before == now else before,
-        swept_at=now if seen is not None else state.swept_at if state else None,
+        attempted_at=at,
+        good_at=at,
+        previous_good_at=state.previous_good_at if state and before == at else before,
+        swept_at=at if seen is not None else state.swept_at if state else None,
         failures=0,
         error=None,
         unread_since=state.unread_since if state else None,

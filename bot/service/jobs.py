@@ -16,6 +16,7 @@ from bot.service.pace import Paces
 from bot.service.poll_plan import PollPlan
 from bot.service.ticker import Step, cause_of
 from eosvolt.client import EosvoltClient
+from eosvolt.models import Rest
 from notify.alert_cards.card import enqueue_alert_messages
 from notify.routing import BUDGET, Routing
 from rules.actions.automations import Mode
@@ -27,9 +28,8 @@ from rules.registry.store import RulesInForce, load_rules, sync_rules
 from storage.ahead import bring_down_service
 from storage.engine import Database
 from storage.health import bring_down_pace
-from storage.polls import (
-    PollState,
-)
+from storage.polls import PollState
+from storage.recording.places import ListPlace
 
 log = structlog.get_logger()
 
@@ -79,6 +79,14 @@ class Broken:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A list that is not read to its end yet: where it stands, and what the client goes on with."""
+
+    place: ListPlace
+    rest: Rest
+
+
 @dataclass(slots=True)
 class Jobs:
     """What the jobs work with. `run` runs a function that uses the database: in a thread, or at once in a replay."""
@@ -98,6 +106,7 @@ class Jobs:
     paces: Paces | None = None  # as stored; None: read them first
     absent: dict[str, datetime] = field(default_factory=dict)  # resources that the account lacks, since when
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
+    lists: dict[str, UnderWay | None] = field(default_factory=dict)  # by resource; absent: read the stored place first
     news: News = field(default_factory=News)
     broken: dict[str, dict[str, Broken]] = field(default_factory=dict)  # by what fails, and by the rule's name
     named: set[str] = field(default_factory=set)  # resources whose stored ids are known to be those of the contract

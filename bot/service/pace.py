@@ -124,14 +124,15 @@ def pace_after(
 ) -> Pace:
     """The pace after the poll of `now`, whose calls took `elapsed` seconds.
 
-    A 429 doubles the interval up to MOST_SLOWED; a poll without one, in which anything was good, halves it.
+    A 429 doubles the interval up to MOST_SLOWED; a poll without one, in which anything was good, halves it, be it that
+    its list goes on.
     Retry-After counts from the end of the calls, whatever the fault that brought it.
     """
     if not answers:
         return before
     if any(was_limited(fetched) for fetched in answers):
         slowness = min(MOST_SLOWED, 2 * before.slowness)
-    elif any(fetched.complete for fetched in answers):
+    elif any(fetched.complete or (fetched.rest is not None and fetched.error is None) for fetched in answers):
         slowness = max(1, before.slowness // 2)
     else:
         slowness = before.slowness

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from bot.service.jobs import Jobs, put_right
+from bot.service.jobs import Jobs, UnderWay, put_right
 from bot.service.pace import Paces
 from bot.service.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
 from bot.service.recording.answered import Answer
@@ -24,6 +24,7 @@ from storage.ahead import is_ahead
 from storage.engine import Database
 from storage.health import Pace, load_paces
 from storage.polls import PollState, poll_states
+from storage.recording.places import ListPlace, list_place
 
 log = structlog.get_logger()
 
@@ -106,17 +107,24 @@ async def paces_of(jobs: Jobs) -> Paces:
 
 
 async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None, now: datetime) -> Answer:
+    """Ask for a resource: go on with its list where that was left, else begin it."""
     pace = paces.in_force(resource, now)
-    sweep = is_sweep(jobs.plan, resource, state, now)
-    skew = paces.whole(now).clock_skew
-    since = since_of(jobs.plan, replace(pace, clock_skew=skew), resource, state, now, sweep=sweep)
+    left = await _left(jobs, resource, now)
+    if left is None:
+        sweep = is_sweep(jobs.plan, resource, state, now)
+        skew = paces.whole(now).clock_skew
+        since = since_of(jobs.plan, replace(pace, clock_skew=skew), resource, state, now, sweep=sweep)
+        place = ListPlace(resource, now, since, sweep, None)
+    else:
+        place = left.place
     ticks = asyncio.get_running_loop().time
     began = ticks()
-    fetched = await _fetch(jobs, resource, since, now)
+    fetched = await (_begin(jobs, place) if left is None else jobs.client.go_on(left.rest))
     changed = paces.note(resource, fetched, now, ticks() - began)
     _note_failure(jobs, resource, fetched, state, now)
     _tell_pace(resource, pace, paces.in_force(resource, now))
-    return Answer(resource, fetched, state, sweep, since, pace.slowness, changed)
+    _tell_list(place, fetched, now)
+    return Answer(place, fetched, state, pace.slowness, changed, goes_on=left is not None)
 
 
 def _tell_pace(resource: str, before: Pace, after: Pace) -> None:
@@ -148,7 +156,8 @@ def _note_failure(jobs: Jobs, resource: str, fetched: Fetched[Any], state: PollS
         jobs.absent[resource] = now
         return
     jobs.absent.pop(resource, None)
-    if error is not None and (state is None or not state.failures or _kind(str(error)) != _kind(state.error or "")):
+    known = state is not None and state.failures and _kind(state.error or "").startswith(_kind(str(error)))
+    if error is not None and not known:
         log.warning("poll failed", resource=resource, error=str(error), rows=len(fetched.rows))
 
 
@@ -157,11 +166,43 @@ def _kind(error: str) -> str:
     return re.sub(r"\d+", "#", error)
 
 
-async def _fetch(jobs: Jobs, resource: str, since: datetime | None, now: datetime) -> Fetched[Any]:
-    if resource == "locations":
+def _tell_list(place: ListPlace, fetched: Fetched[Any], now: datetime) -> None:
+    """Say once that a list takes several polls, and once that it was read to its end."""
+    if fetched.rest is not None and place.began_at == now:
+        log.info("a list takes several polls", resource=place.resource, told=fetched.rest.told)
+    if fetched.complete and place.began_at < now:
+        log.info("a list was read to its end", resource=place.resource, began_at=str(place.began_at))
+
+
+async def _left(jobs: Jobs, resource: str, now: datetime) -> UnderWay | None:
+    """The list of a resource that was left before its end, by this process or by one before it."""
+    if resource in jobs.lists:
+        left = jobs.lists.pop(resource)  # where it stands is not known until what comes now is recorded
+        return None if left is None or is_ahead(left.place.began_at, now) else left
+    place: ListPlace | None = await jobs.run(_stored_place, jobs.database, resource, now)
+    if place is None or place.bookmark is None:
+        return None
+    return UnderWay(place, jobs.client.pick_up(resource, _words(place), place.bookmark))
+
+
+def _stored_place(database: Database, resource: str, now: datetime) -> ListPlace | None:
+    with database.read() as connection:
+        return list_place(connection, resource, now)
+
+
+def _words(place: ListPlace) -> dict[str, datetime | None]:
+    """How a list is asked for."""
+    if place.resource == "locations":
+        return {}
+    if place.resource == "sessions" and place.since is None:
+        return {"started_from": place.began_at - BACKFILL}
+    return {"updated_since": place.since}
+
+
+async def _begin(jobs: Jobs, place: ListPlace) -> Fetched[Any]:
+    if place.resource == "locations":
         return await jobs.client.fetch_locations()
-    if resource == "chargers":
-        return await jobs.client.fetch_chargers(updated_since=since)
-    if since is None:
-        return await jobs.client.fetch_sessions(started_from=now - BACKFILL)
-    return await jobs.client.fetch_sessions(updated_since=since)
+    if place.resource == "chargers":
+        return await jobs.client.fetch_chargers(place.since)
+    words = _words(place)
+    return await jobs.client.fetch_sessions(words.get("updated_since"), words.get("started_from"))

@@ -5,7 +5,6 @@ have lost one between shifting pages, and never goes on for ever. Whether a pass
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +21,7 @@ from eosvolt.errors import (
     TooMuch,
     Unreachable,
 )
+from eosvolt.lists.bookmarks import Bookmark, Place
 from eosvolt.lists.passes import Judge, ListMemory, Pass, Verdict
 from eosvolt.lists.rivals import Rivals
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
@@ -32,14 +32,6 @@ _MOST_REPEATED_PAGES = 3
 _MOST_EMPTY_PAGES = 3  # running
 _WORTH_GOING_ON = (Unreachable, Timeout, ServerFault, MalformedAnswer)
 _BY_PLACE = frozenset({"page", "offset"})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of a list stands: its number or offset, and the parameters that ask for it."""
-
-    number: int
-    query: Mapping[str, str]
 
 
 class Sweep(Generic[R]):
@@ -66,6 +58,7 @@ class Sweep(Generic[R]):
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
         self._granted = route.limit
         self._params = dict(params)
+        self._asked = f"{self._request} {sorted(params.items())} {route.limit}"
         self._memory = memory if memory is not None else ListMemory(begins=True)
         self._windowed = windowed
         self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
@@ -81,7 +74,7 @@ class Sweep(Generic[R]):
         self._shortfall = ""
         self._pages = self._failures = self._before_page = 0
         self._total: int | None = None
-        self._looking_back = self._nested = False
+        self._looking_back = self._nested = self._is_handed_over = self.is_endless = False
         self._verdict: Verdict | None = None
         self._start_pass()
 
@@ -169,7 +162,8 @@ class Sweep(Generic[R]):
             self._stop(f"the list still goes on after {self._most_rows} rows: limits.most_rows", TooMuch)
         elif self._pages >= self._most_pages:
             self._stop(f"the list still goes on after {self._pages} pages: limits.most_pages", TooMuch)
-        return self._error is not None and self.query is None
+        self.is_endless = self._error is not None and self.query is None
+        return self.is_endless
 
     def _has_more(self, page: Page) -> bool:
         """Whether another page is asked for: because there is one, or because it is not sure that there is none."""
@@ -310,7 +304,7 @@ class Sweep(Generic[R]):
             return
         self._error = self._error or error
         self._failures += 1
-        if isinstance(error, TooMuch) or not (self._pass.pages or self._pass.skipped):
+        if isinstance(error, TooMuch) or not (self._judge.passes or self._pass.pages or self._pass.seen):
             return  # it would be the same again, or there is nothing to go on from
         self._left_at = place
         if self._mending or not isinstance(error, _WORTH_GOING_ON) or self._pass.by_link or self._total is None:
@@ -331,7 +325,7 @@ class Sweep(Generic[R]):
         self._left_at, self.query = Place(self._place, self.query or {}), None
 
     def resume(self) -> bool:
-        """Go on where the list was left, or with the pages that failed; False where nothing can be gone on from."""
+        """Go on where the list was left, or with the pages that failed; False where that is nowhere."""
         if self._left_at is None and not (self._holes and self._error is not None and self._verdict is None):
             return False
         self._error, self._failures, self._pass.repeats, self._pass.paused = None, 0, 0, True
@@ -349,15 +343,22 @@ class Sweep(Generic[R]):
         at = self._left_at
         if at is None or self._looking_back:
             return None
-        seen = len(self._pass.seen) + self._pass.skipped
-        return {"number": at.number, "query": at.query, "holes": self._holes, "skipped": seen, "total": self._total}
+        return self._pass.bookmark(self._asked, at, self._holes, self._pages).as_json()
 
-    def go_on_from(self, bookmark: Mapping[str, Any]) -> None:
-        """Begin where another walk through the same list was left; what that one saw is not seen again."""
-        self._pass.skipped, self._pass.paused = int(bookmark["skipped"]), True
-        self._total = self._pass.total = bookmark["total"]
-        self._place, self._holes = int(bookmark["number"]), [int(hole) for hole in bookmark["holes"]]
-        self.query = {str(name): str(value) for name, value in bookmark["query"].items()} or self._at_place()
+    def go_on_from(self, told: Mapping[str, Any]) -> bool:
+        """Begin where another walk through the same list was left; False where its bookmark is of another one."""
+        bookmark = Bookmark.read(told)
+        if bookmark is None or bookmark.asked != self._asked:
+            return False
+        self._pass.go_on_from(bookmark)
+        self._total, self._pages = bookmark.total, bookmark.pages
+        self._place, self._holes = bookmark.number, list(bookmark.holes)
+        self.query = dict(bookmark.query) or self._at_place()
+        return True
+
+    def progress(self) -> tuple[str, int]:
+        """How much of the list has come, in words, and how many pages may be asked for in one go."""
+        return self._pass.in_words(), self._memory.most_a_go(self._pass.total)
 
     def _is_end(self, error: EosvoltError) -> bool:
         """Whether a refused page only says that it lies behind the last one, as some accounts do."""
@@ -387,11 +388,12 @@ class Sweep(Generic[R]):
             retries=tuple(retries),
             cleaned=cleaned,
             shortfall=self._shortfall,
+            new=frozenset(self._new) if self._is_handed_over else None,
         )
 
     def _handed_over(self, clock_skew: timedelta | None, retries: Sequence[str], cleaned: int) -> Fetched[R]:
         """What came since the last hand-over of a list that is not walked to its end."""
         rows = tuple(row for row in self._new.values() if row.id not in self._rivals)
         aside = (*tuple(self._set_aside.values())[self._new_aside :], *self._rivals.set_aside())
-        self._new, self._new_aside = {}, len(self._set_aside)
+        self._new, self._new_aside, self._is_handed_over = {}, len(self._set_aside), True
         return Fetched(rows, aside, False, self._error, clock_skew, tuple(retries), cleaned)

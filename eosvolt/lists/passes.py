@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from eosvolt.lists.bookmarks import Bookmark, Place
+
 MOST_PASSES = 6
+MOST_A_GO, UNKNOWN_A_GO, LEAST_A_GO = 2000, 500, 50
 ALIKE = 3
 """So many passes in which the same rows stood at the same places settle that a total counts something else."""
 
@@ -34,6 +37,13 @@ class ListMemory:
     largest: int = 0
     short: tuple[int | None, int] | None = None
     begins: bool = False
+    pages: int = 0  # of the longest whole pass
+
+    def most_a_go(self, total: int | None) -> int:
+        """How many pages to ask for in one go: where no total is told, not far more than the list ever had."""
+        if total is not None:
+            return MOST_A_GO
+        return max(LEAST_A_GO, 4 * self.pages) if self.pages else UNKNOWN_A_GO
 
 
 @dataclass(slots=True)
@@ -55,7 +65,7 @@ class Pass:
     by_link: bool = False
     full: bool = False  # the page before this one was
     beyond: bool = False  # the page asked for now may well be behind the last one
-    skipped: int = 0  # rows that another process saw before this one
+    skipped: int = 0  # rows without an id that another process saw before this one
     paused: bool = False  # it was not walked in one go: meanwhile rows came
     least: int | None = None  # the smallest total that was told
 
@@ -75,6 +85,22 @@ class Pass:
         fresh = len(self.seen) - before
         self.repeats = 0 if fresh else self.repeats + 1
         return fresh
+
+    def bookmark(self, asked: str, at: Place, holes: Sequence[int], pages: int) -> Bookmark:
+        """What another process needs to go on at a place."""
+        named = tuple(dict.fromkeys(one for one in self.order if isinstance(one, str)))
+        nameless = len(self.seen) - len(named) + self.skipped
+        return Bookmark(asked, at.number, dict(at.query), tuple(holes), named, nameless, self.total, pages)
+
+    def go_on_from(self, bookmark: Bookmark) -> None:
+        """Take over what another pass saw before it was left."""
+        self.order, self.seen = list(bookmark.seen), set(bookmark.seen)
+        self.skipped, self.total, self.paused = bookmark.nameless, bookmark.total, True
+
+    def in_words(self) -> str:
+        """How much of the list has come."""
+        of = "" if self.total is None else f" of {self.total}"
+        return f"{len(self.seen) + self.skipped}{of} rows have come so far"
 
     def forget_last(self, length: int) -> None:
         """Leave the last page out again, whose rows were all there before: `length` is what the order was before it."""
@@ -151,7 +177,8 @@ class Judge:
         if total is not None and self._steady and self.passes > 1 and len(self._union) == total:
             # an unstable order: nothing came and nothing went, and all were seen at some time
             known = frozenset(one for one in self._union if isinstance(one, str))
-            return not self._exacting or not self._memory.ids or self._covers(known)
+            if not self._exacting or not self._memory.ids or self._covers(known) or self.passes >= ALIKE:
+                return True  # what an earlier sweep saw beside it is gone
         if self.doubt(walked) or not walked.steady or (len(walked.order) > len(walked.seen) and not alike):
             return False
         if walked.pages <= 1 or not self._exacting or self._covers(walked.named()):
@@ -168,6 +195,7 @@ class Judge:
         memory.largest = max(memory.largest, walked.largest)
         if verdict is Verdict.WHOLE:
             memory.short = None
+            memory.pages = max(memory.pages, walked.pages)
             if self._exacting:
                 memory.ids = walked.named()
         elif verdict is Verdict.SHORT:

@@ -20,7 +20,17 @@ from storage.tables.alerts import (
 )
 from storage.tables.automations import AutomationSwitch, AutomationTry
 from storage.tables.columns import JSON_COLUMN, Json
-from storage.tables.polls import ApiState, IdForm, Poll, PollCount, PollDoubt, PollGap, SetAsideRow, UnreadField
+from storage.tables.polls import (
+    ApiState,
+    IdForm,
+    Poll,
+    PollCount,
+    PollDoubt,
+    PollGap,
+    PollPlace,
+    SetAsideRow,
+    UnreadField,
+)
 from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
 from storage.tables.watch import HeardRequest, Trouble
@@ -51,6 +61,7 @@ __all__ = [
     "PollCount",
     "PollDoubt",
     "PollGap",
+    "PollPlace",
     "RefusedChannel",
     "Rule",
     "RuleDraft",

@@ -22,6 +22,17 @@ class Poll(SQLModel, table=True):
     unread_at: datetime | None = None  # when the first of them was
 
 
+class PollPlace(SQLModel, table=True):
+    """A list that is not read to its end yet: how it was asked for, and where the next poll goes on; one a resource."""
+
+    __tablename__ = "poll_place"
+    resource: str = Field(primary_key=True)
+    began_at: datetime  # the poll that asked for its first page
+    since: datetime | None = None  # only what changed from then on was asked for
+    is_sweep: bool
+    bookmark_json: str
+
+
 class PollCount(SQLModel, table=True):
     """How often something came of polling a resource: good, failed (by the kind of fault), retried (likewise), paused.
 

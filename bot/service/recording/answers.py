@@ -4,7 +4,7 @@ Good or bad, what came is kept. Nothing here asks EOSVOLT anything.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.service.jobs import Jobs
+from bot.service.jobs import Jobs, UnderWay
 from bot.service.poll_plan import PollPlan
 from bot.service.recording.answered import Answer
 from bot.service.recording.new_ids import under_new_ids
@@ -45,6 +45,7 @@ from storage.polls import (
 from storage.record import SLICE_ROWS, record_readings, slices
 from storage.recording.doubts import NOTHING_ODD, Judged, judge_sweep
 from storage.recording.identity import without_ambiguous
+from storage.recording.places import store_place
 from storage.recording.reading_rows import Observation
 from storage.recording.staleness import mark_stale, record_unreadable
 
@@ -66,7 +67,7 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
         floor = answer.state.good_at if answer.state else None
         observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
         sessions = answer.resource == "sessions"  # they come and go: nothing is remembered of them
-        news = list(answer.fetched.rows) if sessions else _news(answer, told[answer.resource])
+        news = list(_came(answer)) if sessions else _news(answer, told[answer.resource])
         for rows in slices(news):
             if len(rows) < SLICE_ROWS:
                 rest.append((rows, observation))
@@ -81,11 +82,17 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
             record_unreadable(connection, answer.fetched, now)
         states = [_finished(connection, answer, jobs.plan, now) for answer in answers]
         store_poll_states(connection, states)
+        lists = {answer.resource: _left(answer) for answer in answers}
+        for answer in answers:
+            if answer.goes_on or answer.fetched.rest is not None:
+                left = lists[answer.resource]
+                store_place(connection, answer.resource, left.place if left is not None else None)
         record_counts(connection, [*_counted(answers), *_counted_pauses(answers)], now)
         for resource, pace in {name: pace for answer in answers for name, pace in answer.paces.items()}.items():
             store_pace(connection, pace, resource)
         wanted = _locations_wanted(jobs, connection, answers, now)
     jobs.recorded |= told
+    jobs.lists |= lists
     return {state.resource: state for state in (*states, *wanted)}
 
 
@@ -108,9 +115,9 @@ def _unambiguous(jobs: Jobs, answers: Sequence[Answer], told: Mapping[str, Mappi
     vetted = []
     with jobs.database.read() as connection:
         for answer in answers:
-            whole = answer.sweep and answer.fetched.complete and not answer.fetched.shortfall
             is_news = partial(_is_news, told.get(answer.resource, {}))
-            vetted.append(replace(answer, fetched=without_ambiguous(connection, answer.fetched, is_news, whole=whole)))
+            fetched = without_ambiguous(connection, answer.fetched, is_news, whole=answer.is_whole)
+            vetted.append(replace(answer, fetched=fetched))
     return vetted
 
 
@@ -126,12 +133,15 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     """
     news = []
     named: dict[str, int] = {}
-    for reading in answer.fetched.rows:
+    for reading in _came(answer):
         named[reading.id] = hash(reading)
         if told.get(reading.id) != named[reading.id] or getattr(reading, "last_heartbeat", None) is not None:
             news.append(reading)
-    if answer.sweep:
+    if answer.is_whole:
+        known = told if answer.goes_on else {}
+        kept = {reading.id: known[reading.id] for reading in answer.fetched.rows if reading.id in known}
         told.clear()
+        told.update(kept)
     told.update(named)
     for aside in answer.fetched.set_aside:  # it is stale now, and news when it can be read again
         told.pop(aside.key or "", None)
@@ -141,26 +151,52 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     return news
 
 
+def _came(answer: Answer) -> Iterator[Any]:
+    """The readings that came with this poll, and not with an earlier one of the same list."""
+    new = answer.fetched.new
+    return (reading for reading in answer.fetched.rows if new is None or reading.id in new)
+
+
+def _left(answer: Answer) -> UnderWay | None:
+    """The list as the next poll finds it, None where that begins another one."""
+    rest = answer.fetched.rest
+    return None if rest is None else UnderWay(replace(answer.place, bookmark=rest.bookmark), rest)
+
+
 def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
-        bad = after_bad_poll(resource, now, str(fetched.error or "not read to its end yet"), state=state)
+        bad = after_bad_poll(resource, now, _said(fetched), state=state)
+        if fetched.rest is not None:
+            return _asked_again(bad, answer, now) if _is_doubtful(answer) else bad
         # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
         return replace(bad, swept_at=now) if answer.sweep and bad.swept_at and resource == "sessions" else bad
-    whole_sweep = answer.sweep and not fetched.shortfall
-    seen, judged = _judged_sweep(connection, answer, now) if whole_sweep else (None, NOTHING_ODD)
+    seen, judged = _judged_sweep(connection, answer, now) if answer.is_whole else (None, NOTHING_ODD)
     # what we were slow about by ourselves is no gap; what the API had us wait beyond that is
     interval = plan.interval_of(resource) * answer.slowness
-    good = after_good_poll(connection, resource, now, interval, state=state, seen=seen)
+    began_at = min(answer.place.began_at, now)  # what changed since then is asked for next
+    good = after_good_poll(connection, resource, now, interval, state=state, seen=seen, began_at=began_at)
     if judged.believed:
         for table in SWEPT[resource]:
             record_missing(connection, table, (seen or {}).get(table.name, set()), now)
-    good = replace(_with_shortfall(good, answer, now), sweep_due_at=_sweep_due(good, answer, judged, plan, now))
+    good = replace(_with_shortfall(good, answer, began_at), sweep_due_at=_sweep_due(good, answer, judged, plan, now))
     if not _is_doubtful(answer):
         whole = good.unread_since is None or answer.since is None or answer.since <= good.unread_since
-        return replace(good, unread_since=None, unread_at=None) if answer.sweep and whole else good
-    earliest = max(now - BACKFILL, min(answer.since or now - BACKFILL, good.unread_since or now))
-    return replace(good, unread_since=earliest, unread_at=good.unread_at or now)
+        of_it = answer.goes_on and good.unread_at is not None and good.unread_at >= began_at
+        return replace(good, unread_since=None, unread_at=None) if answer.sweep and whole and not of_it else good
+    return _asked_again(good, answer, now)
+
+
+def _asked_again(state: PollState, answer: Answer, now: datetime) -> PollState:
+    """How polling stands where some of what came is to be asked for again."""
+    earliest = max(now - BACKFILL, min(answer.since or now - BACKFILL, state.unread_since or now))
+    return replace(state, unread_since=earliest, unread_at=state.unread_at or now)
+
+
+def _said(fetched: Fetched[Any]) -> str:
+    """Why a list is not read to its end."""
+    told = fetched.rest.told if fetched.rest is not None else "not read to its end yet"
+    return told if fetched.error is None else f"{fetched.error}{f' ({told})' if fetched.rest is not None else ''}"
 
 
 def _judged_sweep(connection: Connection, answer: Answer, now: datetime) -> tuple[dict[str, set[str]], Judged]:
@@ -216,7 +252,10 @@ def _counted(answers: Sequence[Answer]) -> list[Counted]:
     counts: list[Counted] = []
     for answer in answers:
         error = answer.fetched.error
-        counts.append(Counted(answer.resource, GOOD) if error is None else Counted(answer.resource, FAILED, error.kind))
+        if error is not None:
+            counts.append(Counted(answer.resource, FAILED, error.kind))
+        elif answer.fetched.complete:
+            counts.append(Counted(answer.resource, GOOD))
         if answer.fetched.cleaned:
             counts.append(Counted(answer.resource, CLEANED, count=answer.fetched.cleaned))
         retries = Counter(answer.fetched.retries)

@@ -35,7 +35,7 @@ def _followed(jobs: Jobs, answer: Answer, now: datetime) -> Answer:
         return answer
     with jobs.database.write() as connection:
         changed = changed_forms(connection, resource, jobs.client.id_forms)
-        if changed and not (answer.sweep and fetched.complete and fetched.rows):
+        if changed and not (answer.sweep and fetched.complete and not fetched.picked_up and fetched.rows):
             waiting = replace(fetched, rows=(), set_aside=(), unread=())
             state = answer.state and replace(answer.state, sweep_due_at=now)
             return replace(answer, fetched=waiting, state=state)
@@ -43,7 +43,9 @@ def _followed(jobs: Jobs, answer: Answer, now: datetime) -> Answer:
             _follow(jobs, connection, resource, fetched, now)
         store_forms(connection, resource, jobs.client.id_forms)
     jobs.named.add(resource)
-    return answer
+    return (
+        replace(answer, fetched=replace(fetched, new=None)) if changed else answer
+    )  # what came before was not recorded
 
 
 def _follow(jobs: Jobs, connection: Connection, resource: str, fetched: Fetched[Any], now: datetime) -> None:
