@@ -93,6 +93,7 @@ LIVES: Mapping[Table, Life] = {
     schema.COUNTER: Life("one number"),
     schema.POLL: Life("one row a resource"),
     schema.API: Life("one row a resource"),
+    schema.ID_FORM: Life("one row a resource"),
     schema.PLACE: Life("one row a resource, gone when its list is read to its end"),
     schema.DOUBT: Life("one row a resource, gone when its sweep is believed"),
     schema.RULE: Life("one row a rule; its name stays known after its end"),
