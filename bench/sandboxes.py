@@ -1,0 +1,167 @@
+"""The two stand-ins in a process of their own, so that the service has a core to itself, and orders to them.
+
+The fleet there is the one of `bench.world`, and changes when it is told to. Nothing is measured but what people in
+Slack would measure: how long a slash command takes to be acknowledged.
+"""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+from bench.world import PLUGS, Fleet, connector, locations, place_of
+from sandbox.eosvolt.api import create_api
+from sandbox.eosvolt.server import serving
+from sandbox.slack import SlackServer, SlackWorkspace
+from sandbox.world.source import RefusedError
+from sandbox.world.state import World
+from sandbox.world.times import to_ms
+
+TOKEN = "sandbox-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What the service's settings need."""
+
+    eosvolt: str
+    slack: str
+    bot_token: str
+    signing_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How so many slash commands went: seconds until each was acknowledged, and until the last answer had come."""
+
+    acknowledged: tuple[float, ...]
+    seconds: float
+    failed: int
+
+
+class StillFleet:
+    """A source of the stand-in API that changes when it is told to, and takes no command."""
+
+    def __init__(self, connectors: int, now: datetime) -> None:
+        self.world = World()
+        self.start = now
+        self.end: datetime | None = None
+        at = to_ms(now)
+        for place in locations(connectors):
+            self.world.add_location(place.id, at, name=place.name)
+        for charger in range(connectors // PLUGS):
+            self.world.add_charger(str(charger), place_of(charger * PLUGS), at, name=f"Charger {charger}")
+        fleet = Fleet(connectors)
+        for number in range(connectors):
+            one = connector(fleet, number)
+            told = {"status": one.status, "errorCode": one.error_code, "powerKw": one.power_kw}
+            self.world.add_connector(one.id, one.charger_id, at, **told, maxPowerKw=22.0, type="Type2")
+
+    def turn(self, fleet: Fleet, now: datetime) -> None:
+        """Let the first connectors be as the fleet has them at its turn."""
+        for number in range(fleet.turned):
+            one = connector(fleet, number)
+            told = {"status": one.status, "errorCode": one.error_code, "powerKw": one.power_kw}
+            self.world.set_connector(one.id, to_ms(now), **told)
+
+    def advance_to(self, now: datetime) -> None:
+        """Nothing happens by itself."""
+
+    def is_down(self, _now: datetime) -> bool:
+        return False
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise RefusedError(409, "still", "This fleet stands still.")
+
+    start_session = stop_session = reset = unlock = set_availability = set_pricing = force_connector = _refuse
+    force_online = _refuse
+
+
+class Sandboxes:
+    """The stand-ins of a block, from outside."""
+
+    def __init__(self, line: Connection, addresses: Addresses) -> None:
+        self._line = line
+        self.addresses = addresses
+
+    def turn(self, fleet: Fleet) -> None:
+        """Let the fleet turn, now."""
+        self._ask("turn", fleet)
+
+    def type_commands(self, url: str, text: str, count: int, people: int) -> Typed:
+        """Have so many people type `/charge text` one after the other, each waiting for its acknowledgement."""
+        typed: Typed = self._ask("type", url, text, count, people)
+        return typed
+
+    def _ask(self, *order: Any) -> Any:
+        self._line.send(order)
+        return self._line.recv()
+
+
+@contextmanager
+def sandboxes(connectors: int) -> Iterator[Sandboxes]:
+    """The stand-ins with a fleet, served until the block ends."""
+    context = multiprocessing.get_context("spawn")
+    line, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, connectors), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Sandboxes(line, line.recv())
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(line: Connection, connectors: int) -> None:
+    asyncio.run(_serve_until_killed(line, connectors))
+
+
+async def _serve_until_killed(line: Connection, connectors: int) -> None:
+    source = StillFleet(connectors, datetime.now(UTC))
+    api = create_api(source, clock=lambda: datetime.now(UTC), token=TOKEN)
+    workspace = SlackWorkspace(rate_limited=False)
+
+    async def turn(fleet: Fleet) -> None:
+        source.turn(fleet, datetime.now(UTC))
+
+    async def type_commands(url: str, text: str, count: int, people: int) -> Typed:
+        workspace.request_url = url
+        return await _type(workspace, text, count, people)
+
+    orders: dict[str, Callable[..., Awaitable[Any]]] = {"turn": turn, "type": type_commands}
+    async with serving(api) as eosvolt, SlackServer(workspace) as slack:
+        line.send(Addresses(eosvolt, slack.api_url, workspace.bot_token, workspace.signing_secret))
+        while True:
+            name, *arguments = await asyncio.to_thread(line.recv)
+            line.send(await orders[name](*arguments))
+
+
+async def _type(workspace: SlackWorkspace, text: str, count: int, people: int) -> Typed:
+    """Type commands; the whole is over when as many answers have come as commands were acknowledged."""
+    before, left = len(workspace.ephemerals("ada")), iter(range(count))
+    took: list[float] = []
+    failed = 0
+
+    async def person() -> None:
+        nonlocal failed
+        for _ in left:
+            began = time.perf_counter()
+            outcome = await workspace.slash("ada", "#ev-ops", "/charge", text)
+            took.append(time.perf_counter() - began)
+            failed += not outcome.ok
+
+    began = time.perf_counter()
+    await asyncio.gather(*(person() for _ in range(people)))
+    # each change would cost what is measured
+    while len(workspace.ephemerals("ada")) - before < count and time.perf_counter() - began < 60:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    seconds = time.perf_counter() - began
+    failed += count - (len(workspace.ephemerals("ada")) - before)
+    workspace.deliveries.clear()
+    return Typed(tuple(took), seconds, failed)
