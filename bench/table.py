@@ -54,6 +54,11 @@ def seconds(most: float) -> Goal:
     return Goal(Sense.ALONE, most=most, full_only=True)
 
 
+def always(most: float) -> Goal:
+    """At most so many seconds, with any fleet."""
+    return Goal(Sense.ALONE, most=most)
+
+
 def faster(least: float) -> Goal:
     """At least so many times faster than the peer, with the large fleet."""
     return Goal(Sense.FASTER, least=least, full_only=True)
@@ -66,6 +71,8 @@ def costs(most: float) -> Goal:
 
 _PROMETHEUS = ("prometheus group", "Prometheus, one evaluation of the group")
 _BARE = "bare sqlite3 upsert"
+_BOLT = "a bare Bolt handler"
+_PYTHON = "python -c pass"
 
 
 def _evaluation(kind: str) -> tuple[Line, ...]:
@@ -101,6 +108,22 @@ TABLES: dict[str, tuple[Line, ...]] = {
         _record("a sweep, 1 % changed", "one percent", costs(1.5)),
         _record("a sweep, 1 % changed, new heartbeats", "heartbeats", costs(1.5)),
         _record("only the 1 % that changed", "increment"),
+    ),
+    "Slash commands": (
+        Line("acknowledged, 99 of 100, 50 at a time", "slash p99", "bare bolt p99", _BOLT, Sense.COSTS, (costs(1.3),)),
+        Line(
+            "acknowledged and answered, 50 at a time",
+            "slash throughput",
+            "bare bolt throughput",
+            _BOLT,
+            Sense.COSTS,
+            (Goal(Sense.COSTS, least=0.8),),
+        ),
+    ),
+    "Start": (
+        Line("chargehand --help", "start help", "bare python", _PYTHON, Sense.COSTS, (always(0.3),)),
+        Line("ready, on a database that is there", "start ready", "bare python", _PYTHON, Sense.COSTS, (always(2),)),
+        Line("ready, on a fresh database", "start ready, fresh database", "bare python", _PYTHON, Sense.COSTS),
     ),
     "Memory": (
         Line(

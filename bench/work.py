@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.measuring import Stopwatch
 from bench.peers import prometheus
-from bench.rows import evaluation, recording
+from bench.rows import evaluation, recording, slash_command, starting
 from bench.sections import AbsentError, Section
 from bench.sizes import Size
 from tests.databases import server_binaries, temporary_database, temporary_server
@@ -33,11 +33,15 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("Prometheus", prometheus.measure, 80),
         Section("rules on PostgreSQL", rules_on_postgresql, 60),
         Section("recording", recording.measure, 40),
+        Section("start", starting.measure, 25),
+        Section("slash command", slash_command.measure, 25),
     ),
     "quick": (
         Section("rules on SQLite", rules_on_sqlite, 25),
         Section("Prometheus", prometheus.measure, 40),
         Section("rules on PostgreSQL", rules_on_postgresql, 20),
         Section("recording", recording.measure, 10),
+        Section("start", starting.measure, 10),
+        Section("slash command", slash_command.measure, 8),
     ),
 }

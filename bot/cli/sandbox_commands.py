@@ -3,7 +3,6 @@
 Each imports what it needs when it runs. Nothing here reaches EOSVOLT or Slack.
 """
 
-import asyncio
 import sys
 import tempfile
 import time
@@ -27,6 +26,8 @@ def replay(
     database: Annotated[str | None, typer.Option(help="Keep the state here; thrown away by default.")] = None,
 ) -> None:
     """Replay a recording through poll, record and evaluate; one JSON line a transition and digest."""
+    import asyncio
+
     from rules.documents.files import load_rules
     from sandbox.recordings.folder import open_recording
 
@@ -99,6 +100,8 @@ def sandbox(
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=0, max=65535)] = 8081,
 ) -> None:
     """Serve a stand-in for the EOSVOLT API on this machine; no account needed."""
+    import asyncio
+
     from sandbox.eosvolt.accounts.public import TONGUES
 
     if [fleet, replay, recording].count(None) != 2:
@@ -112,6 +115,8 @@ def sandbox(
 
 
 async def _serve_recording(folder: Path, port: int) -> None:
+    import asyncio
+
     from sandbox.eosvolt.recorded import RecordedApi
     from sandbox.eosvolt.server import serving
 

@@ -3,7 +3,6 @@
 Each imports what it needs when it runs; none does more than read its arguments and tell what came of it.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +12,15 @@ import typer
 
 def run() -> None:
     """Run the service: poll, evaluate, deliver, and answer in Slack. Stop it with SIGTERM or Ctrl-C."""
+    import asyncio
+    import gc
+
+    gc.disable()  # all that is imported stays: looking through it for what does not would be a fifth of the start
     from bot.service.operating.process import run_service
     from bot.settings import load_settings
 
+    gc.freeze()
+    gc.enable()
     asyncio.run(run_service(load_settings()))
 
 
@@ -24,6 +29,8 @@ def demo(
     database: Annotated[Path | None, typer.Option(help="Keep the state in this SQLite file.")] = None,
 ) -> None:
     """Show the product at work on this machine: sandbox, service and a page to try it; no account needed."""
+    import asyncio
+
     from bot.cli.demo import run_demo
 
     asyncio.run(run_demo(port=port, database_url=f"sqlite:///{database}" if database else None))
@@ -46,6 +53,8 @@ def record(
     out: Annotated[Path, typer.Option(help="The folder that the answers are written into.", metavar="DIR")],
 ) -> None:
     """Save an account's answers, read-only, with secrets, names, addresses and tags replaced, to be served again."""
+    import asyncio
+
     import httpx
 
     from bot.cli.recorder import record_account, write_recording
@@ -70,6 +79,8 @@ def doctor(
     ] = None,
 ) -> None:
     """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
+    import asyncio
+
     from bot.cli.account_doctor import examine_account, examine_sample
     from bot.cli.doctor import examine, report
     from bot.cli.slack_doctor import examine_slack
