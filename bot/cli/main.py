@@ -87,6 +87,7 @@ def _mendable(error: Exception) -> str | None:
     from sandbox.eosvolt.server import PortInUseError
     from sandbox.recordings.recording import RecordingError
     from storage.shape import OtherShapeError
+    from storage.sharing.occupied import OccupiedError
     from storage.upkeep.copies import CopyError
 
     of_rules = (RuleErrors, CaseErrors, ExplainError, CannotBacktest)
@@ -99,6 +100,7 @@ def _mendable(error: Exception) -> str | None:
         AccountRecordingError,
         PortInUseError,
         OtherShapeError,
+        OccupiedError,
         CopyError,
     )
     if isinstance(error, (*of_rules, *of_others)):

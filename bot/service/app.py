@@ -52,6 +52,7 @@ from eosvolt.client import EosvoltClient
 from rules.documents.document import Rule
 from storage.engine import Database
 from storage.migrate import upgrade
+from storage.sharing.occupied import Occupation
 
 log = structlog.get_logger()
 
@@ -96,14 +97,16 @@ class Service:
     keeping: Keeping
     metrics: Metrics
     heartbeat: Heartbeat | None
+    occupation: Occupation
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.
 
-        Raises SettingsError, RuleErrors and database errors for what a person must mend. `rules` are given where they
-        come from no file; `rules_since` is then the moment from which they hold.
+        Raises SettingsError, OccupiedError, RuleErrors and database errors for what a person must mend. `rules` are
+        given where they come from no file; `rules_since` is then the moment from which they hold.
         """
+        self.occupation.take()
         before, after = await asyncio.to_thread(upgrade, self.database)
         if before != after:
             log.info("database upgraded", revision=after)
@@ -141,6 +144,7 @@ class Service:
         await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
         self.database.close()
+        self.occupation.leave()
         log.info("stopped")
 
     def reload(self) -> None:
@@ -281,6 +285,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         keeping=keeping,
         metrics=metrics,
         heartbeat=heartbeat_of(settings, wellness),
+        occupation=Occupation(work.database.url),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put, on_run=metrics.signals.note_run)
     if settings.port is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 
 from storage.engine import OWNER_ALONE, normalise_url
 from storage.migrate import known_revisions
+from storage.sharing.occupied import Occupation
 
 PAGES = 2_000
 """How many pages (of 4 KiB) are copied at once: between two the service may write."""
@@ -47,7 +48,8 @@ def backup(url: str, path: Path) -> None:
 def restore(url: str, path: Path) -> Path | None:
     """Put a copy in the place of the database; where the one before is kept now, if it is a file.
 
-    The service must be stopped. A copy that is damaged, or that a newer version made, is refused.
+    The service must be stopped: on SQLite one that runs raises OccupiedError. A copy that is damaged, or that a newer
+    version made, is refused.
     """
     address = make_url(normalise_url(url))
     if not path.is_file():
@@ -58,7 +60,15 @@ def restore(url: str, path: Path) -> Path | None:
         _run("pg_restore", [*options, f"--dbname={address.database}", str(path)], address)
         return None
     _check_sqlite(path)
-    place = Path(address.database or "")
+    occupation = Occupation(url)
+    occupation.take()
+    try:
+        return _replace_sqlite(Path(address.database or ""), path)
+    finally:
+        occupation.leave()
+
+
+def _replace_sqlite(place: Path, path: Path) -> Path | None:
     part = place.with_name(place.name + ".part")
     os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, OWNER_ALONE))
     try:

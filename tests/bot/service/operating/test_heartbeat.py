@@ -4,8 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bot.service.app import build
 from bot.service.operating.heartbeat import Heartbeat
 from tests.bot.house import House
 from tests.readings import T0
@@ -56,14 +58,9 @@ async def test_one_that_is_not_heard_is_logged_without_its_address(broken: httpx
 
 
 async def test_the_service_sends_one_where_an_address_is_set(closed_house: House) -> None:
-    closed_house.changes["chargehand_heartbeat_url"] = URL
-    service = await closed_house.start()
-    try:
-        assert "heartbeat" in {job.name for job in service.table()}
-        assert service.heartbeat is not None
-        heard: list[str] = []
-        service.heartbeat.transport = listening(heard)
-        await service.heartbeat.beat(closed_house.clock())
-        assert heard == [URL]
-    finally:
-        await closed_house.stop()
+    for url in (None, SecretStr(URL)):
+        service = build(closed_house.settings(chargehand_heartbeat_url=url), clock=closed_house.clock)
+        assert ("heartbeat" in {job.name for job in service.table()}) == (url is not None)
+        if service.heartbeat is not None:
+            assert service.heartbeat.url == URL
+        await service.stop()
