@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 
 from bench.measuring import Told, figures_of
+from bench.plot import PLOT, draw
 from bench.results import RESULTS, Run, render
 from bench.sections import run_section
 from bench.sizes import FULL, QUICK
@@ -40,6 +41,9 @@ def main() -> None:
         print(render(run))
     else:
         RESULTS.write_text(render(run), encoding="utf-8")
+        plot = draw(run.figures, size)
+        if plot is not None:
+            PLOT.write_text(plot, encoding="utf-8")
         print(f"written: {RESULTS.name}")
 
 

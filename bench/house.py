@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench.world import T0, Fleet, alerts, chargers, locations, rules
+from bench.world import MINUTE, T0, Fleet, alerts, chargers, locations, rules
 from bot.service import evaluating
 from bot.service.jobs import Jobs, use_rules
 from bot.service.recording.answered import Answer
@@ -76,10 +76,11 @@ class House:
 
 
 def settled(url: str, fleet: Fleet, rule_count: int) -> House:
-    """A house in which the fleet is recorded and its alerts fire."""
+    """A house in which the fleet is recorded and all its alerts fire since T0 + MINUTE."""
     house = House(url, rule_count)
     house.move_in(fleet.connectors)
     house.record(chargers(fleet), T0)
     expected = alerts(fleet, rule_count)
     house.evaluate(T0, expected)
+    house.evaluate(T0 + MINUTE, expected)
     return house

@@ -73,7 +73,8 @@ def turn_some(watch: Stopwatch, kind: str, house: House, fleet: Fleet, now: date
     """Let the first connectors turn: some alerts end and as many begin. A minute later, unmeasured, these fire."""
     before = Fleet(fleet.connectors, fleet.turn - 1, fleet.turned)
     ended, began = (alerts(one, house.rule_count, fleet.turned) for one in (before, fleet))
-    house.record(chargers(fleet, fleet.turned // PLUGS), now, sweep=False)
+    readings = chargers(fleet, fleet.turned // PLUGS)
+    watch.time(f"{kind} record some", partial(house.record, readings, now, sweep=False))
     watch.time(f"{kind} some", lambda: house.evaluate(now, ended + began))
     house.evaluate(now + MINUTE, began)
 

@@ -6,6 +6,7 @@ import pytest
 
 from bench.measuring import Figure, Lap
 from bench.results import Run, render
+from bench.rows.growth import evaluated
 from bench.sizes import FULL, QUICK, Size
 from bench.table import Goal, Line, Sense, costs, faster, rows_of, seconds
 
@@ -42,11 +43,11 @@ def test_goals_of_the_large_fleet_are_not_judged_by_the_small_one() -> None:
 
 @pytest.mark.parametrize("size", [FULL, QUICK], ids=lambda size: size.name)
 def test_the_page_tells_what_is_missing_and_names_no_host(size: Size) -> None:
-    figures = {"sqlite full": figure("sqlite full", 0.5), "growth 1000": figure("growth 1000", 0.1)}
+    figures = {"sqlite full": figure("sqlite full", 0.5), evaluated(1_000): figure(evaluated(1_000), 0.1)}
     page = render(Run(figures, {"Prometheus": "not installed"}, size, date(2026, 3, 2), 61.0))
     assert "| every subject matched, nothing moves | 0.5 s |" in page
     assert "not measured (Prometheus, one evaluation of the group)" in page
     assert "- Prometheus: not installed" in page
-    assert "| 1,000 | 0.100" in page
+    assert "| 1,000 | 0.1 s | 1.00 |" in page
     assert "/home" not in page
     assert "/tmp" not in page
