@@ -23,6 +23,11 @@ LACKING = ("forbidden", "not_found")
 """The kinds of fault by which the API says that an account has no such resource or action."""
 
 ASK_AGAIN_AFTER = timedelta(hours=1)
+"""How long it is told that the API refused something, and how long what polls itself leaves it alone."""
+
+ASK_SOON = timedelta(minutes=1)
+"""How soon something that the API refused is asked for again where a person asks for it."""
+
 WHOLE_API = "api"
 """The resource under which is counted what concerns no single one."""
 
@@ -90,11 +95,15 @@ class SetAsideHealth:
 
 @dataclass(frozen=True, slots=True)
 class SwitchedOff:
-    """A resource or action that the account does not have: the contract's name, the kind of fault, when last seen."""
+    """A resource or action that the account does not have: the contract's name, the kind of fault, when last seen.
+
+    `polled`: a poll said so, and nobody's question.
+    """
 
     name: str
     reason: str
     at: datetime
+    polled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +170,7 @@ def switched_off(connection: Connection, now: datetime) -> tuple[SwitchedOff, ..
     kinds = sa.or_(COUNT.c.kind == SWITCHED_OFF, sa.and_(COUNT.c.kind == FAILED, COUNT.c.reason.in_(LACKING)))
     rows = connection.execute(sa.select(COUNT).where(kinds).order_by(COUNT.c.resource)).all()
     return tuple(
-        SwitchedOff(row.resource, row.reason, row.last_at)
+        SwitchedOff(row.resource, row.reason, row.last_at, row.kind == FAILED)
         for row in rows
         if (
             not is_ahead(row.last_at, now) and now - row.last_at < ASK_AGAIN_AFTER

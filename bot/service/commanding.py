@@ -18,6 +18,7 @@ from bot.service.jobs import Jobs
 from commands.outcomes import sending
 from commands.requests.price_checks import judge_price_change, put_off, waiting_price_changes
 from commands.requests.prices import agrees, as_details, as_words
+from commands.requests.routes import route_of
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
 from eosvolt.models import PricingReading
@@ -247,22 +248,6 @@ CALLS: Mapping[str, Callable[[EosvoltClient, Row[Any]], Awaitable[Told]]] = {
 }
 """The one call of each kind; what it gives back goes to `commands.outcomes.sending.mark_command_answer`."""
 
-ROUTES: Mapping[str, str] = {
-    CommandKind.START_SESSION.value: "session_start",
-    CommandKind.STOP_SESSION.value: "session_stop",
-    CommandKind.RESET_SOFT.value: "charger_reset",
-    CommandKind.RESET_HARD.value: "charger_reset",
-    CommandKind.UNLOCK.value: "charger_unlock",
-    CommandKind.ENABLE.value: "charger_availability",
-    CommandKind.DISABLE.value: "charger_availability",
-    CommandKind.CHANGE_PRICE.value: "pricing_change",
-}
-"""The contract's name of what each kind needs: a 403 switches it off for a while."""
-
-
-def _route_of(kind: str) -> str:
-    return ROUTES.get(kind) or f"commands.{kind.removeprefix(OWN)}"
-
 
 def needs_no_change(told: PricingReading, details: Mapping[str, Any]) -> None:
     """Raise NothingSentError where prices are so already, or are in another unit than the change."""
@@ -300,7 +285,7 @@ def _mark(
 ) -> CommandState | None:
     with database.write() as connection:
         if isinstance(error, Forbidden):
-            record_switched_off(connection, _route_of(command.kind), error.kind, now)
+            record_switched_off(connection, route_of(command.kind), error.kind, now)
         elif error is None:
-            record_switched_on(connection, _route_of(command.kind))
+            record_switched_on(connection, route_of(command.kind))
         return sending.mark_command_answer(connection, command, now, **told, error=error)

@@ -165,7 +165,7 @@ def _warnings(
     plugs: Sequence[Row[Any]],
     sessions: Sequence[Row[Any]],
 ) -> Iterator[str]:
-    yield from state_warnings(connection, now)
+    yield from state_warnings(connection, kind, now)
     if place.online is None:
         yield f"whether charger {place.charger_id} is online is not known"
     for session in sessions:

@@ -143,7 +143,7 @@ def _stop_refusals(place: Row[Any] | None, session: Row[Any] | None) -> Iterator
 
 
 def _warnings(connection: Connection, kind: CommandKind, place: Row[Any] | None, now: datetime) -> Iterator[str]:
-    yield from state_warnings(connection, now)
+    yield from state_warnings(connection, kind, now)
     if place is None:
         yield "the connector of this session is not known"
         return

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from commands.requests.routes import right_warnings
 from notify.text.words import duration
 from rules.actions.command_kinds import CommandKind, CommandState, Reason, Refusal, noun_of
 from storage.polls import poll_states
@@ -119,8 +120,9 @@ def too_many(
         yield Refusal(Reason.TOO_MANY, text)
 
 
-def state_warnings(connection: Connection, now: datetime) -> Iterator[str]:
-    """Say that the state of the chargers is old, or was never read."""
+def state_warnings(connection: Connection, kind: str, now: datetime) -> Iterator[str]:
+    """Say that EOSVOLT refused such a command lately, and that the state of the chargers is old, or was never read."""
+    yield from right_warnings(connection, kind, now)
     poll = poll_states(connection, now).get("chargers")
     if poll is None or poll.good_at is None:
         yield "the state of the chargers has not been read yet"

@@ -79,7 +79,7 @@ def details_of(own: OwnCommand) -> dict[str, Any]:
 def _warnings(
     connection: Connection, own: OwnCommand, place: Row[Any], now: datetime, sessions: Sequence[Row[Any]]
 ) -> Iterator[str]:
-    yield from state_warnings(connection, now)
+    yield from state_warnings(connection, f"{OWN}{own.name}", now)
     if place.online is None:
         yield f"whether charger {place.charger_id} is online is not known"
     for session in sessions:

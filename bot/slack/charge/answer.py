@@ -196,13 +196,17 @@ def refused(
     )
 
 
-def not_in_plan(what: str, reason: str) -> Answer:
-    """EOSVOLT says that the account has no such thing."""
-    said = {"forbidden": "that the key has no right to it (403)", "not_found": "that there is no such call (404)"}
+def not_in_plan(what: str, reason: str, said: str = "") -> Answer:
+    """EOSVOLT says that the account has no such thing; `said` are its own words."""
+    kinds = {"forbidden": "that the key has no right to it (403)", "not_found": "that there is no such call (404)"}
+    mends = {
+        "forbidden": "Give the key the missing scope in the EOSVOLT admin portal, or have the plan changed;",
+        "not_found": "`chargehand doctor` says how to mend it;",
+    }
     return refused(
-        f"`{what}` is not in this account's EOSVOLT plan",
-        reasons=[f"EOSVOLT said {said.get(reason, 'so')}"],
-        mend="It is tried again within an hour. `chargehand doctor` says how to mend it. What there is:",
+        f"`{what}` is not in this account's EOSVOLT plan, or the key has no right to it",
+        reasons=[f"EOSVOLT said {kinds.get(reason, 'so')}{f': {said}' if said else ''}"],
+        mend=f"{mends.get(reason, mends['not_found'])} a minute from now it is asked again. What there is:",
         examples=["/charge help"],
     )
 

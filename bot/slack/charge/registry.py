@@ -15,8 +15,9 @@ from bot.slack.charge.alerting import alerts, rule_files, rules, silences, why
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.slack.charge.fleet import chargers, exports, health, locations, missing, reports, sessions, status
 from bot.slack.permissions import Role, Standing
+from commands.requests.routes import COMMAND_ROUTES
 from notify.text.words import slack_unescape
-from storage.health import switched_off
+from storage.health import ASK_SOON, switched_off
 from storage.polls import poll_states
 
 
@@ -84,8 +85,8 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
         return _wrong_word(connection, words)
     if not standing.may(word.needs):
         return not_allowed(standing, word.needs, word.word)
-    off = {one.name: one for one in switched_off(connection, asked.now)}
-    if word.route in off:
+    off = {one.name: one for one in switched_off(connection, asked.now) if one.polled or asked.now - one.at < ASK_SOON}
+    if word.route in off and word.route not in COMMAND_ROUTES:  # those are asked for each time: a right is soon given
         return not_in_plan(word.word, off[word.route].reason)
     if word.needs_data:
         state = poll_states(connection, asked.now).get("chargers")

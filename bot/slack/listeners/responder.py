@@ -131,7 +131,7 @@ class Responder:
         except EosvoltError as error:
             if isinstance(error, Forbidden) or (isinstance(error, NotFound) and not errand.of_thing):
                 await asyncio.to_thread(self._switch_off, errand.route, error)
-                return not_in_plan(words[0], error.kind)
+                return not_in_plan(words[0], error.kind, error.message)
             log.warning("an answer could not be fetched", route=errand.route, error=str(error))
             again = f"/charge {' '.join(words)}"
             return refused("EOSVOLT could not be asked", reasons=[str(error)], mend="Try again:", examples=[again])

@@ -1,7 +1,8 @@
 """No kind of command is left out: each has its noun, its one call, the route that it needs, and who judges it."""
 
-from bot.service.commanding import CALLS, ROUTES
+from bot.service.commanding import CALLS
 from commands.outcomes.charger_verdicts import JUDGES
+from commands.requests.routes import ROUTES
 from rules.actions.command_kinds import NOUNS, CommandKind
 
 JUDGED_ELSEWHERE = {

@@ -10,11 +10,10 @@ from difflib import get_close_matches
 from sqlalchemy import Connection
 
 from bot.slack.charge.acting.session_commands import preview, role_for
-from bot.slack.charge.answer import Answer, Asked, Word, not_in_plan, refused
+from bot.slack.charge.answer import Answer, Asked, Word, refused
 from bot.slack.permissions import Role
 from eosvolt.terms.own_commands import OwnCommand
 from rules.actions.command_kinds import OWN
-from storage.health import switched_off
 from storage.queries.state import first_id
 
 
@@ -31,9 +30,6 @@ def answer_do(connection: Connection, asked: Asked) -> Answer:
             mend="The contract file says who may; admins are named in CHARGEHAND_ADMINS. What you may do:",
             examples=["/charge help"],
         )
-    off = next((one for one in switched_off(connection, asked.now) if one.name == own.route), None)
-    if off is not None:
-        return not_in_plan(f"do {name}", off.reason)
     return preview(connection, asked, f"{OWN}{name}", " ".join(asked.words[1:]), f"a {own.of}", own)
 
 

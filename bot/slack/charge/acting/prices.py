@@ -22,7 +22,6 @@ from bot.slack.charge.answer import (
     Word,
     button,
     missing_id,
-    not_in_plan,
     refused,
     told,
     unknown_id,
@@ -36,7 +35,6 @@ from notify.text.action_ids import ActionId
 from notify.text.prices import INTERVALS, lines_of, measure_of
 from rules.actions.command_kinds import CommandKind
 from rules.actions.steps import MOST_MONEY
-from storage.health import switched_off
 from storage.queries.state import find_location
 
 BLOCK = re.compile(r"(\d{1,2}:\d{2})(?:-|\N{EN DASH})(\d{1,2}:\d{2})")
@@ -78,9 +76,6 @@ def _change_refused(connection: Connection, asked: Asked, location_id: str) -> A
             mend="Whoever runs Chargehand names people and user groups in CHARGEHAND_ADMINS. You can look at them:",
             examples=[f"/charge price {location_id}"],
         )
-    off = next((one for one in switched_off(connection, asked.now) if one.name == "pricing_change"), None)
-    if off is not None:
-        return not_in_plan("price set", off.reason)
     check = check_command(connection, CommandKind.CHANGE_PRICE, location_id, asked.now)
     return None if check.allowed else not_possible(check)
 

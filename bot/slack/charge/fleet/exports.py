@@ -156,7 +156,7 @@ async def _write(office: Office, order: ExportOrder, text: io.TextIOWrapper, fil
 async def _tell_failure(office: Office, order: ExportOrder, error: Exception | None) -> None:
     if isinstance(error, Forbidden):
         await asyncio.to_thread(_switch_off, office, order.now)
-        answer = not_in_plan("export", error.kind)
+        answer = not_in_plan("export", error.kind, error.message)
     else:
         reason = str(error) if error is not None else "Chargehand has a fault of its own; the log has it"
         again = f"/charge export sessions {order.first} {order.last}"

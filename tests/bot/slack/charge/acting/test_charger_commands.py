@@ -47,6 +47,26 @@ async def test_out_of_service_and_back(house: House) -> None:
     assert posts(house) == [f"/v1/chargers/{connector.rpartition('.')[0]}/availability"] * 2
 
 
+async def test_a_refused_right_is_told_and_asked_for_again_by_the_next_who_tries(house: House) -> None:
+    connector = house.free()
+    charger = connector.rpartition(".")[0]
+    house.api.faults.forbidden = frozenset({"reset"})
+    card = await confirmed(house, f"reset {charger}")
+    await house.wait_for(lambda: "give its key the scope in the EOSVOLT admin portal" in card.plain())
+    assert "(EOSVOLT said: The account has no access to 'reset')" in card.plain()
+    preview = await house.ask(f"reset {charger}", "ada")
+    assert "the last such command was refused, because the EOSVOLT key had no right to it" in preview.plain()
+    assert "admin portal" not in (await house.ask(f"unlock {connector}", "ada")).plain(), "another call, another right"
+    assert connector in (await house.ask(f"charger {charger}", "ada")).plain()
+    house.api.faults.forbidden = frozenset()
+    await house.click("ada", preview, "confirm_command")
+    said = house.workspace.channel("#ev-ops").messages
+    await house.wait_for(lambda: any("Done" in message.text for message in said))
+    assert posts(house) == [f"/v1/chargers/{charger}/reset"]
+    again = await house.ask(f"reset {house.free(5).rpartition('.')[0]}", "ole")
+    assert "had no right" not in again.plain(), "it has it now"
+
+
 async def test_a_session_that_began_after_the_preview_is_not_ended(house: House) -> None:
     connector = house.free()
     charger = connector.rpartition(".")[0]

@@ -53,5 +53,5 @@ async def test_health_says_what_is_not_well(house: House) -> None:
     house.fleet.world.connectors[house.free()][1]["status"] = "<!channel> Strange"
     await polled_anew(house.running)
     shown = (await house.ask("health", "vera")).plain()
-    assert "Switched off: sessions" in shown
+    assert "not in the key's rights: sessions" in shown
     assert "is not in this account's EOSVOLT plan" in (await house.ask("sessions", "vera")).plain()
