@@ -6,9 +6,7 @@ It draws figures, and measures none.
 from collections.abc import Mapping
 from pathlib import Path
 
-import pygal
-from pygal.style import CleanStyle
-
+from bench.charts import CleanStyle, pygal
 from bench.measuring import Figure
 from bench.rows.growth import evaluated, recorded
 from bench.sizes import Size
