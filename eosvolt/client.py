@@ -35,7 +35,7 @@ from eosvolt.models import (
     T,
 )
 from eosvolt.readings import RESOURCES, Aside, Reader
-from eosvolt.speech import Speech
+from eosvolt.speech import Speech, checked_base_url
 from eosvolt.terms.identities import Identities
 from eosvolt.terms.own_commands import OwnCommand
 from eosvolt.tokens import TokenSource
@@ -79,7 +79,7 @@ class EosvoltClient:
         clock: Callable[[], datetime] = _utc_now,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._speech = Speech(contract, _checked_base_url(base_url))
+        self._speech = Speech(contract, checked_base_url(base_url))
         self._identities = Identities(contract)
         self._pause = pause
         self._token = token
@@ -137,6 +137,10 @@ class EosvoltClient:
         """
         words = {"started_from": started_from, "started_to": started_to, "status": status, "connector_id": connector_id}
         return await self._lists.go(self._walk("sessions", {"updated_since": updated_since, **words}))
+
+    async def fetch_people(self, resource: str) -> Fetched[Any]:
+        """Fetch all drivers, teams or keys of an account with a fleet. Personal data: log and store nothing of it."""
+        return await self._lists.go(self._walk(resource, {}))
 
     async def go_on(self, rest: object) -> Fetched[Any]:
         """Go on with a list that was not walked to its end: `rest` is that of what it brought before."""
@@ -381,16 +385,3 @@ class EosvoltClient:
 
 def _all(fetched: Fetched[Any]) -> Fetched[Any]:
     return fetched
-
-
-def _checked_base_url(base_url: str) -> str:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("EOSVOLT_BASE_URL must be an address such as https://api.eosvolt.com")
-    if url.userinfo or url.query or url.fragment:
-        # A user and password there would silently take the place of the bearer token.
-        raise ValueError("EOSVOLT_BASE_URL must have no user, password, query or fragment")
-    return base_url.rstrip("/")

@@ -36,12 +36,15 @@ from eosvolt.models import (
     ChargerReading,
     CommandAnswer,
     ConnectorReading,
+    DriverReading,
     ExportReading,
+    KeyReading,
     LocationReading,
     PriceBlock,
     PricingReading,
     ReportReading,
     SessionReading,
+    TeamReading,
 )
 from eosvolt.terms.identities import outer_word
 from eosvolt.terms.paths import Step, getter_of, heads_of, is_composite, reach, steps_of
@@ -76,6 +79,9 @@ _KINDS: dict[str, Convert] = {
     "id": to_id,
     "id_tag": to_id_tag,
     "online": to_bool,
+    "home": to_bool,
+    "active": to_bool,
+    "tag": to_id_tag,
     "error_code": to_error_code,
     "labels": to_texts,
     "connectors": to_rows,
@@ -89,6 +95,7 @@ _OF_RESOURCE: dict[tuple[str, str], Convert] = {
     ("report", "sessions"): number_of(1),
     ("command", "id"): to_id_or_none,
     ("export", "sessions"): to_rows,
+    ("session", "type"): one_of(("OnDemand", "Booking"), lambda text: text),
 }
 _UNIT_OF = {
     "blocking_fee_interval_minutes": "min",
@@ -115,6 +122,9 @@ _ESSENTIAL: dict[str, set[str]] = {
     "report": set(),
     "export": {"id"},
     "command": set(),
+    "driver": {"id"},
+    "team": {"id"},
+    "key": {"id"},
 }
 _MODELS: dict[str, type] = {
     "location": LocationReading,
@@ -126,6 +136,9 @@ _MODELS: dict[str, type] = {
     "report": ReportReading,
     "export": ExportReading,
     "command": CommandAnswer,
+    "driver": DriverReading,
+    "team": TeamReading,
+    "key": KeyReading,
 }
 # another word stays as it was given
 _OTHER_STATUSES = {"session": SESSION_STATUSES, "export": EXPORT_STATUSES, "command": COMMAND_STATUSES}

@@ -112,6 +112,7 @@ class ChargerReading:
     labels: tuple[str, ...] = ()
     updated_at: datetime | None = None
     connectors: tuple[ConnectorReading, ...] = ()
+    home: bool | None = None  # it stands at a driver's home
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()
 
@@ -192,6 +193,41 @@ class ExportReading:
     status: str | None
     sessions: tuple[SessionReading, ...] = ()
     set_aside: tuple["SetAside", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriverReading:
+    """A driver of a fleet. Personal data: shown to operators who ask, never stored and never logged."""
+
+    id: str
+    name: str | None = None
+    team_id: str | None = None
+    active: bool | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamReading:
+    """A team of drivers."""
+
+    id: str
+    name: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReading:
+    """A charge key: an RFID card or a vehicle's MAC address, as `kind` says; `tag` is what it tells a charger."""
+
+    id: str
+    kind: str | None = None
+    tag: str | None = field(default=None, repr=False)
+    driver_id: str | None = None
+    active: bool | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from eosvolt.models import (
     ChargerReading,
     CommandAnswer,
     ConnectorReading,
+    DriverReading,
     ExportReading,
+    KeyReading,
     LocationReading,
     PriceBlock,
     PricingReading,
@@ -24,6 +26,7 @@ from eosvolt.models import (
     SessionReading,
     SetAside,
     T,
+    TeamReading,
     Unread,
 )
 from eosvolt.terms.paths import reach, steps_of
@@ -32,6 +35,9 @@ _LONGEST_ROW = 20_000
 _MOST_LAYERS = 10
 RESOURCES = ("location", "charger", "connector", "session")
 """What is polled, and has an id."""
+
+PEOPLE = ("driver", "team", "key")
+"""What an account with a fleet has besides; nothing of it is polled or kept."""
 
 _OTHERS = {
     "pricing": ("default", "unit", "blocks"),
@@ -53,7 +59,7 @@ class Reader:
 
     def __init__(self, contract: Contract, redacted: Callable[[str], str]) -> None:
         self._redacted = redacted
-        self.mappers = {name: RowMapper(name, contract) for name in (*RESOURCES, *_OTHERS)}
+        self.mappers = {name: RowMapper(name, contract) for name in (*RESOURCES, *PEOPLE, *_OTHERS)}
         location, charger = self.mappers["location"], self.mappers["charger"]
         self._location_name, self._charger_name = location.place("name"), charger.place("name")
         self._charger_connectors = charger.place("connectors")
@@ -102,6 +108,18 @@ class Reader:
         values = self._lenient("session", row, aside)
         return SessionReading(*values)
 
+    def driver(self, row: Any, aside: list[Aside]) -> DriverReading:
+        """Return a driver's reading. Raises RowUnreadable."""
+        return DriverReading(*self._lenient("driver", row, aside))
+
+    def team(self, row: Any, aside: list[Aside]) -> TeamReading:
+        """Return a team's reading. Raises RowUnreadable."""
+        return TeamReading(*self._lenient("team", row, aside))
+
+    def key(self, row: Any, aside: list[Aside]) -> KeyReading:
+        """Return a charge key's reading. Raises RowUnreadable."""
+        return KeyReading(*self._lenient("key", row, aside))
+
     def _lenient(self, resource: str, row: Any, aside: list[Aside]) -> list[Any]:
         """The values of a reading, `unread` the last of them."""
         mapper = self.mappers[resource]
@@ -118,7 +136,7 @@ class Reader:
     def recognises(self, resource: str, thing: Any) -> bool:
         """Whether a part of an answer is a thing of this resource."""
         mapper = self.mappers[resource]
-        if resource in RESOURCES:
+        if resource in RESOURCES or resource in PEOPLE:
             return mapper.key_of(thing) is not None
         return any(mapper.member(thing, name) is not None for name in _OTHERS[resource])
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
+
 from eosvolt.contract import UNITS, Contract, Route
 from eosvolt.errors import NotFound
 from eosvolt.exchange import Call
@@ -110,3 +112,17 @@ def _put(body: dict[str, Any], name: str, value: Any) -> None:
     for key in path:
         body = body.setdefault(key, {})
     body[last] = value
+
+
+def checked_base_url(base_url: str) -> str:
+    """Return an address without its last slash; ValueError, in a sentence for people, where it is none of an API."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("EOSVOLT_BASE_URL must be an address such as https://api.eosvolt.com")
+    if url.userinfo or url.query or url.fragment:
+        # A user and password there would silently take the place of the bearer token.
+        raise ValueError("EOSVOLT_BASE_URL must have no user, password, query or fragment")
+    return base_url.rstrip("/")

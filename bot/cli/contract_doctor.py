@@ -6,7 +6,7 @@ route with an id; no answer is stored.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,9 @@ from eosvolt.survey.comparison import Comparison, Difference, compare
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
 SINGLES = {"location": "locations", "charger": "chargers", "session": "sessions", "pricing": "locations"}
 FIGURES = {"pricing": "pricing", "report_summary": "report"}
+PEOPLE = ("drivers", "teams", "keys")
+"""What only accounts with a fleet have."""
+
 NOT_TRIED = {"export": "only an ordered export has an id"}
 
 
@@ -60,6 +63,8 @@ async def _check_other(
         return _check(route, "not tried", "the contract names no such call")
     if route.method != "GET":
         return _check(route, "not tried", "it acts")
+    if route.name in PEOPLE:
+        return await _check_people(client, route)
     words: dict[str, Any] = {}
     if route.name == "report_summary":
         words = {"started_from": now - timedelta(days=1), "started_to": now}
@@ -70,6 +75,20 @@ async def _check_other(
             return _check(route, "not tried", NOT_TRIED.get(route.name, "no id is known to ask for"))
     resource = route.name if route.name in LISTS.values() else FIGURES.get(route.name)
     return (await _ask(client, contract, route, thing_id, words=words, resource=resource))[0]
+
+
+async def _check_people(client: EosvoltClient, route: Route) -> RouteCheck:
+    """How many there are and how many can be read; of people nothing else is told, and no name is compared."""
+    fetched = await client.fetch_people(route.name)
+    if fetched.error is not None:
+        check = _check_of_error(route, fetched.error, None)
+        return replace(check, told=f"this account has no {route.name} ({check.told})") if check.lacking else check
+    aside = len(fetched.set_aside)
+    told = f"{len(fetched.rows)} {route.name}"
+    if aside:
+        ours = route.name.removesuffix("s")
+        told += f", and {aside} that cannot be read: name their id in fields.{ours}.id"
+    return _check(route, "differs" if aside else "found", told)
 
 
 async def _ask(

@@ -45,7 +45,9 @@ def _place(reading: Any) -> str:
         return f"at location {reading.location_id}"
     if isinstance(reading, SessionReading):
         return f"on connector {reading.connector_id} from {reading.started_at.isoformat()}"
-    return f"{reading.address}" if reading.address else "without address"
+    if isinstance(reading, LocationReading):
+        return f"{reading.address}" if reading.address else "without address"
+    return ""  # nothing tells two drivers, teams or keys of one id apart
 
 
 def _resource(reading: Reading) -> str:

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from sandbox.eosvolt.dialect import Dialect
-from sandbox.eosvolt.listing import invalid, sessions_between, window
+from sandbox.eosvolt.listing import DEFAULT_LIMIT, MOST_PER_PAGE, invalid, sessions_between, whole, window
+from sandbox.fleet.people import people
 from sandbox.world.source import RefusedError, Source
 from sandbox.world.state import Fields, Row
 from sandbox.world.times import DAY, SECOND, iso, parse_iso_ms
@@ -151,6 +152,20 @@ def report_summary(call: Call) -> Outcome:
         "utilisation": round(min(1.0, busy / offered), 4) if offered else None,
         "uptime": None,  # the sandbox keeps no status history: unknown, not invented
     }
+
+
+def list_people(resource: str) -> Callable[[Call], Outcome]:
+    """The drivers, teams or keys, a page of them."""
+
+    def listed(call: Call) -> Outcome:
+        asked = _known(call, ("page", "offset", "limit"))
+        rows = people(resource, len(call.source.world.chargers))
+        limit = whole(asked, "limit", DEFAULT_LIMIT, 1, MOST_PER_PAGE)
+        start = whole(asked, "offset", (whole(asked, "page", 1, 1, 10**6) - 1) * limit, 0, 10**9)
+        envelope = "data" if call.dialect.envelope == "bare" else call.dialect.envelope
+        return 200, {envelope: rows[start : start + limit], "total": len(rows)}
+
+    return listed
 
 
 def order_export(call: Call) -> Outcome:

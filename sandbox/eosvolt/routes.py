@@ -24,6 +24,9 @@ ROUTES: dict[tuple[str, ...], dict[str, Route]] = {
     ("sessions", "stop"): {"POST": actions.stop_session},
     ("sessions", "*"): {"GET": "sessions"},
     ("reports", "summary"): {"GET": actions.report_summary},
+    ("drivers",): {"GET": actions.list_people("drivers")},
+    ("teams",): {"GET": actions.list_people("teams")},
+    ("keys",): {"GET": actions.list_people("keys")},
     ("exports", "sessions"): {"POST": actions.order_export},
     ("exports", "*"): {"GET": actions.get_export},
 }

@@ -138,13 +138,15 @@ class ChargerFilter:
     location: str | None = None
     online: bool | None = None
     text: str | None = None
+    home: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions: those open now, or those going on at some time in [since, until)."""
+    """Which sessions: those open now, or those going on at some time in [since, until); `bookings`: only those."""
 
     open: bool = False
+    bookings: bool = False
     since: datetime | None = None
     until: datetime | None = None
 

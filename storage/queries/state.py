@@ -27,6 +27,7 @@ from storage.queries.rows import (
     SessionRow,
 )
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, SESSION
+from storage.sql import json_list_contains
 
 Kind = Literal["location", "charger", "connector", "session"]
 TABLES: dict[Kind, Table] = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR, "session": SESSION}
@@ -125,6 +126,8 @@ def find_connector(connection: Connection, connector_id: str) -> ConnectorRow | 
 def list_sessions(connection: Connection, which: SessionFilter, offset: int, limit: int) -> Page[SessionRow]:
     """A page of the sessions that pass a filter, the newest first."""
     conditions: list[ColumnElement[bool]] = []
+    if which.bookings:
+        conditions.append(SESSION.c.type == "Booking")
     if which.open:
         conditions.append(SESSION.c.ended_at.is_(None))
     if which.since is not None:
@@ -271,6 +274,8 @@ def _charger_conditions(which: ChargerFilter) -> Iterator[ColumnElement[bool]]:
         yield CHARGER.c.id.in_(sa.select(CONNECTOR.c.charger_id).where(status, CONNECTOR.c.gone_at.is_(None)))
     if which.location is not None:
         yield CHARGER.c.location_id == which.location
+    if which.home:
+        yield json_list_contains(CHARGER.c.labels, sa.literal("home"))
     if which.online is not None:
         yield CHARGER.c.online.is_(which.online)
     if which.text is not None:

@@ -12,6 +12,8 @@ from typing import Any
 from eosvolt.models import ChargerReading, LocationReading, SessionReading
 
 Row = dict[str, Any]
+HOME = "home"
+"""The label of chargers at drivers' homes, and the type of such locations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class Observation:
 
     `now` is the poll's moment, `floor` that of the good poll before it: a change that this poll saw first cannot be
     older. `tag_key` keys the HMAC that id tags are stored as; without it they are not stored, `plain_tags` keeps them.
+    `homes` are the locations that are drivers' homes: their chargers have the label "home".
     """
 
     now: datetime
     floor: datetime | None = None
     tag_key: bytes | None = None
     plain_tags: bool = False
+    homes: frozenset[str] = frozenset()
 
 
 def rows_of(
@@ -82,7 +86,7 @@ def _charger_row(reading: ChargerReading, observation: Observation) -> Row:
         "heartbeat_changed_at": now,
         "heartbeat_interval_s": reading.heartbeat_interval_seconds,
         "heartbeat_age_s": None if beat is None else max(0.0, (now - beat).total_seconds()),
-        "labels": list(reading.labels),
+        "labels": _labels(reading, observation),
     }
 
 
@@ -105,6 +109,13 @@ def _connector_row(charger: ChargerReading, index: int, observation: Observation
         "max_power_kw": reading.max_power_kw,
         "type": reading.type,
     }
+
+
+def _labels(reading: ChargerReading, observation: Observation) -> list[str]:
+    """Its labels, and "home" where it stands at a driver's home."""
+    at_home = reading.home or (reading.home is None and reading.location_id in observation.homes)
+    own = list(reading.labels)
+    return [*own, HOME] if at_home and HOME not in own else own
 
 
 def _session_row(reading: SessionReading, observation: Observation) -> Row:

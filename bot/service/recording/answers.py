@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from bot.service.jobs import Jobs, UnderWay
 from bot.service.poll_plan import PollPlan
 from bot.service.recording.answered import Answer
+from bot.service.recording.homes import known_homes, relabel
 from bot.service.recording.new_ids import under_new_ids
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from rules.matching.learning import BACKFILL
@@ -61,13 +62,14 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
     """
     # what is in the database of a resource is not known until all of it is written
     told = {answer.resource: jobs.recorded.pop(answer.resource, {}) for answer in answers}
-    answers = _unambiguous(jobs, under_new_ids(jobs, answers, now), told)
+    homes, moved_in = known_homes(jobs, answers)
+    answers = _unambiguous(jobs, under_new_ids(jobs, answers, now), told, homes)
     rest: list[tuple[Sequence[Any], Observation]] = []
     for answer in answers:
         floor = answer.state.good_at if answer.state else None
-        observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags)
+        observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags, homes)
         sessions = answer.resource == "sessions"  # they come and go: nothing is remembered of them
-        news = list(_came(answer)) if sessions else _news(answer, told[answer.resource])
+        news = list(_came(answer)) if sessions else _news(answer, told[answer.resource], homes)
         for rows in slices(news):
             if len(rows) < SLICE_ROWS:
                 rest.append((rows, observation))
@@ -91,8 +93,11 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
         for resource, pace in {name: pace for answer in answers for name, pace in answer.paces.items()}.items():
             store_pace(connection, pace, resource)
         wanted = _locations_wanted(jobs, connection, answers, now)
+        if moved_in:
+            wanted += relabel(connection, answers, now)
     jobs.recorded |= told
     jobs.lists |= lists
+    jobs.homes = homes
     return {state.resource: state for state in (*states, *wanted)}
 
 
@@ -110,22 +115,30 @@ def _locations_wanted(jobs: Jobs, connection: Connection, answers: Sequence[Answ
     return [replace(state, sweep_due_at=now)]
 
 
-def _unambiguous(jobs: Jobs, answers: Sequence[Answer], told: Mapping[str, Mapping[str, int]]) -> list[Answer]:
+def _unambiguous(
+    jobs: Jobs, answers: Sequence[Answer], told: Mapping[str, Mapping[str, int]], homes: frozenset[str]
+) -> list[Answer]:
     """The answers without what is told under an id that means two things."""
     vetted = []
     with jobs.database.read() as connection:
         for answer in answers:
-            is_news = partial(_is_news, told.get(answer.resource, {}))
+            is_news = partial(_is_news, told.get(answer.resource, {}), homes)
             fetched = without_ambiguous(connection, answer.fetched, is_news, whole=answer.is_whole)
             vetted.append(replace(answer, fetched=fetched))
     return vetted
 
 
-def _is_news(told: Mapping[str, int], reading: Any) -> bool:
-    return told.get(reading.id) != hash(reading)
+def _is_news(told: Mapping[str, int], homes: frozenset[str], reading: Any) -> bool:
+    return told.get(reading.id) != _fingerprint(reading, homes)
 
 
-def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
+def _fingerprint(reading: Any, homes: frozenset[str]) -> int:
+    """What a reading says, in a number: a charger's labels also say whether its location is a home."""
+    at_home = isinstance(reading, ChargerReading) and reading.location_id in homes
+    return hash((reading, at_home)) if at_home else hash(reading)
+
+
+def _news(answer: Answer, told: dict[str, int], homes: frozenset[str]) -> list[Any]:
     """The readings that say something else than the last one recorded of the same thing; notes them as recorded.
 
     A heartbeat's age grows though the reading is the same, so a charger with one is always news. What a sweep does
@@ -134,7 +147,7 @@ def _news(answer: Answer, told: dict[str, int]) -> list[Any]:
     news = []
     named: dict[str, int] = {}
     for reading in _came(answer):
-        named[reading.id] = hash(reading)
+        named[reading.id] = _fingerprint(reading, homes)
         if told.get(reading.id) != named[reading.id] or getattr(reading, "last_heartbeat", None) is not None:
             news.append(reading)
     if answer.is_whole:

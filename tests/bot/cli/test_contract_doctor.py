@@ -55,6 +55,16 @@ async def test_a_forbidden_resource_is_told_and_the_others_are_still_asked() -> 
     assert (checks["chargers"].verdict, checks["report_summary"].verdict) == ("found", "found")
 
 
+async def test_an_account_without_a_fleet_lacks_it_and_is_not_at_fault() -> None:
+    async with account("laravel", chargers=6) as site:
+        checks = await checked(site)
+    assert {checks[name].lacking for name in ("drivers", "teams", "keys")} == {True}
+    assert checks["drivers"].told.startswith("this account has no drivers")
+    async with account("plain", chargers=6) as site:
+        checks = await checked(site)
+    assert checks["keys"].told == "12 keys"
+
+
 async def test_a_route_that_is_not_there_differs_and_names_its_line(tmp_path: Path) -> None:
     override = tmp_path / "site.toml"
     override.write_text('routes.chargers.call = "GET /v2/stations"\n')
@@ -149,7 +159,7 @@ def test_a_sample_shows_what_is_read_what_is_absent_and_what_is_unknown(tmp_path
     file = tmp_path / "sample.json"
     file.write_text(json.dumps({"data": [row]}))
     lines = [" ".join(line.split()) for line in examine_sample(file, bare_settings()).text.splitlines()]
-    assert lines[0] == "sample.json: charger; 1 row, 20 of 22 fields, 0 unreadable"
+    assert lines[0] == "sample.json: charger; 1 row, 20 of 23 fields, 0 unreadable"
     assert "location_id read from locationId" in lines
     assert "connector.max_power_kw read from maxPowerKw" in lines
     assert "firmware not there" in lines

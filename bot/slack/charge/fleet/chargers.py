@@ -39,7 +39,7 @@ class WrongFilterError(Exception):
 
 
 def read_filter(words: tuple[str, ...]) -> ChargerFilter:
-    """The filter that words say: a status, `online`, `offline`, `location=ID`, `status=X`; other words are text."""
+    """The filter that words say: a status, `online`, `offline`, `home`, `location=ID`, `status=X`; others are text."""
     which = ChargerFilter()
     text: list[str] = []
     for word in words:
@@ -48,6 +48,8 @@ def read_filter(words: tuple[str, ...]) -> ChargerFilter:
             which = _with_key(which, key.lower(), value, text)
         elif word.lower() in {"online", "offline"}:
             which = replace(which, online=word.lower() == "online")
+        elif word.lower() == "home":
+            which = replace(which, home=True)
         elif word.lower() in STATUSES:
             which = replace(which, status=STATUSES[word.lower()])
         else:
@@ -121,7 +123,7 @@ EXAMPLES = ("/charge chargers faulted", "/charge chargers offline", "/charge cha
 WORDS = (
     Word(
         "chargers",
-        "chargers [STATUS] [online|offline] [location=ID] [TEXT]",
+        "chargers [STATUS] [online|offline] [home] [location=ID] [TEXT]",
         "chargers and their connectors, filtered",
         "chargers faulted",
         answer_chargers,

@@ -33,6 +33,8 @@ def read_window(words: tuple[str, ...], zone: str, now: datetime) -> SessionFilt
     said = " ".join(words).lower()
     if said in {"", "all"}:
         return SessionFilter()
+    if said == "bookings":
+        return SessionFilter(bookings=True)
     if said == "active":
         return SessionFilter(open=True)
     today = now.astimezone(ZoneInfo(zone)).date()
@@ -83,7 +85,7 @@ EXAMPLES = ("/charge sessions active", "/charge sessions today", "/charge sessio
 WORDS = (
     Word(
         "sessions",
-        "sessions [active|today|FROM..TO]",
+        "sessions [active|today|bookings|FROM..TO]",
         "charging sessions, the newest first",
         "sessions active",
         answer_sessions,
