@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError
 
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
+from notify.house_words import HouseWords
+from notify.text.error_codes import CodesError, load_codes
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import normalise_url
 
@@ -98,6 +100,11 @@ PURPOSES = {
     "CHARGEHAND_CONTRACT": Purpose(
         "an override of eosvolt/contract.toml, for an account whose API differs", "`chargehand doctor` says what to put"
     ),
+    "CHARGEHAND_CODES": Purpose(
+        "a YAML file that says your chargers' own error codes in words: each code with a text, or with `name`, "
+        "`meaning`, `cause` and `mends`",
+        "the manuals of your chargers; the codes of OCPP and ChargeX are known",
+    ),
     "CHARGEHAND_ID_TAG_KEY": Purpose(
         "the key of the hashes that id tags are stored as; without it they are not stored", "any long random text"
     ),
@@ -167,6 +174,7 @@ class Settings(BaseSettings):
     chargehand_price_approval_channel: str | None = None
     chargehand_allow_http: bool = False
     chargehand_contract: Path | None = None
+    chargehand_codes: Path | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None
     chargehand_plain_id_tags: bool = False
@@ -289,6 +297,13 @@ class Settings(BaseSettings):
     def contract(self) -> Contract:
         """The API contract with its override; raises ContractError."""
         return load_contract(self.chargehand_contract)
+
+    def house_words(self) -> HouseWords:
+        """What the operator's files and settings add to messages; raises SettingsError."""
+        try:
+            return HouseWords(load_codes(self.chargehand_codes))
+        except CodesError as error:
+            raise SettingsError(f"CHARGEHAND_CODES: {error}") from None
 
     def token_source(self) -> TokenSource:
         """EOSVOLT's token, from its file where one is named: a file is read again when the token is refused."""

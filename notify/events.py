@@ -18,6 +18,7 @@ from notify.alert_cards.members import NO_ERROR
 from notify.outbox import EVENT, EVENTS, insert_items, new_item
 from notify.routing import BUDGET, Routing
 from notify.text.prices import PriceLine, currency_of, lines_of
+from notify.text.titles import Things, title_of
 from rules.alerts.events import Event
 from storage.schema import LOCATION
 
@@ -71,6 +72,7 @@ class EventContext:
     """What the message of one event says."""
 
     rule_name: str
+    title: str
     description: str
     severity: str
     happened: str
@@ -83,6 +85,11 @@ class EventContext:
     change: ChangeFacts | None
     prices: tuple[PriceLine, ...]
     currency: str
+
+    @property
+    def shows_location(self) -> bool:
+        """Whether the place is to be said beside the title."""
+        return bool(self.location_name) and str(self.location_name) not in self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,7 @@ def event_context(facts: Mapping[str, Any]) -> EventContext:
     event: str = facts["event"]
     return EventContext(
         rule_name=facts["rule"],
+        title=_title(facts),
         description=facts["description"],
         severity=facts["severity"],
         happened=HAPPENED[event],
@@ -190,6 +198,20 @@ def events_context(facts: Mapping[str, Any]) -> EventsContext:
     """What a list of events says, from the facts of each; a missing fact is a KeyError."""
     told = tuple(event_context(event) for event in facts["events"])
     return EventsContext(told[0], told, facts["total"], facts["left_out"], facts["page"], facts["pages"])
+
+
+def _title(facts: Mapping[str, Any]) -> str:
+    """The rule's title, else what happened to what."""
+    event: str = facts["event"]
+    charger, location = facts.get("charger_name") or None, facts["location_name"] or None
+    ids = {name: facts.get(f"{name}_id") for name in ("connector", "charger", "location")}
+    ids["session"] = facts["subject"] if event.startswith("session.") else None
+    names = {"connector": charger, "charger": charger, "location": location}
+    things = {name: Things(1, one, names.get(name)) for name, one in ids.items() if one}
+    if facts.get("title"):
+        return title_of(facts, facts["rule"], things, timedelta(), is_over=True)
+    about = next((things[name].words(name) for name in ("connector", "charger", "location") if name in things), None)
+    return f"{HAPPENED[event]}: {about}" if about else HAPPENED[event]
 
 
 def _session(facts: Mapping[str, Any]) -> SessionFacts:

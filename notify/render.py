@@ -16,10 +16,12 @@ from sqlalchemy import Connection, Row
 from notify import command_card
 from notify.alert_cards import card_facts, roll_ups
 from notify.alert_cards.quiet_hours import night_context
+from notify.alert_cards.thread import spoken_incidents
 from notify.channel_returns import return_context
 from notify.copies import copy_context
 from notify.digests import digest_facts
 from notify.events import event_context, events_context
+from notify.house_words import PLAIN_WORDS, HouseWords
 from notify.outbox import (
     ALERT_CARD,
     ALERT_REPLY,
@@ -65,12 +67,14 @@ def _environment() -> Environment:
 ENVIRONMENT = _environment()
 
 
-def render_message(connection: Connection, item: Row[Any], now: datetime) -> SlackMessage:
+def render_message(
+    connection: Connection, item: Row[Any], now: datetime, words: HouseWords = PLAIN_WORDS
+) -> SlackMessage:
     """The newest words of one outbox row, addressed to where it stands or should stand.
 
     Raises what a template or its facts raise, and MessageTooLarge where Slack would refuse the result.
     """
-    text, rendered = RENDERERS[item.kind](connection, item, now)
+    text, rendered = RENDERERS[item.kind](connection, item, now, words)
     message = _addressed(connection, item, text, rendered)
     problems = check_message(message)
     if problems:
@@ -78,10 +82,12 @@ def render_message(connection: Connection, item: Row[Any], now: datetime) -> Sla
     return message
 
 
-def render_or_fallback(connection: Connection, item: Row[Any], now: datetime) -> tuple[SlackMessage, str | None]:
+def render_or_fallback(
+    connection: Connection, item: Row[Any], now: datetime, words: HouseWords = PLAIN_WORDS
+) -> tuple[SlackMessage, str | None]:
     """The message, or where that fails its plain facts; what broke is then the second value, for the log alone."""
     try:
-        return render_message(connection, item, now), None
+        return render_message(connection, item, now, words), None
     except Exception as error:  # whatever broke, an alert is still said
         reason = f"{type(error).__name__}: {error}"
         about = f"{item.kind} of {code(item.rule_id or item.natural_key, 80)}"
@@ -101,8 +107,8 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
     return words
 
 
-def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
-    card = card_facts.alert_card(connection, item.incident_id, now)
+def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
+    card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
     about = {"incident": card.incident_id, "version": item.version}
     acknowledge = "Acknowledge" if card.unacknowledged else None
@@ -111,7 +117,7 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime) -> tuple[
     return text, built
 
 
-def _roll_up(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+def _roll_up(connection: Connection, item: Row[Any], now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     said = roll_ups.storm(connection, item, now)
     text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
     about = {"roll_up": said.id, "version": item.version}
@@ -127,7 +133,7 @@ def _snoozing(said: card_facts.AlertCardContext | roll_ups.StormContext) -> dict
     return {"snooze": choices if said.snoozable and said.unacknowledged else None, "wake": said.snooze is not None}
 
 
-def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple[str, list[Block]]:
+def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
     if item.incident_id is None:
         head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
         facts = item.facts
@@ -137,11 +143,14 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime) -> tuple
             "mentions": card_facts.mentions(facts),
         }
         return _built("roll_up_reply.mrkdwn.j2", item, storm=roll_ups.storm(connection, head, now), said=said)
-    reply = card_facts.alert_reply(connection, item.incident_id, item.facts, now)
+    head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).first() or item
+    reply = card_facts.alert_reply(connection, spoken_incidents(connection, head), item.facts, now, words)
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
 
 
-def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _command_card(
+    connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords
+) -> tuple[str, list[Block]]:
     card = command_card.command_card(connection, item.facts)
     text, built = _built("command_card.mrkdwn.j2", item, card=card)
     if card.state == CommandState.AWAITING_APPROVAL:
@@ -149,39 +158,39 @@ def _command_card(connection: Connection, item: Row[Any], _now: datetime) -> tup
     return text, built
 
 
-def _digest(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("digest_sessions.mrkdwn.j2", item, digest=digest_facts.digest(item.facts))
 
 
-def _event(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _event(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("event.mrkdwn.j2", item, event=event_context(item.facts))
 
 
-def _events(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _events(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("events.mrkdwn.j2", item, many=events_context(item.facts))
 
 
-def _night(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _night(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("quiet_summary.mrkdwn.j2", item, night=night_context(item.facts))
 
 
-def _notice(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _notice(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
 
-def _returned(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _returned(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
 
 
-def _copy(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _copy(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("copy.mrkdwn.j2", item, copy=copy_context(item.facts))
 
 
-def _trouble(_connection: Connection, item: Row[Any], _now: datetime) -> tuple[str, list[Block]]:
+def _trouble(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("trouble.mrkdwn.j2", item, trouble=trouble_context(item.facts))
 
 
-RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime], tuple[str, list[Block]]]] = {
+RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], tuple[str, list[Block]]]] = {
     ALERT_CARD: _alert_card,
     ALERT_REPLY: _alert_reply,
     ROLL_UP: _roll_up,

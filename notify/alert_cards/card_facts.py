@@ -13,13 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.members import ENDINGS, Member, by_firing, read_members
+from notify.alert_cards.parts import Part, read_parts
 from notify.alert_cards.recoveries import AlsoOver, also_over
 from notify.alert_cards.thread import AGAIN
 from notify.alert_cards.tries import TriedOnes, tried
-from rules.alerts.incidents import OUT_OF_QUIET_HOURS
+from notify.house_words import PLAIN_WORDS, HouseWords
+from rules.alerts.incidents import AUDIBLE, OUT_OF_QUIET_HOURS
 from rules.alerts.silences import quiet_until
 from rules.lifecycle import State
-from storage.schema import ALERT, INCIDENT, LOCATION, RULE, SILENCE
+from storage.schema import ALERT, INCIDENT, LOCATION, SILENCE
 
 SHOWN_QUIET = 3
 
@@ -55,15 +57,25 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
+class PartLines:
+    """A part of a card with those of its members that are listed, and how many are not."""
+
+    part: Part
+    members: tuple[Member, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCardContext:
-    """What the card of one incident shows. `state` is firing, snoozed, acknowledged or resolved; `ending` says how it
+    """What one card shows: `lead` is the part that names and colours it.
+
+    `state` is firing, acknowledged, snoozed, silenced, quiet (for another reason) or resolved; `ending` says how it
     ended. `lapsed_at` is when the last acknowledgement ran out, where none lasts.
     """
 
-    incident_id: int
-    rule_name: str
-    description: str
-    severity: str
+    incident_ids: tuple[int, ...]
+    lead: Part
+    parts: tuple[PartLines, ...]
     state: str
     ending: str | None
     ended_as: str | None  # recovered | removed | rule changed | rule removed | mixed
@@ -73,11 +85,11 @@ class AlertCardContext:
     fired_at: datetime | None
     resolved_at: datetime | None
     duration: timedelta
-    error_code: str | None
-    vendor_error_code: str | None
+    coded: Member | None  # who had the first error code
     firing: int
     total: int
     unacknowledged: int
+    silenced: int
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     members: tuple[Member, ...]
@@ -90,6 +102,26 @@ class AlertCardContext:
     held_since: datetime | None = None  # quiet hours keep, or kept, members back
     held_to: datetime | None = None
     already: int = 0  # members that were so when the rule was switched on, where those were several
+
+    @property
+    def incident_id(self) -> int:
+        """The incident that leads."""
+        return self.lead.incident_id
+
+    @property
+    def severity(self) -> str:
+        """How grave the part is that leads."""
+        return self.lead.severity
+
+    @property
+    def title(self) -> str:
+        """What it says first, in words."""
+        return self.lead.title
+
+    @property
+    def shows_location(self) -> bool:
+        """Whether the place is to be said beside the title: it is one, and the title does not name it."""
+        return bool(self.location_name) and str(self.location_name) not in self.title
 
     @property
     def snoozable(self) -> bool:
@@ -118,63 +150,94 @@ class AlertReplyContext:
     also_more: int = 0
 
 
-def alert_card(connection: Connection, incident_id: int, now: datetime) -> AlertCardContext:
-    """The card of an incident as the database knows it now; LookupError for an incident that it does not know."""
-    incident = connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id == incident_id)).first()
-    if incident is None:
-        raise LookupError(f"incident {incident_id} is not in the database")
-    counts = _counts(connection, incident_id)
-    snooze = standing_snooze(connection, ALERT.c.incident_id == incident_id)
-    lapsed_at, lapsed_by = _lapsed(connection, incident_id) if not counts.acknowledged_at else (None, None)
-    rule = connection.execute(sa.select(RULE.c.document).where(RULE.c.id == incident.rule_id)).first()
-    document: Mapping[str, Any] = rule.document if rule is not None else {}
-    place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == incident.location_id)).first()
-    members = read_members(connection, ALERT.c.incident_id == incident_id, now)
-    coded = next((m for m in by_firing(connection, incident_id, now, members) if m.error_code), None)
-    ended_as, ending = _ending(connection, incident_id) if incident.resolved_at is not None else (None, None)
-    active_at = counts.active_at or incident.opened_at
+def alert_card(
+    connection: Connection, incident_ids: Sequence[int], now: datetime, words: HouseWords = PLAIN_WORDS
+) -> AlertCardContext:
+    """The card of these incidents as the database knows it now; LookupError where it knows none of them."""
+    parts = read_parts(connection, incident_ids, now)
+    if not parts:
+        raise LookupError(f"incident {', '.join(map(str, incident_ids))} is not in the database")
+    mine = ALERT.c.incident_id.in_(incident_ids)
+    span = connection.execute(_SPAN, {"incidents": list(incident_ids)}).one()
+    counts = _counts(connection, mine)
+    snooze = standing_snooze(connection, mine)
+    lapsed_at, lapsed_by = _lapsed(connection, mine) if not counts.acknowledged_at else (None, None)
+    place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == span.location_id)).first()
+    resolved_at = span.resolved_at if not span.open else None
+    members = read_members(connection, mine, now, codes=words.codes)
+    coded = next((m for m in by_firing(connection, mine, now, members, words.codes) if m.error_code), None)
+    ended_as, ending = _ending(connection, mine) if resolved_at is not None else (None, None)
+    active_at = counts.active_at or span.opened_at
     return AlertCardContext(
-        incident_id=incident_id,
-        rule_name=str(document.get("name") or incident.rule_id),
-        description=str(document.get("description") or ""),
-        severity=incident.severity,
-        state=_card_state(incident, counts, snooze),
+        incident_ids=tuple(incident_ids),
+        lead=parts[0],
+        parts=_lines(parts, members),
+        state="resolved" if resolved_at is not None else _state(counts, snooze),
         ending=ending,
         ended_as=ended_as,
         location_name=(place.name or place.id) if place is not None else None,
         address=place.address if place is not None else None,
         active_at=active_at,
         fired_at=counts.fired_at,
-        resolved_at=incident.resolved_at,
-        duration=(incident.resolved_at or now) - active_at,
-        error_code=coded.error_code if coded else None,
-        vendor_error_code=coded.vendor_error_code if coded else None,
+        resolved_at=resolved_at,
+        duration=(resolved_at or now) - active_at,
+        coded=coded,
         firing=counts.firing,
         total=counts.total,
         unacknowledged=counts.unacknowledged,
+        silenced=counts.silenced,
         acknowledged_by=counts.acknowledged_by,
         acknowledged_at=counts.acknowledged_at,
         members=members,
         more=counts.total - len(members),
-        quiet=_quiet(connection, incident_id, place.timezone if place is not None else None, now),
+        quiet=_quiet(connection, mine, place.timezone if place is not None else None, now),
         lapsed_at=lapsed_at,
         lapsed_by=lapsed_by,
         snooze=snooze,
         held_since=counts.held_since,
         already=counts.already,
         held_to=counts.held_to if not counts.held else None,
-        tried=tried(connection, incident_id),
+        tried=tried(connection, incident_ids),
     )
 
 
-def alert_reply(connection: Connection, incident_id: int, facts: Mapping[str, Any], now: datetime) -> AlertReplyContext:
-    """What a reply in the thread of an incident's card says; `facts` are those of its outbox item."""
+_SPAN = sa.select(
+    sa.func.min(INCIDENT.c.opened_at).label("opened_at"),
+    sa.func.max(INCIDENT.c.resolved_at).label("resolved_at"),
+    sa.func.count().filter(INCIDENT.c.resolved_at.is_(None)).label("open"),
+    # one place, or none where they are several
+    sa.case(
+        (sa.func.count(INCIDENT.c.location_id) < sa.func.count(), None),
+        (
+            sa.func.min(INCIDENT.c.location_id) == sa.func.max(INCIDENT.c.location_id),
+            sa.func.min(INCIDENT.c.location_id),
+        ),
+    ).label("location_id"),
+).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True)))
+
+
+def _lines(parts: Sequence[Part], members: Sequence[Member]) -> tuple[PartLines, ...]:
+    lines = []
+    for part in parts:
+        mine = tuple(member for member in members if member.incident_id == part.incident_id)
+        lines.append(PartLines(part, mine, part.total - len(mine)))
+    return tuple(lines)
+
+
+def alert_reply(
+    connection: Connection,
+    incident_ids: Sequence[int],
+    facts: Mapping[str, Any],
+    now: datetime,
+    words: HouseWords = PLAIN_WORDS,
+) -> AlertReplyContext:
+    """What a reply in the thread of these incidents' card says; `facts` are those of its outbox item."""
     fired: Sequence[int] = facts["fired"]
     chunk = fired[:500]  # only ten are named; the number told is that of all
-    members = read_members(connection, ALERT.c.id.in_(chunk), now) if chunk else ()
-    also = also_over(connection, facts["also"]) if facts.get("also") else ()
+    members = read_members(connection, ALERT.c.id.in_(chunk), now, codes=words.codes) if chunk else ()
+    also = also_over(connection, facts["also"], now) if facts.get("also") else ()
     return AlertReplyContext(
-        card=alert_card(connection, incident_id, now),
+        card=alert_card(connection, incident_ids, now, words),
         full_resolve=facts["full_resolve"],
         new_members=members,
         new=len(fired),
@@ -193,12 +256,15 @@ def mentions(facts: Mapping[str, Any]) -> tuple[Mention, ...]:
     return tuple(Mention(handle, ids.get(handle)) for handle in facts.get("mentions", ()))
 
 
-def _card_state(incident: Row[Any], counts: Row[Any], snooze: Snooze | None) -> str:
-    if incident.resolved_at is not None:
-        return "resolved"
+def _state(counts: Row[Any], snooze: Snooze | None) -> str:
+    """How what fires stands: acknowledged only where every part is that may speak."""
     if counts.firing and not counts.unacknowledged:
         return "acknowledged"
-    return "snoozed" if snooze is not None and snooze.members == counts.firing else "firing"
+    if counts.audible:
+        return "firing" if counts.audible_unacknowledged else "acknowledged"
+    if snooze is not None and snooze.members == counts.firing:
+        return "snoozed"
+    return "silenced" if counts.silenced else "quiet" if counts.firing else "firing"
 
 
 def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Snooze | None:
@@ -212,12 +278,12 @@ def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Sn
     return Snooze(members, found.snoozed_until, found.snoozed_by)
 
 
-def _lapsed(connection: Connection, incident_id: int) -> tuple[datetime | None, str | None]:
+def _lapsed(connection: Connection, mine: sa.ColumnElement[bool]) -> tuple[datetime | None, str | None]:
     """When and whose acknowledgement of a member that fires ran out last."""
     found = connection.execute(
         sa.select(ALERT.c.ack_ended_at, ALERT.c.acknowledged_by)
         .where(
-            ALERT.c.incident_id == incident_id,
+            mine,
             ALERT.c.state == State.FIRING.value,
             ALERT.c.ack_ended_at.is_not(None),
         )
@@ -227,12 +293,12 @@ def _lapsed(connection: Connection, incident_id: int) -> tuple[datetime | None, 
     return (None, None) if found is None else (found.ack_ended_at, found.acknowledged_by)
 
 
-def _counts(connection: Connection, incident_id: int) -> Row[Any]:
+def _counts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[Any]:
     firing = ALERT.c.state == State.FIRING.value
     acknowledged = ALERT.c.acknowledged_at
     newest = (
         sa.select(ALERT.c.acknowledged_by)
-        .where(ALERT.c.incident_id == incident_id, acknowledged.is_not(None))
+        .where(mine, acknowledged.is_not(None))
         .order_by(acknowledged.desc(), ALERT.c.id)
         .limit(1)
         .scalar_subquery()
@@ -250,13 +316,16 @@ def _counts(connection: Connection, incident_id: int) -> Row[Any]:
             sa.func.min(ALERT.c.quiet_since).label("held_since"),
             sa.func.max(ALERT.c.quiet_ended_at).label("held_to"),
             sa.func.count().filter(firing, sa.not_(OUT_OF_QUIET_HOURS)).label("held"),
-        ).where(ALERT.c.incident_id == incident_id)
+            sa.func.count().filter(firing, AUDIBLE).label("audible"),
+            sa.func.count().filter(firing, AUDIBLE, acknowledged.is_(None)).label("audible_unacknowledged"),
+            sa.func.count().filter(firing, ALERT.c.silence_id.is_not(None)).label("silenced"),
+        ).where(mine)
     ).one()
 
 
-def _quiet(connection: Connection, incident_id: int, zone: str | None, now: datetime) -> tuple[Quiet, ...]:
+def _quiet(connection: Connection, which: sa.ColumnElement[bool], zone: str | None, now: datetime) -> tuple[Quiet, ...]:
     """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
-    mine = (ALERT.c.incident_id == incident_id, ALERT.c.state == State.FIRING.value)
+    mine = (which, ALERT.c.state == State.FIRING.value)
     silences = connection.execute(
         sa.select(SILENCE)
         .where(SILENCE.c.id.in_(sa.select(ALERT.c.silence_id).where(*mine)))
@@ -285,13 +354,10 @@ def _quiet(connection: Connection, incident_id: int, zone: str | None, now: date
     )
 
 
-def _ending(connection: Connection, incident_id: int) -> tuple[str | None, str | None]:
+def _ending(connection: Connection, mine: sa.ColumnElement[bool]) -> tuple[str | None, str | None]:
     reasons = (
         connection.execute(
-            sa.select(ALERT.c.ended_because)
-            .where(ALERT.c.incident_id == incident_id)
-            .group_by(ALERT.c.ended_because)
-            .order_by(ALERT.c.ended_because)
+            sa.select(ALERT.c.ended_because).where(mine).group_by(ALERT.c.ended_because).order_by(ALERT.c.ended_because)
         )
         .scalars()
         .all()

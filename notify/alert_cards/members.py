@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.text.error_codes import CodeInWords, ErrorCodes, standard_codes
+from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION
 
@@ -40,10 +42,12 @@ class Member:
     """One alert of an incident. `thing` says what the id is of; `ending` is told only once the alert ended."""
 
     alert_id: int
+    incident_id: int | None
     thing: str  # connector | charger | session | location | network
     thing_id: str
     name: str | None  # the charger's, or the location's own
     location_name: str | None
+    ids: Mapping[str, str | None]  # of the thing and of what is above it
     status: str | None
     error_code: str | None
     vendor_error_code: str | None
@@ -53,10 +57,16 @@ class Member:
     duration: timedelta
     held: Held | None
     ending: str | None
+    quiet: bool = False  # something keeps it from speaking
+    words: CodeInWords | None = None  # its error code
 
 
 def read_members(
-    connection: Connection, which: sa.ColumnElement[bool], now: datetime, limit: int = SHOWN_MEMBERS
+    connection: Connection,
+    which: sa.ColumnElement[bool],
+    now: datetime,
+    limit: int = SHOWN_MEMBERS,
+    codes: ErrorCodes | None = None,
 ) -> tuple[Member, ...]:
     """The first members: what still fires before what ended, the unacknowledged first, then the oldest."""
     order = (
@@ -66,22 +76,35 @@ def read_members(
         ALERT.c.subject,
         ALERT.c.id,
     )
-    return _read(connection, which, order, limit, now)
+    return _read(connection, which, order, limit, now, codes)
 
 
-def by_firing(connection: Connection, incident_id: int, now: datetime, shown: tuple[Member, ...]) -> tuple[Member, ...]:
-    # the first code of the incident may belong to a member that the card does not list
-    first = _read(connection, ALERT.c.incident_id == incident_id, (ALERT.c.fired_at, ALERT.c.id), SHOWN_MEMBERS, now)
-    return (*first, *shown)
+def by_firing(
+    connection: Connection,
+    which: sa.ColumnElement[bool],
+    now: datetime,
+    shown: tuple[Member, ...],
+    codes: ErrorCodes | None = None,
+) -> tuple[Member, ...]:
+    """The members in the order in which they fired, then those that are shown: who had the first code."""
+    # it may be a member that the card does not list
+    return (*_read(connection, which, (ALERT.c.fired_at, ALERT.c.id), SHOWN_MEMBERS, now, codes), *shown)
 
 
-def _read(
-    connection: Connection, which: sa.ColumnElement[bool], order: Sequence[Any], limit: int, now: datetime
+def _read(  # noqa: PLR0917 - what a look at members is made of
+    connection: Connection,
+    which: sa.ColumnElement[bool],
+    order: Sequence[Any],
+    limit: int,
+    now: datetime,
+    codes: ErrorCodes | None,
 ) -> tuple[Member, ...]:
     charger_id = sa.func.coalesce(ALERT.c.charger_id, CONNECTOR.c.charger_id)
     rows = connection.execute(
         sa.select(
             ALERT,
+            sa.not_(AUDIBLE).label("is_quiet"),
+            charger_id.label("its_charger"),
             CONNECTOR.c.status,
             CONNECTOR.c.status_raw,
             CHARGER.c.name.label("charger_name"),
@@ -97,10 +120,10 @@ def _read(
         .order_by(*order)
         .limit(limit)
     )
-    return tuple(_member(row, now) for row in rows)
+    return tuple(_member(row, now, codes or standard_codes()) for row in rows)
 
 
-def _member(row: Row[Any], now: datetime) -> Member:
+def _member(row: Row[Any], now: datetime, codes: ErrorCodes) -> Member:
     thing = next(
         (kind for kind in ("session", "connector", "charger", "location") if getattr(row, f"{kind}_id") is not None),
         "network",
@@ -115,21 +138,27 @@ def _member(row: Row[Any], now: datetime) -> Member:
     if open_ and row.held_since is not None:
         offline = row.online is False
         held = Held(offline, row.online_changed_at if offline else row.held_since, status or evidence.get("status"))
+    error_code, vendor_code = _code(evidence.get("error_code")), _code(evidence.get("vendor_error_code"))
+    ids = {kind: getattr(row, f"{kind}_id") for kind in ("session", "connector", "location")}
     return Member(
         alert_id=row.id,
+        incident_id=row.incident_id,
         thing=thing,
         thing_id=thing_id,
         name=name or None,
         location_name=location_name or row.location_id,
+        ids={**ids, "charger": row.its_charger},
         status=status,
-        error_code=_code(evidence.get("error_code")),
-        vendor_error_code=_code(evidence.get("vendor_error_code")),
+        error_code=error_code,
+        vendor_error_code=vendor_code,
         active_at=row.active_at,
         fired_at=row.fired_at,
         resolved_at=row.resolved_at,
         duration=(row.resolved_at or now) - row.active_at,
         held=held,
         ending=None if open_ else ENDINGS.get(row.ended_because, row.ended_because),
+        quiet=open_ and row.is_quiet,
+        words=codes.explain(error_code, vendor_code),
     )
 
 

@@ -4,7 +4,7 @@ The first is said at once in its own card's thread; what ends soon after it join
 itself all the same. Nothing here decides that something has ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.parts import read_parts
 from notify.outbox import ALERT_REPLY, Rank, one_version_on
 from notify.routing import Routing
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
-from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, RULE
+from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX
 
 NAMED = 20
 """How many other incidents a reply names; the rest are counted."""
@@ -26,11 +27,16 @@ NAMED = 20
 class AlsoOver:
     """Another incident that ended, as the reply names it."""
 
-    rule_name: str
+    title: str
     location_name: str | None
     severity: str
     ended_as: str | None
     lasted: timedelta
+
+    @property
+    def shows_location(self) -> bool:
+        """Whether the place is to be said beside the title."""
+        return bool(self.location_name) and str(self.location_name) not in self.title
 
 
 def join_last(connection: Connection, card: Row[Any], held_since: str | None, routing: Routing) -> datetime | None:
@@ -56,34 +62,32 @@ def earliest_next(connection: Connection, channel: str, routing: Routing) -> dat
     return earliest
 
 
-def also_over(connection: Connection, incident_ids: Sequence[int]) -> tuple[AlsoOver, ...]:
+def also_over(connection: Connection, incident_ids: Sequence[int], now: datetime) -> tuple[AlsoOver, ...]:
     """The first of these incidents, as a reply names them."""
     began = sa.select(sa.func.min(ALERT.c.active_at)).where(ALERT.c.incident_id == INCIDENT.c.id).scalar_subquery()
     because = sa.select(sa.func.min(ALERT.c.ended_because)).where(ALERT.c.incident_id == INCIDENT.c.id)
     rows = connection.execute(
         sa.select(
-            INCIDENT.c.rule_id,
+            INCIDENT.c.id,
             INCIDENT.c.severity,
             INCIDENT.c.opened_at,
             INCIDENT.c.resolved_at,
-            RULE.c.document,
             sa.func.coalesce(LOCATION.c.name, INCIDENT.c.location_id).label("location_name"),
             began.label("began_at"),
             because.scalar_subquery().label("ended_because"),
         )
-        .outerjoin(RULE, RULE.c.id == INCIDENT.c.rule_id)
         .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
         .where(INCIDENT.c.id.in_(incident_ids[:NAMED]))
         .order_by(INCIDENT.c.id)
     )
-    return tuple(_named(row) for row in rows)
+    titles = {part.incident_id: part.title for part in read_parts(connection, incident_ids[:NAMED], now)}
+    return tuple(_named(row, titles[row.id]) for row in rows)
 
 
-def _named(row: AnyRow) -> AlsoOver:
-    document: Mapping[str, Any] = row.document or {}
+def _named(row: AnyRow, title: str) -> AlsoOver:
     began = row.began_at or row.opened_at
     return AlsoOver(
-        rule_name=str(document.get("name") or row.rule_id),
+        title=title,
         location_name=row.location_name,
         severity=row.severity,
         ended_as=row.ended_because,

@@ -96,6 +96,13 @@ def bump_voices(connection: Connection, incident_ids: Sequence[int], now: dateti
     ]
 
 
+def spoken_incidents(connection: Connection, card: Row[Any]) -> list[int]:
+    """The incidents that a card tells of: its own, and those whose cards it says."""
+    others = sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == card.id, OUTBOX.c.kind == ALERT_CARD)
+    own = [card.incident_id] if card.incident_id is not None else []
+    return [*own, *connection.execute(others.order_by(OUTBOX.c.incident_id)).scalars()]
+
+
 def bump_roll_ups(connection: Connection, ids: Collection[str], now: datetime) -> list[Row[Any]]:
     """Make every message of these roll-ups be shown anew; the rows of the first ones."""
     if not ids:

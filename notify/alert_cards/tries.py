@@ -3,6 +3,7 @@
 It holds facts; words and escapes are the template's work. A reason is plain text in which others may have spoken.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,9 +58,9 @@ class TriedOnes:
         return next((one for one in reversed(self.shown) if one.state == "did_not_help"), None)
 
 
-def tried(connection: Connection, incident_id: int) -> TriedOnes:
-    """What was tried for the alerts of an incident."""
-    mine = TRY.c.incident_id == incident_id
+def tried(connection: Connection, incident_ids: Sequence[int]) -> TriedOnes:
+    """What was tried for the alerts of these incidents."""
+    mine = TRY.c.incident_id.in_(incident_ids)
     total = connection.execute(sa.select(sa.func.count()).select_from(TRY).where(mine)).scalar_one()
     if not total:
         return TriedOnes()

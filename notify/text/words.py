@@ -16,6 +16,13 @@ ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 MINOR_DIGITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 SIGNS = {"critical": "\N{LARGE RED CIRCLE}", "warning": "\N{LARGE ORANGE CIRCLE}", "info": "\N{LARGE BLUE CIRCLE}"}
 LONGEST_LINE = 500  # of a code block: five times as long once escaped
+CALM_SIGNS = {
+    "acknowledged": "\N{EYES}",
+    "snoozed": "\N{SLEEPING SYMBOL}",
+    "silenced": "\N{BELL WITH CANCELLATION STROKE}",
+    "quiet": "\N{BELL WITH CANCELLATION STROKE}",
+}
+"""Signs without the colour of a severity, for what fires and asks nobody to look now."""
 RESOLVED_SIGN = "\N{WHITE HEAVY CHECK MARK}"
 ENDED_SIGN = "\N{MEDIUM WHITE CIRCLE}"
 
@@ -73,6 +80,26 @@ def code_line(text: str) -> str:
 def _breaks_columns(character: str) -> bool:
     invisible = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
     return invisible and not is_joiner(character)
+
+
+def named(text: object, limit: int = 40) -> Markup:
+    """A name as plain text inside mrkdwn; one that Slack could read as markup, a link or a mention is code."""
+    shown = " ".join(str(text).split())
+    if not shown or len(shown) > limit or any(_is_markup(shown, at) for at in range(len(shown))):
+        return code(text, limit)
+    return Markup(slack_escape(shown))  # noqa: S704 - escaped above
+
+
+def _is_markup(text: str, at: int) -> bool:
+    """Whether the character could be more than itself: anything but letters, figures, spaces and plain signs."""
+    character, after = text[at], text[at + 1 : at + 2]
+    if character == ".":  # a domain would become a link
+        return after not in {"", " "} and not after.isdecimal()
+    if character == "&":
+        return after != " "
+    if character in " -,'()/+\N{DEGREE SIGN}%;\N{MIDDLE DOT}" or (character == ":" and after in {"", " "}):
+        return False
+    return not character.isalnum() or unicodedata.bidirectional(character) in {"R", "AL"}
 
 
 def when(at: datetime) -> Markup:
@@ -152,16 +179,22 @@ def channel(slack_channel: str) -> Markup:
     return code(slack_channel)
 
 
-def sign(severity: str, ended_as: str | None = None) -> str:
-    """One sign for how things stand: by severity, a check mark once recovered, a white circle if it ended otherwise."""
+def sign(severity: str, ended_as: str | None = None, state: str = "firing") -> str:
+    """One sign for how things stand: by severity while somebody should look, another one where nobody needs to.
+
+    A check mark once recovered, a white circle if it ended otherwise.
+    """
     if ended_as is not None:
         return RESOLVED_SIGN if ended_as == "recovered" else ENDED_SIGN
+    if state in CALM_SIGNS:
+        return CALM_SIGNS[state]
     return SIGNS.get(severity, SIGNS["warning"])
 
 
 FILTERS = {
     "short": short,
     "code": code,
+    "named": named,
     "group_mention": group_mention,
     "when": when,
     "day": day,

@@ -233,6 +233,7 @@ def _facts(compiled: CompiledEventRule, row: AnyRow) -> dict[str, Any]:
     return {
         "rule": rule.name,
         "description": rule.description,
+        "title": rule.title,
         "severity": rule.severity,
         "labels": rule.labels,
         "event": compiled.event,

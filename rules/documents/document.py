@@ -57,6 +57,7 @@ class Rule:
     keep_firing_for: timedelta = timedelta()
     on_gap: OnGap = "keep"
     severity: Severity = "warning"
+    title: str | None = None
     group_by: tuple[str, ...] = ("location",)
     schedule: str | None = None
     timezone: str | None = None
@@ -123,6 +124,7 @@ def _read_alert(reader: DocumentReader, labels: dict[str, str]) -> dict[str, Any
         "keep_firing_for": reader.duration("keep_firing_for"),
         "on_gap": reader.choice("on_gap", ON_GAP) or "keep",
         "severity": reader.choice("severity", SEVERITIES) or "warning",
+        "title": reader.title(for_each),
         "group_by": reader.groups(for_each, labels),
     }
     speech, acting = reader.speech(), reader.acting(for_each)
@@ -134,7 +136,8 @@ def _read_event(reader: DocumentReader) -> dict[str, Any]:
     event = reader.event()
     when, when_text = reader.condition("when", EVENTS.get(event.on or ""))
     severity = reader.choice("severity", SEVERITIES) or "warning"
-    said = {"on": event.on, "settle": event.settle, "max_age": event.max_age, "severity": severity}
+    title = reader.title(EVENTS.get(event.on or ""), lasts=False)
+    said = {"on": event.on, "title": title, "settle": event.settle, "max_age": event.max_age, "severity": severity}
     return {**said, "when": when, "when_text": when_text}
 
 
@@ -159,6 +162,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "settle": _text(rule.settle) if rule.settle != SETTLE else None,
         "max_age": _text(rule.max_age) if rule.max_age != MAX_AGE else None,
         "severity": rule.severity if rule.severity != "warning" else None,
+        "title": rule.title,
         "group_by": list(rule.group_by) if rule.group_by != ("location",) else None,
         "repeat": _text(rule.repeat) if rule.repeat else None,
         "ack_for": _text(rule.ack_for) if rule.ack_for != ACK_FOR else None,

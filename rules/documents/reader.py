@@ -16,6 +16,7 @@ from cronsim import CronSim, CronSimError
 from rules.actions.steps import CHANNEL, ActionStep, read_actions
 from rules.documents.escalation import Step, read_steps
 from rules.documents.plain_schedules import cron_of
+from rules.documents.titles import title_places, title_problem
 from rules.documents.yaml_text import YamlItem
 from rules.language.conditions import QuantityError, parse_condition, parse_duration
 from rules.language.errors import ConditionErrors, RuleError
@@ -59,12 +60,13 @@ KEYS_OF: dict[Kind, tuple[str, ...]] = {
         "keep_firing_for",
         "on_gap",
         "severity",
+        "title",
         "group_by",
         *SPEECH_KEYS,
         *ACTION_KEYS,
     ),
     "digest": ("schedule", "timezone", "digest", "window"),
-    "event": ("on", "when", "settle", "max_age", "severity"),
+    "event": ("on", "when", "settle", "max_age", "severity", "title"),
 }
 NEEDED: dict[Kind, tuple[str, ...]] = {
     "alert": ("name", "for_each", "when"),
@@ -168,6 +170,16 @@ class DocumentReader:
         shown = text if len(text) <= 80 else f"{text[:79]}…"
         self.wrong("name", f'the name "{shown}" is not 1 to 80 of a-z, 0-9 and "-" between them', slug or None)
         return ""
+
+    def title(self, for_each: str | None, *, lasts: bool = True) -> str | None:
+        """The title in words; its places are checked."""
+        text = self.text("title")
+        if text is None or for_each is None:
+            return text
+        problem = title_problem(text, title_places(for_each, lasts=lasts))
+        if problem is not None:
+            self.wrong("title", *problem)
+        return text
 
     def choice(self, key: str, words: tuple[str, ...]) -> str | None:
         text = self.text(key)

@@ -58,6 +58,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         "What a gap in polling (over 3 intervals) does to `for`: nothing (`keep`, the usual), `pause` it, `reset` it.",
     ),
     "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
+    "title": (
+        '`"{connector} out of order for {duration}"`',
+        "What a message says first, in words; places for what it is about and what is above that, and `{duration}`.",
+    ),
     "group_by": (
         "`[location]`",
         "One card each: `location` (the default), `charger`, `connector`, `session` or labels of its own; `[]`: one.",

@@ -90,7 +90,7 @@ def test_a_failed_session_says_why(database: Database) -> None:
     with database.write() as connection:
         happen(connection, "session.failed", status="Failed", fail_reason="NoAuth", energy_kwh=None, cost=None)
         message = rendered(connection)
-    assert message.text == "\N{LARGE RED CIRCLE} `rule`: Session failed on `c1` at `Harbour`"
+    assert message.text == "\N{LARGE RED CIRCLE} Session failed: Harbour c1"
     assert "`s1`: 8 min, energy not known, `Failed`, failed: `NoAuth`" in json.dumps(message.blocks)
 
 

@@ -17,6 +17,7 @@ from bot.service.delivering.pace import Pace
 from bot.slack.channel_names import ChannelNames
 from bot.slack.client import MessageRef, without_retries
 from bot.slack.user_groups import GroupIds
+from notify.house_words import PLAIN_WORDS, HouseWords
 from notify.routing import BUDGET
 from notify.text.message import SlackMessage
 from storage.engine import Database
@@ -47,6 +48,7 @@ class Delivery:
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     crash_at: CrashAt = never_crash
     card_budget: int = BUDGET
+    words: HouseWords = PLAIN_WORDS
     pace: Pace = field(default_factory=Pace)
     again: Callable[[float], None] = _never_again
     note: Callable[..., None] = _untold  # how each call ended, and Slack's name for what was wrong

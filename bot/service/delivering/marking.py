@@ -16,6 +16,7 @@ from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, Post
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
 from notify.copies import mark_others, note_sought, place_of
+from notify.house_words import HouseWords
 from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
 from notify.routing import Routing
@@ -35,27 +36,27 @@ TRIES = 5
 UNWRITTEN_WAIT = timedelta(minutes=1)
 
 
-def render(database: Database, item: Row[Any], now: datetime) -> Rendered | None:
+def render(delivery: Delivery, item: Row[Any], now: datetime) -> Rendered | None:
     """The words of a claimed message from one snapshot; None where the claim was lost."""
-    with database.read() as connection:
-        return _rendered(connection, item, now)
+    with delivery.database.read() as connection:
+        return _rendered(connection, item, now, delivery.words)
 
 
-def say_may_repeat(database: Database, item: Row[Any], rendered: Rendered, now: datetime) -> Rendered:
+def say_may_repeat(delivery: Delivery, item: Row[Any], rendered: Rendered, now: datetime) -> Rendered:
     """The same message, saying from now on that it may repeat an earlier one. Raises NotNow where the claim is lost."""
-    with database.write() as connection:
+    with delivery.database.write() as connection:
         claims.mark_may_repeat(connection, rendered.row)
-        again = _rendered(connection, item, now)
+        again = _rendered(connection, item, now, delivery.words)
     if again is None:
         raise NotNow("the claim was lost")
     return again
 
 
-def _rendered(connection: Connection, item: Row[Any], now: datetime) -> Rendered | None:
+def _rendered(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Rendered | None:
     row = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.id)).one()
     if (row.claimed_by, row.claimed_until) != (item.claimed_by, item.claimed_until):
         return None
-    message, problem = render_or_fallback(connection, row, now)
+    message, problem = render_or_fallback(connection, row, now, words)
     if problem is not None:
         log.error("message could not be rendered", item=row.id, kind=row.kind, error=problem)
     return Rendered(row, message, problem)

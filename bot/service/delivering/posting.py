@@ -65,7 +65,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("claimed")
     await _find_groups(delivery, item)
     try:
-        rendered: Rendered | None = await delivery.run(render, delivery.database, item, moment.began_at)
+        rendered: Rendered | None = await delivery.run(render, delivery, item, moment.began_at)
     except LookupError as error:  # a reply whose card was taken away between the claim and now
         waits = NotNow(f"{CARD_STANDS_NOWHERE}: {error}")
         await delivery.run(mark_fault, delivery, item, None, waits, moment.now)
@@ -137,7 +137,7 @@ async def _send(
             found = await _look_up(delivery, rendered)
         except HistoryUnreadable as unreadable:
             log.warning("history cannot be read, a message may repeat", item=item.id, error=unreadable.error)
-            rendered = await delivery.run(say_may_repeat, delivery.database, item, rendered, moment.began_at)
+            rendered = await delivery.run(say_may_repeat, delivery, item, rendered, moment.began_at)
         else:
             if found is not None:
                 return found

@@ -24,7 +24,7 @@ async def fires(house: House) -> None:
     while not await asyncio.to_thread(_has_fired, house):
         await house.workspace.next_change(0.05)
     house.clock.ahead += timedelta(seconds=31)
-    await said(house, "Firing: connector-faulted")
+    await said(house, "connector-faulted: ")
 
 
 def _has_fired(house: House) -> bool:

@@ -31,7 +31,7 @@ async def test_a_no_is_told_by_the_alert(sqlite: Database) -> None:
         await place.minutes(2)
         assert place.posts == []
         (card,) = place.cards()
-        assert "Firing" in card
+        assert "\N{LARGE ORANGE CIRCLE}" in card
         assert "not tried (refused by <@U0OLE00001>): `approval was refused`" in card
 
 

@@ -50,7 +50,7 @@ async def test_killed_at_a_step_again_and_again(sqlite: Database, point: str, he
         assert len(place.commands()) == 1
         assert len(place.tries()) == 1
         (card,) = place.cards()
-        assert ("Resolved" if place.posts and helps else "Firing") in card
+        assert ("Resolved" if place.posts and helps else "\N{LARGE ORANGE CIRCLE}") in card
 
 
 @pytest.mark.parametrize("points", list(product(("decided", "before_call", "after_mark"), repeat=2)), ids=str)

@@ -54,13 +54,13 @@ async def test_a_price_is_changed_once_and_told_on_the_card(database: Database, 
         (command,) = place.commands()
         assert (command.state, command.location_id, command.rule_id) == ("verified", LOCATION, "dearer")
         (card,) = place.cards()
-        assert "Firing: dearer" in card
+        assert "Dearer: " in card
         assert f"Price of `{LOCATION}` changed to *0.45 EUR* <!date^" in card
         await place.minutes(6)
         assert (place.posts, place.tries()) == ([PATH], [(0, "changed", "")])
         await over(place)
         (card,) = place.cards()
-        assert "Resolved: dearer" in card
+        assert "Resolved: Dearer" in card
         assert "help" not in card
 
 
@@ -226,7 +226,7 @@ async def test_a_member_that_joins_a_card_tells_its_change_in_the_thread(sqlite:
         assert place.posts == [PATH, PATH]
         await place.minutes(6)
         (reply,) = place.replies()
-        assert "*The price was changed*: 1 of `dearer`" in reply
+        assert "*The price was changed*: Dearer" in reply
         assert "did not help" not in reply
 
 

@@ -53,7 +53,7 @@ async def test_a_changed_rule_cancels_what_waits(sqlite: Database) -> None:
         assert place.tries() == [(0, "cancelled", "the rule was changed")]
         assert [command.state for command in place.commands()] == ["cancelled"]
         (card,) = place.cards()
-        assert "Firing" in card
+        assert "\N{LARGE ORANGE CIRCLE}" in card
 
 
 async def test_a_removed_rule_cancels_what_waits(sqlite: Database) -> None:

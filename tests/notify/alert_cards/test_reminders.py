@@ -153,4 +153,4 @@ def test_a_mention_pages_the_group_that_slack_knows_and_is_text_for_another(data
         message = render_message(connection, reply, T0 + 2 * HOUR)
     assert message.text.startswith("<!subteam^S0ONCALL> `@boss` ")
     assert "<!subteam^S0ONCALL> `@boss`" in message.blocks[0]["text"]["text"]
-    assert "*Still firing*, not acknowledged: `faulted`" in message.blocks[0]["text"]["text"]
+    assert "*Still firing*, not acknowledged: Faulted: Charger of c1 c1" in message.blocks[0]["text"]["text"]

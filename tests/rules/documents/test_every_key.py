@@ -19,6 +19,7 @@ SAID: dict[str, Any] = {
     "keep_firing_for": "5m",
     "on_gap": "reset",
     "severity": "critical",
+    "title": "{charger} is broken",
     "group_by": ["charger"],
     "repeat": "4h",
     "ack_for": "1h",

@@ -21,24 +21,24 @@ CASES = """\
   checks:
     - eval_time: 20m
       expect_alerts: [{rule: faulted, subject: c1, state: firing}, {rule: offline, subject: ch1, state: firing}]
-      expect_messages: [{kind: card, title: "Firing: offline"}]
+      expect_messages: [{kind: card, title: "Offline: "}]
     - eval_time: 27m
       expect_messages:
-        - {kind: card, title: "Ended: offline"}
-        - {kind: reply, text: "offline"}
-        - {kind: card, title: "Firing: faulted"}
+        - {kind: card, title: "Ended: Offline"}
+        - {kind: reply, text: "Offline"}
+        - {kind: card, title: "Faulted: "}
     - eval_time: 3h
       expect_messages:
-        - {kind: card, title: "Ended: offline"}
-        - {kind: reply, text: "offline"}
-        - {kind: card, title: "Firing: faulted"}
+        - {kind: card, title: "Ended: Offline"}
+        - {kind: reply, text: "Offline"}
+        - {kind: card, title: "Faulted: "}
         - {kind: reply, text: "Still firing"}
 """
 
 
 def test_a_rule_test_sees_inhibition_its_end_and_repeats(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(RULES)
-    (tmp_path / "site.test.yaml").write_text(CASES.replace("Ended: offline", "Resolved: offline"))
+    (tmp_path / "site.test.yaml").write_text(CASES.replace("Ended: Offline", "Resolved: Offline"))
     (result,) = run_rule_tests([tmp_path / "site.yaml"])
     assert result.failures == ()
 
@@ -47,4 +47,4 @@ def test_without_inhibition_both_speak(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(RULES.replace("inhibits: [faulted]", "safety: true"))
     (tmp_path / "site.test.yaml").write_text(CASES)
     (result,) = run_rule_tests([tmp_path / "site.yaml"])
-    assert "Firing: faulted" in result.failures[0]
+    assert "Faulted: " in result.failures[0]

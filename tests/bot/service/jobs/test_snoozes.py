@@ -53,7 +53,7 @@ def test_a_snoozed_card_says_until_when_and_by_whom_and_is_quiet_until_then(data
     made.tick(at("10:31"))
     (card,) = made.messages()
     words = made.words(card, at("10:31"))
-    assert "Snoozed: a-faulted at Location l1" in words
+    assert "Snoozed: A faulted: Charger ch1 c1 · Location l1" in words
     assert "2026-03-02 10:32 UTC> by <@U0OLE>" in words
     assert "'End snooze'" in words
     assert "static_select" not in words
@@ -64,7 +64,9 @@ def test_what_still_fires_at_the_end_of_a_snooze_speaks(database: Database) -> N
     snooze(made, at("10:02"))
     made.tick(at("10:32"))
     made.tick(at("10:33"))
-    assert replies(made, at("10:33")) == ["🟠 `a-faulted` at `Location l1`: 1 still firing, the snooze is over"]
+    assert replies(made, at("10:33")) == [
+        "🟠 A faulted: Charger ch1 c1 · Location l1: 1 still firing, the snooze is over"
+    ]
     assert "Snoozed" not in made.words(made.messages()[0], at("10:33"))
 
 
@@ -85,7 +87,7 @@ def test_a_new_member_speaks_while_the_others_are_snoozed(database: Database) ->
     snooze(made, at("10:02"), "4h")
     made.tick(at("10:03"), reading("c1", "c2"))
     made.tick(at("10:10"))
-    assert replies(made, at("10:10")) == ["🟠 `a-faulted` at `Location l1`: 1 more"]
+    assert replies(made, at("10:10")) == ["🟠 A faulted: 2 connectors · Location l1: 1 more"]
     words = made.words(made.messages()[0], at("10:10"))
     assert "by <@U0OLE>: 1 of 2" in words
     assert "static_select" in words  # the new one can be snoozed too
@@ -153,7 +155,9 @@ def test_a_snooze_that_ends_under_a_silence_waits_for_its_end(database: Database
     assert replies(made, at("10:40")) == []
     made.tick(at("11:00"))
     made.tick(at("11:01"))
-    assert replies(made, at("11:01")) == ["🟠 `a-faulted` at `Location l1`: 1 still firing, no longer kept quiet"]
+    assert replies(made, at("11:01")) == [
+        "🟠 A faulted: Charger ch1 c1 · Location l1: 1 still firing, no longer kept quiet"
+    ]
 
 
 def test_a_roll_up_is_snoozed_and_woken_as_a_whole(database: Database) -> None:
@@ -206,11 +210,11 @@ def test_an_acknowledgement_runs_out_after_ack_for_and_the_alert_speaks_again(da
     made.tick(at("11:02"))
     made.tick(at("11:03"))
     assert replies(made, at("11:03")) == [
-        "🟠 `a-faulted` at `Location l1`: 1 still firing, the acknowledgement ran out"
+        "🟠 A faulted: Charger ch1 c1 · Location l1: 1 still firing, the acknowledgement ran out"
     ]
     card = made.messages()[0]
     words = made.words(card, at("11:03"))
-    assert "Firing: a-faulted" in words
+    assert "A faulted: " in words
     assert "the acknowledgement by <@U0OLE> ran out" in words
     assert "acknowledge_incident" in words
     assert made.rows(sa.select(TRANSITION)) == before

@@ -84,7 +84,7 @@ async def test_a_rule_asks_resets_and_tells(closed_house: House) -> None:
             await house.workspace.next_change(0.05)
             plain = (message.plain() for message in told)
             said = next((text for text in plain if "helped: seen" in text and f"`{connector}`" in text), None)
-    assert "Resolved: self-healing" in said
+    assert "Resolved: " in said
     assert f"Soft reset of `{charger}` tried" in said
     assert "approved by <@U0OLE00002>" in said
     assert len(house.api.commands) == 1
