@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.service.operating.metrics import render_metrics_reference
 from bot.settings import render_settings_reference
+from notify.kpis.catalogue import render_kpis
 from rules.registry.reference import render_rules_reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/rules-reference.md": render_rules_reference,
     "docs/metrics.md": render_metrics_reference,
+    "docs/kpis.md": render_kpis,
     "docs/settings.md": render_settings_reference,
 }
 """Each generated document by its path from the project's root, and what renders it."""

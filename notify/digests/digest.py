@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.claims import say_anew
-from notify.digests.fleet_day import price_changes, standing, uptime, uptime_and_worst
-from notify.digests.places import by_zone, location_zones
+from notify.digests.fleet_day import price_changes, standing, uptime_and_worst
 from notify.digests.session_figures import session_digest
 from notify.digests.slots import LastSlot, claim_slot, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.digests.starts import starts_of
+from notify.kpis.places import by_zone, location_zones
+from notify.kpis.scope import NETWORK_KEY, Scope
+from notify.kpis.times import uptime
 from notify.outbox import DIGEST, enqueue_message
 from notify.routing import Routing
 from rules.documents.schedules import Slot, next_moment, slot_at, slots_due
@@ -196,10 +198,10 @@ def fleet_digest(
     where nothing was observed then.
     """
     zones = by_zone(location_zones(connection, default_zone), zone, default_zone)
-    up, worst = uptime_and_worst(connection, zones, period.cut(at))
+    up, worst = uptime_and_worst(connection, Scope(zones, period.cut(at)))
     earlier = period.before()
     then = standing(connection, zones, at - (period.first - earlier.first))
-    before = {"uptime": uptime(connection, zones, earlier), **then}
+    before = {"uptime": uptime(connection, Scope(zones, earlier)).get(NETWORK_KEY), **then}
     prices = price_changes(connection, zones, period)
     return {"uptime": up, "worst": worst, **standing(connection, zones, at), "prices": prices, "before": before}
 

@@ -27,6 +27,7 @@ class DigestFigures:
     utilisation: float | None = None  # a ratio; None in facts of an older version, and without connectors
     impossible_times: int = 0  # sessions that end before they start: left out of all the figures
     negative_energy: int = 0  # and those that took energy back
+    told_twice: int = 0  # and those that are another one under a second id
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,4 +157,5 @@ def _figures(facts: Mapping[str, Any]) -> DigestFigures:
         utilisation=facts.get("utilisation"),
         impossible_times=odd.get("times", 0),
         negative_energy=odd.get("energy", 0),
+        told_twice=odd.get("ids", 0),
     )

@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import Connection, Row
 
-from notify.digests.fleet_day import utilisation
-from notify.digests.impossible import POSSIBLE, count_impossible
-from notify.digests.places import Zones, by_zone, location_zones
 from notify.digests.slots import complete_to
+from notify.kpis.impossible import POSSIBLE, count_impossible
+from notify.kpis.places import Zones, by_zone, location_zones
+from notify.kpis.scope import NETWORK_KEY, Scope, with_location
+from notify.kpis.sessions import COMPLETED, DIGITS, energy, revenue, sessions, zero_energy
+from notify.kpis.times import utilisation
 from rules.documents.schedules import SETTLE
 from rules.documents.windows import Period
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
-ZERO_ENERGY_KWH = 0.1
 TOP_CONNECTORS = 5
-DIGITS = 6  # hides the order in which floats were added, and nothing else
 
 
 def session_digest(
@@ -52,60 +52,25 @@ def session_digest(
     }
 
 
-def _ended_on(zones: Zones, period: Period) -> ColumnElement[bool]:
-    bounds = {zone: period.whole().bounds(zone) for zone in zones}
-    return sa.and_(
-        SESSION.c.status == "Completed",
-        SESSION.c.ended_at >= min(start for start, _ in bounds.values()),  # for the index
-        SESSION.c.ended_at < max(end for _, end in bounds.values()),
-        sa.or_(
-            *(
-                sa.and_(in_zone, SESSION.c.ended_at >= bounds[zone][0], SESSION.c.ended_at < bounds[zone][1])
-                for zone, in_zone in zones.items()
-            )
-        ),
-    )
-
-
-def _from_sessions() -> sa.FromClause:
-    return SESSION.outerjoin(LOCATION, LOCATION.c.id == SESSION.c.location_id)
-
-
 def _figures(connection: Connection, zones: Zones, period: Period) -> dict[str, Any]:
-    on_the_day = _ended_on(zones, period)
-    totals = connection.execute(
-        sa.select(
-            sa.func.count().label("sessions"),
-            sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh"),
-            sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy"),
-            sa.func.count(SESSION.c.location_id.distinct()).label("locations"),
-        )
-        .select_from(_from_sessions())
-        .where(on_the_day, POSSIBLE)
-    ).one()
-    currency = sa.func.coalesce(SESSION.c.currency, LOCATION.c.currency, sa.literal_column("''")).label("currency")
-    revenue = connection.execute(
-        sa.select(currency, sa.func.sum(SESSION.c.cost).label("amount"))
-        .select_from(_from_sessions())
-        .where(on_the_day, POSSIBLE, SESSION.c.cost.is_not(None))
-        .group_by(currency)
-        .order_by(currency)
-    )
-    impossible = count_impossible(connection, on_the_day)
+    scope, whole = Scope(zones, period), Scope(zones, period.whole())
+    in_it = (whole.within(SESSION.c.ended_at), COMPLETED)
+    places = sa.select(sa.func.count(SESSION.c.location_id.distinct())).select_from(with_location(SESSION))
+    impossible = count_impossible(connection, sa.and_(*in_it))
     return {
         **period.facts(),
         **({"impossible": dict(impossible)} if impossible else {}),
-        "sessions": totals.sessions,
-        "energy_kwh": round(totals.energy_kwh, DIGITS),
-        "revenue": {row.currency: round(row.amount, DIGITS) for row in revenue},
-        "zero_energy": totals.zero_energy,
-        "locations": totals.locations,
-        "utilisation": utilisation(connection, zones, period),
+        "sessions": sessions(connection, whole).get(NETWORK_KEY, 0),
+        "energy_kwh": energy(connection, whole).get(NETWORK_KEY, 0.0),
+        "revenue": revenue(connection, whole).get(NETWORK_KEY, {}),
+        "zero_energy": zero_energy(connection, whole).get(NETWORK_KEY, 0),
+        "locations": connection.execute(places.where(*in_it, POSSIBLE)).scalar_one(),
+        "utilisation": utilisation(connection, scope).get(NETWORK_KEY),
     }
 
 
 def _top_connectors(connection: Connection, zones: Zones, period: Period) -> list[dict[str, Any]]:
-    delivered = sa.func.sum(SESSION.c.energy_kwh)
+    delivered, in_it = sa.func.sum(SESSION.c.energy_kwh), Scope(zones, period.whole()).within(SESSION.c.ended_at)
     top = (
         sa.select(
             SESSION.c.connector_id,
@@ -114,8 +79,8 @@ def _top_connectors(connection: Connection, zones: Zones, period: Period) -> lis
             sa.func.max(SESSION.c.charger_id).label("charger_id"),
             sa.func.max(SESSION.c.location_id).label("location_id"),
         )
-        .select_from(_from_sessions())
-        .where(_ended_on(zones, period), POSSIBLE, SESSION.c.connector_id.is_not(None))
+        .select_from(with_location(SESSION))
+        .where(in_it, COMPLETED, POSSIBLE, SESSION.c.connector_id.is_not(None))
         .group_by(SESSION.c.connector_id)
         .having(delivered > 0)
         .order_by(delivered.desc(), SESSION.c.connector_id)
@@ -147,5 +112,5 @@ def _top_connector(row: Row[Any]) -> dict[str, Any]:
 def _known_on(connection: Connection, zones: Zones, period: Period) -> bool:
     """Whether history reaches back to a period: some session of these zones ended before that did."""
     reached = [sa.and_(in_zone, SESSION.c.ended_at < period.whole().bounds(zone)[1]) for zone, in_zone in zones.items()]
-    found = sa.select(SESSION.c.id).select_from(_from_sessions()).where(sa.or_(*reached)).limit(1)
+    found = sa.select(SESSION.c.id).select_from(with_location(SESSION)).where(sa.or_(*reached)).limit(1)
     return connection.execute(found).first() is not None

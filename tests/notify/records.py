@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -97,7 +98,8 @@ def insert_session(connection: Connection, session_id: str, ended_at: datetime, 
         "location_id": "l1",
         "status": "Completed",
         "ended_at": ended_at,
-        "started_at": ended_at - timedelta(hours=1),
+        # no two at the very same moment: on one connector they would be one session under two ids
+        "started_at": ended_at - timedelta(hours=1, milliseconds=crc32(session_id.encode()) % 1000),
         "energy_kwh": 10.0,
         "cost": 30.0,
         "currency": "DKK",

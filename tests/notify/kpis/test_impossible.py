@@ -1,4 +1,4 @@
-"""Sessions that end before they start, or took energy back: no sum counts them, and the digest says so."""
+"""Sessions that end before they start, took energy back, or are told twice: no sum counts them; the digest tells."""
 
 import json
 from datetime import timedelta
@@ -17,6 +17,7 @@ def insert_odd_sessions(database: Database) -> None:
         insert_session(connection, "a", NOON, energy_kwh=20.0, cost=5.0, started_at=NOON - 6 * hour)
         insert_session(connection, "b", NOON, energy_kwh=7.0, cost=2.0, started_at=NOON + 30 * hour)
         insert_session(connection, "c", NOON, energy_kwh=0.0, started_at=NOON + hour)
+        insert_session(connection, "a2", NOON, energy_kwh=20.0, cost=5.0, started_at=NOON - 6 * hour)
         insert_session(connection, "d", NOON, energy_kwh=-4076.4, cost=9.0, started_at=NOON - hour)
 
 
@@ -32,7 +33,7 @@ def test_sessions_that_cannot_have_been_are_left_out_of_every_figure(database: D
         "utilisation": 0.25,
     }
     assert [each["energy_kwh"] for each in facts["top"]] == [20.0]
-    assert facts["impossible"] == {"times": 2, "energy": 1}
+    assert facts["impossible"] == {"times": 2, "energy": 1, "ids": 1}
 
 
 def test_they_are_told_apart(database: Database) -> None:
@@ -40,7 +41,10 @@ def test_they_are_told_apart(database: Database) -> None:
     enqueue(database, EIGHT)
     with database.read() as connection:
         said = json.dumps(render_message(connection, outbox(database)[0], EIGHT).blocks)
-    assert "*Left out:* 2 sessions with impossible times, 1 session with negative energy" in said
+    assert (
+        "*Left out:* 2 sessions with impossible times, 1 session with negative energy, 1 session told under two ids"
+        in said
+    )
 
 
 def test_a_day_without_them_says_nothing_of_them(database: Database) -> None:

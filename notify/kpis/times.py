@@ -1,0 +1,273 @@
+"""The KPIs of time: utilisation, uptime, availability, mean time to repair, overstay; each one query.
+
+What was not observed (gaps in polling, unknown statuses, the time before a connector was first seen and after it was
+gone) counts neither way. Stretches that overlap count once. A thing of which nothing was observed is not in an answer.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection
+
+from notify.kpis.impossible import POSSIBLE
+from notify.kpis.scope import MOMENT, By, Scope, key_of, with_location
+from storage.dialects import greatest, least
+from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION
+from storage.sql import seconds_between, shifted
+
+DIGITS = 6
+DOWN = ("Faulted", "Unavailable")
+LOOK_BACK = timedelta(days=31)
+"""How far before the period an outage that ended in it is followed back."""
+
+LONGEST_SESSION = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """For how long the connectors of one thing were up, down and free, in seconds."""
+
+    up: float
+    down: float
+    free: float
+
+    @property
+    def uptime(self) -> float | None:
+        """The share of the observed time in which they were up."""
+        return round(self.up / (self.up + self.down), DIGITS) if self.up + self.down > 0 else None
+
+    @property
+    def availability(self) -> float | None:
+        """The share of the observed time in which they were free."""
+        return round(self.free / (self.up + self.down), DIGITS) if self.up + self.down > 0 else None
+
+
+def stood(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, Stood]:
+    """How long the connectors of each thing were up, down, and free: Available with their charger online."""
+    present = _present(scope)
+    spans = _spans(present, greatest(INTERVAL.c.valid_from, present.c.begin))
+    kinds = {"up": ("down", "unknown", "gap"), "down": ("down", "gap"), "gap": ("gap",), "free": None}
+    sets = sa.union_all(
+        *(
+            sa.select(sa.literal(name, sa.String).label("which"), spans).where(
+                sa.true() if wanted is None else spans.c.kind.in_(wanted)
+            )
+            for name, wanted in kinds.items()
+        )
+    ).subquery("sets")
+    covered = _covered(sets)
+    parts = [sa.func.sum(covered.c.seconds).filter(covered.c.which == name).label(name) for name in kinds]
+    per = sa.select(covered.c.id, *parts).group_by(covered.c.id).subquery("per")
+    key = _key(present, by)
+    whole = seconds_between(present.c.begin, present.c.over)
+    up, down, gap, free = (sa.func.coalesce(per.c[name], 0.0) for name in kinds)
+    statement = (
+        sa.select(
+            key.label("key"),
+            sa.func.sum(whole - up).label("up"),
+            sa.func.sum(down - gap).label("down"),
+            sa.func.sum(whole - free).label("free"),
+        )
+        .select_from(present.outerjoin(per, per.c.id == present.c.id))
+        .where(key.is_not(None))
+        .group_by(key)
+    )
+    return {row.key: Stood(row.up, row.down, row.free) for row in connection.execute(statement)}
+
+
+def uptime(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float | None]:
+    """The share of the observed time in which connectors were up: neither out of order nor with an offline charger."""
+    return {key: one.uptime for key, one in stood(connection, scope, by).items()}
+
+
+def availability(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float | None]:
+    """The share of the observed time in which connectors were free: Available, with their charger online."""
+    return {key: one.availability for key, one in stood(connection, scope, by).items()}
+
+
+def time_to_repair(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float]:
+    """How long the outages that ended in the period had lasted on average, in seconds; without any: not in it.
+
+    An outage is a stretch without a break in which a connector is out of order or its charger offline. One that began
+    more than 31 days before the period counts from then.
+    """
+    present = _present(scope, back=LOOK_BACK)
+    spans = _spans(present, greatest(INTERVAL.c.valid_from, present.c.begin))
+    down = sa.select(spans.c.id, spans.c.begin, spans.c.until, _until_now(spans, spans.c.id).label("before"))
+    down = down.where(spans.c.kind == "down")
+    marked = down.subquery("marked")
+    opens = sa.case((sa.or_(marked.c.before.is_(None), marked.c.begin > marked.c.before), 1), else_=0)
+    order = (marked.c.begin, marked.c.until)
+    number = sa.func.sum(opens).over(partition_by=marked.c.id, order_by=order, rows=(None, 0)).label("number")
+    numbered = sa.select(marked.c.id, marked.c.begin, marked.c.until, number).subquery("numbered")
+    outages = (
+        sa.select(
+            numbered.c.id, sa.func.min(numbered.c.begin).label("begin"), sa.func.max(numbered.c.until).label("until")
+        )
+        .group_by(numbered.c.id, numbered.c.number)
+        .subquery("outages")
+    )
+    key = _key(present, by)
+    statement = (
+        sa.select(key.label("key"), sa.func.avg(seconds_between(outages.c.begin, outages.c.until)).label("value"))
+        .select_from(outages.join(present, present.c.id == outages.c.id))
+        # what reaches to the end is not repaired yet
+        .where(outages.c.until >= present.c.start, outages.c.until < present.c.over, key.is_not(None))
+        .group_by(key)
+    )
+    return {row.key: round(float(row.value), DIGITS) for row in connection.execute(statement)}
+
+
+def overstay(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float]:
+    """For how long connectors stood in Finishing beyond their location's blocking-fee interval, in seconds.
+
+    Where a location tells no such interval nothing is overstayed.
+    """
+    present = _present(scope)
+    key = _key(present, by)
+    allowed = present.c.allowed_minutes
+    begin = greatest(shifted(INTERVAL.c.valid_from, allowed * 60.0), present.c.begin)
+    until = least(sa.func.coalesce(INTERVAL.c.valid_to, present.c.over), present.c.over)
+    lasted = sa.case((until > begin, seconds_between(begin, until)), else_=0.0)
+    of_status = (INTERVAL.c.thing == "connector", INTERVAL.c.field == "status", INTERVAL.c.thing_id == present.c.id)
+    statement = (
+        sa.select(key.label("key"), sa.func.sum(lasted).label("value"))
+        .select_from(present.join(INTERVAL, sa.and_(*of_status, *_overlaps(present))))
+        .where(allowed.is_not(None), INTERVAL.c.value == "Finishing", key.is_not(None))
+        .group_by(key)
+    )
+    return {row.key: round(row.value, DIGITS) for row in connection.execute(statement)}
+
+
+def utilisation(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float | None]:
+    """The share of the connectors' time in which a session was open; None where there were no connectors.
+
+    A connector that was there at the first poll counts as having been there before, as its sessions do. A session that
+    goes on beyond the period and began more than two days before is none that uses anything, nor is an impossible one.
+    """
+    rows = _use(scope, by)
+    statement = (
+        sa.select(rows.c.key, sa.func.sum(rows.c.used).label("used"), sa.func.sum(rows.c.there).label("there"))
+        .where(rows.c.key.is_not(None))
+        .group_by(rows.c.key)
+    )
+    return {
+        row.key: round(min(1.0, (row.used or 0.0) / row.there), DIGITS) if row.there else None
+        for row in connection.execute(statement)
+    }
+
+
+def _use(scope: Scope, by: By) -> Any:
+    """How long each connector was there, and how long each session used one, in seconds, by what they count for."""
+    first = sa.select(POLL.c.first_good_at).where(POLL.c.resource == "chargers").scalar_subquery()
+    start, end = scope.start, scope.end
+    seen = sa.or_(CONNECTOR.c.first_seen_at < end, CONNECTOR.c.first_seen_at <= first)
+    still = sa.or_(CONNECTOR.c.gone_at.is_(None), CONNECTOR.c.gone_at > start)
+    zero = sa.literal(0.0, sa.Float)
+    there = sa.select(
+        key_of(by, CONNECTOR).label("key"), zero.label("used"), seconds_between(start, end).label("there")
+    )
+    there = there.select_from(with_location(CONNECTOR)).where(scope.here, seen, still)
+    began = greatest(SESSION.c.started_at, start)
+    ended = least(sa.func.coalesce(SESSION.c.ended_at, end), end)
+    used = sa.select(key_of(by, SESSION).label("key"), seconds_between(began, ended).label("used"), zero.label("there"))
+    used = used.select_from(with_location(SESSION)).where(
+        scope.here, SESSION.c.started_at < end, SESSION.c.status.is_distinct_from("Pending"), POSSIBLE
+    )
+    earliest, latest = (sa.literal(bound, type_=MOMENT) for bound in scope.outer)
+    in_it = (SESSION.c.ended_at > start, SESSION.c.ended_at <= end, SESSION.c.ended_at > earliest)
+    beyond = (
+        sa.or_(SESSION.c.ended_at > end, SESSION.c.ended_at.is_(None)),
+        SESSION.c.started_at > shifted(start, -LONGEST_SESSION.total_seconds()),
+        SESSION.c.started_at > sa.literal(scope.outer[0] - LONGEST_SESSION, type_=MOMENT),
+        SESSION.c.started_at < latest,
+    )
+    return sa.union_all(there, used.where(*in_it), used.where(*beyond)).subquery("rows")
+
+
+def _present(scope: Scope, back: timedelta = timedelta()) -> sa.CTE:
+    """Each connector with the stretch of the period in which it was known, `back` before it too."""
+    begins = shifted(scope.start, -back.total_seconds()) if back else scope.start
+    begin = greatest(begins, CONNECTOR.c.first_seen_at)
+    over = least(scope.end, sa.func.coalesce(CONNECTOR.c.gone_at, scope.end))
+    return (
+        sa.select(
+            CONNECTOR.c.id,
+            CONNECTOR.c.charger_id,
+            CONNECTOR.c.location_id,
+            begin.label("begin"),
+            over.label("over"),
+            scope.start.label("start"),
+            LOCATION.c.blocking_fee_interval_minutes.label("allowed_minutes"),
+        )
+        .select_from(with_location(CONNECTOR))
+        .where(scope.here, begin < over)
+        .cte("present")
+    )
+
+
+def _key(present: sa.CTE, by: By) -> ColumnElement[Any]:
+    if by is By.NETWORK:
+        return sa.literal("", sa.String)
+    return present.c.id if by is By.CONNECTOR else present.c[f"{by}_id"]
+
+
+def _spans(present: sa.CTE, begin: ColumnElement[Any]) -> sa.CTE:
+    """The stretches in which a connector was not Available, or its charger not online, or nothing was seen."""
+    until = least(sa.func.coalesce(INTERVAL.c.valid_to, present.c.over), present.c.over)
+    parts = []
+    for thing, field, name in (("connector", "status", "id"), ("charger", "online", "charger_id")):
+        is_down = INTERVAL.c.value.in_(DOWN) if field == "status" else INTERVAL.c.value == "false"
+        fine = "Available" if field == "status" else "true"
+        kind = sa.case((INTERVAL.c.value.is_(None), "unknown"), (is_down, "down"), else_="busy")
+        mine = (INTERVAL.c.thing == thing, INTERVAL.c.field == field, INTERVAL.c.thing_id == present.c[name])
+        parts.append(
+            sa.select(present.c.id, kind.label("kind"), begin.label("begin"), until.label("until"))
+            .select_from(present.join(INTERVAL, sa.and_(*mine, *_overlaps(present))))
+            .where(INTERVAL.c.value.is_distinct_from(fine))
+        )
+    unseen = sa.select(
+        present.c.id,
+        sa.literal("gap", sa.String),
+        greatest(GAP.c.valid_from, present.c.begin),
+        least(GAP.c.valid_to, present.c.over),
+    )
+    overlap = (GAP.c.resource == "chargers", GAP.c.valid_from < present.c.over, GAP.c.valid_to > present.c.begin)
+    parts.append(unseen.select_from(present.join(GAP, sa.and_(*overlap))))
+    return sa.union_all(*parts).cte("spans")
+
+
+def _overlaps(present: sa.CTE) -> tuple[ColumnElement[bool], ...]:
+    """Whether an interval of a thing has a part in the stretch; of earlier history only the last row is read."""
+    earlier = INTERVAL.alias("earlier")
+    same = (getattr(earlier.c, name) == INTERVAL.c[name] for name in ("thing", "thing_id", "field"))
+    last = (
+        sa.select(sa.func.max(earlier.c.valid_from))
+        .where(*same, earlier.c.valid_from <= present.c.begin)
+        .correlate(INTERVAL, present)
+        .scalar_subquery()
+    )
+    ended = sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > present.c.begin)
+    since = INTERVAL.c.valid_from >= sa.func.coalesce(last, INTERVAL.c.valid_from)
+    return (INTERVAL.c.valid_from < present.c.over, ended, since)
+
+
+def _until_now(rows: Any, *partition: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of stretches in order, until when the ones before reach."""
+    order = (rows.c.begin, rows.c.until)
+    return sa.func.max(rows.c.until).over(partition_by=partition, order_by=order, rows=(None, -1))
+
+
+def _covered(sets: Any) -> Any:
+    """Each stretch with the seconds that it adds to those before it of the same set."""
+    before = _until_now(sets, sets.c.which, sets.c.id).label("before")
+    marked = sa.select(sets.c.which, sets.c.id, sets.c.begin, sets.c.until, before).subquery("stretches")
+    alone = sa.or_(marked.c.before.is_(None), marked.c.before <= marked.c.begin)
+    adds = sa.case(
+        (alone, seconds_between(marked.c.begin, marked.c.until)),
+        (marked.c.until > marked.c.before, seconds_between(marked.c.before, marked.c.until)),
+        else_=0.0,
+    )
+    return sa.select(marked.c.which, marked.c.id, adds.label("seconds")).subquery("covered")
