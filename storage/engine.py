@@ -17,6 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 
+from storage.drivers import postgresql
+
 BUSY_TIMEOUT_MS = 5_000
 OWNER_ALONE = 0o600
 
@@ -60,7 +62,7 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine, synchronous="FULL" if durable else "OFF")
         else:
-            _prepare_postgresql(self.engine)
+            postgresql.prepare(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -101,14 +103,6 @@ def normalise_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
-
-
-def _prepare_postgresql(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def on_connect(dbapi_connection: Any, _: object) -> None:
-        # compiling a rule's query to machine code takes seconds, each time that it is run
-        dbapi_connection.execute("SET jit = off")
-        dbapi_connection.commit()
 
 
 def _file_of(engine: Engine) -> str | None:

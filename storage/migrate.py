@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from storage.drivers.postgresql import without_end
 from storage.engine import Database
 from storage.shape import OtherShapeError, Shape, differences, shape_of
 
@@ -31,7 +32,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     before, after = current_revision(database), latest_revision()
     if before == after:
         return before, after
-    with database.write() as connection:
+    with database.write() as connection, without_end(connection):
         if connection.dialect.name == "postgresql":
             # held until the transaction ends, whatever server connection a pooler gives the next one
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))

@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,3 +79,45 @@ def emptied(database: Database) -> Database:
         for table in SQLModel.metadata.sorted_tables:
             connection.execute(sa.delete(table))
     return database
+
+
+@contextmanager
+def temporary_pooler(server: str, mode: str) -> Iterator[str]:
+    """PgBouncer before a server, in "transaction" or "session" mode; gives the query of URLs that go through it."""
+    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    user = server_user()
+    host = server.split(maxsplit=1)[0].removeprefix("host=")
+    folder = Path(tempfile.mkdtemp(prefix="chargehand-pool-"))
+    lines = [
+        "[databases]",
+        f"* = host={host} user=chargehand",
+        "[pgbouncer]",
+        f"unix_socket_dir = {folder}",
+        "unix_socket_mode = 0777",
+        "listen_port = 6432",
+        "auth_type = any",
+        f"pool_mode = {mode}",
+        f"default_pool_size = {3 if mode == 'transaction' else 20}",
+        f"logfile = {folder / 'log'}",
+    ]
+    (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+    if user:
+        for path in (folder, folder / "pgbouncer.ini"):
+            shutil.chown(path, user)
+    process = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=user, cwd=folder)
+    try:
+        until = time.monotonic() + 10
+        while not _listens(folder / ".s.PGSQL.6432"):  # it tells of nothing else
+            assert process.poll() is None
+            assert time.monotonic() < until, "PgBouncer does not listen"
+            time.sleep(0.01)
+        yield f"host={folder}&port=6432"
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as door:
+        return door.connect_ex(str(path)) == 0

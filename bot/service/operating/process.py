@@ -5,8 +5,12 @@ It composes nothing; `bot.service.app` does.
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -19,8 +23,43 @@ from bot.settings import Settings
 log = structlog.get_logger()
 
 
+STOP_WITHIN = 20.0
+"""Seconds after which a stop that hangs is ended: what was under way is safe, as it is when the process is killed."""
+
+THREADS_WITHIN = 2.0
+THREADS = 24
+"""How many pieces of work wait for the database side by side."""
+
+
 async def run_service(settings: Settings) -> None:
-    """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again."""
+    """Run the service until SIGTERM or SIGINT; SIGHUP reads the rules again.
+
+    A stop comes to its end also where a database hangs that threads wait for.
+    """
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="work")
+    asyncio.get_running_loop().set_default_executor(threads)
+    code = 1
+    try:
+        await _run(settings)
+        code = 0
+    finally:
+        await end_threads(threads, code)
+
+
+async def end_threads(threads: ThreadPoolExecutor, code: int, leave: Callable[[int], object] = os._exit) -> None:
+    """Let the threads end; where one hangs, leave the process without it."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    until = time.monotonic() + THREADS_WITHIN
+    while any(thread.is_alive() for thread in threads._threads):
+        if time.monotonic() > until:
+            log.warning("something waits for the database without an answer; the process ends all the same")
+            logging.shutdown()
+            leave(code)
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _run(settings: Settings) -> None:
     configure_logs(settings)
     for doubt in (*misspelt(), *wide_files(), *odd_names(settings)):
         log.warning("a setting is doubtful", doubt=doubt)
@@ -31,7 +70,11 @@ async def run_service(settings: Settings) -> None:
             await service.start()
             await stopping.wait()
         finally:
-            await service.stop()
+            try:
+                async with asyncio.timeout(STOP_WITHIN):
+                    await service.stop()
+            except TimeoutError:
+                log.warning("the service did not stop in time and is cut off")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,96 @@
+"""PostgreSQL's connections: each wait has an end, and a pooler in between is asked for nothing that it cannot keep.
+
+A server that is frozen acknowledges what it is sent and never answers: only this side can end such a wait. Behind
+PgBouncer in transaction mode the next transaction may run on another server connection: there nothing is prepared, and
+settings are made anew in each transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.abc import PQGen
+from sqlalchemy import Connection, Engine, event
+
+Result = TypeVar("Result")
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 40
+ANSWER_SECONDS = 45.0
+"""How long one statement may take: the server ends it first, and where it does not, this side does."""
+
+IDLE_SECONDS = 5
+"""How long a transaction may stand idle: whoever was stopped within one holds no row for longer."""
+
+_SETTINGS = {
+    # compiling a rule's query to machine code takes seconds, each time that it is run
+    "jit": "off",
+    "statement_timeout": f"'{STATEMENT_SECONDS}s'",
+    "idle_in_transaction_session_timeout": f"'{IDLE_SECONDS}s'",
+}
+_FOR_THE_SESSION = "; ".join(f"SET {name} = {value}" for name, value in _SETTINGS.items())
+_FOR_THE_TRANSACTION = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _SETTINGS.items())
+_WITHOUT_END = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+
+_NETWORK = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # ms
+}
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that waits for an answer for so many seconds, then is closed; None waits without end."""
+
+    answer_seconds: float | None = ANSWER_SECONDS
+    pooled = False  # a pooler stands in between
+
+    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        """As psycopg waits, with an end."""
+        try:
+            return super().wait(gen, interval, timeout if timeout is not None else self.answer_seconds)
+        except errors._WaitTimeout:
+            self.pgconn.finish()  # what it was asked may still happen, and nothing more can be learned of it here
+            raise psycopg.OperationalError("the server does not answer") from None
+
+
+def prepare(engine: Engine) -> None:
+    """Let the engine's connections be bounded, and careful where a pooler is."""
+
+    @event.listens_for(engine, "do_connect")
+    def on_do_connect(_dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> Any:
+        connection = BoundedConnection.connect(*arguments, **{**_NETWORK, **parameters})
+        # the process that answers is another than the one that greeted us
+        told = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchone()
+        connection.pooled = told is None or told[0] != connection.info.backend_pid
+        if connection.pooled:
+            connection.prepare_threshold = None
+        else:
+            connection.execute(_FOR_THE_SESSION, prepare=False)
+        connection.commit()
+        return connection
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        if driver.pooled:
+            driver.execute(_FOR_THE_TRANSACTION)
+
+
+@contextmanager
+def without_end(connection: Connection) -> Iterator[None]:
+    """Let what is done in this transaction take as long as it takes: migrations of large tables."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    connection.exec_driver_sql(_WITHOUT_END)
+    driver.answer_seconds = None
+    try:
+        yield
+    finally:
+        driver.answer_seconds = ANSWER_SECONDS

@@ -1,0 +1,29 @@
+"""A process that is told to stop stops, also while a thread of it waits for a database that does not answer."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bot.service.operating import process
+from bot.service.operating.process import end_threads
+
+
+async def test_threads_that_are_done_end_with_the_process() -> None:
+    left: list[int] = []
+    threads = ThreadPoolExecutor(2)
+    await asyncio.get_running_loop().run_in_executor(threads, int)
+    await end_threads(threads, 0, left.append)
+    assert left == []
+
+
+async def test_a_thread_that_hangs_does_not_hold_the_process_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "THREADS_WITHIN", 0.05)
+    left: list[int] = []
+    threads, answer = ThreadPoolExecutor(2), threading.Event()
+    waits = asyncio.get_running_loop().run_in_executor(threads, answer.wait)
+    await end_threads(threads, 0, left.append)
+    assert left == [0]
+    answer.set()
+    await waits

@@ -1,0 +1,124 @@
+"""PostgreSQL behind PgBouncer, and PostgreSQL that does not answer: nothing fails there and nothing hangs here."""
+
+import os
+import select
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from storage.drivers.postgresql import BoundedConnection
+from storage.engine import Database
+from storage.migrate import current_revision, latest_revision, upgrade
+from tests.databases import temporary_database, temporary_pooler
+from tests.readings import T0, charger, connector
+from tests.rules.engine import FAULTED, Engine
+
+
+@pytest.fixture(params=["transaction", "session"])
+def pooled(request: pytest.FixtureRequest, postgresql_server: str) -> Iterator[Database]:
+    """An empty database that is reached through PgBouncer in one of its modes."""
+    if shutil.which("pgbouncer") is None and not Path("/usr/sbin/pgbouncer").exists():
+        pytest.skip("PgBouncer is absent: the program was not found")
+    with temporary_database(postgresql_server) as url, temporary_pooler(postgresql_server, request.param) as through:
+        database = Database(url.partition("?")[0] + "?" + through)
+        yield database
+        database.close()
+
+
+def test_behind_a_pooler_tables_are_made_and_polls_recorded_and_evaluated_side_by_side(pooled: Database) -> None:
+    upgrade(pooled)
+    assert current_revision(pooled) == latest_revision()
+    engine = Engine(pooled, FAULTED, now=T0)
+    failed: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for _ in range(30):
+                with pooled.read() as connection:
+                    connection.execute(sa.text("SELECT count(*) FROM connector")).scalar_one()
+        except BaseException as error:
+            failed.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for minute in range(12):
+        status = "Faulted" if minute % 4 else "Available"
+        engine.tick(T0 + timedelta(minutes=minute), charger(connector(status=status)))
+    for reader in readers:
+        reader.join()
+    assert failed == []
+    assert engine.transitions
+
+
+def test_settings_hold_in_each_transaction_behind_a_pooler(pooled: Database) -> None:
+    names = ("jit", "statement_timeout", "idle_in_transaction_session_timeout")
+    for _ in range(3):
+        with pooled.read() as connection:
+            told = [connection.execute(sa.text(f"SHOW {name}")).scalar_one() for name in names]
+            assert told == ["off", "40s", "5s"]
+    with pooled.engine.connect() as connection:
+        assert isinstance(connection.connection.driver_connection, BoundedConnection)
+        assert connection.connection.driver_connection.pooled
+        assert connection.connection.driver_connection.prepare_threshold is None
+
+
+def test_without_a_pooler_statements_are_prepared_as_before(postgresql_shared: str) -> None:
+    database = Database(postgresql_shared)
+    with database.read() as connection:
+        assert connection.execute(sa.text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "5s"
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, BoundedConnection)
+        assert (driver.pooled, driver.prepare_threshold) == (False, 5)
+    database.close()
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """A server process that takes what it is sent, and does nothing."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+
+
+def _ask_a_frozen_one(database: Database) -> None:
+    with database.write() as connection:
+        backend = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+        with frozen(backend):
+            connection.execute(sa.text("SELECT 1"))
+
+
+def test_a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer(
+    postgresql_shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.3)
+    database = Database(postgresql_shared)
+    began = time.monotonic()
+    with pytest.raises(sa.exc.OperationalError, match="does not answer"):
+        _ask_a_frozen_one(database)
+    assert time.monotonic() - began < 3
+    with database.read() as connection:  # by another connection
+        assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+    database.close()
+
+
+def test_a_transaction_that_stands_idle_is_ended_by_the_server(postgresql_shared: str) -> None:
+    with closing(BoundedConnection.connect(postgresql_shared.replace("+psycopg", ""))) as connection:
+        connection.execute("SET idle_in_transaction_session_timeout = '50ms'")
+        connection.commit()
+        connection.execute("SELECT 1")
+        assert select.select([connection.fileno()], [], [], 3)[0], "the server says nothing"
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            connection.execute("SELECT 1")
