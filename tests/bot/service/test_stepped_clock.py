@@ -58,7 +58,10 @@ class Stepped:
     heard: Heard
     file: Path
 
+    apart: timedelta = timedelta()
+
     def step(self, apart: timedelta = timedelta()) -> None:
+        self.apart = apart
         offset = self.house.clock() - datetime.now(UTC) + apart
         self.file.write_text(f"{round(offset.total_seconds()):+d}\n")
 
@@ -71,8 +74,11 @@ class Stepped:
         return self.heard.since[begun:]
 
     async def says(self, text: str) -> None:
-        """Wait until the alert channel holds these words."""
+        """Wait until the alert channel holds these words; the wait for an alert's group is over for both clocks."""
         channel = self.house.workspace.channel("#ev-alerts")
+        await self.polls(3)
+        self.house.clock.ahead += timedelta(seconds=31)
+        self.step(self.apart)
         await self.house.workspace.wait_for(lambda: any(text in one.plain() for one in channel.messages), 90)
 
 
