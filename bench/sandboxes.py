@@ -89,9 +89,9 @@ class Sandboxes:
         self._line = line
         self.addresses = addresses
 
-    def turn(self, fleet: Fleet) -> None:
-        """Let the fleet turn, now."""
-        self._ask("turn", fleet)
+    def turn(self, fleet: Fleet, now: datetime) -> None:
+        """Let it be `now` there, and the fleet turn."""
+        self._ask("turn", fleet, now)
 
     def type_commands(self, url: str, text: str, count: int, people: int) -> Typed:
         """Have so many people type `/charge text` one after the other, each waiting for its acknowledgement."""
@@ -104,11 +104,11 @@ class Sandboxes:
 
 
 @contextmanager
-def sandboxes(connectors: int) -> Iterator[Sandboxes]:
-    """The stand-ins with a fleet, served until the block ends."""
+def sandboxes(connectors: int, now: datetime | None = None) -> Iterator[Sandboxes]:
+    """The stand-ins with a fleet, served until the block ends; it is `now` there until a turn, else as it really is."""
     context = multiprocessing.get_context("spawn")
     line, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, connectors), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, connectors, now), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -118,17 +118,24 @@ def sandboxes(connectors: int) -> Iterator[Sandboxes]:
         process.join()
 
 
-def _serve(line: Connection, connectors: int) -> None:
-    asyncio.run(_serve_until_killed(line, connectors))
+def _serve(line: Connection, connectors: int, now: datetime | None) -> None:
+    asyncio.run(_serve_until_killed(line, connectors, now))
 
 
-async def _serve_until_killed(line: Connection, connectors: int) -> None:
-    source = StillFleet(connectors, datetime.now(UTC))
-    api = create_api(source, clock=lambda: datetime.now(UTC), token=TOKEN)
+async def _serve_until_killed(line: Connection, connectors: int, now: datetime | None) -> None:
+    moment = now
+
+    def clock() -> datetime:
+        return moment or datetime.now(UTC)
+
+    source = StillFleet(connectors, clock())
+    api = create_api(source, clock=clock, token=TOKEN)
     workspace = SlackWorkspace(rate_limited=False)
 
-    async def turn(fleet: Fleet) -> None:
-        source.turn(fleet, datetime.now(UTC))
+    async def turn(fleet: Fleet, at: datetime) -> None:
+        nonlocal moment
+        moment = at
+        source.turn(fleet, at)
 
     async def type_commands(url: str, text: str, count: int, people: int) -> Typed:
         workspace.request_url = url

@@ -3,6 +3,7 @@
 What goes wrong in one is told beside the others, and stops none; one that takes too long is ended with its children.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import structlog
 
 from bench.measuring import Stopwatch, Told
 from bench.sizes import Size
@@ -82,6 +85,8 @@ def _alone(section: Section, size: Size, sender: Connection) -> None:
     """The section in its own process, which leads its own group, so that its children can be ended with it."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # the service's own lines would stand between the figures
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     trouble = ""
     try:
         with TemporaryDirectory(prefix="chargehand-bench-") as folder:

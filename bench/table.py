@@ -109,6 +109,16 @@ TABLES: dict[str, tuple[Line, ...]] = {
         _record("a sweep, 1 % changed, new heartbeats", "heartbeats", costs(1.5)),
         _record("only the 1 % that changed", "increment"),
     ),
+    "One tick of the service": tuple(
+        Line(f"{work}: {step}", f"{name} {step}")
+        for name, work in (
+            ("tick", "1 % of connectors changed"),
+            ("rest", "nothing changed, what began fires"),
+            ("first sweep", "the first sweep"),
+            ("sweep", "a later sweep, after two hours unseen"),
+        )
+        for step in ("decode", "record", "evaluate", "say")
+    ),
     "Slash commands": (
         Line("acknowledged, 99 of 100, 50 at a time", "slash p99", "bare bolt p99", _BOLT, Sense.COSTS, (costs(1.3),)),
         Line(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.measuring import Stopwatch
 from bench.peers import prometheus
-from bench.rows import evaluation, growth, recording, slash_command, starting
+from bench.rows import evaluation, growth, recording, slash_command, starting, tick
 from bench.sections import AbsentError, Section
 from bench.sizes import Size
 from tests.databases import server_binaries, temporary_database, temporary_server
@@ -35,6 +35,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("recording", recording.measure, 40),
         Section("start", starting.measure, 25),
         Section("slash command", slash_command.measure, 25),
+        Section("tick", tick.measure, 60),
         Section("growth", growth.measure, 70),
     ),
     "quick": (
@@ -44,6 +45,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("recording", recording.measure, 10),
         Section("start", starting.measure, 10),
         Section("slash command", slash_command.measure, 8),
+        Section("tick", tick.measure, 15),
         Section("growth", growth.measure, 10),
     ),
 }

@@ -14,6 +14,7 @@ T0 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PLUGS, CHARGERS_A_PLACE = 4, 10
 PLUGS_A_PLACE = PLUGS * CHARGERS_A_PLACE
+CHANNELS = ("#ev-alerts", "#ev-daily", "#ev-ops")
 ONE_IN = 50
 """One connector of so many is faulted."""
 
@@ -123,7 +124,7 @@ def rule_of(number: int, watch: Watch) -> dict[str, Any]:
         "when": when,
         "for": "30s",
         "severity": "warning",
-        "notify": [f"#ev-{number % 5}"],
+        "notify": [CHANNELS[number % len(CHANNELS)]],
     }
 
 
