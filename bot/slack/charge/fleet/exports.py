@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told, unknown_id
+from bot.slack.charge.fleet.places import Places, places_of
 from bot.slack.charge.fleet.sessions import RANGE
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, upload_to_person
@@ -41,7 +42,7 @@ EXAMPLE = "/charge export sessions 2026-01-01 2026-03-31"
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """What was asked for: local days, both included, and their instants in UTC (half open)."""
+    """What was asked for: local days, both included, each location's its own, and all their instants in UTC."""
 
     user: str
     first: date
@@ -51,6 +52,12 @@ class ExportOrder:
     zone: str
     location_id: str | None
     now: datetime
+    places: Places
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones whose days these are, in which locations count: mostly one."""
+        return tuple(sorted(self.places.zones))
 
     @property
     def parts(self) -> int:
@@ -71,18 +78,22 @@ def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
     texts, rest = (days.groups(), words[2:]) if days else (words[1:3], words[3:])
     try:
         first, last = (date.fromisoformat(text) for text in texts)
-        since, until = day_bounds(first, asked.zone)[0], min(day_bounds(last, asked.zone)[1], asked.now)
+        day_bounds(first, asked.zone), day_bounds(last, asked.zone)
     except (ValueError, OverflowError):
         return refused("An export needs a first and a last day", mend="For example:", examples=[EXAMPLE])
+    location_id = " ".join(rest) or None
+    places = places_of(connection, asked.zone, location_id)
+    since, until = places.bounds(first, last)
+    until = min(until, asked.now)
     if first > last or since >= until:
         problem = "The last day is before the first, or nothing has happened yet"
         return refused(problem, mend="For example:", examples=[EXAMPLE])
     if (last - first).days >= MOST_DAYS:
         return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=[EXAMPLE])
-    location_id = " ".join(rest) or None
     if location_id is not None and find_location(connection, location_id) is None:
         return unknown_id(connection, "location", location_id, f"export sessions {first} {last}")
-    order = ExportOrder(asked.user, first, last, since, until, asked.zone, location_id, asked.now)
+    zone = places.zone_of(location_id)
+    order = ExportOrder(asked.user, first, last, since, until, zone, location_id, asked.now, places)
     return Errand("export_sessions", lambda office: begin(office, order))
 
 
@@ -146,7 +157,8 @@ async def _write(office: Office, order: ExportOrder, text: io.TextIOWrapper, fil
     asked = fetch_exports(office.client, order.since, order.until, order.location_id, wait=office.wait)
     async with contextlib.aclosing(asked) as parts:
         async for part in parts:
-            rows += await asyncio.to_thread(write_sessions, text, part.sessions)
+            mine = order.places.told_of(part.sessions, order.first, order.last)
+            rows += await asyncio.to_thread(write_sessions, text, mine)
             aside += len(part.set_aside)
             if file.tell() > MOST_BYTES:
                 raise TooLarge(f"the file is larger than {MOST_BYTES // 1_000_000} MB: ask for fewer days at once")
