@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from storage.dialects import insert
+from storage.dialects import Insert, insert
 from storage.prepared import Prepared
 from storage.schema import OUTBOX
 
@@ -133,16 +133,25 @@ def insert_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> 
         return 0
     if len(items) == 1:
         return len(_insert_one(frozenset(items[0])).all(connection, items[0]))
-    statement = insert(connection, OUTBOX).values([dict(item) for item in items])
-    return len(connection.execute(statement.on_conflict_do_nothing().returning(OUTBOX.c.id)).all())
+    alike: dict[frozenset[str], list[Mapping[str, Any]]] = {}
+    for item in items:
+        alike.setdefault(frozenset(item), []).append(item)
+    return sum(_insert_many(names).run_many(connection, some) for names, some in alike.items())
 
 
 @cache
 def _insert_one(names: frozenset[str]) -> Prepared:
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return Prepared(
-        lambda connection: insert(connection, OUTBOX).values(values).on_conflict_do_nothing().returning(OUTBOX.c.id)
-    )
+    return Prepared(lambda connection: _inserting(connection, names).returning(OUTBOX.c.id))
+
+
+@cache
+def _insert_many(names: frozenset[str]) -> Prepared:
+    return Prepared(lambda connection: _inserting(connection, names))
+
+
+def _inserting(connection: Connection, names: Collection[str]) -> Insert:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in sorted(names)}
+    return insert(connection, OUTBOX).values(values).on_conflict_do_nothing()
 
 
 def one_version_on(now: datetime | ColumnElement[Any]) -> dict[str, Any]:

@@ -59,11 +59,12 @@ class Prepared:
         ready = self._made_ready(connection, parameters)
         return int(execute(connection, ready.sql, ready.values(parameters)).rowcount)
 
-    def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
-        """Run it once for each row of parameters, in one call of the driver."""
-        if rows:
-            ready = self._made_ready(connection, rows[0])
-            execute_many(connection, ready.sql, [ready.values(row) for row in rows])
+    def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> int:
+        """Run it once for each row of parameters, in one call of the driver; how many rows it touched."""
+        if not rows:
+            return 0
+        ready = self._made_ready(connection, rows[0])
+        return execute_many(connection, ready.sql, ready.values_of_many(rows))
 
     def _made_ready(self, connection: Connection, parameters: Parameters) -> "_Ready":
         name = connection.dialect.name
@@ -98,6 +99,15 @@ class _Ready:
             return {slot.name: slot.value(parameters) for slot in self._slots}
         return [slot.value(parameters) for slot in self._slots]
 
+    def values_of_many(self, rows: Sequence[Parameters]) -> list[Any]:
+        """The parameters of each row as the driver takes them, made column by column."""
+        columns = [slot.column(rows) for slot in self._slots]
+        values = list(zip(*columns, strict=True)) if columns else [()] * len(rows)
+        if not self._named:
+            return values
+        names = [slot.name for slot in self._slots]
+        return [dict(zip(names, one, strict=True)) for one in values]
+
     def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The driver's rows with every value as Python knows it."""
         if self._converted is None:
@@ -116,13 +126,16 @@ class _Ready:
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_convert", "_fixed", "_key", "_place", "_required", "name")
+    __slots__ = ("_convert", "_fixed", "_key", "_place", "_repeats", "_required", "name")
 
     def __init__(self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect) -> None:
         self.name = name
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
         self._convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        self._repeats = isinstance(bind.type, sa.DateTime) or isinstance(
+            getattr(bind.type, "impl_instance", None), sa.DateTime
+        )
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
     def value(self, parameters: Parameters) -> Any:
@@ -130,6 +143,19 @@ class _Slot:
         if self._key is None or not (self._required or self._key in parameters):
             return self._fixed
         return self._converted(parameters[self._key])
+
+    def column(self, rows: Sequence[Parameters]) -> list[Any]:
+        """What stands here in each of several rows; a moment that comes again is converted once."""
+        if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
+            return [self.value(row) for row in rows]
+        key, convert = self._key, self._convert
+        found = [row[key] for row in rows]
+        if convert is None:
+            return found
+        if not self._repeats:
+            return [convert(value) for value in found]
+        known = {value: convert(value) for value in set(found)}
+        return [known[value] for value in found]
 
     def _converted(self, value: Any) -> Any:
         if self._place is not None:
@@ -182,11 +208,12 @@ def execute(connection: Connection, sql: str, values: Any) -> Any:
         raise _told(connection, sql, values, error) from error
 
 
-def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
-    """Run the driver's own SQL for each row, as `execute` does."""
+def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> int:
+    """Run the driver's own SQL for each row, as `execute` does; how many rows it touched."""
     cursor = _driver_of(connection).cursor()
     try:
         cursor.executemany(sql, rows)
+        return int(cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, sql, rows, error) from error
     finally:

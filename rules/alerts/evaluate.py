@@ -4,9 +4,10 @@ It returns the transitions, so that the messages which tell them are enqueued in
 outside, and how an alert moves is decided by `lifecycle` alone.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from rules.alerts.looks import Look, Subject, open_records, open_records_by_rule
 from rules.alerts.positions import gaps_since, newest_gap, read_position, store_position
 from rules.alerts.query import CompiledRule
 from rules.alerts.records import AlertRecord
-from rules.lifecycle import AlertState, Edit, OnGap, Transition, end, path
+from rules.lifecycle import AlertState, Edit, Match, OnGap, Transition, end, path
 from storage.dialects import AnyRow
 
 
@@ -50,16 +51,14 @@ def evaluate_rule(
     subjects = subjects_to_judge(connection, compiled, position, now, ahead, every=newest > position.evaluated_gap)
     gaps = _gaps_about(connection, compiled, position, newest, subjects)
     edits = edits_since(connection, compiled, {one.alert.rule_version for one in subjects if one.alert is not None})
-    paths: list[tuple[Subject, list[AlertState]]] = []
+    begin = _beginnings(compiled, gaps, now)
+    ledger = Ledger(connection, compiled.id, now)
     for subject in subjects:
         alert, match = subject.alert, subject.match
         if alert is None:
-            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now)))
-            paths.append((subject, path(None, match, Edit(compiled.timing), NO_TIME, now)))
+            states = begin(match)
         else:
-            paths.append((subject, path(alert.state, match, edits[alert.rule_version], gaps.told_to(alert.state), now)))
-    ledger = Ledger(connection, compiled.id, now)
-    for subject, states in paths:
+            states = path(alert.state, match, edits[alert.rule_version], gaps.told_to(alert.state), now)
         ledger.follow(compiled, subject, states)
     if position.evaluated_seq == 0:
         ledger.note_switch_on()
@@ -69,6 +68,21 @@ def evaluate_rule(
 
 
 NO_TIME = timedelta(0)
+
+
+def _beginnings(compiled: CompiledRule, gaps: Gaps, now: datetime) -> Callable[[Match], list[AlertState]]:
+    """What the lifecycle says of a subject without an alert; asked once for all of which the same is known."""
+    edit = Edit(compiled.timing)
+    known: dict[tuple[Any, ...], list[AlertState]] = {}
+
+    def begin(match: Match) -> list[AlertState]:
+        key = (match.truth, match.held, match.since, match.gone)
+        if key not in known:
+            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now)))
+            known[key] = path(None, match, edit, NO_TIME, now)
+        return known[key]
+
+    return begin
 
 
 def _gaps_about(

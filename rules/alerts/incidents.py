@@ -47,15 +47,12 @@ def open_incidents(
         return {}
     known = _OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": list(groups)})
     ids = {row.group_key: row.id for row in known}
-    for key in (key for key in groups if key not in ids):
-        values = {
-            "rule_id": rule_id,
-            "group_key": key,
-            "severity": severity,
-            "location_id": groups[key],
-            "opened_at": now,
-        }
-        ids[key] = _INSERT.scalar(connection, values)
+    common = {"rule_id": rule_id, "severity": severity, "opened_at": now}
+    new = [{"group_key": key, "location_id": groups[key], **common} for key in groups if key not in ids]
+    if new:
+        last = _LAST.scalar(connection)
+        _INSERT.run_many(connection, new)
+        ids |= dict(_INSERTED.all(connection, {"last": last, "rule": rule_id}))
     return ids
 
 
@@ -75,9 +72,15 @@ _OPEN_INCIDENTS = Prepared(
     )
 )
 _INSERT = Prepared(
-    sa.insert(INCIDENT)
-    .values({name: sa.bindparam(name) for name in ("rule_id", "group_key", "severity", "location_id", "opened_at")})
-    .returning(INCIDENT.c.id)
+    sa.insert(INCIDENT).values(
+        {name: sa.bindparam(name) for name in ("rule_id", "group_key", "severity", "location_id", "opened_at")}
+    )
+)
+_LAST = Prepared(sa.select(sa.func.coalesce(sa.func.max(INCIDENT.c.id), 0)))
+_INSERTED = Prepared(
+    sa.select(INCIDENT.c.group_key, INCIDENT.c.id).where(
+        INCIDENT.c.id > sa.bindparam("last"), INCIDENT.c.rule_id == sa.bindparam("rule")
+    )
 )
 _FIRING = sa.select(ALERT.c.id).where(ALERT.c.incident_id == INCIDENT.c.id, ALERT.c.state == State.FIRING)
 _CLOSE = Prepared(

@@ -6,6 +6,7 @@ An alert that fires joins its incident here. Nothing here decides whether an ale
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,11 +22,18 @@ from storage.dialects import AnyRow
 from storage.prepared import Prepared
 from storage.schema import ALERT, TRANSITION
 
-_INSERT = Prepared(
-    sa.insert(ALERT)
-    .values({name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", "switched_on", *MUTABLE_FIELDS)})
-    .returning(ALERT.c.id)
+_INSERTING = sa.insert(ALERT).values(
+    {name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", "switched_on", *MUTABLE_FIELDS)}
 )
+_INSERT_ONE = Prepared(_INSERTING.returning(ALERT.c.id))
+_INSERT = Prepared(_INSERTING)
+_LAST = Prepared(sa.select(sa.func.coalesce(sa.func.max(ALERT.c.id), 0)))
+_INSERTED = Prepared(
+    sa.select(ALERT.c.subject, ALERT.c.id).where(
+        ALERT.c.id > sa.bindparam("last"), ALERT.c.rule_id == sa.bindparam("rule")
+    )
+)
+"""What a rule inserted after the last alert that there was: read by the primary key, one a subject."""
 _INSERT_TRANSITION = Prepared(
     sa.insert(TRANSITION).values(
         {column.name: sa.bindparam(column.name) for column in TRANSITION.c if not column.primary_key}
@@ -36,6 +44,10 @@ _UPDATE = Prepared(
     .where(ALERT.c.id == sa.bindparam("alert_id"))
     .values({name: sa.bindparam(name) for name in MUTABLE_FIELDS})
 )
+
+
+_state_values = attrgetter(*STATE_FIELDS)
+_OWN_FIELDS = tuple(name for name in MUTABLE_FIELDS if name not in {*STATE_FIELDS, *SUBJECT_FIELDS})
 
 
 @dataclass(slots=True)
@@ -127,17 +139,24 @@ class Ledger:
             record.incident_id = incidents[keys[id(record)]]
 
     def _insert_opened(self) -> None:
-        if not self._opened:
-            return
-        for record in self._opened:
-            row = {
+        rows = [
+            {
                 "rule_id": self._rule_id,
                 "subject": record.subject,
                 "labels": record.labels,
                 "switched_on": record.switched_on,
                 **_mutable_values(record),
             }
-            record.id = _INSERT.scalar(self._connection, row)
+            for record in self._opened
+        ]
+        if len(rows) == 1:
+            self._opened[0].id = _INSERT_ONE.scalar(self._connection, rows[0])
+        elif rows:
+            last = _LAST.scalar(self._connection)
+            _INSERT.run_many(self._connection, rows)
+            ids: dict[str, int] = dict(_INSERTED.all(self._connection, {"last": last, "rule": self._rule_id}))
+            for record in self._opened:
+                record.id = ids[record.subject]
 
     def _update_touched(self) -> None:
         if not self._touched:
@@ -183,9 +202,9 @@ class Ledger:
 
 def _mutable_values(record: AlertRecord) -> dict[str, Any]:
     """The columns that can change after the alert was opened."""
-    values = {name: getattr(record.state, name) for name in STATE_FIELDS}
-    rest = {name: getattr(record, name) for name in MUTABLE_FIELDS if name not in {*values, *SUBJECT_FIELDS}}
-    return {**values, **rest, **{name: record.subject_ids.get(name) for name in SUBJECT_FIELDS}}
+    values = dict(zip(STATE_FIELDS, _state_values(record.state), strict=True))
+    values |= {name: getattr(record, name) for name in _OWN_FIELDS}
+    return values | {name: record.subject_ids.get(name) for name in SUBJECT_FIELDS}
 
 
 def _begun(compiled: CompiledRule, subject: Subject, state: AlertState, ended: AlertRecord | None) -> AlertRecord:

@@ -90,7 +90,6 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     demand = demand_of(rule)
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
     assert rule.when is not None  # noqa: S101
-    id_ = TABLES[rule.for_each].c.id
     begun, stands = births(rule, demand), standing(rule, demand)
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
     return CompiledRule(
@@ -110,12 +109,12 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         computed=tuple(demand.computed),
         local_time=demand.local_time,
         births=Prepared(begun),
-        births_changed=Prepared(begun.where(id_.in_(demand.among))),
+        births_changed=Prepared(begun.where(demand.moved)),
         standing=Prepared(stands),
         # a session that ended while its alert was held changes no more: what is held is always looked at
-        standing_changed=Prepared(stands.where(sa.or_(id_.in_(demand.among), ALERT.c.held_since.is_not(None)))),
+        standing_changed=Prepared(stands.where(sa.or_(demand.moved, ALERT.c.held_since.is_not(None)))),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
-        wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(id_.in_(demand.among))),
+        wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
         condition=to_text(rule.when),
         default_zone=default_zone,

@@ -26,8 +26,8 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import changes_read, inner_things, reached, start_of
-from rules.matching.scope import PATHS, TABLES
+from rules.matching.relations import changes_of, changes_read, inner_things, reached, start_of
+from rules.matching.scope import PATHS, SEEN, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.schema import CONNECTOR, SESSION
 
@@ -48,8 +48,8 @@ class Demand:
 
     `keys` are the fields and `computed` what is worked out, by its text; `resources` must be fresh; `local_time`: it
     reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
-    is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved, and
-    `changes` are the columns, by thing, that tell whether there is one.
+    is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved,
+    `moved` is true of them, and `changes` are the columns, by thing, that tell whether there is one.
     """
 
     keys: tuple[str, ...]
@@ -59,6 +59,7 @@ class Demand:
     wake: ColumnElement[Any] | None
     full_every: timedelta | None
     among: sa.CompoundSelect[Any] | sa.Select[Any]
+    moved: ColumnElement[bool]
     changes: frozenset[tuple[str, str]]
 
 
@@ -77,6 +78,9 @@ def demand_of(rule: Rule) -> Demand:
     polled = things.union(*map(inner_things, aggregates))
     wake = wakes_of(conditions)
     by_clock = wake is None and any(map(reads_clock, conditions))
+    among = reached(rule.for_each, things, keys, aggregates, [due_subjects] if wake is not None else [])
+    # where only the subject's own row is read, what changed is one range of an index
+    alone = wake is None and not aggregates and things == {rule.for_each}
     return Demand(
         keys=keys,
         computed={to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)},
@@ -84,7 +88,8 @@ def demand_of(rule: Rule) -> Demand:
         local_time=local_time,
         wake=wake,
         full_every=_full_every(conditions, aggregates, by_clock=by_clock),
-        among=reached(rule.for_each, things, keys, aggregates, [due_subjects] if wake is not None else []),
+        among=among,
+        moved=changes_of(rule.for_each, keys) > SEEN if alone else TABLES[rule.for_each].c.id.in_(among),
         changes=changes_read(things, keys, aggregates),
     )
 

@@ -80,6 +80,10 @@ class Connector(SQLModel, table=True):
     """A connector (a "plug" in operator screens), as the API last told it."""
 
     __tablename__ = "connector"
+    __table_args__ = (
+        # where an alert begins: connectors of a status, all of them or those of which there is news
+        Index("connector_status", "status", "news_seq"),
+    )
     id: str = Field(primary_key=True)
     charger_id: str = Field(index=True)
     location_id: str | None = Field(default=None, index=True)
