@@ -5,7 +5,8 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -218,6 +219,19 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> int:
         raise _told(connection, sql, rows, error) from error
     finally:
         cursor.close()
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that is undone by itself where it raises."""
+    execute(connection, "SAVEPOINT part", ())
+    try:
+        yield
+    except BaseException:
+        execute(connection, "ROLLBACK TO SAVEPOINT part", ())
+        execute(connection, "RELEASE SAVEPOINT part", ())
+        raise
+    execute(connection, "RELEASE SAVEPOINT part", ())
 
 
 def _driver_of(connection: Connection) -> Any:

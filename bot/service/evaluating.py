@@ -1,10 +1,11 @@
 """Evaluates, after a good poll and at its `now`, every rule for which something may move, and enqueues what that says.
 
-One transaction a rule: its transitions or events and the messages that tell them are written together. It calls nothing
-outside.
+A rule's transitions or events and the messages that tell them are written together. Rules that are soon done share a
+transaction for a moment, each in a savepoint of its own; what fails is that rule's alone. It calls nothing outside.
 """
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,66 +18,123 @@ from notify.events import enqueue_event_messages
 from notify.routing import Routing
 from rules.alerts.evaluate import evaluate_rule
 from rules.alerts.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
-from rules.alerts.looks import look_ahead
-from rules.alerts.positions import rules_to_evaluate
+from rules.alerts.looks import Look, look_ahead
+from rules.alerts.positions import rules_in_full, rules_to_evaluate
 from rules.alerts.query import CompiledRule
 from rules.documents.document import Rule
 from rules.lifecycle import Transition
 from rules.registry.store import is_in_force
+from storage.prepared import savepoint
 
 
 def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition | Event]:
     """Evaluate, at the `now` of a poll, every rule whose resources are fresh and for which something may move.
 
-    What moved comes back, and the events that are announced. One transaction a rule: its transitions or events and
-    the messages that tell them are written together. A rule that cannot be evaluated holds up no other, and is noted
-    in `jobs.broken`. Where all of several fail, it is not for the rules to be mended: raises an ExceptionGroup.
+    What moved comes back, and the events that are announced. A rule that cannot be evaluated holds up no
+    other, and is noted in `jobs.broken`. Where all of several fail, it is not for the rules to be mended: raises an
+    ExceptionGroup.
     """
     alerts = [rule for rule in jobs.rules.alerts if rule.resources <= frozenset(fresh)]
     events = [rule for rule in jobs.rules.events if rule.resources <= frozenset(fresh)]
     if not alerts and not events:
         return []
     with jobs.database.read() as connection:
-        due: list[CompiledRule | CompiledEventRule] = [
-            *rules_to_evaluate(connection, alerts, now),
-            *(event_rules_to_evaluate(connection, events, now) if events else ()),
-        ]
+        moving = rules_to_evaluate(connection, alerts, now)
+        full = rules_in_full(connection, moving, now)
+        happening = event_rules_to_evaluate(connection, events, now) if events else []
+    due: list[AnyRule] = [*moving, *happening]
     routing = jobs.routing(now)
     told: list[Transition | Event] = []
     failed: dict[str, Exception] = {}
-    for rule in due:
-        try:
-            if isinstance(rule, CompiledEventRule):
-                told += _announce(jobs, rule, routing)
-            else:
-                told += _evaluate_one(jobs, rule, routing)
-        except Exception as error:
-            error.add_note(f'while rule "{rule.id}" was evaluated')
-            failed[rule.id] = error
+    for rule, done in _evaluated(jobs, due, full, routing):
+        if isinstance(done, Exception):
+            done.add_note(f'while rule "{rule.id}" was evaluated')
+            failed[rule.id] = done
+        else:
+            told += done
     note_broken(jobs, RULE, failed, now, [rule.id for rule in due])
     return told
 
 
-def _announce(jobs: Jobs, rule: CompiledEventRule, routing: Routing) -> list[Event]:
-    with jobs.database.write() as connection:
-        if not is_in_force(connection, rule.id, rule.version):  # somebody changed it a moment ago
-            return []
-        events = evaluate_events(connection, rule, routing.now)
-        enqueue_event_messages(connection, events, routing)
+AnyRule = CompiledRule | CompiledEventRule
+Asked = tuple[AnyRule, Look | None]
+Done = tuple[AnyRule, Sequence[Transition | Event] | Exception]
+
+SLICE = 0.05
+"""For how many seconds rules go on in one transaction: a click never waits long to be written."""
+
+
+def _evaluated(jobs: Jobs, due: Iterable[AnyRule], full: Collection[str], routing: Routing) -> Iterator[Done]:
+    """What came of each rule, in their order.
+
+    A rule that is matched in full is so before the transaction that writes; where that finds something, this is written
+    at once.
+    """
+    waiting: list[Asked] = []
+    for rule in due:
+        ahead = None
+        if isinstance(rule, CompiledRule) and rule.id in full:
+            try:
+                with jobs.database.read() as connection:
+                    ahead = look_ahead(connection, rule, routing.now)
+            except Exception as error:
+                yield rule, error
+                continue
+        waiting.append((rule, ahead))
+        if ahead is not None and (ahead.rows or ahead.wakes):
+            yield from _written(jobs, waiting, routing)
+            waiting = []
+    yield from _written(jobs, waiting, routing)
+
+
+def _written(jobs: Jobs, asked: Sequence[Asked], routing: Routing) -> Iterator[Done]:
+    """Evaluate rules in as few transactions as their time allows; where one cannot end well, each in its own."""
+    left = list(asked)
+    while left:
+        done: list[Done] = []
+        try:
+            with jobs.database.write() as connection:
+                began = time.monotonic()
+                while len(done) < len(left) and (not done or time.monotonic() - began < SLICE):
+                    done.append(_in_savepoint(jobs, connection, left[len(done)], routing))
+        except Exception as error:
+            if len(done) < 2:
+                done = [(left[0][0], error)]
+            else:
+                done = [one for rule in left[: len(done)] for one in _written(jobs, [rule], routing)]
+        yield from done
+        left = left[len(done) :]
+
+
+def _in_savepoint(jobs: Jobs, connection: Connection, asked: Asked, routing: Routing) -> Done:
+    rule, ahead = asked
+    try:
+        with savepoint(connection):
+            if isinstance(rule, CompiledEventRule):
+                return rule, _announce(connection, rule, routing)
+            return rule, _evaluate_one(jobs, connection, rule, routing, ahead)
+    except Exception as error:
+        return rule, error
+
+
+def _announce(connection: Connection, rule: CompiledEventRule, routing: Routing) -> list[Event]:
+    if not is_in_force(connection, rule.id, rule.version):  # somebody changed it a moment ago
+        return []
+    events = evaluate_events(connection, rule, routing.now)
+    enqueue_event_messages(connection, events, routing)
     return events
 
 
-def _evaluate_one(jobs: Jobs, rule: CompiledRule, routing: Routing) -> list[Transition]:
-    with jobs.database.read() as connection:
-        ahead = look_ahead(connection, rule, routing.now)
-    with jobs.database.write() as connection:
-        if not is_in_force(connection, rule.id, rule.version):
-            return []
-        evaluated = evaluate_rule(connection, rule, routing.now, ahead)
-        if evaluated.transitions:
-            tell(connection, jobs, evaluated.transitions, routing)
-        if evaluated.held_incidents:
-            refresh_alert_cards(connection, evaluated.held_incidents, routing.now)
+def _evaluate_one(
+    jobs: Jobs, connection: Connection, rule: CompiledRule, routing: Routing, ahead: Look | None
+) -> list[Transition]:
+    if not is_in_force(connection, rule.id, rule.version):
+        return []
+    evaluated = evaluate_rule(connection, rule, routing.now, ahead)
+    if evaluated.transitions:
+        tell(connection, jobs, evaluated.transitions, routing)
+    if evaluated.held_incidents:
+        refresh_alert_cards(connection, evaluated.held_incidents, routing.now)
     return evaluated.transitions
 
 

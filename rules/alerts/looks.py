@@ -15,6 +15,7 @@ from rules.alerts.positions import is_full, last_gap_end, newest_change, read_po
 from rules.alerts.query import CompiledRule
 from rules.alerts.records import AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
+from rules.matching.relations import MANY
 from rules.matching.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
@@ -102,7 +103,11 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     parameters = {"rule": compiled.id, "now": now, "seen": seen, "version": compiled.version}
     if compiled.local_time:
         parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now, compiled.default_zone)
-    questions = (compiled.births, compiled.standing) if full else (compiled.births_changed, compiled.standing_changed)
+    questions = (compiled.births, compiled.standing)
+    if not full and compiled.how_many_changed.scalar(connection, parameters) >= MANY:
+        questions = (compiled.births_among_many, compiled.standing_among_many)
+    elif not full:
+        questions = (compiled.births_changed, compiled.standing_changed)
     rows = [row for question in questions for row in question.all(connection, parameters)]
     wakes = compiled.wakes_full if full else compiled.wakes_changed
     return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))
@@ -114,7 +119,7 @@ def _matched(
     full = is_full(compiled, position, now)
     if not full and position.evaluated_seq >= newest_change(compiled, position) and not compiled.wakes:
         return {}
-    holds = ahead is not None and still_holds(compiled, ahead.upon, position)
+    holds = ahead is not None and still_holds(connection, compiled, ahead.upon, position)
     look = ahead if ahead is not None and holds else _look(connection, compiled, position, now)
     subjects = {}
     for row in look.rows:

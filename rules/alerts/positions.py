@@ -3,7 +3,7 @@
 It reads and stores positions; it matches nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -51,6 +51,12 @@ def rules_to_evaluate(connection: Connection, rules: Iterable[CompiledRule], now
     return [rule for rule in rules if rule.id in rows and _may_move(rule, rows[rule.id], now)]
 
 
+def rules_in_full(connection: Connection, rules: Sequence[CompiledRule], now: datetime) -> frozenset[str]:
+    """The ids of those of these rules that are to be matched over every subject."""
+    rows = {row.id: row for row in _RULE_POSITIONS.all(connection, {"now": now})} if rules else {}
+    return frozenset(rule.id for rule in rules if rule.id in rows and is_full(rule, rows[rule.id], now))
+
+
 def _may_move(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:
     newest = max(newest_change(rule, position), position.gap_seq or 0)
     behind = position.evaluated_seq == 0 or position.evaluated_seq < newest
@@ -77,6 +83,11 @@ def clock_moves_at(connection: Connection, rules: Iterable[CompiledRule]) -> dat
 
 # whatever moves an alert writes a transition: what was read before the last one no longer holds
 _LAST_TRANSITION = sa.select(sa.func.max(TRANSITION.c.id)).scalar_subquery().label("last_transition")
+_OWN_TRANSITION = Prepared(
+    sa.select(TRANSITION.c.id)
+    .where(TRANSITION.c.id > sa.bindparam("last"), TRANSITION.c.rule_id == sa.bindparam("rule"))
+    .limit(1)
+)
 _RULE_POSITION = Prepared(
     sa.select(
         RULE.c.version,
@@ -96,12 +107,17 @@ def read_position(connection: Connection, rule_id: str) -> AnyRow | None:
     return position
 
 
-def still_holds(rule: CompiledRule, upon: AnyRow, position: AnyRow) -> bool:
-    """Whether what a rule was told upon one position is still so upon another: nothing that it reads has changed."""
-    same = ("version", "evaluated_seq", "evaluated_gap", "full_match_at", "last_transition")
-    return all(getattr(upon, name) == getattr(position, name) for name in same) and (
-        newest_change(rule, upon) == newest_change(rule, position)
-    )
+def still_holds(connection: Connection, rule: CompiledRule, upon: AnyRow, position: AnyRow) -> bool:
+    """Whether what a rule was told upon one position is so upon another: nothing that it reads has changed since."""
+    same = ("version", "evaluated_seq", "evaluated_gap", "full_match_at")
+    if any(getattr(upon, name) != getattr(position, name) for name in same):
+        return False
+    if newest_change(rule, upon) != newest_change(rule, position):
+        return False
+    if upon.last_transition == position.last_transition:
+        return True
+    since = {"rule": rule.id, "last": upon.last_transition or 0}
+    return _OWN_TRANSITION.first(connection, since) is None
 
 
 def is_full(rule: CompiledRule, position: AnyRow, now: datetime) -> bool:

@@ -27,6 +27,7 @@ from rules.matching.compile import (
     while_of,
     with_things_above,
 )
+from rules.matching.relations import any_changed
 from rules.matching.scope import NOW, PATHS, RULE_ID, TABLES
 from storage.prepared import Prepared
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, WAKE
@@ -75,6 +76,9 @@ class CompiledRule:
     births_changed: Prepared
     standing: Prepared
     standing_changed: Prepared
+    how_many_changed: Prepared
+    births_among_many: Prepared
+    standing_among_many: Prepared
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
@@ -111,14 +115,30 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         births=Prepared(begun),
         births_changed=Prepared(begun.where(demand.moved)),
         standing=Prepared(stands),
-        # a session that ended while its alert was held changes no more: what is held is always looked at
-        standing_changed=Prepared(stands.where(sa.or_(demand.moved, ALERT.c.held_since.is_not(None)))),
+        standing_changed=Prepared(stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))),
+        how_many_changed=Prepared(any_changed(demand.changes)),
+        births_among_many=Prepared(begun.where(demand.moved_among_many)),
+        standing_among_many=Prepared(stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
         condition=to_text(rule.when),
         default_zone=default_zone,
     )
+
+
+_OPEN = (State.PENDING.value, State.FIRING.value)
+# SQLite takes the partial index of open alerts only where the statement says its condition to the letter
+_OPEN_LITERALLY: sa.BindParameter[str] = sa.bindparam(None, _OPEN, expanding=True, literal_execute=True)
+# a session that ended while its alert was held changes no more: what is held is always looked at
+_HELD = ALERT.alias("held")
+_held = sa.select(_HELD.c.subject).where(
+    _HELD.c.rule_id == RULE_ID, _HELD.c.held_since.is_not(None), _HELD.c.state.in_(_OPEN_LITERALLY)
+)
+
+
+def _subjects(among: sa.CompoundSelect[Any] | sa.Select[Any]) -> sa.Select[Any]:
+    return sa.select(among.subquery().c[0])
 
 
 def births(rule: Rule, demand: Demand) -> sa.Select[Any]:
@@ -203,9 +223,6 @@ def _no_alert() -> list[ColumnElement[Any]]:
     return [sa.null().label("alert_" + name) for name in _ALERT_COLUMNS]
 
 
-_OPEN = (State.PENDING.value, State.FIRING.value)
-# SQLite takes the partial index of open alerts only where the statement says its condition to the letter
-_OPEN_LITERALLY: sa.BindParameter[str] = sa.bindparam(None, _OPEN, expanding=True, literal_execute=True)
 _ALERT_COLUMNS = ("id", *STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "labels", "evidence", "incident_id")
 
 

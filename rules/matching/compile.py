@@ -26,8 +26,8 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import changes_of, changes_read, inner_things, reached, start_of
-from rules.matching.scope import PATHS, SEEN, TABLES
+from rules.matching.relations import changes_read, inner_things, moved_itself, reached, start_of
+from rules.matching.scope import PATHS, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.schema import CONNECTOR, SESSION
 
@@ -49,7 +49,8 @@ class Demand:
     `keys` are the fields and `computed` what is worked out, by its text; `resources` must be fresh; `local_time`: it
     reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
     is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved,
-    `moved` is true of them, and `changes` are the columns, by thing, that tell whether there is one.
+    `moved` is true of them, and so is `moved_among_many`, which goes by what else is asked. `changes` are the columns,
+    by thing, that tell whether there is one.
     """
 
     keys: tuple[str, ...]
@@ -60,6 +61,7 @@ class Demand:
     full_every: timedelta | None
     among: sa.CompoundSelect[Any] | sa.Select[Any]
     moved: ColumnElement[bool]
+    moved_among_many: ColumnElement[bool]
     changes: frozenset[tuple[str, str]]
 
 
@@ -78,9 +80,9 @@ def demand_of(rule: Rule) -> Demand:
     polled = things.union(*map(inner_things, aggregates))
     wake = wakes_of(conditions)
     by_clock = wake is None and any(map(reads_clock, conditions))
+    plain = moved_itself(rule.for_each, things, keys) if wake is None and not aggregates else None
     among = reached(rule.for_each, things, keys, aggregates, [due_subjects] if wake is not None else [])
-    # where only the subject's own row is read, what changed is one range of an index
-    alone = wake is None and not aggregates and things == {rule.for_each}
+    one_of_them = TABLES[rule.for_each].c.id.in_(among)
     return Demand(
         keys=keys,
         computed={to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)},
@@ -89,7 +91,9 @@ def demand_of(rule: Rule) -> Demand:
         wake=wake,
         full_every=_full_every(conditions, aggregates, by_clock=by_clock),
         among=among,
-        moved=changes_of(rule.for_each, keys) > SEEN if alone else TABLES[rule.for_each].c.id.in_(among),
+        # where only the subject's own row is read, what changed is one range of an index
+        moved=plain if plain is not None and things == {rule.for_each} else one_of_them,
+        moved_among_many=plain if plain is not None else one_of_them,
         changes=changes_read(things, keys, aggregates),
     )
 

@@ -177,6 +177,33 @@ def changes_read(
     return frozenset(own | inner)
 
 
+def moved_itself(for_each: str, things: Iterable[str], keys: Collection[str]) -> ColumnElement[bool]:
+    """Whether a subject, or a thing above it that a condition reads, changed after `seen`: of rows that are joined."""
+    above = [changes_of(thing, keys) > SEEN for thing in sorted(set(things) - {for_each})]
+    if above and for_each == "session":  # of one that has ended, nothing above it changes what a rule says
+        above = [sa.and_(SESSION.c.ended_at.is_(None), sa.or_(*above))]
+    return sa.or_(changes_of(for_each, keys) > SEEN, *above)
+
+
+def any_changed(changes: Iterable[tuple[str, str]]) -> sa.Select[Any]:
+    """How many rows changed after `seen` in what is read, counted to MANY at the most of each kind of thing."""
+    counts = [
+        sa.select(sa.func.count()).select_from(
+            sa.select(TABLES[thing].c.id).where(TABLES[thing].c[name] > SEEN).limit(MANY).subquery()
+        )
+        for thing, name in sorted(changes)
+    ]
+    first, *more = (one.scalar_subquery() for one in counts)
+    total: ColumnElement[int] = first
+    for one in more:
+        total = total + one
+    return sa.select(total)
+
+
+MANY = 2_000
+"""From so many changes on, whatever a condition finds is looked at for them, and not each of them for what it is."""
+
+
 def reached(
     for_each: str,
     things: frozenset[str],

@@ -76,6 +76,13 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("state IN ('pending', 'firing')"),
             postgresql_where=text("state IN ('pending', 'firing')"),
         ),
+        # what a rule always looks at, beside what changed
+        Index(
+            "alert_held",
+            "rule_id",
+            sqlite_where=text("state IN ('pending', 'firing') AND held_since IS NOT NULL"),
+            postgresql_where=text("state IN ('pending', 'firing') AND held_since IS NOT NULL"),
+        ),
         # what may move by time alone, read after matching
         Index(
             "alert_due",

@@ -48,7 +48,9 @@ def _all_of_them(compiled: CompiledRule, document: dict[str, Any]) -> CompiledRu
     demand = demand_of(rule)
     every = standing(rule, demand, all_of_them=True)
     among = every.where(TABLES[compiled.for_each].c.id.in_(demand.among))
-    return replace(compiled, standing=Prepared(every), standing_changed=Prepared(among))
+    return replace(
+        compiled, standing=Prepared(every), standing_changed=Prepared(among), standing_among_many=Prepared(among)
+    )
 
 
 @pytest.fixture
