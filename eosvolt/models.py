@@ -107,7 +107,7 @@ class ChargerReading:
     firmware: str | None = None
     serial: str | None = None
     online: bool | None = None
-    last_heartbeat: datetime | None = None
+    last_heartbeat: datetime | None = field(default=None, hash=False)  # it moves on where nothing else of it does
     heartbeat_interval_seconds: float | None = None
     labels: tuple[str, ...] = ()
     updated_at: datetime | None = None

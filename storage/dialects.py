@@ -1,16 +1,12 @@
 """The few words that SQLite and PostgreSQL spell differently."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Table
+from sqlalchemy import ColumnElement, Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
-
-from storage.prepared import execute_many
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row of a statement whose columns are put together at run time."""
@@ -23,49 +19,6 @@ def insert(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
-
-
-class Bulk:
-    """A statement made ready once for one kind of database, then run over many rows straight on the driver.
-
-    SQLAlchemy prepares each row's parameters anew, at a multiple of the cost of the write itself. The statement may
-    hold named parameters only, and each row must have them all.
-    """
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self._sql = str(compiled)
-        self._named: bool = compiled.positiontup is None
-        order: list[str] = list(compiled.binds) if self._named else compiled.positiontup
-        self._names = order
-        self._values_of: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*order)  # there are several
-        converts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in order]
-        self._converted = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
-
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run the statement for each row, in one call of the driver's `executemany`."""
-        known: dict[Any, Any] = {}  # most moments of a poll are the same few
-        values = [self._convert(row, known) for row in rows]
-        if self._named:
-            execute_many(connection, self._sql, [dict(zip(self._names, one, strict=True)) for one in values])
-        else:
-            execute_many(connection, self._sql, values)
-
-    def _convert(self, row: Mapping[str, Any], known: dict[Any, Any]) -> list[Any]:
-        values = list(self._values_of(row))
-        for place, convert in self._converted:
-            value = values[place]
-            if value is None:
-                continue
-            # moments, and lists and objects of which most are empty: each is converted once
-            key = value if isinstance(value, datetime) else (place, type(value)) if not value else None
-            if key is None:
-                values[place] = convert(value)
-            elif key in known:
-                values[place] = known[key]
-            else:
-                values[place] = known[key] = convert(value)
-        return values
 
 
 class greatest(GenericFunction[Any]):  # noqa: N801 - the SQL function's name

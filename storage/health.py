@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.ahead import is_ahead
-from storage.dialects import Bulk, insert
+from storage.dialects import Insert, insert
 from storage.polls import PollState, poll_states
+from storage.prepared import Prepared
 from storage.recording.doubts import Doubt, open_doubts
 from storage.recording.sight import UnreadField, Unseen, unread_fields, unseen_things
 from storage.schema import API, CONNECTOR, COUNT, POLL, SET_ASIDE
@@ -184,7 +185,7 @@ def record_counts(connection: Connection, counts: Sequence[Counted], now: dateti
     """Add to the counts; each entry of `counts` names another thing."""
     if not counts:
         return
-    _counting(connection).run(
+    _COUNTING.run_many(
         connection,
         [
             {"resource": one.resource, "kind": one.kind, "reason": one.reason, "count": one.count, "last_at": now}
@@ -193,21 +194,16 @@ def record_counts(connection: Connection, counts: Sequence[Counted], now: dateti
     )
 
 
-_COUNTING: dict[str, Bulk] = {}
+def _upserting_counts(connection: Connection) -> Insert:
+    statement = insert(connection, COUNT)
+    names = ("resource", "kind", "reason", "count", "last_at")
+    return statement.values({name: sa.bindparam(name) for name in names}).on_conflict_do_update(
+        index_elements=[COUNT.c.resource, COUNT.c.kind, COUNT.c.reason],
+        set_={"count": COUNT.c["count"] + statement.excluded["count"], "last_at": statement.excluded.last_at},
+    )
 
 
-def _counting(connection: Connection) -> Bulk:
-    """The upsert that counts, made ready once a kind of database: every poll runs it."""
-    key = connection.dialect.name
-    if key not in _COUNTING:
-        statement = insert(connection, COUNT)
-        names = ("resource", "kind", "reason", "count", "last_at")
-        upsert = statement.values({name: sa.bindparam(name) for name in names}).on_conflict_do_update(
-            index_elements=[COUNT.c.resource, COUNT.c.kind, COUNT.c.reason],
-            set_={"count": COUNT.c["count"] + statement.excluded["count"], "last_at": statement.excluded.last_at},
-        )
-        _COUNTING[key] = Bulk(upsert, connection.dialect)
-    return _COUNTING[key]
+_COUNTING = Prepared(_upserting_counts)
 
 
 def load_paces(connection: Connection) -> dict[str, Pace]:

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Table
 
 from eosvolt.models import SetAside
 from storage.ahead import bring_down_world, by_now, done, is_ahead
-from storage.dialects import Bulk, insert
+from storage.dialects import Insert, insert
+from storage.prepared import Prepared
 from storage.record import close_intervals, next_seq, store_seq
-from storage.recording.things import RECORDED, news_at
+from storage.recording.things import RECORDED, ids_there, news_at
 from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
 GAP_INTERVALS = 3
@@ -129,18 +130,18 @@ def after_bad_poll(resource: str, now: datetime, error: str, *, state: PollState
 
 def store_poll_states(connection: Connection, states: Sequence[PollState]) -> None:
     """Write down how polling stands: this finishes a poll."""
-    key = connection.dialect.name
-    if key not in _STORE:
-        statement = insert(connection, POLL)
-        names = [column.name for column in POLL.c if column.name != "resource"]
-        statement = statement.values({name: sa.bindparam(name) for name in ("resource", *names)}).on_conflict_do_update(
-            index_elements=[POLL.c.resource], set_={name: statement.excluded[name] for name in names}
-        )
-        _STORE[key] = Bulk(statement, connection.dialect)
-    _STORE[key].run(connection, [{name: getattr(state, name) for name in _STATE_NAMES} for state in states])
+    _STORING.run_many(connection, [{name: getattr(state, name) for name in _STATE_NAMES} for state in states])
 
 
-_STORE: dict[str, Bulk] = {}
+def _upserting_states(connection: Connection) -> Insert:
+    statement = insert(connection, POLL)
+    names = [column.name for column in POLL.c if column.name != "resource"]
+    return statement.values({name: sa.bindparam(name) for name in ("resource", *names)}).on_conflict_do_update(
+        index_elements=[POLL.c.resource], set_={name: statement.excluded[name] for name in names}
+    )
+
+
+_STORING = Prepared(_upserting_states)
 
 
 def record_set_aside(connection: Connection, rows: Sequence[SetAside], now: datetime) -> None:
@@ -173,9 +174,9 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
 
     Each call counts: call it once a sweep.
     """
-    known = connection.execute(sa.select(table.c.id, table.c.missed_sweeps).where(table.c.gone_at.is_(None))).all()
-    back = [row.id for row in known if row.missed_sweeps and row.id in seen]
-    missing = [row.id for row in known if row.id not in seen]
+    missing = [one for one in ids_there(connection, table) if one not in seen]
+    missed = sa.select(table.c.id).where(table.c.gone_at.is_(None), table.c.missed_sweeps != 0)
+    back = [one for one in connection.execute(missed).scalars() if one in seen]
     for ids in _chunks(back):
         connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missed_sweeps=0))
     if not missing:

@@ -53,7 +53,8 @@ class Prepared:
 
     def scalars(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
         """Run it and return the first value of each row."""
-        return [row[0] for row in self.all(connection, parameters)]
+        ready = self._made_ready(connection, parameters)
+        return ready.scalars(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
     def run(self, connection: Connection, parameters: Parameters = NONE) -> int:
         """Run it for what it writes; how many rows it touched."""
@@ -109,16 +110,25 @@ class _Ready:
         names = [slot.name for slot in self._slots]
         return [dict(zip(names, one, strict=True)) for one in values]
 
-    def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
-        """The driver's rows with every value as Python knows it."""
+    def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
+        """The first values of the driver's rows as Python knows them."""
+        convert = next((one for place, one in self._conversions(cursor, dialect) if place == 0), None)
+        found = [row[0] for row in cursor.fetchall()]
+        return found if convert is None else list(map(convert, found))
+
+    def _conversions(self, cursor: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
         if self._converted is None:
             self._converted = _conversions(self._types, cursor.description, dialect)
-        if not self._converted:
+        return self._converted
+
+    def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
+        """The driver's rows with every value as Python knows it."""
+        if not self._conversions(cursor, dialect):
             return list(map(self._row, cursor.fetchall()))
-        rows = []
+        rows, conversions = [], self._conversions(cursor, dialect)
         for one in cursor.fetchall():
             values = list(one)
-            for place, convert in self._converted:
+            for place, convert in conversions:
                 values[place] = convert(values[place])
             rows.append(self._row(values))
         return rows
@@ -134,9 +144,7 @@ class _Slot:
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
         self._convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
-        self._repeats = isinstance(bind.type, sa.DateTime) or isinstance(
-            getattr(bind.type, "impl_instance", None), sa.DateTime
-        )
+        self._repeats = not isinstance(bind.type, sa.JSON)
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
     def value(self, parameters: Parameters) -> Any:
@@ -146,16 +154,17 @@ class _Slot:
         return self._converted(parameters[self._key])
 
     def column(self, rows: Sequence[Parameters]) -> list[Any]:
-        """What stands here in each of several rows; a moment that comes again is converted once."""
+        """What stands here in each of several rows; what comes again, as most moments do, is converted once."""
         if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
             return [self.value(row) for row in rows]
         key, convert = self._key, self._convert
         found = [row[key] for row in rows]
         if convert is None:
             return found
-        if not self._repeats:
-            return [convert(value) for value in found]
-        known = {value: convert(value) for value in set(found)}
+        if not self._repeats:  # lists and objects, of which most are empty
+            empty = {kind: convert(kind()) for kind in (dict, list)}
+            return [convert(value) if value or type(value) not in empty else empty[type(value)] for value in found]
+        known = {value: None if value is None else convert(value) for value in set(found)}
         return [known[value] for value in found]
 
     def _converted(self, value: Any) -> Any:

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Table
 
 from eosvolt.models import NO_ERROR, ChargerReading, LocationReading, SessionReading
-from storage.dialects import Bulk, Insert, greatest, insert, least
+from storage.dialects import Insert, greatest, insert, least
 from storage.prepared import Prepared
-from storage.recording.reading_rows import Observation, Row, rows_of
+from storage.recording.reading_rows import Observation, Row, heartbeat_of, rows_of
 from storage.recording.samples import sample_energies
 from storage.recording.things import KEPT, RECORDED, UNTOLD, Recorded, news_at
 from storage.schema import CHARGER, COUNTER, INTERVAL, LOCATION
@@ -41,6 +41,17 @@ def record_readings(connection: Connection, readings: Readings, observation: Obs
         return False
     store_seq(connection, seq)
     return True
+
+
+def record_heartbeats(connection: Connection, readings: Sequence[ChargerReading], observation: Observation) -> bool:
+    """Record the heartbeats of chargers of which nothing else is new, in the caller's transaction; true if any is."""
+    seq = next_seq(connection)
+    common = {"changed_seq": seq, "changed_at": observation.now, "floor": observation.floor or _LONG_AGO}
+    rows = [{"id": reading.id, **heartbeat_of(reading, observation), **common} for reading in readings]
+    changed = bool(_UPDATE_HEARTBEATS.run_many(connection, rows))
+    if changed:
+        store_seq(connection, seq)
+    return changed
 
 
 def slices(readings: Sequence[T], size: int = SLICE_ROWS) -> Iterable[Sequence[T]]:
@@ -70,8 +81,9 @@ def store_seq(connection: Connection, seq: int) -> None:
 def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: int, observation: Observation) -> bool:
     common = {**news_at(recorded.table, seq), "missed_sweeps": 0, "floor": observation.floor or _LONG_AGO, **_WORDS}
     written = [{**row, **common} for row in rows]
-    for bulk in _bulks(connection, recorded):
-        bulk.run(connection, written)
+    _upserting(recorded.thing).run_many(connection, written)
+    if recorded.thing == "charger":
+        _UPDATE_HEARTBEATS.run_many(connection, written)
     if _any_changed(recorded.thing).first(connection, {"seq": seq}) is None:
         return False
     for field, dated in recorded.history.items():
@@ -101,17 +113,12 @@ def _any_changed(thing: str) -> Prepared:
 
 _WORDS = {"faulted": "Faulted", "no_error": NO_ERROR}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_BULKS: dict[tuple[str, str], tuple[Bulk, ...]] = {}
 
 
-def _bulks(connection: Connection, recorded: Recorded) -> tuple[Bulk, ...]:
-    key = (connection.dialect.name, recorded.thing)
-    if key not in _BULKS:
-        statements: list[Any] = [_upsert_statement(insert(connection, recorded.table), recorded)]
-        if recorded.alone:
-            statements.append(_update_alone(recorded))
-        _BULKS[key] = tuple(Bulk(statement, connection.dialect) for statement in statements)
-    return _BULKS[key]
+@cache
+def _upserting(thing: str) -> Prepared:
+    recorded = RECORDED[thing]
+    return Prepared(lambda connection: _upsert_statement(insert(connection, recorded.table), recorded))
 
 
 def _update_alone(recorded: Recorded) -> sa.Update:
@@ -188,6 +195,9 @@ def _standing_code(table: Table, new: Any, returned: ColumnElement[bool]) -> dic
 
 def _inserted(table: Table) -> list[str]:
     return [c.name for c in table.c if c.name not in UNTOLD]
+
+
+_UPDATE_HEARTBEATS = Prepared(_update_alone(RECORDED["charger"]))
 
 
 def close_intervals(connection: Connection, recorded: Recorded, field: str, dated: str, seq: int) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
 from storage.dialects import insert
+from storage.recording.things import ids_there
 from storage.schema import DOUBT
 
 BELIEVED_AFTER = timedelta(hours=24)
@@ -86,7 +87,7 @@ def confirm_doubt(connection: Connection, resource: str, by: str, now: datetime)
 
 
 def _known(connection: Connection, table: Table) -> set[str]:
-    return set(connection.execute(sa.select(table.c.id).where(table.c.gone_at.is_(None))).scalars())
+    return set(ids_there(connection, table))
 
 
 def _fingerprint(missing: Mapping[str, set[str]]) -> str:

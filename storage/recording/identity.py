@@ -39,11 +39,7 @@ def without_ambiguous(connection: Connection, fetched: Fetched[Any], is_news: Is
 def _chargers(
     connection: Connection, fetched: Fetched[Any], news: Sequence[ChargerReading], *, whole: bool
 ) -> Fetched[Any]:
-    chargers_of: dict[str, set[str]] = {}
-    for row in fetched.rows:
-        for plug in row.connectors:
-            chargers_of.setdefault(plug.id, set()).add(row.id)
-    refused = {plug: sorted(of) for plug, of in chargers_of.items() if len(of) > 1}
+    refused = _in_several(fetched.rows)
     moved: dict[str, tuple[str, str]] = {}
     if not whole:
         moved = _moved_chargers(connection, news)
@@ -63,6 +59,17 @@ def _chargers(
         for one, at in sorted(moved.items())
     ]
     return replace(fetched, rows=rows, set_aside=(*fetched.set_aside, *aside))
+
+
+def _in_several(rows: Sequence[ChargerReading]) -> dict[str, list[str]]:
+    """The chargers of each connector that is told in more than one."""
+    first: dict[str, str] = {}
+    several: dict[str, set[str]] = {}
+    for row in rows:
+        for plug in row.connectors:
+            if first.setdefault(plug.id, row.id) != row.id:
+                several.setdefault(plug.id, {first[plug.id]}).add(row.id)
+    return {plug: sorted(of) for plug, of in several.items()}
 
 
 def _without_plugs(row: ChargerReading, refused: Mapping[str, Any]) -> ChargerReading:

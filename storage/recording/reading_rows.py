@@ -69,9 +69,15 @@ def _location_row(reading: LocationReading, observation: Observation) -> Row:
     }
 
 
+def heartbeat_of(reading: ChargerReading, observation: Observation) -> Row:
+    """What a reading says of its charger's heartbeat."""
+    beat, now = reading.last_heartbeat, observation.now
+    age = None if beat is None else max(0.0, (now - beat).total_seconds())
+    return {"last_heartbeat": beat, "heartbeat_age_s": age, "heartbeat_changed_at": now}
+
+
 def _charger_row(reading: ChargerReading, observation: Observation) -> Row:
     now = observation.now
-    beat = reading.last_heartbeat
     return {
         **_base(reading, now),
         "location_id": reading.location_id,
@@ -82,11 +88,9 @@ def _charger_row(reading: ChargerReading, observation: Observation) -> Row:
         "serial": reading.serial,
         "online": reading.online,
         "online_changed_at": now,
-        "last_heartbeat": beat,
-        "heartbeat_changed_at": now,
         "heartbeat_interval_s": reading.heartbeat_interval_seconds,
-        "heartbeat_age_s": None if beat is None else max(0.0, (now - beat).total_seconds()),
         "labels": _labels(reading, observation),
+        **heartbeat_of(reading, observation),
     }
 
 

@@ -5,10 +5,12 @@ A table of entries; it writes nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Connection, Table, select
 
+from storage.prepared import Prepared
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
 
@@ -83,6 +85,16 @@ def news_of(table: Table) -> Column[Any]:
     """The column that says at which `changed_seq` there was last news of a thing, its restless values aside."""
     column: Column[Any] = table.c["news_seq" if "news_seq" in table.c else "changed_seq"]
     return column
+
+
+@cache
+def _there(table: Table) -> Prepared:
+    return Prepared(select(table.c.id).where(table.c.gone_at.is_(None)))
+
+
+def ids_there(connection: Connection, table: Table) -> list[str]:
+    """The ids of all that is there of a kind of thing, and not gone."""
+    return _there(table).scalars(connection)
 
 
 def news_at(table: Table, seq: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from storage.engine import Database
-from storage.record import record_readings
+from storage.record import record_heartbeats, record_readings
 from storage.recording.reading_rows import Observation
 from storage.recording.staleness import mark_stale
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, POLL, SAMPLE, SESSION
@@ -98,6 +98,20 @@ def test_a_heartbeat_is_recorded_of_one_that_could_not_be_read_before(database: 
         mark_stale(connection, {"charger": {"ch1"}}, at("10:01"))
     poll(database, at("10:02"), charger(connector(), last_heartbeat=at("10:00")))
     assert rows(database, CHARGER, "stale_since", "heartbeat_age_s") == [(None, 120.0)]
+
+
+def test_heartbeats_alone_leave_what_a_whole_reading_would(database: Database) -> None:
+    earlier, later = at("09:58"), at("10:00:30")
+    for light in (True, False):
+        poll(database, at("10:00"), charger(connector(), charger_id=f"light-{light}", last_heartbeat=earlier))
+    with database.write() as connection:
+        told = Observation(at("10:01"), floor=at("10:00"))
+        assert record_heartbeats(connection, [charger(charger_id="light-True", last_heartbeat=later)], told)
+        assert record_readings(connection, [charger(connector(), charger_id="light-False", last_heartbeat=later)], told)
+    names = ("last_heartbeat", "heartbeat_age_s", "heartbeat_changed_at", "changed_at", "stale_since")
+    assert rows(database, CHARGER, *names) == [(later, 30.0, at("10:01"), at("10:00"), None)] * 2
+    with database.write() as connection:
+        assert not record_heartbeats(connection, [charger(charger_id="light-True", last_heartbeat=later)], told)
 
 
 def test_a_poll_without_news_keeps_changed_seq(database: Database) -> None:

@@ -43,12 +43,15 @@ from storage.polls import (
     unknown_locations,
     want_sweep,
 )
-from storage.record import SLICE_ROWS, record_readings, slices
+from storage.record import SLICE_ROWS, record_heartbeats, record_readings, slices
 from storage.recording.doubts import NOTHING_ODD, Judged, judge_sweep
 from storage.recording.identity import without_ambiguous
 from storage.recording.places import store_place
 from storage.recording.reading_rows import Observation
 from storage.recording.staleness import mark_stale, record_unreadable
+
+HEARTBEATS_A_SLICE = 5_000
+"""How many heartbeats one transaction records: they touch little."""
 
 POLLS_PER_DOUBTED_SWEEP = 5
 """How often a sweep that is doubted is made again."""
@@ -69,7 +72,11 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
         floor = answer.state.good_at if answer.state else None
         observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags, homes)
         sessions = answer.resource == "sessions"  # they come and go: nothing is remembered of them
-        news = list(_came(answer)) if sessions else _news(answer, told[answer.resource], homes)
+        came = list(_came(answer))
+        news, beating = (came, []) if sessions else _news(answer, told[answer.resource], homes)
+        for some in slices(beating, HEARTBEATS_A_SLICE):
+            with jobs.database.write() as connection:
+                record_heartbeats(connection, some, observation)
         for rows in slices(news):
             if len(rows) < SLICE_ROWS:
                 rest.append((rows, observation))
@@ -133,23 +140,29 @@ def _is_news(told: Mapping[str, int], homes: frozenset[str], reading: Any) -> bo
 
 
 def _fingerprint(reading: Any, homes: frozenset[str]) -> int:
-    """What a reading says, in a number: a charger's labels also say whether its location is a home."""
-    at_home = isinstance(reading, ChargerReading) and reading.location_id in homes
-    return hash((reading, at_home)) if at_home else hash(reading)
+    """What a reading says, in a number: a charger's labels also say whether its location is a home.
+
+    When a charger was heard last counts for nothing, whether it ever tells that does.
+    """
+    if not isinstance(reading, ChargerReading):
+        return hash(reading)
+    return hash((reading, reading.last_heartbeat is None, reading.location_id in homes))
 
 
-def _news(answer: Answer, told: dict[str, int], homes: frozenset[str]) -> list[Any]:
+def _news(answer: Answer, told: dict[str, int], homes: frozenset[str]) -> tuple[list[Any], list[ChargerReading]]:
     """The readings that say something else than the last one recorded of the same thing; notes them as recorded.
 
-    A heartbeat's age grows though the reading is the same, so a charger with one is always news. What a sweep does
-    not name is forgotten: if it comes back, it is news.
+    Beside them the chargers that only tell a heartbeat: it grows older though the reading is the same. What a sweep
+    does not name is forgotten: if it comes back, it is news.
     """
-    news = []
+    news, beating = [], []
     named: dict[str, int] = {}
     for reading in _came(answer):
         named[reading.id] = _fingerprint(reading, homes)
-        if told.get(reading.id) != named[reading.id] or getattr(reading, "last_heartbeat", None) is not None:
+        if told.get(reading.id) != named[reading.id]:
             news.append(reading)
+        elif isinstance(reading, ChargerReading) and reading.last_heartbeat is not None:
+            beating.append(reading)
     if answer.is_whole:
         known = told if answer.goes_on else {}
         kept = {reading.id: known[reading.id] for reading in answer.fetched.rows if reading.id in known}
@@ -161,7 +174,7 @@ def _news(answer: Answer, told: dict[str, int], homes: frozenset[str]) -> list[A
         told.pop(aside.parent or "", None)
         if aside.resource == "connector" and aside.parent is None:
             told.clear()
-    return news
+    return news, beating
 
 
 def _came(answer: Answer) -> Iterator[Any]:
