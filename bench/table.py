@@ -119,6 +119,15 @@ TABLES: dict[str, tuple[Line, ...]] = {
         )
         for step in ("decode", "record", "evaluate", "say")
     ),
+    "Digests, words and backtests": (
+        *(Line(f"a digest of a {name}", f"digest {name}", goals=(always(2),)) for name in ("day", "week", "month")),
+        Line("/charge status", "/charge status", goals=(always(2),)),
+        Line("/charge sessions", "/charge sessions", goals=(always(2),)),
+        Line("/charge sessions of four weeks", "/charge sessions 2026-02-01..2026-02-28", goals=(always(2),)),
+        Line("/charge report month", "/charge report month", goals=(always(2),)),
+        Line("a backtest of 14 days of 1,000 connectors", "backtest", goals=(always(5),)),
+        Line("one day of it", "backtest day", "every poll", "every minute replayed"),
+    ),
     "Slash commands": (
         Line("acknowledged, 99 of 100, 50 at a time", "slash p99", "bare bolt p99", _BOLT, Sense.COSTS, (costs(1.3),)),
         Line(

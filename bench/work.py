@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.measuring import Stopwatch
 from bench.peers import prometheus
-from bench.rows import evaluation, growth, recording, slash_command, starting, tick
+from bench.rows import evaluation, growth, history, recording, sessions, slash_command, starting, tick
 from bench.sections import AbsentError, Section
 from bench.sizes import Size
 from tests.databases import server_binaries, temporary_database, temporary_server
@@ -37,6 +37,8 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("slash command", slash_command.measure, 25),
         Section("tick", tick.measure, 60),
         Section("growth", growth.measure, 70),
+        Section("sessions", sessions.measure, 45),
+        Section("backtest", history.measure, 25),
     ),
     "quick": (
         Section("rules on SQLite", rules_on_sqlite, 25),
@@ -47,5 +49,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("slash command", slash_command.measure, 8),
         Section("tick", tick.measure, 15),
         Section("growth", growth.measure, 10),
+        Section("sessions", sessions.measure, 5),
+        Section("backtest", history.measure, 10),
     ),
 }

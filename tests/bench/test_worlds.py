@@ -8,7 +8,7 @@ import pytest
 from bench import world
 from bench.house import House, WrongWorldError
 from bench.measuring import Stopwatch, Told, figures_of
-from bench.rows import evaluation, recording
+from bench.rows import evaluation, recording, sessions
 from bench.sizes import QUICK
 from bench.world import T0, Fleet, chargers
 
@@ -61,3 +61,9 @@ def test_a_turn_changes_the_first_connectors_and_no_other() -> None:
     changed = [n for n in range(1_000) if world.connector(before, n) != world.connector(after, n)]
     assert changed == list(range(100))
     assert len(after.faulted()) == len(before.faulted())
+
+
+def test_digests_of_a_day_a_week_and_a_month_tell_of_the_sessions_that_were_written(tmp_path: Path) -> None:
+    told: list[Told] = []
+    sessions.measure(Stopwatch(told.append), tmp_path, replace(SMALL, sessions=2_000, laps=1))
+    assert {"digest day", "digest week", "digest month", "/charge status", "/charge sessions"} <= set(figures_of(told))
