@@ -45,8 +45,8 @@ _LOOKS = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 """Seconds before each look at a command that was taken and is under way; a charger's own time-out is about 8 s."""
 
 _FILTERS: dict[str, Callable[[SessionReading, Any], bool]] = {
-    "started_from": lambda row, moment: row.started_at >= moment,
-    "started_to": lambda row, moment: row.started_at < moment,
+    "started_from": lambda row, moment: row.started_at is None or row.started_at >= moment,
+    "started_to": lambda row, moment: row.started_at is None or row.started_at < moment,
     "status": lambda row, status: row.status == status,
     "connector_id": lambda row, connector_id: row.connector_id == connector_id,
 }

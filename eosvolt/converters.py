@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from eosvolt.models import DAYS
 from eosvolt.spellings.moments import read_moment
 from eosvolt.spellings.words import error_code, folded
 
@@ -212,6 +213,28 @@ def to_amounts(value: Any) -> dict[str, float]:
         raise ValueError(f"{as_json(value)} is no table of amounts")
     amounts = {str(key): number_of(1)(amount) for key, amount in value.items()}
     return {key: amount for key, amount in amounts.items() if amount is not None}
+
+
+def to_days(value: Any) -> tuple[str, ...]:
+    """Weekdays as DAYS, from names however long, or from numbers, of which 1 is Monday and 0 and 7 are Sunday."""
+    if value is None or value == []:
+        return ()
+    found = {_day(one) for one in (value if isinstance(value, list) else re.split(r"[,;\s]+", str(value)))}
+    return tuple(day for day in DAYS if day in found)
+
+
+def _day(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text.isdecimal() and not isinstance(value, bool) and 0 <= int(text) <= len(DAYS):
+        return DAYS[int(text) - 1]
+    known = next((day for day in DAYS if len(text) >= _SHORTEST_DAY and _DAYS[day].startswith(text)), None)
+    if known is None:
+        raise ValueError(f"{as_json(value)} is no weekday, such as MONDAY")
+    return known
+
+
+_SHORTEST_DAY = 2
+_DAYS = dict(zip(DAYS, ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), strict=True))
 
 
 def to_time_of_day(value: Any) -> str:

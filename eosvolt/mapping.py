@@ -18,6 +18,7 @@ from eosvolt.converters import (
     time_of,
     to_amounts,
     to_bool,
+    to_days,
     to_error_code,
     to_id,
     to_id_or_none,
@@ -87,6 +88,7 @@ _KINDS: dict[str, Convert] = {
     "connectors": to_rows,
     "blocks": to_rows,
     "begins": to_time_of_day,
+    "days": to_days,
     "ends": to_time_of_day,
     "revenues": to_amounts,
     "unit": one_of(("kWh", "minute"), lambda text: text),
@@ -114,9 +116,9 @@ _UNIT_OF = {
 _TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
 _ESSENTIAL: dict[str, set[str]] = {
     "location": {"id"},
-    "charger": {"id", "location_id"},
+    "charger": {"id"},
     "connector": {"id"},
-    "session": {"id", "connector_id", "started_at"},
+    "session": {"id", "connector_id"},
     "pricing": set(),
     "price_block": {"begins", "ends", "price"},
     "report": set(),
@@ -126,6 +128,9 @@ _ESSENTIAL: dict[str, set[str]] = {
     "team": {"id"},
     "key": {"id"},
 }
+_WRONG_IS_WORSE_THAN_NONE = frozenset({("charger", "location_id"), ("session", "started_at")})
+"""A row without one of these can be told; one with another than its own would be told wrongly."""
+
 _MODELS: dict[str, type] = {
     "location": LocationReading,
     "charger": ChargerReading,
@@ -296,7 +301,7 @@ class RowMapper:
                 values.append(convert(value))
             except _UNFIT as error:
                 problem = self._problem(name, value, row, error)
-                if self._is_needed(name):
+                if self._is_needed(name) or (self.resource, name) in _WRONG_IS_WORSE_THAN_NONE:
                     raise problem from None
                 unread[name] = str(problem)
                 values.append(_SEVERAL[name]() if name in _SEVERAL else None)

@@ -100,7 +100,7 @@ class ChargerReading:
     """One charge box with the connectors inside it; `online` is None where the API did not say."""
 
     id: str
-    location_id: str
+    location_id: str | None
     name: str
     vendor: str | None = None
     model: str | None = None
@@ -128,7 +128,7 @@ class SessionReading:
     status: str | None
     type: str | None
     fail_reason: str | None
-    started_at: datetime
+    started_at: datetime | None
     ended_at: datetime | None = None
     energy_kwh: float | None = None
     cost: float | None = None
@@ -140,13 +140,20 @@ class SessionReading:
     unread: tuple[str, ...] = ()
 
 
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 @dataclass(frozen=True, slots=True)
 class PriceBlock:
-    """A price for a time of day, the same every day: from `begins` to `ends`, such as "17:00" and "20:00"."""
+    """A price for a time of day: from `begins` to `ends`, such as "17:00" and "20:00".
+
+    `days` are those of DAYS on which it holds, in their order; empty: every day. `extra` has what else limits it.
+    """
 
     begins: str
     ends: str
     price: float
+    days: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -4,8 +4,9 @@ A field that cannot be read is unknown, and alone: its row is kept. A row of whi
 aside, and takes no other one with it. What is told of either shows neither the token nor an id tag.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from eosvolt.contract import Contract, Route
@@ -94,7 +95,7 @@ class Reader:
 
     def charger(self, row: Any, aside: list[Aside]) -> ChargerReading:
         """Return a charger's reading with its connectors; bad ones join `aside`. Raises RowUnreadable."""
-        values = self._lenient("charger", row, aside)
+        values = self._lenient("charger", row, aside, ("location_id",))
         values[self._charger_name] = values[self._charger_name] or values[0]
         rows = values[self._charger_connectors]
         values[self._charger_connectors] = self._connectors(values[0], rows, row, aside) if rows else ()
@@ -105,8 +106,12 @@ class Reader:
 
     def session(self, row: Any, aside: list[Aside]) -> SessionReading:
         """Return a session's reading. Raises RowUnreadable."""
-        values = self._lenient("session", row, aside)
-        return SessionReading(*values)
+        reading = SessionReading(*self._lenient("session", row, aside))
+        if reading.started_at is None and reading.status != "Pending" and "started_at" not in reading.unread:
+            name = self.mappers["session"].spelled("started_at", row)
+            aside.append(Unread("session", "started_at", name, f"{name}: is missing"))
+            return replace(reading, unread=tuple(sorted((*reading.unread, "started_at"))))
+        return reading
 
     def driver(self, row: Any, aside: list[Aside]) -> DriverReading:
         """Return a driver's reading. Raises RowUnreadable."""
@@ -120,10 +125,13 @@ class Reader:
         """Return a charge key's reading. Raises RowUnreadable."""
         return KeyReading(*self._lenient("key", row, aside))
 
-    def _lenient(self, resource: str, row: Any, aside: list[Aside]) -> list[Any]:
-        """The values of a reading, `unread` the last of them."""
+    def _lenient(self, resource: str, row: Any, aside: list[Aside], missed: Sequence[str] = ()) -> list[Any]:
+        """The values of a reading, `unread` the last of them; of the `missed` fields none is a thing to be told."""
         mapper = self.mappers[resource]
         values, unread = mapper.read_leniently(row)
+        for name in missed:
+            if values[mapper.place(name)] is None and name not in unread:
+                unread[name] = f"{mapper.spelled(name, row)}: is missing"
         for name, reason in unread.items():
             if name != "status_raw":  # of the status itself it is told
                 aside.append(Unread(resource, name, mapper.spelled(name, row), self._told(reason)))

@@ -42,7 +42,7 @@ def location(location_id: str = "l1", **values: Any) -> LocationReading:
     return LocationReading(id=location_id, **{"name": f"Location {location_id}", "timezone": "UTC", **values})
 
 
-def session(session_id: str, *, started: datetime, **values: Any) -> SessionReading:
+def session(session_id: str, *, started: datetime | None, **values: Any) -> SessionReading:
     """A charging session's reading, open unless the values say otherwise."""
     ended = values.get("ended_at")
     base = {

@@ -126,7 +126,7 @@ def _understood(rows: Sequence[Any]) -> list[str]:
         elif isinstance(row, SessionReading):
             ended = f"{row.ended_at:%H:%M}" if row.ended_at else "now"
             money = f"{_number(row.cost)} {row.currency or '?'}"
-            since = f"{row.started_at:%Y-%m-%d %H:%M}"
+            since = f"{row.started_at:%Y-%m-%d %H:%M}" if row.started_at else "from an unknown time"
             told.append(
                 f"  session {row.id} on {row.connector_id}: {row.status}, {since} to {ended} UTC"
                 f", {_number(row.energy_kwh)} kWh, {money}"

@@ -11,12 +11,15 @@ from typing import Any
 from eosvolt.models import PriceBlock, PricingReading
 from notify.text.prices import BLOCKING, SHOWN, same_amount
 
+EVERY_DAY = 3
+"""How many parts a block has that holds every day: its beginning, its end and its price."""
+
 
 def as_details(pricing: PricingReading) -> dict[str, Any]:
     """The changeable parts of prices as JSON keeps them."""
     return {
         "default": pricing.default,
-        "blocks": [[block.begins, block.ends, block.price] for block in pricing.blocks],
+        "blocks": [_kept_block(block) for block in pricing.blocks],
         "blocking_fee": pricing.blocking_fee,
         "blocking_fee_interval_minutes": pricing.blocking_fee_interval_minutes,
     }
@@ -27,8 +30,13 @@ def as_text(pricing: PricingReading) -> str:
     details = as_details(pricing)
     for name in ("default", *BLOCKING):
         details[name] = _kept(details[name])
-    details["blocks"] = sorted([begins, ends, _kept(price)] for begins, ends, price in details["blocks"])
+    details["blocks"] = sorted([begins, ends, _kept(price), *days] for begins, ends, price, *days in details["blocks"])
     return json.dumps(details, sort_keys=True)
+
+
+def _kept_block(block: PriceBlock) -> list[Any]:
+    """A block as JSON keeps it; the weekdays on which it holds are named where it does not hold on all."""
+    return [block.begins, block.ends, block.price, *([",".join(block.days)] if block.days else [])]
 
 
 def _kept(value: float | None) -> float | None:
@@ -53,6 +61,8 @@ def with_block(blocks: Sequence[Sequence[Any]], begins: str, ends: str, price: f
         raise ValueError(
             f"{begins}-{ends} ends before it begins; a block over midnight is two, up to 24:00 and from 00:00"
         )
+    if any(len(block) > EVERY_DAY for block in blocks):
+        raise ValueError("some blocks here hold on some weekdays only, and those are changed in EOSVOLT's portal alone")
     others = [list(block) for block in blocks if (block[0], block[1]) != (begins, ends)]
     if price is None:
         if len(others) == len(blocks):
@@ -76,7 +86,7 @@ def agrees(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
             if not same_amount(told[name], value):
                 return False
         elif len(told[name]) != len(value) or not all(
-            (a[0], a[1]) == (b[0], b[1]) and same_amount(a[2], b[2])
+            (a[0], a[1], *a[3:]) == (b[0], b[1], *b[3:]) and same_amount(a[2], b[2])
             for a, b in zip(sorted(told[name]), sorted(value), strict=True)
         ):
             return False

@@ -44,7 +44,8 @@ def _place(reading: Any) -> str:
     if isinstance(reading, ChargerReading):
         return f"at location {reading.location_id}"
     if isinstance(reading, SessionReading):
-        return f"on connector {reading.connector_id} from {reading.started_at.isoformat()}"
+        since = reading.started_at.isoformat() if reading.started_at else "an unknown time"
+        return f"on connector {reading.connector_id} from {since}"
     if isinstance(reading, LocationReading):
         return f"{reading.address}" if reading.address else "without address"
     return ""  # nothing tells two drivers, teams or keys of one id apart

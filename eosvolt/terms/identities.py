@@ -26,9 +26,10 @@ class Identities:
         self._location_of: OrderedDict[str, str] = OrderedDict()
         self._connector_of: OrderedDict[str, str] = OrderedDict()
 
-    def learn_charger(self, charger_id: str, location_id: str, connector_ids: tuple[str, ...]) -> None:
+    def learn_charger(self, charger_id: str, location_id: str | None, connector_ids: tuple[str, ...]) -> None:
         """Note where a charger stands, and its connectors."""
-        _note(self._location_of, charger_id, location_id)
+        if location_id is not None:
+            _note(self._location_of, charger_id, location_id)
         for connector_id in connector_ids:
             _note(self._charger_of, connector_id, charger_id)
 

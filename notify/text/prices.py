@@ -53,7 +53,7 @@ def lines_of(before: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Pri
     lines = []
     if not same_amount(before["default"], after["default"]):
         lines.append(PriceLine("default price", amount(before["default"]), amount(after["default"])))
-    was, becomes = ({(b[0], b[1]): b[2] for b in part["blocks"]} for part in (before, after))
+    was, becomes = ({(b[0], b[1], *b[3:]): b[2] for b in part["blocks"]} for part in (before, after))
     for times in sorted(was.keys() | becomes.keys()):
         if not same_amount(was.get(times), becomes.get(times)):
             what = f"from {_time(times[0])} to {_time(times[1])}"

@@ -40,7 +40,7 @@ def _chargers(
     connection: Connection, fetched: Fetched[Any], news: Sequence[ChargerReading], *, whole: bool
 ) -> Fetched[Any]:
     refused = _in_several(fetched.rows)
-    moved: dict[str, tuple[str, str]] = {}
+    moved: dict[str, tuple[str, str | None]] = {}
     if not whole:
         moved = _moved_chargers(connection, news)
     unread = {row.key for row in fetched.set_aside if row.resource == "charger"}
@@ -86,7 +86,7 @@ def _moved_connectors(connection: Connection, news: Sequence[ChargerReading]) ->
             yield stored.id, stored.charger_id, told[stored.id]
 
 
-def _moved_chargers(connection: Connection, news: Sequence[ChargerReading]) -> dict[str, tuple[str, str]]:
+def _moved_chargers(connection: Connection, news: Sequence[ChargerReading]) -> dict[str, tuple[str, str | None]]:
     """Each charger that is told at another location than the stored one: the stored one, and the one told."""
     told = {row.id: row.location_id for row in news}
     stored = _stored(connection, CHARGER, ("location_id",), told)
@@ -115,8 +115,8 @@ def _why_another(stored: Row[Any], told: SessionReading) -> str:
     if stored.connector_id is not None and stored.connector_id != told.connector_id:
         return f"is told on connector {told.connector_id}, and was on {stored.connector_id}"
     if stored.ended_at is not None and stored.started_at is not None and stored.started_at <= stored.ended_at:
-        began_later = told.started_at >= stored.ended_at and told.started_at != stored.started_at
-        if began_later:
+        began = told.started_at
+        if began is not None and began >= stored.ended_at and began != stored.started_at:
             return "was over before the session began that is told under it now"
     return ""
 

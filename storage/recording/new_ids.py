@@ -108,8 +108,10 @@ def _plan_sessions(
     connection: Connection, readings: Sequence[SessionReading], old: str | None, forms: Mapping[str, str]
 ) -> NewIds:
     told = [_Told(row.id, row.started_at, own_part(forms["session"], row.id)) for row in readings]
-    since = min(row.started_at for row in readings)
-    stored = connection.execute(sa.select(SESSION.c.id, SESSION.c.started_at).where(SESSION.c.started_at >= since))
+    begun = [row.started_at for row in readings if row.started_at is not None]
+    if not begun:
+        return NewIds()
+    stored = connection.execute(sa.select(SESSION.c.id, SESSION.c.started_at).where(SESSION.c.started_at >= min(begun)))
     things = [(row.id, row.started_at) for row in stored]
     renamed, _ = _match(things, told, old, {one for one, _ in things})
     return NewIds({"session": renamed})

@@ -45,6 +45,9 @@ def test_the_packaged_contract_names_every_assumed_call() -> None:
         "GET /v1/reports/summary",
         "POST /v1/exports/sessions",
         "GET /v1/exports/{id}",
+        "GET /v1/drivers",
+        "GET /v1/teams",
+        "GET /v1/keys",
     }
 
 

@@ -46,7 +46,7 @@ def undecoded(content: bytes) -> Answer:
         raw(b'"text"'),
         raw(b"{}"),
         raw(b'{"data": null}'),
-        raw(b'{"data": {"id": "1"}}'),
+        raw(b'{"data": {"name": "1"}}'),
         raw(b'{"rows": []}'),
         raw(b'{"success": true}'),
         raw(b"\xff\xfe\x00"),

@@ -172,7 +172,7 @@ def test_a_charger_whose_connectors_cannot_be_read_says_that_there_are_some() ->
         (charger(""), "id: is missing"),
         (charger("1", id=True), "id: true is no id"),
         (charger("1", id={"a": 1}), "is no id"),
-        (charger("1", locationId=None), "locationId: is missing"),
+        (charger("1", locationId={"site": 1}), "locationId"),
         ({}, "id: is missing"),
         ([], "is no object"),
         (None, "is no object"),

@@ -110,7 +110,8 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
 
 def _locations_wanted(jobs: Jobs, connection: Connection, answers: Sequence[Answer], now: datetime) -> list[PollState]:
     """Have the locations asked for now where a charger names one that is not known, once each; how they stand then."""
-    named = {row.location_id for one in answers if one.resource == "chargers" for row in one.fetched.rows}
+    chargers = [row for one in answers if one.resource == "chargers" for row in one.fetched.rows]
+    named = {row.location_id for row in chargers if row.location_id is not None}
     new = named - jobs.places
     jobs.places |= new
     if not new or "locations" in jobs.absent or any(one.resource == "locations" for one in answers):

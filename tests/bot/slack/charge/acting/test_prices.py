@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from bot.slack.charge.acting.prices import NotUnderstood, read_change
+from commands.requests.prices import agrees, as_details, as_text
 from eosvolt.models import PriceBlock, PricingReading
+from notify.render import render_words
 from tests.bot.house import House
 from tests.bot.slack.charge.acting.test_session_commands import card_in, posts
 
@@ -30,6 +32,30 @@ PRICING = PricingReading("l1", "kWh", 0.4, (PriceBlock("07:00", "09:00", 0.5), P
 )
 def test_a_change_is_read_from_words(words: str, changes: dict[str, Any]) -> None:
     assert read_change(words.split(), PRICING) == changes
+
+
+WEEKDAYS = PricingReading("l1", "kWh", 0.4, (PriceBlock("07:00", "09:00", 0.5, ("Mon", "Tue")),))
+
+
+def test_blocks_of_some_weekdays_are_not_changed_and_not_taken_for_every_day() -> None:
+    assert read_change(["set", "default", "0.45"], WEEKDAYS) == {"default": 0.45}
+    for words in ("set block 07:00-09:00 0.55", "remove block 07:00-09:00", "set block 20:00-22:00 0.30"):
+        with pytest.raises(NotUnderstood, match="some blocks here hold on some weekdays only"):
+            read_change(words.split(), WEEKDAYS)
+    every_day = PricingReading("l1", "kWh", 0.4, (PriceBlock("07:00", "09:00", 0.5),))
+    assert as_text(WEEKDAYS) != as_text(every_day)
+    assert '"blocks": [["07:00", "09:00", 0.5]], "default": 0.4}' in as_text(every_day), (
+        "what is stored of prices without weekdays reads so"
+    )
+    assert not agrees(as_details(WEEKDAYS), {"blocks": [["07:00", "09:00", 0.5]]})
+
+
+def test_weekdays_and_what_else_limits_a_block_are_shown() -> None:
+    block = PriceBlock("17:00", "20:00", 0.6, ("Sat", "Sun"), {"validFrom": "2026-01-01"})
+    pricing = PricingReading("l1", "kWh", 0.4, (block,), currency="EUR")
+    words = render_words("answer_prices.mrkdwn.j2", pricing=pricing, location_id="l1", name="Harbour")
+    assert "17:00 to 20:00 on Sat, Sun: *" in words["body"]
+    assert "conditions that are not read here, such as `validFrom`" in words["body"]
 
 
 @pytest.mark.parametrize(
