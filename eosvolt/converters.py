@@ -6,7 +6,7 @@ kind; nothing is guessed. What a field is called, and in which unit it comes, is
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -242,3 +242,25 @@ def to_time_of_day(value: Any) -> str:
     if text is None or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text[:5]) is None:
         raise ValueError(f"{as_json(value)} is no time of day, such as 17:00")
     return text[:5]
+
+
+_DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
+
+
+def kept(value: Any) -> Any:
+    """An unknown field's value, or words in its place where a database could not store it.
+
+    PostgreSQL's JSON refuses the Infinity that a number beyond any float becomes.
+    """
+    layer = [value]
+    for _ in range(_DEEPEST_EXTRA):
+        if any(type(one) is float and one - one != 0 for one in layer):
+            return as_json(value)
+        layer = [item for one in layer if isinstance(one, dict | list) for item in _members(one)]
+        if not layer:
+            return value
+    return "nested too deeply to keep"
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value

@@ -4,7 +4,7 @@ A row that does not fit raises RowUnreadable with the reason; nothing is guessed
 API stands here: names, units and words are the contract's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +12,7 @@ from eosvolt.contract import UNITS, Contract, Field
 from eosvolt.converters import (
     Convert,
     as_json,
+    kept,
     never_negative,
     number_of,
     one_of,
@@ -59,7 +60,6 @@ _AROUND = ("charger", "location")  # the rows around one, where the contract rea
 _OURS = frozenset({"extra", "set_aside", "unread"})  # fields of readings that no row has
 _UNFIT = (ValueError, TypeError, LookupError, OverflowError, RecursionError)
 _SEVERAL: dict[str, Callable[[], Any]] = {"labels": tuple, "connectors": list, "blocks": list, "revenues": dict}
-_DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
 
 
 class RowUnreadable(ValueError):  # noqa: N818  a row is unreadable; it is no fault of ours
@@ -191,25 +191,6 @@ def _or_default(convert: Convert, default: Any) -> Convert:
     return converted
 
 
-def _kept(value: Any) -> Any:
-    """An unknown field's value, or words in its place where a database could not store it.
-
-    PostgreSQL's JSON refuses the Infinity that a number beyond any float becomes.
-    """
-    layer = [value]
-    for _ in range(_DEEPEST_EXTRA):
-        if any(type(one) is float and one - one != 0 for one in layer):
-            return as_json(value)
-        layer = [item for one in layer if isinstance(one, dict | list) for item in _members(one)]
-        if not layer:
-            return value
-    return "nested too deeply to keep"
-
-
-def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
-
-
 def _reached(path: tuple[Step, ...], convert: Convert) -> Convert:
     return lambda value: convert(reach(value, path))
 
@@ -279,7 +260,7 @@ class RowMapper:
             values = [convert(source[key]) for key, convert in plan]
         except _UNFIT:
             raise self._diagnosis(row) from None
-        values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
+        values.append({key: kept(row[key]) for key in unknown} if unknown else {})
         return values
 
     def read_leniently(self, row: Any) -> tuple[list[Any], dict[str, str]]:
@@ -305,7 +286,7 @@ class RowMapper:
                     raise problem from None
                 unread[name] = str(problem)
                 values.append(_SEVERAL[name]() if name in _SEVERAL else None)
-        values.append({key: _kept(row[key]) for key in unknown} if unknown else {})
+        values.append({key: kept(row[key]) for key in unknown} if unknown else {})
         return values, unread
 
     def _is_needed(self, name: str) -> bool:
