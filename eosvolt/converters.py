@@ -52,12 +52,47 @@ class _Remembered(dict[Any, Any]):
         return made
 
 
+LONGEST_TEXT, MOST_TEXTS = 10_000, 1_000
+"""What is longer is no name and no word; a list of more is none of labels."""
+
+
 def to_text(value: Any) -> str | None:
-    if type(value) is str or value is None:
+    if value is None:
+        return None
+    if type(value) is str:
+        if len(value) > LONGEST_TEXT:
+            raise ValueError(f"{len(value)} characters are no text of one field")
         return value
     if type(value) is int or type(value) is float:
         return str(value)
     raise ValueError(f"{as_json(value)} is no text")
+
+
+_DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
+_MOST_EXTRA = 2_000  # values in one unknown field
+
+
+def kept(value: Any) -> Any:
+    """An unknown field's value, or words in its place where a database could not store it.
+
+    PostgreSQL's JSON refuses the Infinity that a number beyond any float becomes.
+    """
+    layer = [value]
+    held = 0
+    for _ in range(_DEEPEST_EXTRA):
+        held += len(layer)
+        if held > _MOST_EXTRA or any(type(one) is str and len(one) > LONGEST_TEXT for one in layer):
+            return "too much to keep"
+        if any(type(one) is float and one - one != 0 for one in layer):
+            return as_json(value)
+        layer = [item for one in layer if isinstance(one, dict | list) for item in _members(one)]
+        if not layer:
+            return value
+    return "nested too deeply to keep"
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def to_text_or_parts(value: Any) -> str | None:
@@ -108,7 +143,9 @@ def to_texts(value: Any) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not all(type(text) is str for text in value):
         raise ValueError(f"{as_json(value)} is no list of texts")
-    return tuple(value)
+    if len(value) > MOST_TEXTS:
+        raise ValueError(f"{len(value)} texts are more than one field holds")
+    return tuple(text for text in value if to_text(text) is not None)
 
 
 def _number(text: str) -> float:
@@ -242,25 +279,3 @@ def to_time_of_day(value: Any) -> str:
     if text is None or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text[:5]) is None:
         raise ValueError(f"{as_json(value)} is no time of day, such as 17:00")
     return text[:5]
-
-
-_DEEPEST_EXTRA = 50  # what is decoded near the limit of recursion could not be encoded again
-
-
-def kept(value: Any) -> Any:
-    """An unknown field's value, or words in its place where a database could not store it.
-
-    PostgreSQL's JSON refuses the Infinity that a number beyond any float becomes.
-    """
-    layer = [value]
-    for _ in range(_DEEPEST_EXTRA):
-        if any(type(one) is float and one - one != 0 for one in layer):
-            return as_json(value)
-        layer = [item for one in layer if isinstance(one, dict | list) for item in _members(one)]
-        if not layer:
-            return value
-    return "nested too deeply to keep"
-
-
-def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value

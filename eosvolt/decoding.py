@@ -12,7 +12,7 @@ from typing import Any
 LARGE = 200_000
 """From how many bytes on an answer is read in steps, and away from the event loop."""
 
-_LEVELS = 3  # an envelope, the list in it, and its rows: each row is one step
+_DEEPEST = 100  # levels that are read in steps; what is nested deeper is no account's
 _SMALL = 1_000_000  # bytes: what so few can hold is never too much
 
 Scan = Callable[[str, int], tuple[Any, int]]
@@ -39,7 +39,7 @@ def decode(text: str) -> Any:
 def _decode_in_steps(text: str) -> Any:
     start = _white(text, 0).end()
     try:
-        value, end = _scanner(_LEVELS)(text, start)
+        value, end = _scanner(_DEEPEST)(text, start)
     except StopIteration as stopped:
         raise json.JSONDecodeError("Expecting value", text, stopped.value) from None
     end = _white(text, end).end()
@@ -49,19 +49,22 @@ def _decode_in_steps(text: str) -> Any:
 
 
 def _scanner(levels: int) -> Scan:
-    """Reads one value: so many levels of lists and objects step by step, all that is below at once."""
-    if levels == 0:
-        return _scan_at_once
-    inner = _scanner(levels - 1)
+    """Reads one value step by step, to so many levels of lists and objects."""
+    inners: list[Scan] = []
 
     def scan(text: str, place: int) -> tuple[Any, int]:
         opening = text[place : place + 1]
-        if opening == "{":
-            read: tuple[Any, int] = JSONObject((text, place + 1), True, inner, None, None)
-            return read
-        if opening == "[":
-            listed: tuple[Any, int] = JSONArray((text, place + 1), inner)
-            return listed
-        return _scan_at_once(text, place)
+        if opening not in {"{", "["}:
+            return _scan_at_once(text, place)
+        if not levels:
+            raise RecursionError("nested too deeply")
+        if not inners:
+            inners.append(_scanner(levels - 1))
+        read: tuple[Any, int] = (
+            JSONObject((text, place + 1), True, inners[0], None, None)
+            if opening == "{"
+            else JSONArray((text, place + 1), inners[0])
+        )
+        return read
 
     return scan

@@ -103,6 +103,7 @@ class Answered:
     document: Any
     clock_skew: timedelta | None
     cleaned: bool
+    is_large: bool  # so that its rows are better read away from the loop too
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -231,7 +232,7 @@ class Exchange:
         )
         if call.asked_again:
             self._keep(call.url, response, body)
-        return Answered(document, None if date is None else date - now, cleaned, response.headers)
+        return Answered(document, None if date is None else date - now, cleaned, len(body) >= LARGE, response.headers)
 
     def _read(self, response: httpx.Response, body: bytes, request: str, now: datetime) -> tuple[Any, bool]:
         """The document of an answer, and whether it was cleaned."""

@@ -1,14 +1,14 @@
 """Makes the calls of lists: page after page, in goes of bounded length, each going on where the one before stood.
 
-What a page holds is read in pieces, between which clicks and other polls get their turn. What came is never thrown
-away because a later page failed. It stores nothing.
+What a large page holds is read away from the loop, where clicks and other polls get their turn. What came is never
+thrown away because a later page failed. It stores nothing.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from eosvolt.answers import AnswerReader, Page
 from eosvolt.contract import Contract, Route
@@ -21,7 +21,7 @@ from eosvolt.readings import Aside, Reader
 from eosvolt.speech import Speech
 
 AT_ONCE = 500
-"""How many rows are read before others get their turn: some ten milliseconds."""
+"""How many rows are taken before others get their turn: some ten milliseconds."""
 
 MOST_SET_ASIDE = 10_000
 """A list of which more rows cannot be read is not what it is taken for."""
@@ -31,6 +31,7 @@ _AFTER_ENDLESS = 20  # pages a go, where the list had no end the last time
 _MORE_A_GO = 2  # so many pages more are asked for in the next go while the API takes it
 _UNTIL_STUCK = 10  # goes without a page: the place may be none any more
 
+T = TypeVar("T")
 Keep = Callable[[Fetched[Any]], Fetched[Any]]
 
 
@@ -53,6 +54,14 @@ class Walk(Generic[R]):
     endless: str = ""  # what was said of it when it had no end
     idle: int = 0  # goes in a row that brought no page
     unread: dict[tuple[str, str], Unread] = field(default_factory=dict)
+
+
+class _Read(NamedTuple, Generic[R]):
+    """What a page came to: its readings, what was set aside, and what its rows stand inside, where that is asked."""
+
+    readings: list[R]
+    set_aside: list[SetAside]
+    around: list[object] | None
 
 
 class Lists:
@@ -110,7 +119,14 @@ class Lists:
                 call = self._speech.call(walk.route, {}, sweep.query, asked_again=walk.asked_again)
                 answer = await self._exchange.read(call, retries)
                 page = self._answers.page(answer.document, call.request, answer.headers, walk.route.inside)
-                aside += await self._take(walk, page)
+                read = await _apart(answer.is_large, self._read, walk, page)
+                if len(read.set_aside) <= MOST_SET_ASIDE:
+                    for start in range(0, len(read.readings), AT_ONCE):
+                        await asyncio.sleep(0)
+                        for reading in read.readings[start : start + AT_ONCE]:
+                            self._learn(reading)
+                    await _apart(answer.is_large, sweep.record_page, page, *read)
+                aside += len(read.set_aside)
                 if aside > MOST_SET_ASIDE:
                     raise TooMuch(f"{aside} rows came that cannot be read", request=call.request)
             except EosvoltError as error:
@@ -126,27 +142,20 @@ class Lists:
             self._endless.pop(walk.route.name, None)
         return _with_rest(walk, fetched, pages, came)
 
-    async def _take(self, walk: Walk[R], page: Page) -> int:
-        """Read a page in pieces and have it recorded; how many of its rows could not be read."""
-        readings: list[R] = []
-        set_aside: list[SetAside] = []
-        around: list[object] | None = [] if walk.route.each else None
+    def _read(self, walk: Walk[R], page: Page) -> "_Read[R]":
+        """What a page holds, as far as it can be read: too many rows that cannot end it."""
+        read: _Read[R] = _Read([], [], [] if walk.route.each else None)
         for start in range(0, len(page.rows), AT_ONCE):
             rows = page.rows[start : start + AT_ONCE]
-            if start:
-                await asyncio.sleep(0)
-            read, aside = self._reader.rows(rows, walk.route, walk.read)
+            readings, aside = self._reader.rows(rows, walk.route, walk.read)
             walk.unread |= {(one.resource, one.name): one for one in aside if isinstance(one, Unread)}
-            readings += read
-            set_aside += (one for one in aside if isinstance(one, SetAside))
-            if around is not None:
-                around += self._reader.around(rows, walk.route)
-            if len(set_aside) > MOST_SET_ASIDE:
-                return len(set_aside)
-        for reading in readings:
-            self._learn(reading)
-        walk.sweep.record_page(page, readings, set_aside, around)
-        return len(set_aside)
+            read.readings.extend(readings)
+            read.set_aside.extend(one for one in aside if isinstance(one, SetAside))
+            if read.around is not None:
+                read.around.extend(self._reader.around(rows, walk.route))
+            if len(read.set_aside) > MOST_SET_ASIDE:
+                break
+        return read
 
     def _memory_of(self, route: Route, params: Mapping[str, str], *, whole: bool) -> ListMemory:
         """What earlier sweeps of the same list taught; of windows, one for all of a route."""
@@ -156,6 +165,11 @@ class Lists:
         while len(self._memories) > _MOST_MEMORIES:
             self._memories.pop(next(iter(self._memories)))
         return memory
+
+
+async def _apart(is_large: bool, work: Callable[..., T], *given: Any) -> T:
+    """Do a piece of work: away from the loop where it is large, so that clicks and other polls do not wait for it."""
+    return await asyncio.to_thread(work, *given) if is_large else work(*given)
 
 
 def _with_rest(walk: Walk[R], fetched: Fetched[R], pages: int, came: int) -> Fetched[R]:

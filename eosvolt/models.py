@@ -298,7 +298,8 @@ class Fetched(Generic[T]):
     list never reached the total that EOSVOLT states: what came is good, but nothing is gone because it did not come.
     `unread` holds each field that could not be read in some of the rows. `rest`, where there is one, is for the client
     to go on with: the list is not walked to its end, and `rows` are those that came since it was last gone on with.
-    At the end of such a list `rows` are all of it, and `new` the ids of those that came since it was last gone on with.
+    At the end of a list of everything that is there, `rows` are all of it, and `new` the ids of those that came since
+    it was last gone on with.
     `picked_up`: another process began it, so that `rows` are not all of it.
     """
 

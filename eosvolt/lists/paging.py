@@ -60,21 +60,19 @@ class Sweep(Generic[R]):
         self._params = dict(params)
         self._asked = f"{self._request} {sorted(params.items())} {route.limit}"
         self._memory = memory if memory is not None else ListMemory(begins=True)
-        self._windowed = windowed
+        self._windowed, self._is_handed_over = windowed, False
         self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
         self._rows: dict[str, R] = {}
         self._new: dict[str, R] = {}  # since the last hand-over
-        self._new_aside = 0  # from which of those set aside on they are new
         self._left_at: Place | None = None
         self._holes: list[int] = []  # places of pages that failed and were gone on behind
-        self._mending = False
         self._rivals = Rivals()
         self._set_aside: dict[tuple[str, str | None, str], SetAside] = {}
         self._error: EosvoltError | None = None
         self._shortfall = ""
-        self._pages = self._failures = self._before_page = 0
+        self._pages = self._failures = self._before_page = self._new_aside = 0
         self._total: int | None = None
-        self._looking_back = self._nested = self._is_handed_over = self.is_endless = False
+        self._looking_back = self._nested = self._mending = self.is_endless = False
         self._verdict: Verdict | None = None
         self._start_pass()
 
@@ -396,4 +394,5 @@ class Sweep(Generic[R]):
         rows = tuple(row for row in self._new.values() if row.id not in self._rivals)
         aside = (*tuple(self._set_aside.values())[self._new_aside :], *self._rivals.set_aside())
         self._new, self._new_aside, self._is_handed_over = {}, len(self._set_aside), True
+        self._rows = self._rows if self._judge.exacting else {}  # what is gone shows in these
         return Fetched(rows, aside, False, self._error, clock_skew, tuple(retries), cleaned)

@@ -133,7 +133,7 @@ class Judge:
     """
 
     def __init__(self, memory: ListMemory, *, exacting: bool, empty_pages: bool = False) -> None:
-        self._memory, self._exacting, self._empty_pages = memory, exacting, empty_pages
+        self._memory, self.exacting, self._empty_pages = memory, exacting, empty_pages
         self._before: Pass | None = None
         self._union: set[object] = set()
         self._steady = True
@@ -171,17 +171,17 @@ class Judge:
 
     def _is_whole(self, walked: Pass, before: Pass | None, *, alike: bool) -> bool:
         total = walked.total
-        if walked.paused and not self._exacting:
+        if walked.paused and not self.exacting:
             # what came while it was left is told by the next poll, which asks for what changed since the first page
             return len(walked.seen) + walked.skipped >= (walked.least or 0)
         if total is not None and self._steady and self.passes > 1 and len(self._union) == total:
             # an unstable order: nothing came and nothing went, and all were seen at some time
             known = frozenset(one for one in self._union if isinstance(one, str))
-            if not self._exacting or not self._memory.ids or self._covers(known) or self.passes >= ALIKE:
+            if not self.exacting or not self._memory.ids or self._covers(known) or self.passes >= ALIKE:
                 return True  # what an earlier sweep saw beside it is gone
         if self.doubt(walked) or not walked.steady or (len(walked.order) > len(walked.seen) and not alike):
             return False
-        if walked.pages <= 1 or not self._exacting or self._covers(walked.named()):
+        if walked.pages <= 1 or not self.exacting or self._covers(walked.named()):
             return True
         return before is not None and before.named() == walked.named()
 
@@ -196,7 +196,7 @@ class Judge:
         if verdict is Verdict.WHOLE:
             memory.short = None
             memory.pages = max(memory.pages, walked.pages)
-            if self._exacting:
+            if self.exacting:
                 memory.ids = walked.named()
         elif verdict is Verdict.SHORT:
             memory.short = (walked.total, len(walked.seen))

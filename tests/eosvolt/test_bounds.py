@@ -112,9 +112,7 @@ async def test_deep_nesting_is_refused_or_kept_and_breaks_nothing(tmp_path: Path
     assert fetched.complete == (len(fetched.rows) == 1)
 
 
-async def test_a_large_page_is_read_away_from_the_loop_and_in_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_large_page_is_read_away_from_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     api, many = stand_in(), 20 * listing.AT_ONCE
     rows = [charger(str(number)) for number in range(many)]
     api.faults.bodies = {"chargers": json.dumps({"data": rows, "total": many, "hasNextPage": False}).encode()}
@@ -129,7 +127,7 @@ async def test_a_large_page_is_read_away_from_the_loop_and_in_pieces(
     async with client(api, tmp_path) as eosvolt:
         (fetched, turns) = await turns_of(eosvolt.fetch_chargers())
     assert (len(fetched.rows), fetched.complete) == (many, True)
-    assert len(elsewhere) == 1
+    assert len(elsewhere) == 3, "its text, its rows and its place in the list"
     assert turns >= many // listing.AT_ONCE
 
 
@@ -212,3 +210,16 @@ def test_reading_in_steps_is_reading_at_once(text: str) -> None:
             return (error.msg, error.pos)
 
     assert read(decoding._decode_in_steps) == read(decode)
+
+
+async def test_what_no_field_can_hold_is_not_kept_and_costs_nothing_else_of_the_row() -> None:
+    huge = {"name": "x" * 20_000, "labels": ["a"] * 2_000, "odd": {"k": list(range(5_000))}, "odder": "y" * 20_000}
+    row = charger("1") | huge
+    api = Wire(httpx.Response(200, json={"data": [row], "total": 1}))
+    async with client_of(api) as eosvolt:
+        fetched = await eosvolt.fetch_chargers()
+    (reading,) = fetched.rows
+    assert (reading.id, reading.name, reading.labels) == ("1", "1", ())
+    assert {"name", "labels"} <= set(reading.unread)
+    assert (reading.extra["odd"], reading.extra["odder"]) == ("too much to keep", "too much to keep")
+    assert {one.name for one in fetched.unread} == {"name", "labels"}
