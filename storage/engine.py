@@ -9,8 +9,9 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from sqlalchemy import Connection, Engine, event
 from storage.drivers import postgresql
 
 BUSY_TIMEOUT_MS = 5_000
+
+GUARD: ContextVar[Callable[[Connection], None] | None] = ContextVar("guard", default=None)
+"""What each transaction that writes asks first, within work that only a leader may do; threads inherit it."""
+
 OWNER_ALONE = 0o600
 
 
@@ -76,6 +81,8 @@ class Database:
         with self._lock, self.engine.connect() as connection:
             connection.execution_options(begin="IMMEDIATE")
             with connection.begin():
+                if (guard := GUARD.get()) is not None:
+                    guard(connection)
                 yield connection
 
     def protect(self) -> bool:

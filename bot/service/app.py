@@ -22,6 +22,7 @@ from bot.service.delivering.workers import begin_deliveries, end_deliveries
 from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
+from bot.service.operating.leading import RENEW_EVERY, Leading
 from bot.service.operating.metrics import Metrics
 from bot.service.parts import (
     Later,
@@ -98,6 +99,7 @@ class Service:
     metrics: Metrics
     heartbeat: Heartbeat | None
     occupation: Occupation
+    leading: Leading
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
@@ -117,8 +119,12 @@ class Service:
         if nobody := nobody_may_act(self.settings):
             log.error("nobody may act", mend=nobody)
         now = self.clock()
-        await asyncio.to_thread(jobs.put_right, self.jobs, now)
-        await self.rules.begin(rules, rules_since or now)
+        if await self.leading.seek():
+            await asyncio.to_thread(jobs.put_right, self.jobs, now)
+            await self.rules.begin(rules, rules_since or now)
+        else:
+            log.info("another process leads: this one serves Slack, delivers and sends commands")
+            await self.rules.follow(rules)
         lost = await self.commanding.recover(now)
         if lost:
             log.warning("commands were being sent at the last stop; their outcome is unknown", commands=lost)
@@ -140,6 +146,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self.responder.office.work, return_exceptions=True)
         await self.ticker.stop()
+        await self.leading.stop()
         await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
         await self.client.aclose()
@@ -150,6 +157,12 @@ class Service:
     def reload(self) -> None:
         """Have the rule files read again, soon."""
         self.ticker.wake("reload")
+
+    async def take_over(self, now: datetime) -> None:
+        """Begin to lead: what the one before has written since is read anew."""
+        await asyncio.to_thread(jobs.put_right, self.jobs, now)
+        jobs.forget(self.jobs)
+        await self.rules.take_over(now)
 
     async def reload_rules(self, now: datetime) -> None:
         """Read the rule files again; broken ones change nothing, and the admins are told what is wrong with them."""
@@ -217,18 +230,28 @@ class Service:
     def table(self) -> list[Job]:
         """The one table of jobs: what runs how often; each may also be woken."""
         beat = [Job("heartbeat", self.heartbeat.beat, HEARTBEAT_EVERY, alone=True)] if self.heartbeat else []
-        return [
-            *beat,
+        shared = [
+            Job("lease", self.leading.renew, RENEW_EVERY, alone=True),
+            Job("stored rules", self.rules.look_at_stored, RULE_FILES_EVERY),
+        ]
+        of_the_leader = [
             *self.rounds.table(),
-            Job("deliver", self.deliver, DELIVER_EVERY),
             Job("reminders", self.remind, REMINDERS_EVERY),
             Job("digests", self.say_digests, DIGESTS_EVERY),
             Job("corrections", self.correct_digests, CORRECTIONS_EVERY),
-            Job("commands", self.send_commands, COMMANDS_EVERY),
             Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
             Job("rule files", self.look_at_rule_files, RULE_FILES_EVERY),
             Job("keeping", self.keeping.run, KEEP_EVERY, at_once=False),
+        ]
+        for job in of_the_leader:
+            job.run = self.leading.led(job.run)
+        return [
+            *beat,
+            *(shared if self.leading.shared else ()),
+            *of_the_leader,
+            Job("deliver", self.deliver, DELIVER_EVERY),
+            Job("commands", self.send_commands, COMMANDS_EVERY),
         ]
 
     async def slack_alive(self) -> bool:
@@ -262,7 +285,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     responder = responder_of(settings, work, slack, permissions, keeper, wellness, later, clock)
     register(app, responder)
     keeping = Keeping(work, settings.history_kept, settings.detail_kept)
-    metrics = Metrics(work.database, clock, lambda: later.service.ticker.states, lambda: keeping.sizes)
+    metrics = Metrics(work.database, clock, lambda: later.service.ticker.states, lambda: keeping.sizes, later.leads)
     service = later.service = Service(
         settings=settings,
         clock=clock,
@@ -286,6 +309,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         metrics=metrics,
         heartbeat=heartbeat_of(settings, wellness),
         occupation=Occupation(work.database.url),
+        leading=Leading(work.database, later.take_over),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put, on_run=metrics.signals.note_run)
     if settings.port is not None:

@@ -179,6 +179,14 @@ async def clock_was_put(jobs: Jobs, step: Step) -> None:
         jobs.paces.clock_was_put(step.by)
 
 
+def forget(jobs: Jobs) -> None:
+    """Forget what is remembered of the database: another process has written to it since."""
+    jobs.polls = jobs.paces = None
+    jobs.recorded.clear()
+    jobs.places.clear()
+    jobs.absent.clear()
+
+
 def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan = PLAIN) -> list[Transition]:
     """Make these the rules in force, and how they speak; the alerts of a rule that is gone end, and their messages say
     so.

@@ -48,6 +48,12 @@ class Later:
     def wake(self, job: str) -> None:
         self.service.ticker.wake(job)
 
+    def leads(self) -> bool:
+        return self.service.leading.leads
+
+    async def take_over(self, now: datetime) -> None:
+        await self.service.take_over(now)
+
     def has_workers(self) -> bool:
         return self.service.ticker.is_alive
 

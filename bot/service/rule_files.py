@@ -19,7 +19,7 @@ from bot.slack.charge.alerting.rule_files import ACCEPT
 from rules.documents.document import Rule
 from rules.documents.files import RuleFiles, list_rule_files, load_rule_files
 from rules.language.errors import RuleErrors
-from rules.registry.listing import count_file_rules
+from rules.registry.listing import count_file_rules, stored_versions
 from rules.registry.runnable import check_runnable
 from storage.audit import last_act
 
@@ -45,9 +45,12 @@ class RuleKeeper:
     held: Held | None = None
     _taken: str | None = None  # the fingerprint of the files that were read last
     _seen: str | None = None  # that of the last look
+    _given: Sequence[Rule] | None = None  # rules that came from no file
+    _known: Sequence[tuple[object, ...]] | None = None  # the versions that are stored, at the last look
 
     async def begin(self, rules: Sequence[Rule] | None, now: datetime) -> None:
         """Take up the rules at the start: those given, or those of the files; raises RuleErrors for broken files."""
+        self._given = rules
         if rules is not None:
             await self._adopt(RuleFiles(tuple(rules)), now)
             return
@@ -59,6 +62,32 @@ class RuleKeeper:
             await self.adopt_stored()
         else:
             await self._adopt(files, now)
+
+    async def follow(self, rules: Sequence[Rule] | None) -> None:
+        """Take up what the leader has put in force; the files, or the rules given, wait until this process leads."""
+        self._given = rules
+        if rules is None:
+            self._taken = ""
+        await self.adopt_stored()
+
+    async def take_over(self, now: datetime) -> None:
+        """Put the rules in force as they are told here; broken files change nothing, and are told."""
+        if self._given is not None:
+            await self._adopt(RuleFiles(tuple(self._given)), now)
+        else:
+            await self.adopt_stored()
+            await self.reload(now)
+
+    async def look_at_stored(self, _now: datetime) -> None:
+        """Take up what is stored where another process changed it."""
+        stored = await asyncio.to_thread(self._stored)
+        if stored != self._known:
+            self._known = stored
+            await self.adopt_stored()
+
+    def _stored(self) -> Sequence[tuple[object, ...]]:
+        with self.jobs.database.read() as connection:
+            return stored_versions(connection)
 
     async def adopt_stored(self) -> None:
         """Take up what is stored, because somebody changed it in Slack."""

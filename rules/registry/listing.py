@@ -125,3 +125,9 @@ def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ..
     if not before:
         return ()
     return tuple(key for key in dict.fromkeys([*after, *before]) if before.get(key) != after.get(key))
+
+
+def stored_versions(connection: Connection) -> list[tuple[object, ...]]:
+    """Every rule with its version and whether it is in force: the same as before where nobody has changed a rule."""
+    told = (RULE.c.id, RULE.c.version, RULE.c.enabled, RULE.c.removed_at)
+    return [tuple(row) for row in connection.execute(sa.select(*told).order_by(RULE.c.id))]

@@ -31,6 +31,7 @@ from storage.tables.polls import (
     SetAsideRow,
     UnreadField,
 )
+from storage.tables.sharing import ChannelTurn, Lease, LeaseTerm
 from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
 from storage.tables.watch import HeardRequest, Trouble
@@ -42,6 +43,7 @@ __all__ = [
     "AuditEntry",
     "AutomationSwitch",
     "AutomationTry",
+    "ChannelTurn",
     "Charger",
     "ChargingSession",
     "Command",
@@ -55,6 +57,8 @@ __all__ = [
     "Inhibition",
     "Interval",
     "Json",
+    "Lease",
+    "LeaseTerm",
     "Location",
     "OutboxItem",
     "Poll",

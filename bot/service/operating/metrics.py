@@ -23,6 +23,7 @@ from storage.engine import Database
 from storage.health import FAILED, RETRIED
 from storage.polls import poll_states
 from storage.schema import ALERT, COMMAND, COUNT
+from storage.sharing.leases import lease
 from storage.upkeep.checks import Sizes
 
 SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -35,6 +36,8 @@ MEANINGS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
         (),
         "1: the database answered this look; else 0, and only the process's own counts come",
     ),
+    "chargehand_leader": ("gauge", (), "1: this process leads: one of several on PostgreSQL, the only one on SQLite"),
+    "chargehand_lease_token": ("gauge", (), "how often another process has taken over on PostgreSQL"),
     "chargehand_data_age_seconds": ("gauge", ("resource",), "how long ago EOSVOLT was last read whole"),
     "chargehand_poll_failures": ("gauge", ("resource",), "polls that failed since the last good one"),
     "chargehand_api_errors_total": ("counter", ("resource", "kind", "reason"), "polls that failed or were tried again"),
@@ -102,6 +105,7 @@ class Metrics:
     clock: Callable[[], datetime]
     job_states: Callable[[], Mapping[str, JobState]]
     sizes: Callable[[], Sizes | None]
+    leads: Callable[[], bool]
     signals: Signals = field(default_factory=Signals)
 
     async def page(self) -> bytes:
@@ -112,6 +116,7 @@ class Metrics:
                 told = [_gauge("chargehand_up", [((), 1.0)]), *await asyncio.to_thread(self._look, now)]
         except Exception:  # whatever it is, the page says so, and the watchdog tells what
             told = [_gauge("chargehand_up", [((), 0.0)])]
+        told.append(_gauge("chargehand_leader", [((), float(self.leads()))]))
         told += _of_jobs(self.job_states(), now)
         told += _of_sizes(self.sizes())
         return generate_latest(_Together([*self.signals.registry.collect(), *told]))
@@ -151,6 +156,8 @@ def _of_database(connection: Connection, now: datetime) -> Iterator[Metric]:
     for row in connection.execute(counted.where(COUNT.c.kind.in_([FAILED, RETRIED]))):
         errors.add_metric([row.resource, row.kind, row.reason], row[3])
     yield errors
+    if connection.dialect.name == "postgresql" and (led := lease(connection)) is not None:
+        yield _gauge("chargehand_lease_token", [((), led.token)])
     waits = backlog(connection, now)
     yield _gauge("chargehand_queue_messages", [((), waits.due)])
     oldest = (now - waits.oldest).total_seconds() if waits.oldest is not None else 0.0

@@ -17,6 +17,7 @@ from notify.troubles import Finding, open_troubles
 from storage.ahead import done
 from storage.engine import Database
 from storage.polls import PollState
+from storage.sharing.leases import Lease, lease
 
 ANSWER_SECONDS = 3.0
 """A database that says nothing for so long is told as one that does not answer."""
@@ -58,6 +59,7 @@ class Wellness:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 sight, wrong = await asyncio.to_thread(self._look, self.clock(), slack)
+                led = await asyncio.to_thread(self._lease)
         except Exception as error:
             return False, {"status": "the database cannot be read", "error": type(error).__name__}
         keys = [finding.what if finding.what == "refused" else finding.key for finding in wrong]
@@ -66,6 +68,8 @@ class Wellness:
             name: state.good_at.isoformat() if state.good_at is not None else None
             for name, state in sight.polls.items()
         }
+        if led is not None:
+            facts["lease"] = {"holder": led.holder, "token": led.token, "seconds_left": round(led.left.total_seconds())}
         if self.watchdog.unwritable_since is not None:
             facts["database"] = f"cannot be written since {self.watchdog.unwritable_since.isoformat()}"
         return not keys, facts
@@ -78,6 +82,12 @@ class Wellness:
     def _ping(self) -> None:
         with self.database.read() as connection:
             connection.exec_driver_sql("SELECT 1")
+
+    def _lease(self) -> Lease | None:
+        if self.database.engine.dialect.name != "postgresql":
+            return None
+        with self.database.read() as connection:
+            return lease(connection)
 
     def _look(self, now: datetime, slack: bool) -> tuple[Sight, list[Finding]]:
         with self.database.read() as connection:

@@ -42,8 +42,13 @@ async def test_a_service_at_work_tells_every_metric(http_house: House) -> None:
     told = await measured(house)
     counted = {"chargehand_job_seconds_count" if name == "chargehand_job_seconds" else name for name in MEANINGS}
     told_of_errors = {"chargehand_api_errors_total", "chargehand_slack_errors_total"}
-    assert counted - told_of_errors <= set(told) | {"chargehand_commands", "chargehand_troubles"}
+    assert counted - told_of_errors <= set(told) | {
+        "chargehand_commands",
+        "chargehand_troubles",
+        "chargehand_lease_token",
+    }
     assert told["chargehand_up"] == {(): 1}
+    assert told["chargehand_leader"] == {(): 1}
     assert told["chargehand_alerts"]["firing",] >= 1
     assert told["chargehand_deliveries_total"]["sent",] >= 1
     assert 179 < told["chargehand_data_age_seconds"]["chargers",] < 240

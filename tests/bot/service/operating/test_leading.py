@@ -1,0 +1,105 @@
+"""Two services on one PostgreSQL: one leads, both serve; the other takes over, and one that is late writes nothing."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+
+from bot.service.app import build
+from bot.service.operating.leading import Leading
+from rules.documents.document import rule_from_document
+from storage.engine import Database
+from storage.migrate import upgrade
+from storage.schema import AUDIT, LEASE, RULE
+from storage.sharing.leases import LONG_AGO
+from tests.bot.house import FAULTED, House, open_house, polled_anew
+from tests.databases import temporary_database
+from tests.readings import T0
+
+
+@pytest.fixture
+def shared_url(postgresql_server: str) -> Iterator[str]:
+    with temporary_database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture
+async def shared_house(shared_url: str) -> AsyncIterator[House]:
+    async with open_house(shared_url) as house:
+        yield house
+
+
+async def nothing(_now: datetime) -> None:
+    """Nothing is read anew."""
+
+
+def note(database: Database, user: str) -> None:
+    with database.write() as connection:
+        connection.execute(sa.insert(AUDIT).values(at=T0, user=user, action="x", subject="", facts={}, outcome=""))
+
+
+def end_lease(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(sa.update(LEASE).values(until=LONG_AGO))
+
+
+async def test_a_job_of_the_leader_that_goes_on_after_its_time_writes_nothing(shared_url: str) -> None:
+    database = Database(shared_url)
+    upgrade(database)
+    first, second = Leading(database, nothing), Leading(database, nothing)
+    assert (await first.seek(), await second.seek()) == (True, False)
+
+    async def work(_now: datetime) -> None:
+        note(database, "in time")
+        end_lease_of_the_leader()
+        note(database, "too late")
+
+    def end_lease_of_the_leader() -> None:
+        other = Database(shared_url)
+        with other.engine.begin() as connection:
+            connection.execute(sa.update(LEASE).values(until=LONG_AGO, holder=second.holder, token=2))
+        other.close()
+
+    await first.led(work)(T0)
+    assert not first.leads
+    await first.led(work)(T0)  # which is not its to do any more
+    with database.read() as connection:
+        assert connection.execute(sa.select(AUDIT.c.user)).scalars().all() == ["in time"]
+    database.close()
+
+
+async def test_on_sqlite_this_process_leads(sqlite: Database) -> None:
+    leading = Leading(sqlite, nothing)
+    assert await leading.seek()
+    ran: list[datetime] = []
+
+    async def work(now: datetime) -> None:
+        ran.append(now)
+
+    await leading.led(work)(T0)
+    assert ran == [T0]
+
+
+async def test_of_two_services_one_polls_and_the_other_takes_over_with_the_rules(shared_house: House) -> None:
+    house = shared_house
+    house.break_connector(house.free())
+    first = await house.start(FAULTED)
+    second = build(house.settings(), clock=house.clock)
+    await second.start([rule_from_document(FAULTED, "test")])
+    try:
+        assert (first.leading.leads, second.leading.leads) == (True, False)
+        assert set(second.jobs.rules.documents) == {"connector-faulted"}
+        card = await house.card_of_an_alert()
+        assert second.jobs.polls is None, "it does not poll"
+        await house.stop()  # which lets another lead at once
+        await second.leading.renew(house.clock())
+        assert second.leading.leads
+        await polled_anew(second)
+        cards = [one for one in house.workspace.channel("#ev-alerts").messages if one.thread_ts is None]
+        assert [one.ts for one in cards] == [card.ts]
+        with second.database.read() as connection:
+            assert connection.execute(sa.select(RULE.c.version)).scalars().all() == [1]
+            assert connection.execute(sa.select(LEASE.c.token)).scalar_one() == 2
+    finally:
+        await second.stop()
