@@ -122,7 +122,8 @@ class Lists:
                 read = await _apart(answer.is_large, self._read, walk, page)
                 if len(read.set_aside) <= MOST_SET_ASIDE:
                     for start in range(0, len(read.readings), AT_ONCE):
-                        await asyncio.sleep(0)
+                        if start:
+                            await asyncio.sleep(0)
                         for reading in read.readings[start : start + AT_ONCE]:
                             self._learn(reading)
                     await _apart(answer.is_large, sweep.record_page, page, *read)
