@@ -158,6 +158,11 @@ def _command_card(
     return text, built
 
 
+def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
+    """The fallback text and the blocks of a digest, from its facts alone: for whoever wants to see it only."""
+    return _built_of("digest_sessions.mrkdwn.j2", facts, digest=digest_facts.digest(facts))
+
+
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("digest_sessions.mrkdwn.j2", item, digest=digest_facts.digest(item.facts))
 
@@ -207,9 +212,13 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], t
 
 
 def _built(template: str, item: Row[Any], **values: Any) -> tuple[str, list[Block]]:
+    return _built_of(template, item.facts, **values)
+
+
+def _built_of(template: str, told: Mapping[str, Any], **values: Any) -> tuple[str, list[Block]]:
     """The fallback text and the blocks of a template: title and note are plain text, body and context mrkdwn."""
-    held = item.facts.get("held_since")
-    facts = {**item.facts, "held_since": datetime.fromisoformat(held) if held else None}
+    held = told.get("held_since")
+    facts = {**told, "held_since": datetime.fromisoformat(held) if held else None}
     delivery = {"moved_from": None, "moved_because": None, "may_repeat": False, **facts}
     words = render_words(template, delivery=delivery, **values)
     built: list[Block] = []

@@ -116,6 +116,14 @@ def facts_now(
     return facts_at(connection, rule, slot, now, default_zone=default_zone)
 
 
+def enqueue_now(
+    connection: Connection, name: str, zone: str, facts: Mapping[str, Any], *, channels: Sequence[str], now: datetime
+) -> None:
+    """Enqueue a digest that somebody asked for: it is no slot, and no later session corrects it."""
+    for channel in channels:
+        enqueue_digest(connection, name, zone, f"now {now.isoformat()}", facts=facts, channel=channel, now=now)
+
+
 def refresh_digests(connection: Connection, names: Collection[str], routing: Routing) -> list[DigestEnqueued]:
     """Edit the digests of the last 48 hours whose figures have changed since they were said; those that did.
 
@@ -234,5 +242,10 @@ def _has_nothing_to_say(
     connection: Connection, rule: DigestRule, zone: str, facts: Mapping[str, Any], default_zone: str
 ) -> bool:
     # no location is in the default zone and no stray session was: its slot passes in silence, until a late one comes
-    idle = rule.timezone == EACH_LOCATION and zone == default_zone and not facts["sessions"]
+    return not facts["sessions"] and says_nothing(connection, rule, zone, default_zone)
+
+
+def says_nothing(connection: Connection, rule: DigestRule, zone: str, default_zone: str) -> bool:
+    """Whether a rule that speaks for each zone has no location in this one: only stray sessions are told of it."""
+    idle = rule.timezone == EACH_LOCATION and zone == default_zone
     return idle and zone not in location_zones(connection, default_zone)

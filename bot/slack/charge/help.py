@@ -42,6 +42,8 @@ def known_ids(connection: Connection) -> dict[str, str | None]:
         "open": first_id(connection, "session", is_open()),
         "rule": next((line.name for line in rules), None),
         "alert_rule": next((line.name for line in rules if line.kind == "alert"), None),
+        "digest": next((line.name for line in rules if line.kind == "digest" and line.enabled), None),
+        "paused_digest": next((line.name for line in rules if line.kind == "digest" and not line.enabled), None),
         "open_alert": f"{alert.subject} {alert.rule_id}" if alert is not None else None,
         "firing_rule": next((line.name for line in rules if line.firing), None),
         "silence": str(silence) if silence is not None else None,

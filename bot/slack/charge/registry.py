@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import help  # noqa: A004 - the word itself
 from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
-from bot.slack.charge.alerting import alerts, rule_files, rules, silences, why
+from bot.slack.charge.alerting import alerts, digests, rule_files, rules, silences, why
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.slack.charge.fleet import chargers, exports, health, locations, missing, people, reports, sessions, status
 from bot.slack.permissions import Role, Standing
@@ -45,6 +45,7 @@ WORDS: tuple[Word, ...] = (
     *alerts.WORDS,
     *rules.WORDS,
     *rule_files.WORDS,
+    *digests.WORDS,
     *why.WORDS,
     *silences.WORDS,
 )

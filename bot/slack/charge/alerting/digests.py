@@ -1,0 +1,208 @@
+"""`/charge digest ...`: the digests and when they speak next, one of them now, for the person alone, paused or new.
+
+`now` and `preview` claim no slot: the next one comes as if nothing had been said. Pausing and making are changes of
+rules, shown first and confirmed like those.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from bot.slack.charge.alerting.rules import answer_add, answer_off, answer_on, refusal
+from bot.slack.charge.answer import Answer, Asked, Mode, Word, refused, told, words_button
+from bot.slack.permissions import Role
+from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
+from notify.render import render_digest
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.plain_schedules import in_words
+from rules.documents.schedules import next_moment
+from rules.documents.windows import YESTERDAY
+from rules.language.errors import RuleErrors
+from rules.language.fields import nearest
+from rules.registry.authoring import RuleRefused, find_rule
+from rules.registry.listing import list_rules
+
+SHOWN = 15
+MOST_ZONES = 3
+NEW_EXAMPLES = (
+    "/charge digest new name: weekly; schedule: every Monday at 8:00; digest: sessions; window: last week",
+    "/charge digest new library/daily-sessions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    """One digest as the list shows it; `next_run` is in words, None while it is paused."""
+
+    name: str
+    paused: bool
+    schedule: str
+    window: str
+    channels: tuple[str, ...]
+    where: str
+    next_run: str | None
+
+
+def answer_list(connection: Connection, asked: Asked) -> Answer:
+    """The digests, when each speaks and what about."""
+    if asked.words:
+        verbs = [word.word.split()[-1] for word in WORDS]
+        near = nearest(asked.words[0], verbs)
+        examples = [f"/charge digest {near}"] if near else ["/charge digest list", "/charge help"]
+        return refused("`digest` cannot", about=asked.words[0], mend="What it can:", examples=examples)
+    names = [line.name for line in list_rules(connection) if line.kind == "digest"]
+    lines = [_line(connection, asked, name) for name in sorted(names)]
+    buttons = [
+        words_button(f"Preview {line.name}", f"digest preview {line.name}", n) for n, line in enumerate(lines, 1)
+    ]
+    return told("answer_digests", buttons=buttons[:5], lines=lines[:SHOWN], total=len(lines), examples=NEW_EXAMPLES)
+
+
+def _line(connection: Connection, asked: Asked, name: str) -> DigestLine:
+    row = find_rule(connection, name)
+    rule = rule_from_document(row.document, row.source)
+    zones = _speaking_zones(connection, rule, asked)
+    coming = [(next_moment(rule.schedule or "", zone, asked.now), zone) for zone in zones] if row.enabled else []
+    first = min((one for one in coming if one[0] is not None), default=None)
+    return DigestLine(
+        name,
+        not row.enabled,
+        in_words(rule.schedule or ""),
+        rule.window or YESTERDAY,
+        rule.notify,
+        "where the chargers stand" if rule.timezone == "location" else rule.timezone or asked.zone,
+        when_next(first[0], first[1], asked.now) if first is not None and first[0] is not None else None,
+    )
+
+
+def when_next(moment: datetime, zone: str, now: datetime) -> str:
+    """A moment to come in words of its zone's clock: `tomorrow at 08:00 (Europe/Copenhagen)`."""
+    at, today = (one.astimezone(ZoneInfo(zone)) for one in (moment, now))
+    days = (at.date() - today.date()).days
+    day = {0: "today", 1: "tomorrow"}.get(days, f"on {at:%A} {at.day} {at:%B}" + (f" {at.year}" if days > 300 else ""))
+    return f"{day} at {at:%H:%M} ({zone})"
+
+
+def _speaking_zones(connection: Connection, rule: Rule, asked: Asked) -> list[str]:
+    zones = zones_of_rule(connection, rule, asked.zone)
+    return [zone for zone in zones if not says_nothing(connection, rule, zone, asked.zone)] or zones[:1]
+
+
+def answer_preview(connection: Connection, asked: Asked) -> Answer:
+    """What a digest would say now, for the person alone; at most three of its time zones."""
+    return _of_digest(connection, asked, "preview", _preview)
+
+
+def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer:
+    zones = _speaking_zones(connection, rule, asked)
+    said = told("answer_digest_preview", name=rule.name, zones=zones, shown=MOST_ZONES)
+    shown = list(said.blocks)
+    for number, zone in enumerate(zones[:MOST_ZONES]):
+        facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
+        _, blocks = render_digest(facts)
+        shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
+    return Answer(said.text, shown)
+
+
+def answer_now(connection: Connection, asked: Asked) -> Answer:
+    """Say a digest now in its channels, or where it was asked for if it names none."""
+    return _of_digest(connection, asked, "now", _now)
+
+
+def _now(connection: Connection, asked: Asked, rule: Rule) -> Answer:
+    channels = rule.notify or (asked.card_channel,)
+    zones = _speaking_zones(connection, rule, asked)
+    for zone in zones:
+        facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
+        enqueue_now(connection, rule.name, zone, facts, channels=channels, now=asked.now)
+    return told("answer_digest_now", name=rule.name, zones=zones, channels=rule.notify)
+
+
+def answer_new(connection: Connection, asked: Asked) -> Answer:
+    """Show a new digest, and ask; as `rules add`."""
+    if not asked.text:
+        return refused("`digest new` needs the digest", mend="For example:", examples=NEW_EXAMPLES)
+    return answer_add(connection, asked)
+
+
+def answer_pause(connection: Connection, asked: Asked) -> Answer:
+    """Show what pausing a digest means, and ask."""
+    return _of_digest(connection, asked, "pause", lambda inside, who, _: answer_off(inside, who), paused=False)
+
+
+def answer_resume(connection: Connection, asked: Asked) -> Answer:
+    """Show what resuming a digest means, and ask."""
+    return _of_digest(connection, asked, "resume", lambda inside, who, _: answer_on(inside, who), paused=True)
+
+
+def _of_digest(
+    connection: Connection,
+    asked: Asked,
+    verb: str,
+    answer: Callable[[Connection, Asked, Rule], Answer],
+    *,
+    paused: bool | None = None,
+) -> Answer:
+    """The answer about the digest that is named; one that is not a digest is told so."""
+    name = " ".join(asked.words)
+    if not name:
+        return refused(f"`digest {verb}` needs a name", mend="See which there are:", examples=["/charge digest list"])
+    try:
+        row = find_rule(connection, name)
+        rule = rule_from_document(row.document, row.source)
+    except (RuleRefused, RuleErrors) as wrong:
+        return refusal(wrong)
+    if rule.kind != "digest":
+        problem = f"That is no digest but an {rule.kind} rule:"
+        return refused(problem, about=name, mend="See which there are:", examples=["/charge digest list"])
+    if paused is not None and row.enabled is paused:
+        state, other = ("on", "pause") if paused else ("paused", "resume")
+        return refused(
+            f"It is {state} already:", about=name, mend="You can:", examples=[f"/charge digest {other} {name}"]
+        )
+    return answer(connection, asked, rule)
+
+
+def _admin(word: str, usage: str, does: str, example: str, answer: Callable[[Connection, Asked], Answer]) -> Word:
+    return Word(word, usage, does, example, answer, needs=Role.ADMIN, mode=Mode.REHEARSES)
+
+
+WORDS = (
+    Word("digest", "digest", "the digests, and when each speaks next", "digest", answer_list, needs_data=False),
+    Word("digest list", "digest list", "the same", "digest list", answer_list, needs_data=False),
+    Word(
+        "digest preview",
+        "digest preview NAME",
+        "what a digest would say now, to you only",
+        "digest preview {digest}",
+        answer_preview,
+    ),
+    Word(
+        "digest now",
+        "digest now NAME",
+        "say a digest now, beside its schedule",
+        "digest now {digest}",
+        answer_now,
+        needs=Role.OPERATOR,
+        acts=True,
+        mode=Mode.WRITES,
+    ),
+    _admin("digest pause", "digest pause NAME", "pause a digest; shown first", "digest pause {digest}", answer_pause),
+    _admin(
+        "digest resume",
+        "digest resume NAME",
+        "let a paused digest speak again, from then on",
+        "digest resume {paused_digest}",
+        answer_resume,
+    ),
+    _admin(
+        "digest new",
+        "digest new TEXT|library/NAME",
+        "a new digest, in YAML or on one line; shown first",
+        NEW_EXAMPLES[0].removeprefix("/charge "),
+        answer_new,
+    ),
+)

@@ -1,0 +1,70 @@
+"""Digests from Slack: listed with their next run in words, seen, said now, paused and resumed; no slot is claimed."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from bot.slack.charge.alerting.digests import when_next
+from rules.documents.document import rule_from_document
+from rules.registry.store import sync_rules
+from storage.schema import DIGEST_SLOT, DIGEST_START, OUTBOX, RULE
+from tests.bot.house import House
+from tests.bot.slack.charge.alerting.test_rules import do, rows, said
+
+WEEKLY = "name: weekly; schedule: every Monday at 8:00; digest: sessions; window: last week; notify: #ev-alerts"
+
+
+def test_next_runs_are_told_in_words_of_the_zone_s_clock() -> None:
+    now = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)  # Tuesday in Copenhagen
+    for moment, told in (
+        (datetime(2026, 3, 3, 7, tzinfo=UTC), "today at 08:00 (Europe/Copenhagen)"),
+        (datetime(2026, 3, 4, 7, tzinfo=UTC), "tomorrow at 08:00 (Europe/Copenhagen)"),
+        (datetime(2026, 3, 30, 6, tzinfo=UTC), "on Monday 30 March at 08:00 (Europe/Copenhagen)"),
+        (datetime(2027, 3, 1, 7, tzinfo=UTC), "on Monday 1 March 2027 at 08:00 (Europe/Copenhagen)"),
+    ):
+        assert when_next(moment, "Europe/Copenhagen", now) == told
+
+
+async def test_a_digest_is_made_seen_said_paused_and_resumed(house: House) -> None:
+    assert "There is no digest yet" in await said(house, "digest list")
+    assert "Rule `weekly` is created" in await do(house, f"digest new {WEEKLY}")
+    listed = await said(house, "digest")
+    assert "`weekly`, at 08:00 on Monday (where the chargers stand), about last week" in listed
+    assert "next *on Monday " in listed or "next *t" in listed
+    assert "to you only" in await said(house, "digest preview weekly", "vera")
+    assert "Sessions from " in await said(house, "digest preview weekly", "vera")
+    assert rows(house, sa.select(OUTBOX.c.id).where(OUTBOX.c.kind == "digest")) == []
+    assert "needs the role operator" in await said(house, "digest now weekly", "vera")
+    assert "is said now in" in await said(house, "digest now weekly", "ole")
+    keys = [row.natural_key for row in rows(house, sa.select(OUTBOX).where(OUTBOX.c.kind == "digest"))]
+    assert keys
+    assert all(key.startswith("digest:weekly:") for key in keys)
+    assert all(":now 20" in key for key in keys)
+    assert rows(house, sa.select(DIGEST_SLOT)) == []
+    await do(house, "digest pause weekly")
+    assert "*paused* `weekly`" in await said(house, "digest list")
+    assert "It is paused already" in await said(house, "digest pause weekly")
+    (before,) = rows(house, sa.select(DIGEST_START.c.counts_from).where(DIGEST_START.c.zone == ""))
+    await do(house, "digest resume weekly")
+    (after,) = rows(house, sa.select(DIGEST_START.c.counts_from).where(DIGEST_START.c.zone == ""))
+    assert after.counts_from > before.counts_from
+    assert "It is on already" in await said(house, "digest resume weekly")
+
+
+async def test_a_digest_of_a_file_can_be_paused_from_slack_and_stays_so(closed_house: House) -> None:
+    house = closed_house
+    daily = {"name": "daily", "schedule": "0 8 * * *", "digest": "sessions"}
+    await house.start(daily)
+    await do(house, "digest pause daily")
+    with house.running.database.write() as connection:
+        sync_rules(connection, [rule_from_document({**daily, "schedule": "0 9 * * *"}, "test")], house.clock())
+    (row,) = rows(house, sa.select(RULE).where(RULE.c.id == "daily"))
+    assert not row.enabled
+    assert "*paused* `daily`, at 09:00 every day" in await said(house, "digest")
+
+
+async def test_what_is_no_digest_is_said(house: House) -> None:
+    await do(house, "rules add name: hot; for_each: connector; when: not charger.online")
+    assert "That is no digest but an alert rule" in await said(house, "digest now hot")
+    assert "There is no rule" in await said(house, "digest preview nope")
+    assert "`digest` cannot" in await said(house, "digest lst")
