@@ -23,7 +23,8 @@ from eosvolt.survey.fits import (
     paths_in,
     unit_of,
 )
-from eosvolt.terms.paths import heads_of, is_composite
+from eosvolt.terms.identities import outer_word
+from eosvolt.terms.paths import heads_of, is_composite, reach, steps_of
 
 __all__ = ("MOST_ROWS", "Comparison", "Difference", "compare")
 
@@ -32,6 +33,7 @@ MOST_ROWS = 500
 
 _DEAR = 15.0  # money for a kWh, in any major unit but the smallest of currencies
 _ASSUMED = frozenset({"kW", "kWh", "s", "min", "major"})  # another one was said by somebody who looked
+_EXPECTED = frozenset({("charger", "location_id"), ("session", "started_at")})
 _POINTS = {"id": "", "location_id": "locations", "charger_id": "chargers", "connector_id": "connectors"}
 
 
@@ -145,8 +147,18 @@ class _Seen:
     def things(self, name: str) -> list[dict[str, Any]]:
         """What stands inside, in a list that is read or would be."""
         fit = self.assigned.get(name)
-        values = self._paths.get(fit.path, []) if fit is not None else self.values(name)
-        return [item for value in values if isinstance(value, list) for item in value if isinstance(item, dict)]
+        things: list[dict[str, Any]] = []
+        for row in self._rows:
+            value = reach(row, steps_of(fit.path)) if fit is not None else self._mapper.member(row, name)
+            around = {"charger": {**row, "id": self._mapper.key_of(row)}} if self._reaches_out(name) else {}
+            things += [
+                {**around, **item} for item in (value if isinstance(value, list) else ()) if isinstance(item, dict)
+            ]
+        return things
+
+    def _reaches_out(self, name: str) -> bool:
+        """Whether the contract reads what stands inside by what stands around it too."""
+        return name == "connectors" and RowMapper("connector", self._contract).reaches_out
 
     def _heads(self, name: str) -> tuple[str, ...]:
         return (name,) if name in self._paths and "." not in name else heads_of(name)
@@ -217,12 +229,18 @@ class _Seen:
                 value = next(iter(self._paths.get(fit.path, [])), None)
                 seen = f"no {name}, but {fit.path!r} with {shown(fit.path, value)}"
                 told.append(Difference(self.named(name), seen, self._lines(name)))
-            elif (spec.required or self._mapper.is_essential(name)) and spec.default is None:
+            elif self._is_expected(name) and spec.default is None:
                 told.append(Difference(self.named(name), f"no {name} under {', '.join(spec.names) or 'any name'}"))
         for name, key in self.read.items():
             if name not in self._failing:
                 told += self._doubts(name, key)
         return told
+
+    def _is_expected(self, name: str) -> bool:
+        """Whether hardly an account is without it; what stands around a row is not looked for in it."""
+        if any(outer_word(one) for one in self._specs[name].names):
+            return False
+        return self._specs[name].required or self._mapper.is_essential(name) or (self.resource, name) in _EXPECTED
 
     def _lines(self, name: str) -> dict[str, Any]:
         fit = self.assigned.get(name)

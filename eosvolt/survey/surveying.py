@@ -13,12 +13,13 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract
 from eosvolt.errors import EosvoltError, Forbidden, InvalidRequest, NotFound, Unauthorized
 from eosvolt.mapping import RowMapper
-from eosvolt.models import SESSION_STATUSES, Fetched
+from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from eosvolt.survey import probing
 from eosvolt.survey.comparison import compare
 from eosvolt.survey.differences import Difference
 from eosvolt.survey.envelopes import rows_in
 from eosvolt.survey.fits import guessed_words
+from eosvolt.survey.nesting import joined_ids, local_ids, nested_chargers, paths_of_one, places_among_chargers
 from eosvolt.survey.probing import Make, Probe
 
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
@@ -108,6 +109,8 @@ class _Round:
                 self._found.lacking[name] = str(answer)
             elif isinstance(answer, NotFound):
                 lines = await probing.other_path(self._probe, self._contract, name)
+                if not lines and name == "chargers" and "locations" in self._documents:
+                    lines = nested_chargers(self._documents["locations"], self._contract)
                 if not lines:
                     self._found.lacking[name] = str(answer)
                 told.append(Difference(name, str(answer), lines))
@@ -133,6 +136,8 @@ class _Round:
                 continue
             route = self._contract.routes[name]
             seen = compare(self._documents[name], self._contract, resource, route=route, known_ids=known)
+            if nested := self._nested(name, known):
+                return nested  # what stands around is told of once they are read as what they are
             told += [Difference(f"{resource} {one.field}".strip(), one.told, one.lines) for one in seen.differences]
             fetched = await self._probe.ask({}, lambda client, name=name: _FETCH[name](client, self._now))  # type: ignore[misc]
             if isinstance(fetched, Fetched):
@@ -142,6 +147,19 @@ class _Round:
                     known["connectors"] = frozenset(plug.id for row in fetched.rows for plug in row.connectors)
                 told += self._words(name, fetched)
         return told
+
+    def _nested(self, name: str, known: Mapping[str, frozenset[str]]) -> list[Difference]:
+        """What stands inside something else, or is only a number within it."""
+        route = self._contract.routes[name]
+        found = rows_in(self._documents[name], self._contract, lambda _: False, route)[0]
+        rows = [row for row in found if isinstance(row, dict)]
+        if name == "sessions":
+            return joined_ids(rows, self._contract, known)
+        if name != "chargers":
+            return []
+        if lines := places_among_chargers(rows, self._contract):
+            return [Difference("chargers", "its rows are locations, with the chargers inside", lines)]
+        return local_ids(rows, self._contract)
 
     def _words(self, name: str, fetched: Fetched[Any]) -> list[Difference]:
         """Statuses on any page that are not ours."""
@@ -207,7 +225,9 @@ class _Round:
         chargers, locations = (self._found.lists.get(name) for name in ("chargers", "locations"))
         if chargers and chargers.rows:
             first = chargers.rows[0].id
-            document = await self._probe.ask({}, lambda client: client.fetch_from("charger", first))
+            document = await self._probe.ask({}, lambda client: self._one_charger(client, first))
+            if isinstance(document, NotFound):
+                told += await self._elsewhere(first, document)
             if isinstance(document, dict):
                 told += self._seen("charger", document)
             told += await self._errors(document)
@@ -217,6 +237,24 @@ class _Round:
             if isinstance(document, dict | list):
                 told += self._seen("pricing", document)
         return told
+
+    async def _one_charger(self, client: EosvoltClient, charger_id: str) -> Any:
+        """The document of one charger; a path may name its location, which the list tells."""
+        if "{location_id}" in self._contract.routes["charger"].path:
+            await client.fetch_chargers()
+        return await client.fetch_from("charger", charger_id)
+
+    async def _elsewhere(self, charger_id: str, error: NotFound) -> list[Difference]:
+        """Where one charger is asked for by its location too."""
+        for lines in paths_of_one(self._contract):
+
+            async def ask(client: EosvoltClient) -> Any:
+                await client.fetch_chargers()  # which tells it where the charger stands
+                return await client.fetch_charger(charger_id)
+
+            if isinstance(await self._probe.ask(lines, ask), ChargerReading):
+                return [Difference("charger", f"{error}: it is asked for by its location", lines)]
+        return []
 
     def _seen(self, resource: str, document: Any) -> list[Difference]:
         seen = compare(document, self._contract, resource, route=self._contract.routes[resource])

@@ -107,6 +107,26 @@ DIFFERENCES: dict[str, Tongue] = {
         one=lambda thing: {"outcome": "OK", "data": thing},
         refuse=refused,
     ),
+    "connectors numbered within their charger": replace(PLAIN, local=True),
+    "chargers inside locations": replace(PLAIN, nested="evses", names={"charger": {"locationId": ""}}),
+    "chargers inside locations alone": replace(
+        PLAIN,
+        nested="stations",
+        names={"charger": {"locationId": ""}},
+        rules=(
+            Rule("GET", "/v1/locations", "/v1/chargers"),
+            *(rule for rule in PLAIN.rules if rule.path not in {"/v1/chargers", "/v1/locations"}),
+        ),
+    ),
+    "a charger by its location": replace(
+        PLAIN,
+        rules=tuple(
+            replace(rule, path="/v1/locations/{location_id}/chargers/{id}")
+            if rule.path == "/v1/chargers/{id}"
+            else rule
+            for rule in PLAIN.rules
+        ),
+    ),
     "an error's code": replace(PLAIN, refuse=lambda status, facts: (status, {"fault": facts.get("code")})),
 }
 """Each applied alone to the plain account."""
