@@ -23,10 +23,8 @@ import httpx
 from bench.measuring import Stopwatch
 from bench.sections import AbsentError
 from bench.sizes import Size
-from bench.world import Fleet, Watch, alerts, place_of, watches
-from eosvolt.models import CONNECTOR_STATUSES
+from bench.world import PLUGS, Fleet, Watch, alerts, place_of, watches
 
-FAULTED = CONNECTOR_STATUSES.index("Faulted")
 _SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _GROUP = "prometheus_rule_group_last_"
 
@@ -42,13 +40,14 @@ class Evaluation:
 
 
 def exposition(fleet: Fleet) -> str:
-    """The connectors as two series each: the status as a number, and the power."""
+    """The connectors as two series each: one with the status as a label, so that its index serves it, and the power."""
     status, power = [], []
     for number in range(fleet.connectors):
-        charger = number // 4
-        labels = f'{{charger="{charger}",connector="{charger}.{number % 4}",location="{place_of(number)}"}}'
-        status.append(f"ev_connector_status{labels} {FAULTED if fleet.is_faulted(number) else 0}")
-        power.append(f"ev_connector_power_kw{labels} {fleet.power}")
+        charger = number // PLUGS
+        labels = f'charger="{charger}",connector="{charger}.{number % PLUGS}",location="{place_of(number)}"'
+        said = "Faulted" if fleet.is_faulted(number) else "Available"
+        status.append(f'ev_connector_status{{{labels},status="{said}"}} 1')
+        power.append(f"ev_connector_power_kw{{{labels}}} {fleet.power}")
     heads = ("# TYPE ev_connector_status gauge", "# TYPE ev_connector_power_kw gauge")
     return "\n".join([heads[0], *status, heads[1], *power, ""])
 
@@ -64,9 +63,10 @@ def rule_file(fleet: Fleet, count: int) -> str:
 
 def expression(watch: Watch) -> str:
     """What a rule asks, in PromQL."""
-    at = "" if watch.place is None else f'{{location="{watch.place}"}}'
-    power = f" and ev_connector_power_kw{at} < 1000" if watch.reads_power else ""
-    return f"ev_connector_status{at} == {FAULTED}{power}"
+    place = "" if watch.place is None else f'location="{watch.place}"'
+    faulted = ",".join(filter(None, ('status="Faulted"', place)))
+    power = f" and ignoring(status) ev_connector_power_kw{{{place}}} < 1000" if watch.reads_power else ""
+    return f"ev_connector_status{{{faulted}}} == 1{power}"
 
 
 def measure(watch: Stopwatch, folder: Path, size: Size) -> None:

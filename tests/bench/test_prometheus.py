@@ -11,14 +11,16 @@ def test_each_connector_is_two_series_and_the_faulted_ones_say_so() -> None:
     fleet = Fleet(200)
     samples = [line for line in prometheus.exposition(fleet).splitlines() if not line.startswith("#")]
     assert len(samples) == 400
-    assert 'ev_connector_status{charger="12",connector="12.2",location="l1"} 8' in samples
-    assert sum(line.startswith("ev_connector_status") and line.endswith(" 8") for line in samples) == 4
+    assert 'ev_connector_status{charger="12",connector="12.2",location="l1",status="Faulted"} 1' in samples
+    assert sum('status="Faulted"' in line for line in samples) == 4
 
 
 def test_a_rule_asks_in_promql_what_it_asks_in_ours() -> None:
-    assert prometheus.expression(Watch("a", None, reads_power=False)) == "ev_connector_status == 8"
+    everywhere = Watch("a", None, reads_power=False)
+    assert prometheus.expression(everywhere) == 'ev_connector_status{status="Faulted"} == 1'
     asked = prometheus.expression(Watch("b", "l3", reads_power=True))
-    assert asked == 'ev_connector_status{location="l3"} == 8 and ev_connector_power_kw{location="l3"} < 1000'
+    one_place = 'ev_connector_status{status="Faulted",location="l3"} == 1'
+    assert asked == f'{one_place} and ignoring(status) ev_connector_power_kw{{location="l3"}} < 1000'
 
 
 def test_all_rules_stand_in_one_group_with_the_same_for() -> None:
