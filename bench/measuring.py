@@ -62,7 +62,7 @@ class Stopwatch:
     """Times laps, prints each when it ends and tells it. `seconds` is how long the whole may take: see `has_time`."""
 
     def __init__(self, tell: Callable[[Told], object], seconds: float = float("inf")) -> None:
-        self._tell = tell
+        self.tell = tell
         self._began = time.monotonic()
         self._seconds = seconds
 
@@ -78,7 +78,7 @@ class Stopwatch:
         """Tell a lap that somebody else has measured."""
         of_cpu = "" if cpu is None else f"  ({cpu:.3f} s of the processor)"
         print(f"    {name:44} {value:10.3f} {unit}{of_cpu}", flush=True)
-        self._tell(Told(name, Lap(value, cpu), unit, note))
+        self.tell(Told(name, Lap(value, cpu), unit, note))
 
     def has_time(self, part: float = 1.0) -> bool:
         """Whether less than this part of the time is gone: whoever goes round again asks before."""

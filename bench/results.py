@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.machine import machine, versions
 from bench.measuring import Figure
 from bench.rows.growth import BASE, RULES, evaluated, recorded
+from bench.rows.profiles import CONNECTORS, PREFIX
 from bench.sizes import Size
 from bench.table import TABLES, rows_of, shown
 
@@ -48,6 +49,7 @@ def render(run: Run) -> str:
             *(f"- {fact}" for fact in [*machine(), *versions()]),
             *(line for title in TABLES for line in _table(title, run.figures, full=size.name == "full")),
             *_growth(run.figures, size),
+            *_profiles(run.figures),
             *_troubles(run.troubles),
             "",
         ]
@@ -82,6 +84,25 @@ def _growth(figures: Mapping[str, Figure], size: Size) -> list[str]:
         ratio = f"{figure.median / base.median:.2f}"
         lines.append(_row([f"{connectors:,}", shown(figure), ratio, shown(written) if written else ""]))
     return [*lines, "", f"Wanted: at most 2 times, from {BASE:,} connectors to the most."]
+
+
+def _profiles(figures: Mapping[str, Figure]) -> list[str]:
+    steps: dict[str, list[str]] = {}
+    for figure in figures.values():
+        step, colon, where = figure.name.removeprefix(f"{PREFIX} ").partition(": ")
+        if figure.name.startswith(PREFIX) and colon:
+            steps.setdefault(step, []).append(f"{figure.median:.0f} % `{where}`")
+    if not steps:
+        return []
+    said = f"Processor time by function, each by itself, with {CONNECTORS:,} connectors at most."
+    return [
+        "",
+        "## Where the processor time goes",
+        "",
+        said,
+        "",
+        *(f"- {step}: {', '.join(parts)}" for step, parts in steps.items()),
+    ]
 
 
 def _troubles(troubles: Mapping[str, str]) -> list[str]:

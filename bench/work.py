@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.measuring import Stopwatch
 from bench.peers import prometheus
-from bench.rows import evaluation, growth, history, recording, sessions, slash_command, starting, tick
+from bench.rows import evaluation, growth, history, profiles, recording, sessions, slash_command, starting, tick
 from bench.sections import AbsentError, Section
 from bench.sizes import Size
 from tests.databases import server_binaries, temporary_database, temporary_server
@@ -30,26 +30,28 @@ def rules_on_postgresql(watch: Stopwatch, _folder: Path, size: Size) -> None:
 SECTIONS: dict[str, tuple[Section, ...]] = {
     "full": (
         Section("rules on SQLite", rules_on_sqlite, 110),
-        Section("Prometheus", prometheus.measure, 80),
-        Section("rules on PostgreSQL", rules_on_postgresql, 60),
+        Section("Prometheus", prometheus.measure, 100),
         Section("recording", recording.measure, 40),
-        Section("start", starting.measure, 25),
+        Section("rules on PostgreSQL", rules_on_postgresql, 60),
+        Section("start", starting.measure, 20),
         Section("slash command", slash_command.measure, 25),
         Section("tick", tick.measure, 60),
         Section("growth", growth.measure, 70),
-        Section("sessions", sessions.measure, 45),
+        Section("sessions", sessions.measure, 40),
         Section("backtest", history.measure, 25),
+        Section("profile", profiles.measure, 20),
     ),
     "quick": (
-        Section("rules on SQLite", rules_on_sqlite, 25),
-        Section("Prometheus", prometheus.measure, 40),
-        Section("rules on PostgreSQL", rules_on_postgresql, 20),
-        Section("recording", recording.measure, 10),
-        Section("start", starting.measure, 10),
-        Section("slash command", slash_command.measure, 8),
-        Section("tick", tick.measure, 15),
-        Section("growth", growth.measure, 10),
+        Section("rules on SQLite", rules_on_sqlite, 20),
+        Section("Prometheus", prometheus.measure, 25),
+        Section("recording", recording.measure, 6),
+        Section("rules on PostgreSQL", rules_on_postgresql, 12),
+        Section("start", starting.measure, 6),
+        Section("slash command", slash_command.measure, 7),
+        Section("tick", tick.measure, 12),
+        Section("growth", growth.measure, 8),
         Section("sessions", sessions.measure, 5),
-        Section("backtest", history.measure, 10),
+        Section("backtest", history.measure, 4),
+        Section("profile", profiles.measure, 8),
     ),
 }
