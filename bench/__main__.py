@@ -6,6 +6,7 @@ some were wanted.
 
 import argparse
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.measuring import Told, figures_of
@@ -21,16 +22,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small fleet, in under two minutes")
     parser.add_argument("--only", action="append", metavar="NAME", help="this section alone; may be given again")
+    parser.add_argument("--minutes", type=float, help="on a busy machine: how long it may take in all")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else FULL
+    most = arguments.minutes * 60 if arguments.minutes else size.seconds
     began = time.monotonic()
     told: list[Told] = []
     troubles: dict[str, str] = {}
-    wanted = [one for one in SECTIONS[size.name] if not arguments.only or one.name in arguments.only]
+    wanted = [
+        replace(one, seconds=one.seconds * most / size.seconds)
+        for one in SECTIONS[size.name]
+        if not arguments.only or one.name in arguments.only
+    ]
     for number, section in enumerate(wanted):
         # what one leaves over is the next one's, and each has at least its own
         kept = sum(other.seconds for other in wanted[number + 1 :])
-        laps, trouble = run_section(section, size, size.seconds - (time.monotonic() - began) - kept)
+        laps, trouble = run_section(section, size, most - (time.monotonic() - began) - kept)
         told += laps
         if trouble:
             troubles[section.name] = trouble
