@@ -160,11 +160,12 @@ def _command_card(
 
 def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
     """The fallback text and the blocks of a digest, from its facts alone: for whoever wants to see it only."""
-    return _built_of("digest_sessions.mrkdwn.j2", facts, digest=digest_facts.digest(facts))
+    told = digest_facts.digest(facts)
+    return _built_of(f"digest_{told.kind}.mrkdwn.j2", facts, digest=told)
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
-    return _built("digest_sessions.mrkdwn.j2", item, digest=digest_facts.digest(item.facts))
+    return render_digest(item.facts)
 
 
 def _event(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 
 from notify.claims import say_anew
 from notify.digests.fleet_day import price_changes, standing, uptime_and_worst
+from notify.digests.kinds import kind_facts, to_do, with_reasons
 from notify.digests.session_figures import session_digest
 from notify.digests.slots import LastSlot, claim_slot, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.digests.starts import starts_of
@@ -103,7 +104,14 @@ def facts_at(
     facts = session_digest(connection, only, period, now, default_zone=default_zone)
     if rule.window not in {None, YESTERDAY}:
         facts["window"] = rule.window
-    return {**facts, "fleet": fleet_digest(connection, only, period, slot.at, default_zone=default_zone)}
+    kind = rule.digest or "sessions"
+    fleet = fleet_digest(connection, only, period, slot.at, default_zone=default_zone)
+    scope = Scope(by_zone(location_zones(connection, default_zone), only, default_zone), period)
+    if kind == "maintenance":
+        fleet["worst"] = with_reasons(connection, fleet["worst"])
+    more = {"kind": kind_facts(connection, kind, scope, slot.at)} if kind != "sessions" else {}
+    to_do_today = to_do(connection, scope, slot.at, fleet["worst"])
+    return {**facts, "digest": kind, **more, "fleet": fleet, "to_do": to_do_today}
 
 
 def facts_now(
@@ -156,7 +164,8 @@ def _corrected(connection: Connection, row: Row[Any], now: datetime, default_zon
     """What a claimed slot says by now; how the fleet stood is as it was said: only what sessions tell comes late."""
     period = period_of(row.facts).cut(row.slot_at)
     facts = session_digest(connection, row.facts["zone"], period, now, default_zone=default_zone)
-    return {**row.facts, **facts, **{name: row.facts[name] for name in ("late", "fleet") if name in row.facts}}
+    as_said = {name: row.facts[name] for name in ("late", "digest", "fleet", "kind", "to_do") if name in row.facts}
+    return {**row.facts, **facts, **as_said}
 
 
 def enqueue_digest(

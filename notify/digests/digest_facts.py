@@ -6,7 +6,7 @@ template's work.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -60,6 +60,17 @@ class WorstConnector:
     down: timedelta
     failed: int
     zero_energy: int
+    reason: str | None = None  # why it is among the worst, where that is told
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """What to do today: faults that are dangerous, alerts that nobody has taken, the worst connector."""
+
+    dangerous: tuple[Mapping[str, str], ...] = ()
+    untaken: int = 0
+    worst: WorstConnector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,9 @@ class DigestContext:
     last_day: date | None = None  # of more than one day, the last
     since: datetime | None = None  # of a stretch of time, where it begins
     earlier: str = "the week before"  # what it is compared with
+    kind: str = "sessions"
+    more: Mapping[str, Any] = field(default_factory=dict)  # what its kind tells more than sessions
+    to_do: ToDo | None = None  # None in facts of an older version
 
 
 def digest(facts: Mapping[str, Any]) -> DigestContext:
@@ -114,6 +128,9 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         last_day=period.last if period.last != period.first else None,
         since=period.stretch[0] if period.stretch is not None else None,
         earlier=_earlier(period),
+        kind=facts["digest"],
+        more=facts.get("kind", {}),
+        to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
     )
 
 
@@ -126,16 +143,24 @@ def _earlier(period: Period) -> str:
     return "the week before" if weeks == 1 else f"{weeks} weeks before"
 
 
+def _worst(one: Mapping[str, Any]) -> WorstConnector:
+    named = ("connector_id", "charger_name", "location_name", "failed", "zero_energy")
+    known: dict[str, Any] = {name: one[name] for name in named}
+    known |= {name: one.get(name) for name in ("reason", "error_code")}
+    return WorstConnector(down=timedelta(seconds=one["down_s"]), **known)
+
+
+def _to_do(facts: Mapping[str, Any]) -> ToDo:
+    worst = [_worst(one) for one in facts.get("worst", ())]
+    return ToDo(tuple(facts.get("dangerous", ())), facts.get("untaken", 0), worst[0] if worst else None)
+
+
 def _fleet(facts: Mapping[str, Any]) -> FleetContext:
     today, before = (
         FleetFigures(**{name: told[name] for name in ("uptime", "open_alerts", "silences")})
         for told in (facts, facts["before"])
     )
-    named = ("connector_id", "charger_name", "location_name", "failed", "zero_energy")
-    worst = tuple(
-        WorstConnector(down=timedelta(seconds=one["down_s"]), **{name: one[name] for name in named})
-        for one in facts["worst"]
-    )
+    worst = tuple(_worst(one) for one in facts["worst"])
     told = facts["prices"]
     prices = tuple(
         ChangedPrices(

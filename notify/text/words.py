@@ -199,6 +199,7 @@ FILTERS = {
     "when": when,
     "day": day,
     "duration": duration,
+    "seconds": lambda value: duration(timedelta(seconds=value)),
     "energy": energy,
     "percent": percent,
     "money": money,

@@ -29,7 +29,7 @@ Severity = Literal["info", "warning", "critical"]
 
 SEVERITIES = ("info", "warning", "critical")
 ON_GAP = ("keep", "pause", "reset")
-DIGESTS = ("sessions",)
+DIGESTS = ("sessions", "uptime", "alerts", "revenue", "maintenance")
 GROUPS = ("location", "charger", "connector", "session")
 
 EVENTS = {

@@ -65,7 +65,10 @@ def test_all_errors_of_a_file_are_told_at_once_each_with_its_place(tmp_path: Pat
             'site.yaml: rule "digest", line 14: unknown time zone "Europe/Kopenhagen"; expected "location" or a name '
             'such as Europe/Copenhagen; did you mean "Europe/Copenhagen"?'
         ),
-        'site.yaml: rule "digest", line 15: "digest" is "session", but must be sessions; did you mean "sessions"?',
+        (
+            'site.yaml: rule "digest", line 15: "digest" is "session", but must be sessions, uptime, alerts, revenue '
+            'or maintenance; did you mean "sessions"?'
+        ),
         'site.yaml: rule "digest", line 16: "for" does not belong in a rule that has a schedule',
         f'site.yaml: rule "faulted", line 17: the name is taken by {tmp_path}/site.yaml, line 1',
         'site.yaml: rule "faulted", line 20: the key "when" stands twice',
