@@ -95,7 +95,7 @@ def situation_of(connection: Connection, attempt: Attempt, mode: Mode, work: Aut
         firing=alert.state == State.FIRING,
         in_force=attempt.in_force,
         due_at=row.due_at,
-        fresh=_is_fresh(polls.get("chargers"), work.interval, now),
+        fresh=_is_fresh(polls.get("chargers"), work.interval, now) and not _is_unread(connection, attempt),
         done=_count(connection, step.kind, now - step.limit.window, attempt.place, dry=dry),
         done_total=_count(connection, step.kind, now - step.limit_total.window, None, dry=dry),
         last_at=_last_at(connection, attempt, dry=dry),
@@ -167,10 +167,14 @@ def read_back_of(command: Row[Any]) -> ReadBack:
 
 
 def _blind(connection: Connection, attempt: Attempt, truth: bool | None) -> str | None:
-    statement = sa.select(CHARGER.c.online, CHARGER.c.gone_at).where(CHARGER.c.id == attempt.row.charger_id)
+    statement = sa.select(CHARGER.c.online, CHARGER.c.gone_at, CHARGER.c.stale_since).where(
+        CHARGER.c.id == attempt.row.charger_id
+    )
     charger = connection.execute(statement).first()
     if charger is None or charger.gone_at is not None:
         return "EOSVOLT no longer reports the charger"
+    if charger.stale_since is not None:
+        return "what EOSVOLT tells of the charger cannot be read"
     if charger.online is not True:
         return "the charger is offline" if charger.online is False else "whether the charger is online is not known"
     return "what should be verified is not known" if truth is None else None
@@ -186,6 +190,19 @@ def _is_fresh(poll: PollState | None, interval: timedelta, now: datetime) -> boo
     if poll is None or poll.good_at is None or poll.failures:
         return False
     return now - poll.good_at <= STALE_INTERVALS * interval
+
+
+def _is_unread(connection: Connection, attempt: Attempt) -> bool:
+    """Whether what EOSVOLT tells of the charger, or of the alert's connector, cannot be read at present."""
+    if attempt.step.price is not None:
+        return False
+    here = sa.union_all(
+        sa.select(CHARGER.c.id).where(CHARGER.c.id == attempt.row.charger_id, CHARGER.c.stale_since.is_not(None)),
+        sa.select(CONNECTOR.c.id).where(
+            CONNECTOR.c.id == attempt.alert.connector_id, CONNECTOR.c.stale_since.is_not(None)
+        ),
+    )
+    return connection.execute(here.limit(1)).first() is not None
 
 
 def _counted(kind: str, since: datetime, place: Place | None) -> list[ColumnElement[bool]]:

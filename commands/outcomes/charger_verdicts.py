@@ -59,20 +59,13 @@ def sight_of_charger(
     if chargers_at is None:
         return ChargerSight(None, "the chargers could not be read since")
     charger = connection.execute(sa.select(CHARGER).where(CHARGER.c.id == command.charger_id)).first()
-    if charger is None or charger.gone_at is not None:
-        return ChargerSight(chargers_at, "EOSVOLT no longer reports the charger")
-    if charger.online is not True:
-        told = "the charger is offline" if charger.online is False else "whether the charger is online is not known"
-        return ChargerSight(chargers_at, told)
-    columns: list[Any] = [CONNECTOR.c.id, CONNECTOR.c.status, CONNECTOR.c.status_changed_at]
+    columns: list[Any] = [CONNECTOR.c[name] for name in ("id", "status", "status_changed_at", "stale_since")]
     plugs = connection.execute(
         sa.select(*columns).where(_of_command(command), CONNECTOR.c.gone_at.is_(None)).order_by(CONNECTOR.c.id)
     ).all()
-    if not plugs:
-        return ChargerSight(chargers_at, "EOSVOLT no longer reports its connectors")
-    unknown = next((plug.id for plug in plugs if plug.status is None), None)
-    if unknown is not None:
-        return ChargerSight(chargers_at, f"the status of connector {unknown} is not known")
+    hidden = _hidden(charger, plugs)
+    if charger is None or hidden is not None:
+        return ChargerSight(chargers_at, hidden)
     held = sa.select(SESSION.c.connector_id).where(
         SESSION.c.connector_id.in_([plug.id for plug in plugs]), open_sessions()
     )
@@ -85,6 +78,23 @@ def sight_of_charger(
         holding=frozenset(connection.execute(held).scalars()),
         session=connection.execute(session).first() if command.session_id is not None else None,
     )
+
+
+def _hidden(charger: Row[Any] | None, plugs: Sequence[Row[Any]]) -> str | None:
+    """Why nobody can see how a charger and its connectors stand, if so."""
+    if charger is None or charger.gone_at is not None:
+        return "EOSVOLT no longer reports the charger"
+    if charger.stale_since is not None:
+        return "what EOSVOLT tells of the charger cannot be read"
+    if charger.online is not True:
+        return "the charger is offline" if charger.online is False else "whether the charger is online is not known"
+    if not plugs:
+        return "EOSVOLT no longer reports its connectors"
+    stale = next((plug.id for plug in plugs if plug.stale_since is not None), None)
+    if stale is not None:
+        return f"what EOSVOLT tells of connector {stale} cannot be read"
+    unknown = next((plug.id for plug in plugs if plug.status is None), None)
+    return None if unknown is None else f"the status of connector {unknown} is not known"
 
 
 def _of_command(command: Row[Any]) -> Any:

@@ -55,6 +55,7 @@ def sight_of(connection: Connection, command: Row[Any], polls: Mapping[str, Poll
             CONNECTOR.c.status,
             CONNECTOR.c.status_changed_at,
             CONNECTOR.c.gone_at,
+            sa.func.coalesce(CONNECTOR.c.stale_since, CHARGER.c.stale_since).label("stale_since"),
             CHARGER.c.online,
         )
         .select_from(CONNECTOR)
@@ -83,6 +84,8 @@ def _blind(connector: Any, chargers_at: datetime | None) -> str | None:
         return "the chargers could not be read since"
     if connector is None or connector.gone_at is not None:
         return "EOSVOLT no longer reports the connector"
+    if connector.stale_since is not None:
+        return "what EOSVOLT tells of the connector cannot be read"
     if connector.online is not True:
         return "the charger is offline" if connector.online is False else "whether the charger is online is not known"
     return "the connector's status is not known" if connector.status is None else None

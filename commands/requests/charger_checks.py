@@ -22,6 +22,7 @@ from commands.requests.lookups import (
     too_many,
     under_way,
 )
+from commands.requests.unread import unread_refusals, unread_warnings
 from rules.actions.command_kinds import NOUNS, RESETS, CommandCheck, CommandKind, Reason, Refusal
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
@@ -58,6 +59,7 @@ def check(
     thing = f"connector {place.connector_id}" if place.connector_id else f"charger {place.charger_id}"
     refusals = (
         *place_refusals(place, thing, now),
+        *unread_refusals(connection, place),
         *_so_already(kind, place, plugs),
         *(sessions_in_the_way(sessions, ends) if kind in ENDS_SESSIONS else ()),
         *under_way(connection, place.charger_id, place.connector_id, now, own),
@@ -166,6 +168,7 @@ def _warnings(
     sessions: Sequence[Row[Any]],
 ) -> Iterator[str]:
     yield from state_warnings(connection, kind, now)
+    yield from unread_warnings(connection, place, now)
     if place.online is None:
         yield f"whether charger {place.charger_id} is online is not known"
     for session in sessions:

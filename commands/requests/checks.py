@@ -26,6 +26,7 @@ from commands.requests.lookups import (
 )
 from commands.requests.own_checks import check_own
 from commands.requests.price_checks import check_price_change
+from commands.requests.unread import session_refusals, unread_refusals, unread_warnings
 from eosvolt.terms.own_commands import OwnCommand
 from notify.text.words import one_line
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, Reason, Refusal
@@ -78,6 +79,7 @@ def _check_session(
     charger_id = place.charger_id if place is not None else session.charger_id if session is not None else None
     refusals = (
         *_state_refusals(wanted, place, session, now),
+        *_unread_refusals(connection, wanted, target, place, session),
         *under_way(connection, charger_id, connector_id, now, own),
         *too_many(connection, wanted, charger_id, now, per_day),
     )
@@ -134,6 +136,17 @@ def _state_refusals(
         yield Refusal(Reason.ALREADY_CHARGING, f"session {session.id} is already open on connector {place.id}")
 
 
+def _unread_refusals(
+    connection: Connection, kind: CommandKind, target: str, place: Row[Any] | None, session: Row[Any] | None
+) -> Iterator[Refusal]:
+    """Refuse ids that mean two things; a session that is named is stopped by its own."""
+    stops = kind is CommandKind.STOP_SESSION
+    if stops and session is not None:
+        yield from session_refusals(connection, session.id)
+    if place is not None and not (stops and session is not None and session.id == target):
+        yield from unread_refusals(connection, place)
+
+
 def _stop_refusals(place: Row[Any] | None, session: Row[Any] | None) -> Iterator[Refusal]:
     if session is None:
         where = f" on connector {place.id}" if place is not None else ""
@@ -147,6 +160,7 @@ def _warnings(connection: Connection, kind: CommandKind, place: Row[Any] | None,
     if place is None:
         yield "the connector of this session is not known"
         return
+    yield from unread_warnings(connection, place, now)
     if place.online is None:
         yield f"whether charger {place.charger_id} is online is not known"
     if kind is CommandKind.STOP_SESSION:

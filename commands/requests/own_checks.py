@@ -26,6 +26,7 @@ from commands.requests.lookups import (
     too_many,
     under_way,
 )
+from commands.requests.unread import unread_refusals, unread_warnings
 from eosvolt.terms.own_commands import OwnCommand
 from rules.actions.command_kinds import OWN, CommandCheck, Reason, Refusal
 
@@ -50,6 +51,7 @@ def check_own(
     ended = sessions if own.ends_sessions else ()
     refusals = (
         *place_refusals(place, thing, now),
+        *unread_refusals(connection, place),
         *sessions_in_the_way(ended, ends),
         *under_way(connection, place.charger_id, place.connector_id, now, command_id),
         *too_many(connection, kind, place.charger_id, now, per_day),
@@ -80,6 +82,7 @@ def _warnings(
     connection: Connection, own: OwnCommand, place: Row[Any], now: datetime, sessions: Sequence[Row[Any]]
 ) -> Iterator[str]:
     yield from state_warnings(connection, f"{OWN}{own.name}", now)
+    yield from unread_warnings(connection, place, now)
     if place.online is None:
         yield f"whether charger {place.charger_id} is online is not known"
     for session in sessions:

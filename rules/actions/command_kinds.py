@@ -83,6 +83,7 @@ class Reason(StrEnum):
 
     UNKNOWN_ID = "unknown_id"
     GONE = "gone"
+    AMBIGUOUS = "ambiguous"
     OFFLINE = "offline"
     FAULTED = "faulted"
     UNAVAILABLE = "unavailable"
