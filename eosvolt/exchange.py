@@ -9,6 +9,7 @@ import zlib
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -31,6 +32,9 @@ from eosvolt.errors import (
     Unreachable,
 )
 from eosvolt.tokens import TokenSource
+
+SEND_BY: ContextVar[float | None] = ContextVar("send_by", default=None)
+"""By the event loop's clock, until when a call that changes something may begin, within the task that makes it."""
 
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json"}
@@ -257,6 +261,9 @@ class Exchange:
         kept = self._kept.get(call.url)
         if kept is not None:
             request.headers["if-none-match"] = kept.etag
+        by = SEND_BY.get()
+        if call.method != "GET" and by is not None and asyncio.get_running_loop().time() > by:
+            raise Timeout("this process stood still before the call", request=call.request, did_not_run=True)
         response = await self._http.send(request, stream=True)
         try:
             body = await self._body(response, call)

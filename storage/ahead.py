@@ -121,7 +121,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.PLACE: Moments(apart=("began_at", "since")),
     schema.LEASE: Moments(told=("until",)),  # by the database's own clock
     schema.LEASE_TERM: Moments(told=("began_at", "before_until")),
-    schema.TURN: Moments(told=("until", "posted_at")),
+    schema.TURN: Moments(("posted_at",), apart=("until",)),
     schema.REFUSED: Moments(("since",), apart=("probe_at",)),
     schema.RULE_VERSION: Moments(("at",)),
     schema.SET_ASIDE: Moments(("first_at", "last_at")),

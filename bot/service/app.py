@@ -5,6 +5,7 @@ other module decides what the process consists of.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from bot.service import digesting, jobs
 from bot.service.automating import automate
 from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
-from bot.service.delivering.workers import begin_deliveries, end_deliveries
+from bot.service.delivering.workers import begin_deliveries, end_deliveries, leave_channels
 from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
@@ -149,6 +150,10 @@ class Service:
         await self.leading.stop()
         await self.commanding.stop(STOP_SECONDS)
         await end_deliveries(self.delivery, STOP_SECONDS)
+        if self.leading.shared:
+            with contextlib.suppress(Exception):  # the turns end by themselves
+                async with asyncio.timeout(STOP_SECONDS):
+                    await asyncio.to_thread(leave_channels, self.delivery, self.clock())
         await self.client.aclose()
         self.database.close()
         self.occupation.leave()

@@ -21,6 +21,7 @@ from commands.requests.prices import agrees, as_details, as_words
 from commands.requests.routes import route_of
 from eosvolt.client import EosvoltClient
 from eosvolt.errors import Conflict, EosvoltError, Forbidden
+from eosvolt.exchange import SEND_BY
 from eosvolt.models import PricingReading
 from rules.actions.command_kinds import OWN, CommandKind, CommandState
 from storage.ahead import bring_down_commands
@@ -39,6 +40,9 @@ class NothingSentError(Exception):
 ABANDONED_AFTER = timedelta(minutes=2)
 """A command that has been sending for so long lost its process: no call to EOSVOLT takes half of it."""
 
+
+CALL_WITHIN = 60.0
+"""Seconds after its claim in which a command's call may begin: well before it is held for abandoned."""
 
 AT_ONCE = 16
 """How many calls are under way together: one that hangs holds up its own charger alone."""
@@ -106,10 +110,11 @@ class Commanding:
         """Claim what is due and begin to send it; how many were claimed."""
         begun = 0
         while len(self._calls) < AT_ONCE:
+            by = asyncio.get_running_loop().time() + CALL_WITHIN
             command = await self.jobs.run(_claim, self.jobs.database, now)
             if command is None:
                 break
-            self._call(command, _carry_out(self.jobs, command, now, self.crash_at))
+            self._call(command, _carry_out(self.jobs, command, now, by, self.crash_at))
             begun += 1
         return begun
 
@@ -161,8 +166,12 @@ def _mark_prices(
         return sending.end_command(connection, command, *verdict, now)
 
 
-async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, crash_at: CrashAt) -> int:
-    """Make a command's one call and write the answer down; 0, because it was counted when it was claimed."""
+async def _carry_out(jobs: Jobs, command: Row[Any], now: datetime, by: float, crash_at: CrashAt) -> int:
+    """Make a command's one call and write the answer down; 0, because it was counted when it was claimed.
+
+    A process that was stopped on the way, and wakes up after `by`, makes no call: others hold it for lost by then.
+    """
+    SEND_BY.set(by)
     started = asyncio.get_running_loop().time()
     told: Told = {}
     error: EosvoltError | None = None

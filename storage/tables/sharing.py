@@ -1,6 +1,6 @@
 """How several processes share one PostgreSQL: who leads, who led, and whose turn a channel is.
 
-The moments are PostgreSQL's own: no process's clock counts here.
+The moments of leases are PostgreSQL's own: no process's clock counts there.
 """
 
 from datetime import datetime

@@ -22,6 +22,7 @@ from notify.render import render_or_fallback
 from notify.routing import Routing
 from storage.engine import Database
 from storage.schema import OUTBOX
+from storage.sharing.turns import note_post
 
 log = structlog.get_logger()
 
@@ -92,6 +93,8 @@ def mark_sent(database: Database, item: Row[Any], ref: MessageRef, version: int,
     """Note where a message stands; False where the claim was lost meanwhile. Where it stands twice, one is marked."""
     with database.write() as connection:
         before = place_of(connection, item.id)
+        if item.message_ts is None:
+            note_post(connection, item.channel, now)
         held = claims.mark_sent(
             connection, item, message_channel=ref.channel, message_ts=ref.ts, version=version, now=now
         )

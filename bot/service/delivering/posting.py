@@ -47,6 +47,9 @@ log = structlog.get_logger()
 SEND_SECONDS = 60
 """How long looking up and sending one message may take in all: less than its lease, or two workers could send it."""
 
+STANDS_STILL = 60.0
+"""Seconds after which a claim is not trusted before the call: well before its lease is over."""
+
 CLOCK_SLACK = timedelta(minutes=1)
 """How far Slack's clock may be behind ours when a message is looked for since a moment of ours."""
 
@@ -63,6 +66,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     3. Mark what stands where, or why it does not.
     """
     delivery.crash_at("claimed")
+    by = asyncio.get_running_loop().time() + STANDS_STILL
     await _find_groups(delivery, item)
     try:
         rendered: Rendered | None = await delivery.run(render, delivery, item, moment.began_at)
@@ -77,7 +81,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
         return False
     try:
         async with asyncio.timeout(SEND_SECONDS):
-            sent = await _send(delivery, item, rendered, moment)
+            sent = await _send(delivery, item, rendered, moment, by)
     except (PostFault, TimeoutError) as error:
         fault = error if isinstance(error, PostFault) else Uncertain("no answer in time")
         delivery.note(type(fault).__name__, fault.error)
@@ -121,7 +125,7 @@ async def _find_groups(delivery: Delivery, item: Row[Any]) -> None:
 
 
 async def _send(
-    delivery: Delivery, item: Row[Any], rendered: Rendered, moment: Moment
+    delivery: Delivery, item: Row[Any], rendered: Rendered, moment: Moment, by: float
 ) -> tuple[MessageRef, int] | None:
     """Post or edit a message, unless the history shows that it was posted; where it stands, and in which version.
 
@@ -144,6 +148,8 @@ async def _send(
     if rendered.place is not None:
         delivery.pace.note_edit(moment.now)
     delivery.crash_at("before_call")
+    if asyncio.get_running_loop().time() > by:  # this process was stopped: another one may be sending it by now
+        raise NotNow("this process stood still")
     ref = await _post(delivery, rendered, channel)
     delivery.crash_at("after_call")
     return ref, rendered.row.version

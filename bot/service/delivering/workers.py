@@ -6,6 +6,7 @@ the claim, how fast by the pace.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.service.delivering.delivery import LEASE, Delivery, Moment, moment_of
 from bot.service.delivering.posting import send_claimed
 from bot.service.delivering.probing import move_what_waits, probe
 from notify.claims import Lanes, claim_next, due_channels
+from storage.sharing.turns import leave_turns, take_turns
 
 
 async def deliver(delivery: Delivery, now: datetime) -> int:
@@ -58,6 +60,12 @@ async def end_deliveries(delivery: Delivery, seconds: float) -> None:
     delivery.at_work.clear()
 
 
+def leave_channels(delivery: Delivery, now: datetime) -> None:
+    """Let other processes deliver at once where this one did."""
+    with delivery.database.write() as connection:
+        leave_turns(connection, delivery.worker, now)
+
+
 def _begin(delivery: Delivery, channel: str, work: Any) -> asyncio.Task[int] | None:
     if channel in delivery.at_work:
         work.close()
@@ -96,4 +104,9 @@ async def _work(delivery: Delivery, channel: str, names: Sequence[str], moment: 
 
 def _claim(delivery: Delivery, names: Sequence[str], lanes: Lanes, now: datetime) -> Row[Any] | None:
     with delivery.database.write() as connection:
+        posted = take_turns(connection, names, delivery.worker, now)
+        if posted is False:  # another process delivers there
+            return None
+        if isinstance(posted, datetime) and now - posted < delivery.pace.post_gap:
+            lanes = replace(lanes, posts=False)
         return claim_next(connection, delivery.worker, now, LEASE, channels=names, lanes=lanes)

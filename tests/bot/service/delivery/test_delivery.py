@@ -102,9 +102,11 @@ async def test_two_workers_send_each_message_once(server: SlackServer, clock: Ha
     first = bench.workspace.faults.hold_next_request("chat.postMessage")
     one = asyncio.ensure_future(bench.deliver("one"))
     await first.reached()
-    assert await bench.deliver("other") == 9
+    # on PostgreSQL, where several processes deliver, the channel's turn is the first one's
+    others = 9 if database.engine.dialect.name == "sqlite" else 0
+    assert await bench.deliver("other") == others
     first.release()
-    assert await one == 1
+    assert await one == 10 - others
     assert len(bench.messages()) == 10
 
 
