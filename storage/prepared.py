@@ -20,6 +20,9 @@ NONE: Parameters = MappingProxyType({})
 
 _record: Any = namedtuple  # its fields are a statement's columns, which no type checker can know
 
+LONGEST_FILLED = 1_024
+"""From this length on lists are taken as they are: databases take so many values and no more."""
+
 MOST_SHAPES = 64
 """How many lengths of lists one statement is kept ready for."""
 
@@ -38,6 +41,7 @@ class Prepared:
 
     def all(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
         """Run it and return its rows."""
+        parameters = self._padded(connection, parameters)
         ready = self._made_ready(connection, parameters)
         return ready.rows(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
@@ -53,11 +57,13 @@ class Prepared:
 
     def scalars(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
         """Run it and return the first value of each row."""
+        parameters = self._padded(connection, parameters)
         ready = self._made_ready(connection, parameters)
         return ready.scalars(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
     def run(self, connection: Connection, parameters: Parameters = NONE) -> int:
         """Run it for what it writes; how many rows it touched."""
+        parameters = self._padded(connection, parameters)
         ready = self._made_ready(connection, parameters)
         return int(execute(connection, ready.sql, ready.values(parameters)).rowcount)
 
@@ -67,6 +73,16 @@ class Prepared:
             return 0
         ready = self._made_ready(connection, rows[0])
         return execute_many(connection, ready.sql, ready.values_of_many(rows))
+
+    def _padded(self, connection: Connection, parameters: Parameters) -> Parameters:
+        """The parameters with each list as long as the next power of two: its last item stands there again.
+
+        A statement is made ready for each length that comes, which costs more than a few items that change nothing.
+        """
+        lists = self._lists.get(connection.dialect.name)
+        if not lists:
+            return parameters
+        return {**parameters, **{name: _filled_up(parameters[name]) for name in lists}}
 
     def _made_ready(self, connection: Connection, parameters: Parameters) -> "_Ready":
         name = connection.dialect.name
@@ -93,7 +109,7 @@ class _Ready:
         self._named = named
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
-        self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
+        self._converted: list[tuple[int, Convert, bool]] | None = None  # known once the driver has told its types
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
@@ -112,26 +128,40 @@ class _Ready:
 
     def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The first values of the driver's rows as Python knows them."""
-        convert = next((one for place, one in self._conversions(cursor, dialect) if place == 0), None)
         found = [row[0] for row in cursor.fetchall()]
-        return found if convert is None else list(map(convert, found))
+        first = [one for one in self._conversions(cursor, dialect) if one[0] == 0]
+        return _column(found, *first[0][1:]) if first and found else found
 
-    def _conversions(self, cursor: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
+    def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
+        """The driver's rows with every value as Python knows it."""
+        conversions, found = self._conversions(cursor, dialect), cursor.fetchall()
+        if not conversions or not found:
+            return list(map(self._row, found))
+        columns: list[Any] = list(zip(*found, strict=True))
+        for place, convert, repeats in conversions:
+            columns[place] = _column(columns[place], convert, repeats)
+        return list(map(self._row, zip(*columns, strict=True)))
+
+    def _conversions(self, cursor: Any, dialect: Dialect) -> list[tuple[int, Convert, bool]]:
         if self._converted is None:
             self._converted = _conversions(self._types, cursor.description, dialect)
         return self._converted
 
-    def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
-        """The driver's rows with every value as Python knows it."""
-        if not self._conversions(cursor, dialect):
-            return list(map(self._row, cursor.fetchall()))
-        rows, conversions = [], self._conversions(cursor, dialect)
-        for one in cursor.fetchall():
-            values = list(one)
-            for place, convert in conversions:
-                values[place] = convert(values[place])
-            rows.append(self._row(values))
-        return rows
+
+def _filled_up(items: Sequence[Any]) -> Sequence[Any]:
+    length = len(items)
+    if not 2 < length < LONGEST_FILLED:
+        return items
+    wanted = 1 << (length - 1).bit_length()
+    return [*items, *[items[-1]] * (wanted - length)]
+
+
+def _column(values: Sequence[Any], convert: Convert, repeats: bool) -> list[Any]:
+    """Values as the other side takes them; where they may be shared, what comes again is converted once."""
+    if not repeats:
+        return [None if value is None else convert(value) for value in values]
+    known = {value: None if value is None else convert(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 class _Slot:
@@ -164,8 +194,7 @@ class _Slot:
         if not self._repeats:  # lists and objects, of which most are empty
             empty = {kind: convert(kind()) for kind in (dict, list)}
             return [convert(value) if value or type(value) not in empty else empty[type(value)] for value in found]
-        known = {value: None if value is None else convert(value) for value in set(found)}
-        return [known[value] for value in found]
+        return _column(found, convert, repeats=True)
 
     def _converted(self, value: Any) -> Any:
         if self._place is not None:
@@ -200,13 +229,13 @@ def _make_ready(statement: Any, connection: Connection, parameters: Parameters) 
     return _Ready(state.statement, order, named=named, columns=columns), tuple(lists)
 
 
-def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
-    """The columns whose driver's values are not yet Python's, each with what makes them so."""
+def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert, bool]]:
+    """The columns whose driver's values are not yet Python's, what makes them so, and whether rows may share that."""
     found = (
-        (place, type_.dialect_impl(dialect).result_processor(dialect, told[1]))
+        (place, type_.dialect_impl(dialect).result_processor(dialect, told[1]), not isinstance(type_, sa.JSON))
         for place, (type_, told) in enumerate(zip(types, described, strict=True))
     )
-    return [(place, convert) for place, convert in found if convert is not None]
+    return [(place, convert, repeats) for place, convert, repeats in found if convert is not None]
 
 
 def execute(connection: Connection, sql: str, values: Any) -> Any:

@@ -24,7 +24,11 @@ from rules.actions.command_kinds import CommandState
 from rules.documents.document import Rule
 from rules.lifecycle import State, Transition
 from storage.dialects import insert
+from storage.prepared import Prepared
 from storage.schema import ALERT, COMMAND, INCIDENT, LOCATION, SWITCH, TRANSITION, TRY
+
+_ANY = Prepared(sa.select(TRY.c.id).limit(1))
+_WAITING = Prepared(sa.select(TRY.c.id).where(TRY.c.due_at.is_not(None)).limit(1))
 
 UNSENT = (*AWAITING, CommandState.REQUESTED)
 ONLY_TOLD = "automations only tell what they would do"
@@ -59,7 +63,7 @@ def plan_tries(
     """
     rules, now = routing.rules, routing.now
     ended = [t.alert_id for t in transitions if t.from_state == State.FIRING and t.to_state != State.FIRING]
-    if ended:
+    if ended and _WAITING.first(connection) is not None:
         cancel_tries(connection, TRY.c.alert_id.in_(ended), "the alert is over", now)
     fired = [t for t in transitions if t.to_state == State.FIRING and t.rule_id in rules and rules[t.rule_id].actions]
     if not fired:
@@ -85,7 +89,7 @@ def plan_tries(
 def tell_recovered(connection: Connection, transitions: Iterable[Transition], routing: Routing) -> None:
     """Let one card tell of an incident that nobody heard of because its actions mended it; after quiet hours."""
     over = {t.incident_id for t in transitions if t.reason == "recovered" and t.incident_id is not None}
-    if not over:
+    if not over or _ANY.first(connection) is None:
         return
     sent = (COMMAND.c.id == TRY.c.command_id, COMMAND.c.sending_at.is_not(None))
     acted = sa.exists().where(TRY.c.incident_id == INCIDENT.c.id, *sent)

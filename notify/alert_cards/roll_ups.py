@@ -115,6 +115,21 @@ _GRAVEST = (
     .scalar_subquery()
 )
 _RANK_HEAD = Prepared(sa.update(OUTBOX).where(OUTBOX.c.id == sa.bindparam("head")).values(rank=_GRAVEST))
+_OPEN_IN_IT = Prepared(
+    sa.select(INCIDENT.c.id)
+    .join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id)
+    .where(
+        _ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.kind == ALERT_CARD, INCIDENT.c.resolved_at.is_(None)
+    )
+    .limit(1)
+)
+_PLACES_OF_HEAD = (
+    sa.select(INCIDENT.c.location_id)
+    .join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id)
+    .where(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.kind == ALERT_CARD)
+    .distinct()
+)
+_COUNT_PLACES = Prepared(sa.select(sa.func.count()).select_from(_PLACES_OF_HEAD.subquery()))
 _COUNT_FRESH = Prepared(sa.select(sa.func.count()).select_from(OUTBOX).where(*_FRESH))
 _ROLL_IN = Prepared(
     sa.update(OUTBOX).where(*_FRESH).values(rolled_into=sa.bindparam("head"), shown_version=OUTBOX.c.version)
@@ -173,8 +188,7 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
 
 def is_over(connection: Connection, head: str) -> bool:
     """Whether every incident of a roll-up is resolved."""
-    open_ = INCIDENT.c.id.in_(_incidents_of(head)), INCIDENT.c.resolved_at.is_(None)
-    return connection.execute(sa.select(INCIDENT.c.id).where(*open_).limit(1)).first() is None
+    return _OPEN_IN_IT.first(connection, {"head": head}) is None
 
 
 def _incidents_of(head: str) -> sa.Select[Any]:
@@ -183,7 +197,7 @@ def _incidents_of(head: str) -> sa.Select[Any]:
 
 def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
     """Give a roll-up as many messages as its places need, and tell each how many there are."""
-    now, places = head.created_at, len(_places(connection, head.id))
+    now, places = head.created_at, _COUNT_PLACES.scalar(connection, {"head": head.id})
     pages = min(max(budget, 1), -(-places // PLACES_A_PAGE)) or 1
     rows = [
         new_item(

@@ -1,9 +1,9 @@
 """Which alerts share a card: an incident is one rule and one group, from its first firing until all are resolved."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
@@ -31,6 +31,15 @@ def of_rule(only: str | None) -> ColumnElement[bool]:
     return EVERY_RULE if only is None else ALERT.c.rule_id == only
 
 
+CHUNK = 512  # below every database's limit of bound values
+T = TypeVar("T")
+
+
+def in_chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in lists that one statement takes."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
 def group_key(group_by: Sequence[str], labels: Mapping[str, Any]) -> str:
     """The group of an alert with these labels, as text that is equal for equal groups."""
     return json.dumps({name: labels.get(name) for name in sorted(group_by)}, ensure_ascii=False)
@@ -45,8 +54,9 @@ def open_incidents(
     """
     if not groups:
         return {}
-    known = _OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": list(groups)})
-    ids = {row.group_key: row.id for row in known}
+    ids: dict[str, int] = {}
+    for some in in_chunks(list(groups)):
+        ids |= dict(_OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": some}))
     common = {"rule_id": rule_id, "severity": severity, "opened_at": now}
     new = [{"group_key": key, "location_id": groups[key], **common} for key in groups if key not in ids]
     if new:
@@ -58,10 +68,8 @@ def open_incidents(
 
 def close_incidents(connection: Connection, incident_ids: Iterable[int], now: datetime) -> None:
     """Close those of these incidents that have no firing member left."""
-    ids = sorted(set(incident_ids))
-    if not ids:
-        return
-    _CLOSE.run(connection, {"ids": ids, "now": now})
+    for some in in_chunks(sorted(set(incident_ids))):
+        _CLOSE.run(connection, {"ids": some, "now": now})
 
 
 _OPEN_INCIDENTS = Prepared(

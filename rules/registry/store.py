@@ -24,6 +24,7 @@ from rules.lifecycle import Transition
 from rules.registry.digest_starts import begin_digest, comes_otherwise
 from rules.registry.speech_plan import load_plan, store_plan
 from storage.dialects import AnyRow
+from storage.prepared import Prepared
 from storage.schema import GAP, RULE, RULE_VERSION
 
 FROM_SLACK = "slack"
@@ -79,11 +80,11 @@ def sync_rules(
 
 def is_in_force(connection: Connection, rule_id: str, version: int) -> bool:
     """Whether this is the version that counts; the rule then stays so until the end of the transaction."""
-    row = connection.execute(_IN_FORCE, {"rule": rule_id}).first()
+    row = _IN_FORCE.first(connection, {"rule": rule_id})
     return row is not None and row.enabled and row.removed_at is None and row.version == version
 
 
-_IN_FORCE = (
+_IN_FORCE = Prepared(
     sa.select(RULE.c.version, RULE.c.enabled, RULE.c.removed_at)
     .where(RULE.c.id == sa.bindparam("rule"))
     .with_for_update()  # SQLite drops this: there one transaction writes at a time

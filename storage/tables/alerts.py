@@ -90,6 +90,14 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
         ),
+        # what was already so when a rule was switched on, for its one summary
+        Index(
+            "alert_switched_on",
+            "rule_id",
+            "switched_on",
+            sqlite_where=text("switched_on IS NOT NULL"),
+            postgresql_where=text("switched_on IS NOT NULL"),
+        ),
         # what may speak again by time alone
         Index(
             "alert_snoozed",

@@ -21,6 +21,14 @@ class OutboxItem(SQLModel, table=True):
             sqlite_where=text("shown_version < version"),
             postgresql_where=text("shown_version < version"),
         ),
+        # the cards that a channel got now, which may become a roll-up
+        Index(
+            "outbox_fresh",
+            "channel",
+            "created_at",
+            sqlite_where=text("rolled_into IS NULL"),
+            postgresql_where=text("rolled_into IS NULL"),
+        ),
         # the replies of a card
         Index(
             "outbox_thread",
