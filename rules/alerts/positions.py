@@ -21,9 +21,9 @@ from storage.schema import ALERT, COUNTER, GAP, RULE, TRANSITION, WAKE
 _OPEN = (State.PENDING, State.FIRING)
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery().label("changed_seq")
 _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
-_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE).distinct().subquery()
+_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE)  # no DISTINCT: for that SQLite would go through every open alert
 _WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
-_WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME).distinct().subquery()
+_WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME)
 _NEWEST = [
     sa.select(sa.func.max(table.c[name])).scalar_subquery().label(f"{thing}_{name}")
     for thing, table in TABLES.items()
@@ -37,11 +37,8 @@ _RULE_POSITIONS = Prepared(
         RULE.c.full_match_at,
         *_NEWEST,
         _NEWEST_GAP_SEQ,
-        sa.or_(_DUE_RULES.c.rule_id.is_not(None), _WOKEN_RULES.c.rule_id.is_not(None)).label("is_due"),
-    )
-    .outerjoin(_DUE_RULES, _DUE_RULES.c.rule_id == RULE.c.id)
-    .outerjoin(_WOKEN_RULES, _WOKEN_RULES.c.rule_id == RULE.c.id)
-    .where(RULE.c.enabled, RULE.c.removed_at.is_(None))
+        sa.or_(RULE.c.id.in_(_DUE_RULES), RULE.c.id.in_(_WOKEN_RULES)).label("is_due"),
+    ).where(RULE.c.enabled, RULE.c.removed_at.is_(None))
 )
 
 

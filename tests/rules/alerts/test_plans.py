@@ -1,0 +1,82 @@
+"""No statement of a poll and its evaluation goes through every connector, session, interval or alert that there is."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.service import evaluating
+from storage.engine import Database
+from storage.schema import RULE
+from tests.bot.service.jobs.site import FRESH, Site
+from tests.readings import T0, at, charger, connector, location, poll, session
+
+WHEN = {
+    "connector": [
+        'connector.status == "Faulted"',
+        'connector.status == "Faulted" and connector.power < 100 kW',
+        'location.id == "l1" and connector.status == "Faulted"',
+        'connector.status == "Faulted" and charger.online',
+    ],
+    "charger": ["not charger.online", "charger.heartbeat_age > 5m"],
+    "session": ['session.energy < 1 kWh and connector.status == "Faulted"'],
+}
+RULES: list[dict[str, Any]] = [
+    {"name": f"{for_each}-{number}", "for_each": for_each, "when": when, "for": "30s", "severity": "warning"}
+    for for_each, some in WHEN.items()
+    for number, when in enumerate(some)
+]
+LARGE = re.compile(r"SCAN (connector|charging_session|interval|alert)\b")
+DATA = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[set[str]]:
+    """Every statement that runs meanwhile, with its values."""
+    found: set[str] = set()
+
+    def note(raw: sqlite3.Connection, _: object) -> None:
+        raw.set_trace_callback(found.add)
+
+    database.engine.dispose()
+    sa.event.listen(database.engine, "connect", note)
+    yield found
+    sa.event.remove(database.engine, "connect", note)
+    database.engine.dispose()
+
+
+def scans(database: Database, told: set[str]) -> set[str]:
+    """The statements that go through all of a large table, each with its plan's words for it."""
+    found = set()
+    with database.read() as connection:
+        for statement in sorted(filter(DATA.match, told)):
+            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement.replace("%", "%%"))
+            found |= {f"{row[3]} in {statement}" for row in plan if LARGE.match(row[3])}
+    return found
+
+
+def fleet(status: str, online: bool) -> list[Any]:
+    plugs = [connector(f"c{number}", status, power_kw=float(number)) for number in range(4)]
+    return [charger(*plugs, online=online, last_heartbeat=T0)]
+
+
+def test_no_large_table_is_gone_through_for_what_changed_or_for_a_rule_in_full(sqlite: Database) -> None:
+    site = Site(sqlite, *RULES, now=T0)
+    site.tick(T0, location(), resource="locations")
+    site.tick(T0, session("s1", started=T0, energy_kwh=0.5), resource="sessions")
+    site.tick(T0, *fleet("Available", online=True))
+    with statements(sqlite) as told:
+        moved = 0
+        for minute, status, online in ((1, "Faulted", False), (2, "Faulted", False), (12, "Available", True)):
+            now = at(f"10:{minute:02}")
+            poll(sqlite, now, *fleet(status, online))
+            moved += len(evaluating.evaluate(site.work, now, FRESH))
+        with sqlite.write() as connection:
+            connection.execute(sa.update(RULE).values(evaluated_seq=0))
+        evaluating.evaluate(site.work, at("10:13"), FRESH)
+    assert moved > 3 * 4 * 2
+    assert len(told) > 10 * len(RULES)
+    assert scans(sqlite, told) == set()
