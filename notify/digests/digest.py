@@ -18,14 +18,14 @@ from notify.digests.kinds import kind_facts, to_do, with_reasons
 from notify.digests.session_figures import session_digest
 from notify.digests.slots import LastSlot, claim_slot, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.digests.starts import starts_of
-from notify.kpis.places import by_zone, location_zones
+from notify.kpis.places import Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope
 from notify.kpis.times import uptime
 from notify.outbox import DIGEST, enqueue_message
 from notify.routing import Routing
-from rules.documents.schedules import Slot, next_moment, slot_at, slots_due
-from rules.documents.windows import YESTERDAY, Period, period_of
-from storage.schema import DIGEST_SLOT, OUTBOX
+from rules.documents.schedules import Slot, next_moment, slot_at, slots_due, usable_zone
+from rules.documents.windows import YESTERDAY, period_of
+from storage.schema import DIGEST_SLOT, LOCATION, OUTBOX
 
 EACH_LOCATION = "location"
 """The `timezone` of a rule that speaks once for each of its locations' zones."""
@@ -44,6 +44,10 @@ class DigestRule(Protocol):
     def digest(self) -> str | None: ...
     @property
     def window(self) -> str | None: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def label(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,13 @@ def facts_at(
 ) -> dict[str, Any]:
     """All that a digest says for a slot, as JSON-able facts, as known at `now`; it claims and enqueues nothing."""
     only = slot.zone if rule.timezone == EACH_LOCATION else None
-    period = slot.period.cut(slot.at)
-    facts = session_digest(connection, only, period, now, default_zone=default_zone)
+    period, narrow = slot.period.cut(slot.at), Narrow(rule.location, rule.label)
+    facts = session_digest(connection, only, period, now, default_zone=default_zone, narrow=narrow)
     if rule.window not in {None, YESTERDAY}:
         facts["window"] = rule.window
     kind = rule.digest or "sessions"
-    fleet = fleet_digest(connection, only, period, slot.at, default_zone=default_zone)
-    scope = Scope(by_zone(location_zones(connection, default_zone), only, default_zone), period)
+    scope = Scope(by_zone(location_zones(connection, default_zone), only, default_zone), period, narrow)
+    fleet = fleet_digest(connection, scope, slot.at)
     if kind == "maintenance":
         fleet["worst"] = with_reasons(connection, fleet["worst"])
     more = {"kind": kind_facts(connection, kind, scope, slot.at)} if kind != "sessions" else {}
@@ -163,7 +167,8 @@ def refresh_digests(connection: Connection, names: Collection[str], routing: Rou
 def _corrected(connection: Connection, row: Row[Any], now: datetime, default_zone: str) -> dict[str, Any]:
     """What a claimed slot says by now; how the fleet stood is as it was said: only what sessions tell comes late."""
     period = period_of(row.facts).cut(row.slot_at)
-    facts = session_digest(connection, row.facts["zone"], period, now, default_zone=default_zone)
+    narrow = Narrow(row.facts.get("location"), row.facts.get("label"))
+    facts = session_digest(connection, row.facts["zone"], period, now, default_zone=default_zone, narrow=narrow)
     as_said = {name: row.facts[name] for name in ("late", "digest", "fleet", "kind", "to_do") if name in row.facts}
     return {**row.facts, **facts, **as_said}
 
@@ -206,21 +211,18 @@ def _figures_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key != "complete_to"}
 
 
-def fleet_digest(
-    connection: Connection, zone: str | None, period: Period, at: datetime, *, default_zone: str
-) -> dict[str, Any]:
+def fleet_digest(connection: Connection, scope: Scope, at: datetime) -> dict[str, Any]:
     """How the connectors stood in a period, and which alerts and silences there are at `at`, as JSON-able facts.
 
     What has not come yet at `at` is not counted. `before` holds the same of the period before; its uptime is None
     where nothing was observed then.
     """
-    zones = by_zone(location_zones(connection, default_zone), zone, default_zone)
-    up, worst = uptime_and_worst(connection, Scope(zones, period.cut(at)))
-    earlier = period.before()
-    then = standing(connection, zones, at - (period.first - earlier.first))
-    before = {"uptime": uptime(connection, Scope(zones, earlier)).get(NETWORK_KEY), **then}
-    prices = price_changes(connection, zones, period)
-    return {"uptime": up, "worst": worst, **standing(connection, zones, at), "prices": prices, "before": before}
+    up, worst = uptime_and_worst(connection, scope.over(scope.period.cut(at)))
+    earlier = scope.over(scope.period.before())
+    then = standing(connection, earlier, at - (scope.period.first - earlier.period.first))
+    before = {"uptime": uptime(connection, earlier).get(NETWORK_KEY), **then}
+    prices = price_changes(connection, scope)
+    return {"uptime": up, "worst": worst, **standing(connection, scope, at), "prices": prices, "before": before}
 
 
 def _newest_ready_slot(
@@ -244,6 +246,9 @@ def zones_of_rule(connection: Connection, rule: DigestRule, default_zone: str) -
     """The zones that a rule may speak for: its own one, or each that a location or a stray session can be in."""
     if rule.timezone != EACH_LOCATION:
         return [rule.timezone or default_zone]
+    if rule.location is not None:
+        there = sa.select(LOCATION.c.timezone).where(LOCATION.c.id == rule.location)
+        return [usable_zone(connection.execute(there).scalar(), default_zone)]
     return sorted({*location_zones(connection, default_zone), default_zone})
 
 
@@ -256,5 +261,5 @@ def _has_nothing_to_say(
 
 def says_nothing(connection: Connection, rule: DigestRule, zone: str, default_zone: str) -> bool:
     """Whether a rule that speaks for each zone has no location in this one: only stray sessions are told of it."""
-    idle = rule.timezone == EACH_LOCATION and zone == default_zone
+    idle = rule.timezone == EACH_LOCATION and zone == default_zone and rule.location is None
     return idle and zone not in location_zones(connection, default_zone)

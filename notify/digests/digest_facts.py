@@ -109,6 +109,8 @@ class DigestContext:
     since: datetime | None = None  # of a stretch of time, where it begins
     earlier: str = "the week before"  # what it is compared with
     kind: str = "sessions"
+    location: str | None = None  # the one that it is about
+    label: str | None = None  # of the chargers that it is about
     more: Mapping[str, Any] = field(default_factory=dict)  # what its kind tells more than sessions
     to_do: ToDo | None = None  # None in facts of an older version
 
@@ -129,6 +131,8 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         since=period.stretch[0] if period.stretch is not None else None,
         earlier=_earlier(period),
         kind=facts["digest"],
+        location=facts.get("location"),
+        label=facts.get("label"),
         more=facts.get("kind", {}),
         to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
     )

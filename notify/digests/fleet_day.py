@@ -13,11 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.kpis.impossible import POSSIBLE
-from notify.kpis.places import Zones
 from notify.kpis.scope import By, Scope, with_location
 from notify.kpis.sessions import ZERO_ENERGY_KWH
 from notify.kpis.times import Stood, stood
-from rules.documents.windows import Period
 from storage.dialects import AnyRow
 from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION, SILENCE
 
@@ -26,11 +24,11 @@ MOST_PRICES = 5
 DIGITS = 6
 
 
-def standing(connection: Connection, zones: Zones, at: datetime) -> dict[str, int]:
+def standing(connection: Connection, scope: Scope, at: datetime) -> dict[str, int]:
     """How many alerts were firing at a moment, and how many silences were in force: those of a weekly window too."""
-    here = sa.or_(*zones.values())
+    here = scope.here
     firing = (ALERT.c.fired_at <= at, sa.or_(ALERT.c.resolved_at.is_(None), ALERT.c.resolved_at > at))
-    alerts = sa.select(sa.func.count()).select_from(with_location(ALERT)).where(here, *firing)
+    alerts = sa.select(sa.func.count()).select_from(with_location(ALERT)).where(scope.of(ALERT), *firing)
     in_force = (
         SILENCE.c.created_at <= at,
         sa.or_(SILENCE.c.until.is_(None), SILENCE.c.until > at),
@@ -78,14 +76,14 @@ def _named(connection: Connection, connectors: Sequence[str]) -> dict[str, AnyRo
     return {row.id: row for row in connection.execute(statement)}
 
 
-def price_changes(connection: Connection, zones: Zones, period: Period) -> dict[str, Any]:
+def price_changes(connection: Connection, scope: Scope) -> dict[str, Any]:
     """How many changes of a location's prices were seen in a period, and the first of them, as they were kept.
 
     A price that was not known before has not changed.
     """
     told: list[AnyRow] = []
-    for zone, in_zone in zones.items():
-        start, end = period.bounds(zone)
+    for zone, in_zone in scope.zones.items():
+        start, end = scope.period.bounds(zone)
         earlier = INTERVAL.alias()
         known = (earlier.c.thing == "location", earlier.c.field == "price", earlier.c.value.is_not(None))
         before = (
@@ -101,7 +99,9 @@ def price_changes(connection: Connection, zones: Zones, period: Period) -> dict[
             INTERVAL.c.valid_from, INTERVAL.c.value, before.label("before"), LOCATION.c.id, LOCATION.c.name
         ).add_columns(LOCATION.c.currency)
         joined = INTERVAL.join(LOCATION, LOCATION.c.id == INTERVAL.c.thing_id)
-        told += connection.execute(statement.select_from(joined).where(in_zone, *of_price, *seen)).all()
+        told += connection.execute(
+            statement.select_from(joined).where(in_zone, scope.narrow.of(LOCATION), *of_price, *seen)
+        ).all()
     told.sort(key=lambda row: (row.valid_from, row.id))
     first = [
         {
@@ -126,7 +126,8 @@ def _troubles(connection: Connection, scope: Scope) -> tuple[dict[str, int], dic
         sa.func.count().filter(is_failed).label("failed"),
         sa.func.count().filter(is_empty, SESSION.c.status.is_distinct_from("Failed")).label("empty"),
     ).select_from(with_location(SESSION))
-    of_period = (scope.within(SESSION.c.ended_at), sa.or_(is_failed, is_empty), SESSION.c.connector_id.is_not(None))
+    ended = sa.and_(scope.within(SESSION.c.ended_at), scope.of(SESSION))
+    of_period = (ended, sa.or_(is_failed, is_empty), SESSION.c.connector_id.is_not(None))
     for row in connection.execute(counts.where(*of_period).group_by(SESSION.c.connector_id)):
         failed[row.connector_id], empty[row.connector_id] = row.failed, row.empty
     return failed, empty

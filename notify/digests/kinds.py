@@ -33,11 +33,11 @@ def kind_facts(connection: Connection, kind: str, scope: Scope, at: datetime) ->
 
 def to_do(connection: Connection, scope: Scope, at: datetime, worst: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What to do today: faults that are dangerous, alerts that nobody has taken, and the worst connector."""
-    firing = (ALERT.c.fired_at <= at, ALERT.c.state == "firing", scope.here)
+    firing = (ALERT.c.fired_at <= at, ALERT.c.state == "firing", scope.of(ALERT))
     alerts = sa.select(sa.func.count()).select_from(with_location(ALERT))
     untaken = connection.execute(alerts.where(*firing, ALERT.c.acknowledged_at.is_(None))).scalar_one()
     danger = sa.select(CONNECTOR.c.id, CONNECTOR.c.error_code).select_from(with_location(CONNECTOR))
-    danger = danger.where(scope.here, CONNECTOR.c.gone_at.is_(None), CONNECTOR.c.error_code.in_(SAFETY_CODES))
+    danger = danger.where(scope.of(CONNECTOR), CONNECTOR.c.gone_at.is_(None), CONNECTOR.c.error_code.in_(SAFETY_CODES))
     danger = danger.where(CONNECTOR.c.status == "Faulted").order_by(CONNECTOR.c.id).limit(MOST)
     dangerous = [{"connector_id": row.id, "error_code": row.error_code} for row in connection.execute(danger)]
     return {"dangerous": dangerous, "untaken": untaken, "worst": with_reasons(connection, worst[:1])}
@@ -63,7 +63,7 @@ def _uptime(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
 
 
 def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str, Any]:
-    fired = (scope.within(ALERT.c.fired_at),)
+    fired = (scope.within(ALERT.c.fired_at), scope.of(ALERT))
     taken = sa.func.count(ALERT.c.acknowledged_at)
     lasted = sa.func.avg(seconds_between(ALERT.c.fired_at, ALERT.c.resolved_at))
     soon = shifted(ALERT.c.fired_at, LONGER.total_seconds())
@@ -73,7 +73,7 @@ def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
     source = by_rule.select_from(with_location(ALERT)).where(*fired).group_by(ALERT.c.rule_id)
     rows = connection.execute(source.order_by(sa.desc("fired"), ALERT.c.rule_id)).all()
     people = sa.select(ALERT.c.acknowledged_by, sa.func.count().label("number")).select_from(with_location(ALERT))
-    people = people.where(scope.within(ALERT.c.acknowledged_at), ALERT.c.acknowledged_by.is_not(None))
+    people = people.where(scope.within(ALERT.c.acknowledged_at), scope.of(ALERT), ALERT.c.acknowledged_by.is_not(None))
     people = people.group_by(ALERT.c.acknowledged_by).order_by(sa.desc("number"), ALERT.c.acknowledged_by)
     noisy = [row for row in rows if row.fired >= NOISY and 2 * row.short >= row.fired]
     return {
@@ -91,7 +91,7 @@ def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
 
 
 def _revenue(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str, Any]:
-    by_place = revenue(connection, Scope(scope.zones, scope.period.whole()), By.LOCATION)
+    by_place = revenue(connection, scope.over(scope.period.whole()), By.LOCATION)
     amounts = [(currency, amount, key) for key, money in by_place.items() for currency, amount in money.items()]
     named = _names(connection, list(by_place))
     first: list[dict[str, Any]] = []

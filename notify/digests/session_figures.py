@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from notify.digests.slots import complete_to
 from notify.kpis.impossible import POSSIBLE, count_impossible
-from notify.kpis.places import Zones, by_zone, location_zones
+from notify.kpis.places import EVERYWHERE, Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope, with_location
 from notify.kpis.sessions import COMPLETED, DIGITS, energy, revenue, sessions, zero_energy
 from notify.kpis.times import utilisation
@@ -24,7 +24,13 @@ TOP_CONNECTORS = 5
 
 
 def session_digest(
-    connection: Connection, zone: str | None, period: Period, now: datetime, *, default_zone: str
+    connection: Connection,
+    zone: str | None,
+    period: Period,
+    now: datetime,
+    *,
+    default_zone: str,
+    narrow: Narrow = EVERYWHERE,
 ) -> dict[str, Any]:
     """The sessions that completed in a period, as JSON-able facts.
 
@@ -39,26 +45,28 @@ def session_digest(
     known_to = complete_to(connection)
     end = max(period.whole().bounds(each)[1] for each in ([zone] if zone else places or [default_zone]))
     complete = known_to is not None and known_to >= end + SETTLE
-    earlier = period.before()
+    scope = Scope(zones, period, narrow)
+    earlier = scope.over(period.before())
     return {
         "digest": "sessions",
-        **_figures(connection, zones, period.whole() if complete else period),
+        **_figures(connection, scope.over(period.whole()) if complete else scope),
         "zone": zone,
-        "top": _top_connectors(connection, zones, period),
-        "before": _figures(connection, zones, earlier) if _known_on(connection, zones, earlier) else None,
+        **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
+        "top": _top_connectors(connection, scope),
+        "before": _figures(connection, earlier) if _known_on(connection, earlier) else None,
         "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
         "complete": complete,
         "late": False,
     }
 
 
-def _figures(connection: Connection, zones: Zones, period: Period) -> dict[str, Any]:
-    scope, whole = Scope(zones, period), Scope(zones, period.whole())
-    in_it = (whole.within(SESSION.c.ended_at), COMPLETED)
+def _figures(connection: Connection, scope: Scope) -> dict[str, Any]:
+    whole = scope.over(scope.period.whole())
+    in_it = (whole.within(SESSION.c.ended_at), scope.of(SESSION), COMPLETED)
     places = sa.select(sa.func.count(SESSION.c.location_id.distinct())).select_from(with_location(SESSION))
     impossible = count_impossible(connection, sa.and_(*in_it))
     return {
-        **period.facts(),
+        **scope.period.facts(),
         **({"impossible": dict(impossible)} if impossible else {}),
         "sessions": sessions(connection, whole).get(NETWORK_KEY, 0),
         "energy_kwh": energy(connection, whole).get(NETWORK_KEY, 0.0),
@@ -69,8 +77,9 @@ def _figures(connection: Connection, zones: Zones, period: Period) -> dict[str, 
     }
 
 
-def _top_connectors(connection: Connection, zones: Zones, period: Period) -> list[dict[str, Any]]:
-    delivered, in_it = sa.func.sum(SESSION.c.energy_kwh), Scope(zones, period.whole()).within(SESSION.c.ended_at)
+def _top_connectors(connection: Connection, scope: Scope) -> list[dict[str, Any]]:
+    delivered = sa.func.sum(SESSION.c.energy_kwh)
+    in_it = sa.and_(scope.over(scope.period.whole()).within(SESSION.c.ended_at), scope.of(SESSION))
     top = (
         sa.select(
             SESSION.c.connector_id,
@@ -109,8 +118,9 @@ def _top_connector(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _known_on(connection: Connection, zones: Zones, period: Period) -> bool:
-    """Whether history reaches back to a period: some session of these zones ended before that did."""
-    reached = [sa.and_(in_zone, SESSION.c.ended_at < period.whole().bounds(zone)[1]) for zone, in_zone in zones.items()]
-    found = sa.select(SESSION.c.id).select_from(with_location(SESSION)).where(sa.or_(*reached)).limit(1)
-    return connection.execute(found).first() is not None
+def _known_on(connection: Connection, scope: Scope) -> bool:
+    """Whether history reaches back to a period: some session of these places ended before that did."""
+    period = scope.period.whole()
+    reached = [sa.and_(here, SESSION.c.ended_at < period.bounds(zone)[1]) for zone, here in scope.zones.items()]
+    found = sa.select(SESSION.c.id).select_from(with_location(SESSION)).where(sa.or_(*reached), scope.of(SESSION))
+    return connection.execute(found.limit(1)).first() is not None

@@ -4,16 +4,40 @@ A location without a zone that zoneinfo knows, and whatever has no location, is 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from storage.schema import LOCATION
+from storage.schema import CHARGER, LOCATION
+from storage.sql import json_list_contains
 
 Zones = Mapping[str, ColumnElement[bool]]
 """Each time zone with the condition of a location's being in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """What of the network is looked at: one location, the chargers with one label, or (with neither) all of it."""
+
+    location: str | None = None
+    label: str | None = None
+
+    def of(self, table: sa.Table) -> ColumnElement[bool]:
+        """Whether a row of sessions, connectors, alerts or locations belongs to it."""
+        conditions: list[ColumnElement[bool]] = [sa.true()]
+        if self.location is not None:
+            conditions.append((table.c.id if table is LOCATION else table.c.location_id) == self.location)
+        if self.label is not None:
+            labelled = json_list_contains(CHARGER.c.labels, sa.literal(self.label, sa.String))
+            chargers = sa.select(CHARGER.c.location_id if table is LOCATION else CHARGER.c.id).where(labelled)
+            conditions.append((table.c.id if table is LOCATION else table.c.charger_id).in_(chargers))
+        return sa.and_(*conditions)
+
+
+EVERYWHERE = Narrow()
 
 
 @lru_cache(maxsize=1024)

@@ -3,14 +3,14 @@
 Each place counts by its own local days: the bounds of a row are those of its location's zone. It runs no query.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
-from notify.kpis.places import Zones
+from notify.kpis.places import EVERYWHERE, Narrow, Zones
 from rules.documents.windows import Period
 from storage.schema import CONNECTOR, LOCATION, SESSION
 
@@ -36,6 +36,7 @@ class Scope:
 
     zones: Zones
     period: Period
+    narrow: Narrow = EVERYWHERE
 
     @property
     def here(self) -> ColumnElement[bool]:
@@ -57,6 +58,14 @@ class Scope:
         """The earliest beginning and the latest end, for indexes."""
         bounds = [self.period.bounds(zone) for zone in self.zones]
         return min(start for start, _ in bounds), max(end for _, end in bounds)
+
+    def over(self, period: Period) -> "Scope":
+        """The same places in another period."""
+        return replace(self, period=period)
+
+    def of(self, table: sa.Table) -> ColumnElement[bool]:
+        """Whether a row of a table, with its location, is one of these places and of what is looked at."""
+        return sa.and_(self.here, self.narrow.of(table))
 
     def within(self, moment: ColumnElement[datetime]) -> ColumnElement[bool]:
         """Whether a moment lies in the period, for a row's location."""

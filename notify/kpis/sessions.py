@@ -43,7 +43,14 @@ def revenue(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[s
     statement = (
         sa.select(key, CURRENCY, amount.label("amount"))
         .select_from(with_location(SESSION))
-        .where(scope.within(SESSION.c.ended_at), COMPLETED, POSSIBLE, SESSION.c.cost.is_not(None), key.is_not(None))
+        .where(
+            scope.within(SESSION.c.ended_at),
+            scope.of(SESSION),
+            COMPLETED,
+            POSSIBLE,
+            SESSION.c.cost.is_not(None),
+            key.is_not(None),
+        )
         .group_by(key, CURRENCY)
         .having(sa.or_(amount != 0, CURRENCY != ""))
         .order_by(key, CURRENCY)
@@ -78,7 +85,7 @@ def success_of_starts(connection: Connection, scope: Scope, by: By = By.NETWORK)
     value = 1.0 * good / sa.func.nullif(sa.func.count(), 0)
     key = key_of(by, SESSION).label("key")
     statement = sa.select(key, value.label("value")).select_from(with_location(SESSION))
-    statement = statement.where(scope.within(begun), known, POSSIBLE, key.is_not(None)).group_by(key)
+    statement = statement.where(scope.within(begun), scope.of(SESSION), known, POSSIBLE, key.is_not(None)).group_by(key)
     return {row.key: _rounded(row.value) for row in connection.execute(statement)}
 
 
@@ -87,7 +94,7 @@ def _asked(connection: Connection, scope: Scope, by: By, value: ColumnElement[An
     statement = (
         sa.select(key, value.label("value"))
         .select_from(with_location(SESSION))
-        .where(scope.within(SESSION.c.ended_at), COMPLETED, POSSIBLE, key.is_not(None))
+        .where(scope.within(SESSION.c.ended_at), scope.of(SESSION), COMPLETED, POSSIBLE, key.is_not(None))
         .group_by(key)
     )
     return list(connection.execute(statement))

@@ -169,12 +169,12 @@ def _use(scope: Scope, by: By) -> Any:
     there = sa.select(
         key_of(by, CONNECTOR).label("key"), zero.label("used"), seconds_between(start, end).label("there")
     )
-    there = there.select_from(with_location(CONNECTOR)).where(scope.here, seen, still)
+    there = there.select_from(with_location(CONNECTOR)).where(scope.of(CONNECTOR), seen, still)
     began = greatest(SESSION.c.started_at, start)
     ended = least(sa.func.coalesce(SESSION.c.ended_at, end), end)
     used = sa.select(key_of(by, SESSION).label("key"), seconds_between(began, ended).label("used"), zero.label("there"))
     used = used.select_from(with_location(SESSION)).where(
-        scope.here, SESSION.c.started_at < end, SESSION.c.status.is_distinct_from("Pending"), POSSIBLE
+        scope.of(SESSION), SESSION.c.started_at < end, SESSION.c.status.is_distinct_from("Pending"), POSSIBLE
     )
     earliest, latest = (sa.literal(bound, type_=MOMENT) for bound in scope.outer)
     in_it = (SESSION.c.ended_at > start, SESSION.c.ended_at <= end, SESSION.c.ended_at > earliest)
@@ -203,7 +203,7 @@ def _present(scope: Scope, back: timedelta = timedelta()) -> sa.CTE:
             LOCATION.c.blocking_fee_interval_minutes.label("allowed_minutes"),
         )
         .select_from(with_location(CONNECTOR))
-        .where(scope.here, begin < over)
+        .where(scope.of(CONNECTOR), begin < over)
         .cte("present")
     )
 

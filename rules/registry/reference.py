@@ -111,6 +111,8 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "digest": (", ".join(f"`{word}`" for word in DIGESTS), "What the message tells. Needed."),
     "window": (", ".join(f"`{word}`" for word in WINDOWS), "The time it tells about; `yesterday` by default."),
+    "location": ("a location's id", "The one location that it tells about; all of them by default."),
+    "label": ("a charger's label", "It tells about the chargers with this label; all of them by default."),
 }
 """Each key of a rule: how its value looks, and what it means."""
 

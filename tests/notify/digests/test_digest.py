@@ -47,6 +47,8 @@ class Daily:
     timezone: str | None = "Europe/Copenhagen"
     digest: str | None = "sessions"
     window: str | None = "yesterday"
+    location: str | None = None
+    label: str | None = None
 
 
 def utc(text: str) -> datetime:

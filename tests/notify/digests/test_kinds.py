@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notify.digests.digest import enqueue_due_digests
+from notify.digests.digest import enqueue_due_digests, refresh_digests
 from notify.digests.kinds import KINDS
 from notify.render import render_message
 from notify.routing import Routing
@@ -122,3 +122,29 @@ def test_no_name_breaks_any_kind_and_it_fits_into_one_message(database: Database
     with database.read() as connection:
         for item in items:
             check_message(render_message(connection, item, EIGHT))
+
+
+def test_a_digest_of_one_location_or_label_tells_of_nothing_else(database: Database) -> None:
+    a_day(database)
+    with database.write() as connection:
+        labelled = sa.update(CHARGER).where(CHARGER.c.id == "ch-c2").values(labels=["north"])
+        connection.execute(labelled)
+        insert_session(connection, "ny", utc("2026-03-02T20:00"), location_id="ny", connector_id="elsewhere")
+        for name, at, energy in (("n1", "2026-03-02T18:00", 3.0), ("n2", "2026-03-02T23:30", 4.0)):
+            of_north = {"charger_id": "ch-c2", "connector_id": "c2"}
+            insert_session(connection, name, utc(at), energy_kwh=energy, **of_north)
+    (of_ny,) = enqueue(database, EIGHT + 7 * 60 * MINUTE, [Daily(timezone="location", location="ny")])
+    assert of_ny.slot == "2026-03-03T08:00:00-05:00"
+    assert (of_ny.facts["sessions"], of_ny.facts["fleet"]["open_alerts"]) == (1, 0)
+    assert [one["connector_id"] for one in of_ny.facts["fleet"]["worst"]] == ["elsewhere"]
+    (of_north_,) = enqueue(database, EIGHT, [Daily(name="north", label="north")], {"north": ["C1"]})
+    assert (of_north_.facts["sessions"], of_north_.facts["energy_kwh"]) == (1, 3.0)
+    assert [one["connector_id"] for one in of_north_.facts["fleet"]["worst"]] == []
+    with database.write() as connection:
+        insert_session(connection, "late", utc("2026-03-02T19:00"), connector_id="c1")
+        later = EIGHT + 8 * 60 * MINUTE
+        changed = refresh_digests(connection, ["daily", "north"], Routing(later, CHANNELS))
+    assert [one.rule for one in changed] == []
+    with database.read() as connection:
+        item = next(row for row in outbox(database) if row.rule_id == "north")
+        assert "Chargers with the label north alone" in json.dumps(render_message(connection, item, EIGHT).blocks)

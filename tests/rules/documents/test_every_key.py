@@ -36,6 +36,8 @@ SAID: dict[str, Any] = {
     "timezone": "Europe/Copenhagen",
     "digest": "sessions",
     "window": "last week",
+    "location": "l1",
+    "label": "north",
 }
 """A value of each key that is none of its defaults, where it has another."""
 
