@@ -102,6 +102,7 @@ def watchdog_of(  # noqa: PLR0917 - what it watches
         nobody_may_act(settings) is not None,
         lambda: keeper.held,
         permissions.nobody_may_act,
+        lambda: later.service.ticker.stood_still_s,
     )
 
 

@@ -77,11 +77,19 @@ class Timekeeper:
     def __init__(self, clock: Callable[[], datetime], ticks: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ticks = ticks
-        self._apart = self._measured()[1]
+        self._shown, self._apart = self._measured()
+        self._moved = ticks()
+
+    @property
+    def stood_still_s(self) -> float:
+        """For how many seconds of monotonic time the wall clock has shown the same, as far as looks have told."""
+        return 0.0 if self._clock() != self._shown else self._ticks() - self._moved
 
     def look(self) -> tuple[datetime, Step | None]:
         """The moment by the wall clock, and how far it was put since the last look that saw a step."""
         now, apart = self._measured()
+        if now != self._shown:
+            self._shown, self._moved = now, self._ticks()
         by = timedelta(seconds=apart - self._apart)
         if abs(by) < LEAST_STEP:
             return now, None
@@ -190,6 +198,11 @@ class Ticker:
             log.warning("a job did not end in time and is cut off", job=task.get_name())
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def stood_still_s(self) -> float:
+        """For how many seconds the wall clock has not moved."""
+        return self._keeper.stood_still_s
 
     @property
     def is_alive(self) -> bool:

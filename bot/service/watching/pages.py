@@ -7,12 +7,12 @@ monitors: they say well only where nothing is wrong that is known.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.service.watching.watchdog import Watchdog
-from bot.service.watching.watches import Sight, find_troubles
+from bot.service.watching.watches import Sight, clock_still, find_troubles
 from notify.troubles import Finding, open_troubles
 from storage.ahead import done
 from storage.engine import Database
@@ -114,6 +114,7 @@ class Wellness:
             yield Finding("unpolled", SILENT)
         else:
             yield from _failing_polls(sight, mine.values())
+        yield from (replace(still, after=SILENT) for still in clock_still(sight))
         yield from _failing_jobs(sight.jobs)
 
 

@@ -55,6 +55,7 @@ class Watchdog:
     nobody_may_act: bool = False  # so the settings say, and with `ask_who_may` Slack's user groups too
     rule_files: Callable[[], Held | None] = lambda: None
     ask_who_may: Callable[[], Awaitable[bool]] | None = None
+    clock_stood_still_s: Callable[[], float] = lambda: 0.0
     unwritable_since: datetime | None = None
     unwritable_cause: str | None = None
     steps: tuple[Step, ...] = ()  # of the wall clock, lately
@@ -142,6 +143,7 @@ class Watchdog:
             unheard=_unheard(connection, now),
             free_bytes=_free_bytes(self.jobs.database),
             clock_put=self._clock_put(now),
+            clock_still_s=self.clock_stood_still_s(),
             nobody_may_act=self.nobody_may_act,
             rule_files=self.rule_files(),
             broken={

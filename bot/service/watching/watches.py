@@ -37,6 +37,8 @@ SHOWN_RULES = 5
 UNHEARD_AFTER = timedelta(minutes=1)
 """How long after it fired an alert that has no channel is told of."""
 AT_ONCE = timedelta()
+STILL_AFTER_S = 10.0
+"""For how long a clock that shows the same stands still."""
 MOST_SKEW = timedelta(minutes=2)
 """How far our clock and EOSVOLT's may be apart before one of them is said to be wrong."""
 
@@ -72,6 +74,7 @@ class Sight:
     unheard: int = 0
     free_bytes: int | None = None
     clock_put: Step | None = None
+    clock_still_s: float = 0.0
     nobody_may_act: bool = False
     rule_files: Held | None = None
     set_aside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -205,8 +208,14 @@ def _nobody(sight: Sight) -> Iterator[Finding]:
         yield Finding("nobody", AT_ONCE)
 
 
+def clock_still(sight: Sight) -> Iterator[Finding]:
+    """A clock that does not move, by which nothing that waits for a moment ever comes."""
+    if sight.clock_still_s >= STILL_AFTER_S:
+        yield Finding("clock_still", AT_ONCE)
+
+
 def _clock(sight: Sight) -> Iterator[Finding]:
-    if sight.clock_put is not None:
+    if sight.clock_put is not None and sight.clock_still_s < STILL_AFTER_S:
         by = sight.clock_put.by
         put = "forward" if by > timedelta() else "back"
         yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": duration(abs(by))})
@@ -230,6 +239,7 @@ WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _mute,
     _disk,
     _clock,
+    clock_still,
     _nobody,
     _rule_files,
     _set_aside,

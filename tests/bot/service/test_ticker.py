@@ -48,6 +48,12 @@ def test_a_clock_that_stands_still_is_a_step_every_other_second_and_one_that_is_
         still.passed, still.put = second, -second * SECOND
         steps.append(keeper.look()[1])
     assert [step.by for step in steps if step is not None] == [-2 * SECOND] * 4
+    assert keeper.stood_still_s == 9
+    still.put += SECOND
+    assert keeper.stood_still_s == 0
+    keeper.look()
+    still.passed, still.put = still.passed + 5, still.put - 5 * SECOND
+    assert keeper.stood_still_s == 5
     slewed = Time()
     keeper = Timekeeper(slewed.clock, slewed.ticks)
     slewed.put = 1.9 * SECOND

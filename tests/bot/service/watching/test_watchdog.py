@@ -98,6 +98,8 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"unheard": 25}, ["mute"]),
         ({"free_bytes": 1_000_000}, ["disk"]),
         ({"clock_put": Step(T0, -HOUR)}, ["clock"]),
+        ({"clock_still_s": 9.0}, []),
+        ({"clock_still_s": 10.0, "clock_put": Step(T0, -MINUTE)}, ["clock_still"]),
         ({"paces": {WHOLE_API: Pace(clock_skew=-HOUR)}}, ["clock_skew"]),
         ({"paces": {WHOLE_API: Pace(clock_skew=MINUTE)}}, []),
     ],
@@ -192,6 +194,7 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
         "disk",
         "database",
         "clock",
+        "clock_still",
         "clock_skew",
         "nobody",
         "rules_broken",
@@ -325,7 +328,20 @@ async def test_a_step_of_the_clock_is_told_and_makes_nothing_late(database: Data
     assert (await dog.watch(T0 + by + 15 * MINUTE)).ended == ("clock",)
 
 
-async def test_a_clock_that_stands_still_is_told_though_each_step_is_small(sqlite: Database) -> None:
+async def test_a_clock_that_stands_still_is_told_as_that_and_once_it_goes_on_as_put_back(database: Database) -> None:
+    dog = watchdog(database)
+    dog.clock_stood_still_s = lambda: 12.0
+    for _ in range(40):
+        dog.note_step(Step(T0, timedelta(seconds=-2)))
+    assert (await dog.watch(T0)).raised == ("clock_still",)
+    (row,) = messages(database)
+    assert "The clock stands still" in words(database, row)
+    dog.clock_stood_still_s = lambda: 0.0
+    told = await dog.watch(T0 + timedelta(seconds=1))
+    assert (told.ended, told.raised) == (("clock_still",), ("clock",))
+
+
+async def test_steps_that_are_small_are_told_once_they_come_to_much(sqlite: Database) -> None:
     dog = watchdog(sqlite)
     for _ in range(29):
         dog.note_step(Step(T0, timedelta(seconds=-2)))
