@@ -112,10 +112,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         yield from opened(sqlite_copy(request.getfixturevalue("sqlite_template"), tmp_path))
         return
-    for database in opened(request.getfixturevalue("postgresql_shared")):
-        with database.write() as connection:
-            connection.exec_driver_sql(_EMPTY_POSTGRESQL)
-        yield database
+    yield from emptied(request.getfixturevalue("postgresql_shared"))
+
+
+@pytest.fixture
+def postgresql(postgresql_shared: str) -> Iterator[Database]:
+    """A PostgreSQL database with every table, for tests of which SQLite has its own."""
+    yield from emptied(postgresql_shared)
 
 
 @pytest.fixture
@@ -127,6 +130,14 @@ def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
 def sqlite_copy(template: Path, folder: Path) -> str:
     """The URL of a copy of the file with every table."""
     return f"sqlite:///{shutil.copy(template, folder / 'chargehand.db')}"
+
+
+def emptied(url: str) -> Iterator[Database]:
+    """The PostgreSQL database at `url` without any row, closed after use."""
+    for database in opened(url):
+        with database.write() as connection:
+            connection.exec_driver_sql(_EMPTY_POSTGRESQL)
+        yield database
 
 
 def opened(url: str) -> Iterator[Database]:

@@ -116,6 +116,8 @@ class SlackServer:
             if fault is not None and fault.when == "before" and (instead := await self._stand(request, fault)):
                 return instead
             body = call_method(self.workspace, method, token_of(request, given), given)
+            if (hold := self.workspace.faults.hanging.get(str(given.get("channel")))) is not None:
+                fault = Fault("after", drop=True, hold=hold)
         except SlackError as refusal:
             return refused(refusal)
         if fault is not None and fault.when == "after" and (instead := await self._stand(request, fault)):

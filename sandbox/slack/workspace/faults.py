@@ -62,6 +62,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._orders: dict[str, deque[Fault]] = defaultdict(deque)
+        self.hanging: dict[str, Hold] = {}  # by the id of a channel
 
     def _order(self, method: str, fault: Fault, times: int) -> None:
         self._orders[method].extend([fault] * times)
@@ -105,6 +106,19 @@ class Faults:
         hold = Hold()
         self._order(method, Fault("after", hold=hold), 1)
         return hold
+
+    def hang(self, channel: str) -> None:
+        """Act on calls about this channel, and never answer them."""
+        self.hanging[channel] = Hold()
+
+    def give_up(self, channel: str) -> None:
+        """Break the connections of the calls about this channel that hang, as their clients do in the end."""
+        self.hanging[channel].release()
+        self.hang(channel)
+
+    def answer_again(self, channel: str) -> None:
+        """Answer calls about this channel again; those that hang are broken off."""
+        self.hanging.pop(channel).release()
 
     def take(self, method: str) -> Fault | None:
         """The order for this call, used up by it."""

@@ -114,6 +114,25 @@ async def test_a_client_that_dies_while_its_call_is_held_leaves_what_was_done_by
     assert len(workspace.channel(ALERTS).messages) == left
 
 
+async def test_a_channel_may_hang_by_itself_until_its_client_gives_up_or_it_answers_again(
+    client: AsyncWebClient, workspace: SlackWorkspace
+) -> None:
+    workspace.faults.hang(ALERTS)
+    for end in (workspace.faults.give_up, workspace.faults.answer_again):
+        hold = workspace.faults.hanging[ALERTS]
+        call = asyncio.ensure_future(client.chat_postMessage(channel=ALERTS, text="x"))
+        await hold.reached()
+        await client.chat_postMessage(channel="C0OPS00003", text="beside it")
+        end(ALERTS)
+        with pytest.raises(aiohttp.ClientError):
+            await call
+    workspace.faults.hang(ALERTS)
+    workspace.faults.give_up(ALERTS)
+    workspace.faults.answer_again(ALERTS)
+    await client.chat_postMessage(channel=ALERTS, text="x")
+    assert len(workspace.channel(ALERTS).messages) == 3
+
+
 async def test_a_response_url_can_be_lost_too(workspace: SlackWorkspace, socket_app: object) -> None:
     workspace.faults.fail_next("response_url", 500)
     await workspace.slash("ole", "#ev-ops", "/charge", "six")

@@ -120,6 +120,10 @@ SLACK_FAULTS = {
         lambda slack, method: slack.fail_next(method, 500, MANY, after_acting=True)
     ),
     "Slack: answers are lost": _slack(lambda slack, method: slack.lose_next_answer(method, MANY)),
+    "Slack: a channel's answers never come": WorldFault(
+        lambda world: world.server.workspace.faults.hang(world.server.workspace.channel(ALERTS).id),
+        lambda world: world.server.workspace.faults.answer_again(world.server.workspace.channel(ALERTS).id),
+    ),
     "Slack: an error that nobody knows": _slack(lambda slack, method: slack.refuse_next(method, "strange_error", MANY)),
 }
 CLOCK_FAULTS = {

@@ -4,8 +4,9 @@ The true time, the API's world and Slack's side go on whatever the service belie
 said: that is read off the API's world by the test.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.service import evaluating, jobs, polling
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.pace import Pace
-from bot.service.delivering.workers import deliver
+from bot.service.delivering.workers import begin_deliveries
 from bot.service.jobs import Jobs, run_inline
 from bot.service.poll_plan import PollPlan
 from bot.service.speaking import speak
@@ -36,15 +37,22 @@ from storage.engine import Database
 from tests.bot.service.hostile.fleet import CONTRACT, START, Wire
 
 MINUTE = timedelta(minutes=1)
-ALERTS, OPS = "#ev-alerts", "#ev-ops"
-RULE: dict[str, Any] = {
-    "name": "faulted",
-    "for_each": "connector",
-    "when": 'connector.status == "Faulted"',
-    "severity": "critical",
-    "group_by": ["connector"],
-    "notify": [ALERTS],
-}
+ALERTS, OTHERS, OPS = "#ev-alerts", "#ev-daily", "#ev-ops"
+OF_CONNECTORS: dict[str, Any] = {"for_each": "connector", "group_by": ["connector"], "notify": [ALERTS]}
+RULES: tuple[dict[str, Any], ...] = (
+    {"name": "faulted", "when": 'connector.status == "Faulted"', "severity": "critical", **OF_CONNECTORS},
+    {"name": "out-of-service", "when": 'connector.status == "Unavailable"', **OF_CONNECTORS},
+    {
+        "name": "offline",
+        "for_each": "charger",
+        "when": "not charger.online",
+        "severity": "info",
+        "group_by": ["charger"],
+        "notify": [OTHERS],
+    },
+)
+NAMES = tuple(rule["name"] for rule in RULES)
+STATUSES = {"faulted": "Faulted", "out-of-service": "Unavailable"}
 
 
 @dataclass
@@ -61,6 +69,7 @@ class World:
     true: datetime = START
     put: timedelta = timedelta()
     stands_still: bool = False
+    listens: bool = False
     told: set[str] = field(default_factory=set)
     work: Jobs = field(init=False)
     delivery: Delivery = field(init=False)
@@ -68,7 +77,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.start()
-        jobs.use_rules(self.work, [rule_from_document(RULE, "law.yaml")], self.now)
+        jobs.use_rules(self.work, [rule_from_document(rule, "law.yaml") for rule in RULES], self.now)
 
     @property
     def now(self) -> datetime:
@@ -89,6 +98,11 @@ class World:
     async def _alive(self) -> bool:
         return True
 
+    @property
+    def hanging(self) -> tuple[str, ...]:
+        """The ids of the channels whose answers never come."""
+        return tuple(self.server.workspace.faults.hanging)
+
     def put_clock(self, to: timedelta) -> None:
         """Put the service's clock so far off the true time; the ticker sees the step."""
         by, self.put = to - self.put, to
@@ -102,10 +116,13 @@ class World:
             self.source.advance_to(self.true)
         if happen is not None:
             happen(self)
+        for channel in self.hanging:  # no call is waited for so long
+            self.server.workspace.faults.give_up(channel)
         for job in (self._poll, self._remind, self._deliver, self._watch, self._deliver):
             with suppress(sa.exc.OperationalError, ExceptionGroup):  # the ticker logs it and runs the job again later
                 await job()
-        await self._note_what_is_told()
+        if self.listens:
+            await self._note_what_is_told()
 
     async def minutes(self, count: int, happen: Callable[["World"], None] | None = None) -> None:
         for _ in range(count):
@@ -120,14 +137,18 @@ class World:
         speak(self.work, self.now)
 
     async def _deliver(self) -> None:
-        await deliver(self.delivery, self.now)
+        await begin_deliveries(self.delivery, self.now)
+        hanging = {*self.hanging, ALERTS} if self.hanging else set()  # before its id is known its worker has its name
+        others = [task for channel, task in self.delivery.at_work.items() if channel not in hanging]
+        if others:
+            await asyncio.wait(others)
 
     async def _watch(self) -> None:
         await self.watchdog.watch(self.now)
 
     async def _note_what_is_told(self) -> None:
         """Note what troubles are told now, in Slack's side or on the health page."""
-        self.told = {title for title in map(title_of, self.messages(OPS)) if title and "over" not in title}
+        self.told = {title_of(message) for message in self.messages(OPS) if _tells_of_trouble(message)}
         wellness = Wellness(self.database, self.watchdog, lambda: self.now, lambda: True, self._alive)
         well, facts = await wellness.health()
         if not well:
@@ -138,25 +159,46 @@ class World:
         found = self.server.workspace.channel(channel).messages
         return [message for message in found if not message.deleted and message.thread_ts in {None, message.ts}]
 
-    def faulted(self) -> list[str]:
-        """The connectors that are out of order in the API's own world."""
-        plugs = self.source.world.connectors
-        return sorted(name for name, (_, plug) in plugs.items() if plug["status"] == "Faulted")
+    def true_now(self, rules: Collection[str] = NAMES) -> list[tuple[str, str]]:
+        """Of which of these rules what is so in the API's own world."""
+        world = self.source.world
+        plugs = [(name, plug["status"]) for name, (_, plug) in world.connectors.items()]
+        found = [(rule, name) for rule, status in STATUSES.items() for name, told in plugs if told == status]
+        found += [("offline", name) for name, charger in world.chargers.rows.items() if not charger.fields["online"]]
+        return sorted(pair for pair in found if pair[0] in rules)
 
-    def said_to_be_faulted(self) -> list[str]:
-        """The connectors that a card in the channel says to be firing, each as often as one says it."""
-        return sorted(
-            name
-            for message in self.messages(ALERTS)
+    def said_now(self, rules: Collection[str] = NAMES) -> list[tuple[str, str]]:
+        """Of which of these rules cards say that what fires, each as often as one says it.
+
+        What spoke elsewhere while its channel refused it stays there to its end, and may stand at home as well.
+        """
+        at_home = [*self._said_in(ALERTS, rules), *self._said_in(OTHERS, rules)]
+        return sorted([*at_home, *(pair for pair in self._said_in(OPS, rules) if pair not in at_home)])
+
+    def _said_in(self, channel: str, rules: Collection[str]) -> list[tuple[str, str]]:
+        world = self.source.world
+        subjects = {rule: world.chargers.rows if rule == "offline" else world.connectors for rule in rules}
+        return [
+            (rule, name)
+            for message in self.messages(channel)
             if "Resolved" not in title_of(message)
-            for name in self.source.world.connectors
+            for rule, names in subjects.items()
+            if f"`{rule}`" in message.text
+            for name in names
             if f"`{name}`" in json.dumps(message.blocks)
-        )
+        ]
 
     def force(self, name: str, status: str) -> None:
         """Break or mend a connector."""
         code = "InternalError" if status == "Faulted" else None
         self.source.force_connector(name, {"status": status, "errorCode": code}, self.true)
+
+
+def _tells_of_trouble(message: Message) -> bool:
+    """Whether a message tells of something that is wrong with the service now."""
+    shown = json.dumps(message.blocks)
+    lasts = "Since <!date" in shown and "Good again" not in shown
+    return lasts and not any(f"`{rule}`" in message.text for rule in NAMES)
 
 
 def title_of(message: Message) -> str:
