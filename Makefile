@@ -45,9 +45,11 @@ format: .venv/.installed  ## rewrite the code in the house style
 docs: .venv/.installed  ## write the generated references in docs/ anew
 	$(BIN)/python -m bot.cli.docs
 
-lock:  ## resolve requirements.lock anew (needs uv)
+lock:  ## resolve requirements.lock and requirements-run.lock anew (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev \
 	  --no-annotate --no-header --upgrade pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --constraint requirements.lock \
+	  --no-annotate --no-header pyproject.toml --output-file requirements-run.lock
 
 clean:  ## remove what make made
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
