@@ -15,6 +15,7 @@ from eosvolt.contract import Contract, Route
 from eosvolt.errors import EosvoltError, Forbidden, InvalidRequest, MalformedAnswer, NotFound, Unauthorized
 from eosvolt.mapping import RowMapper
 from eosvolt.survey.comparison import Comparison, Difference, compare
+from eosvolt.survey.envelopes import holds_list, without_list
 
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
 SINGLES = {"location": "locations", "charger": "chargers", "session": "sessions", "pricing": "locations"}
@@ -48,6 +49,9 @@ async def check_contract(client: EosvoltClient, contract: Contract, now: datetim
         words = {"started_from": now - timedelta(days=1)} if name == "sessions" else {}
         checks[name], document = await _ask(client, contract, contract.routes[name], words=words, resource=resource)
         found = _first_id(document, contract, resource)
+        if name == "chargers" and ("{location_id}" in contract.routes["charger"].path or contract.routes[name].each):
+            rows = (await client.fetch_chargers()).rows  # which tells the client where each stands
+            found = rows[0].id if rows else None
         if found is not None:
             ids[name] = found
     for name, route in contract.routes.items():
@@ -80,6 +84,14 @@ async def _check_other(
 async def _check_people(client: EosvoltClient, route: Route) -> RouteCheck:
     """How many there are and how many can be read; of people nothing else is told, and no name is compared."""
     fetched = await client.fetch_people(route.name)
+    if isinstance(fetched.error, MalformedAnswer):
+        return RouteCheck(
+            route.name,
+            f"{route.method} {route.path}",
+            "not tried",
+            f"this account tells no list of {route.name} here",
+            lacking=True,
+        )
     if fetched.error is not None:
         check = _check_of_error(route, fetched.error, None)
         return replace(check, told=f"this account has no {route.name} ({check.told})") if check.lacking else check
@@ -101,12 +113,17 @@ async def _ask(
     resource: str | None,
 ) -> tuple[RouteCheck, Any]:
     try:
-        document = await client.fetch_from(route.name, thing_id, **words)
+        if route.name in LISTS:
+            document = await client.fetch_first_page(route.name, **words)
+        else:
+            document = await client.fetch_from(route.name, thing_id, **words)
     except EosvoltError as error:
         return _check_of_error(route, error, thing_id), None
     if resource is None:
         told = "an object" if isinstance(document, dict) else f"{type(document).__name__}, where an object was expected"
         return _check(route, "found" if isinstance(document, dict) else "differs", told), document
+    if route.name in LISTS and not holds_list(document, contract, route):
+        return _check(route, "differs", without_list(document)), document
     comparison = compare(document, contract, resource, route=route)
     verdict = "differs" if comparison.differences else "found"
     return _check(route, verdict, _summary(comparison), comparison.differences), document
@@ -115,7 +132,8 @@ async def _ask(
 def _check(route: Route, verdict: str, told: str, differences: tuple[Difference, ...] = ()) -> RouteCheck:
     seen = [told, *(_shown(one) for one in differences)]
     lines = tuple(dict.fromkeys(one.line for one in differences if one.line))
-    return RouteCheck(route.name, f"{route.method} {route.path}", verdict, "; ".join(seen), lines)
+    call = f"{route.method} {route.path}" if route.method else f"({route.name})"
+    return RouteCheck(route.name, call, verdict, "; ".join(seen), lines)
 
 
 def _check_of_error(route: Route, error: EosvoltError, thing_id: str | None) -> RouteCheck:

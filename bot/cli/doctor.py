@@ -43,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Look at settings, rules, database and the EOSVOLT API, in that order; every check runs."""
     checks = (_examine_settings, _examine_rules, _examine_database)
     findings = [await asyncio.to_thread(check, settings) for check in checks]
-    return findings + await _examine_eosvolt(settings)
+    return findings + await examine_eosvolt(settings)
 
 
 def report(findings: Sequence[Finding]) -> str:
@@ -100,7 +100,8 @@ def _examine_database(settings: Settings) -> Finding:
     return Finding("database", False, f"{shown} at {current}")
 
 
-async def _examine_eosvolt(settings: Settings) -> list[Finding]:
+async def examine_eosvolt(settings: Settings) -> list[Finding]:
+    """Look at the EOSVOLT API alone: its settings, its token, every route that only reads."""
     try:
         settings.require("EOSVOLT_BASE_URL")
         token, contract = settings.token_source(), settings.contract()

@@ -17,6 +17,7 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract
 from eosvolt.errors import EosvoltError
 from eosvolt.spellings.words import folded
+from eosvolt.survey.probing import FAR, NOBODY
 from eosvolt.tokens import TokenSource
 
 MOST_SINGLES = 3
@@ -125,8 +126,12 @@ async def record_account(
             await _tried(client.fetch_session(session.id))
         for location in locations.rows[:MOST_SINGLES]:
             await _tried(client.fetch_price(location.id))
+            await _tried(client.fetch_from("location", location.id))
         await _tried(client.fetch_report(now - timedelta(days=1), now))
-        await _tried(client.fetch_charger("chargehand-knows-no-such-id"))
+        await _tried(client.fetch_charger(NOBODY))
+        for name, word in (("chargers", "updated_since"), ("sessions", "updated_since"), ("sessions", "started_from")):
+            if contract.routes[name].params.get(word):  # as doctor asks whether a filter holds anything back
+                await _tried(client.fetch_first_page(name, **{word: FAR}))
     return recorder.kept
 
 

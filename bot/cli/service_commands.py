@@ -77,12 +77,13 @@ def doctor(
     write: Annotated[
         Path | None, typer.Option(help="Put the lines that mend the contract into this override file.", metavar="FILE")
     ] = None,
+    account: Annotated[bool, typer.Option("--account", help="Look at the EOSVOLT account alone.")] = False,
 ) -> None:
     """Check settings, rules, database, the EOSVOLT API and Slack; each failure with its mend."""
     import asyncio
 
     from bot.cli.account_doctor import examine_account, examine_sample
-    from bot.cli.doctor import examine, report
+    from bot.cli.doctor import examine, examine_eosvolt, report
     from bot.cli.slack_doctor import examine_slack
     from bot.settings import load_settings
 
@@ -93,13 +94,15 @@ def doctor(
         raise typer.Exit(1 if answer.differs else 0)
 
     async def everything() -> Any:
+        if account:
+            return await examine_eosvolt(settings)
         return await examine(settings) + await examine_slack(settings)
 
     findings = asyncio.run(everything())
     typer.echo(report(findings))
     reached = any(finding.name.startswith("GET ") for finding in findings)
-    account = asyncio.run(examine_account(settings, datetime.now(UTC), write)) if reached else None
-    if account is not None:
-        typer.echo(f"\n{account.text}")
-    if any(finding.failed for finding in findings) or (account is not None and account.differs):
+    found = asyncio.run(examine_account(settings, datetime.now(UTC), write)) if reached else None
+    if found is not None:
+        typer.echo(f"\n{found.text}")
+    if any(finding.failed for finding in findings) or (found is not None and found.differs):
         raise typer.Exit(1)

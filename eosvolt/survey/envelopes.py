@@ -50,6 +50,23 @@ def rows_in(document: Any, contract: Contract, is_one: Callable[[Any], bool], ro
     return [document], ()
 
 
+def holds_list(document: Any, contract: Contract, route: Route | None = None) -> bool:
+    """Whether a list of rows stands in an answer, be it empty: an error told with HTTP 200 holds none."""
+    try:
+        AnswerReader(contract, lambda text: text).page(document, "", inside=route.inside if route is not None else "")
+    except MalformedAnswer:
+        return isinstance(document, dict) and next(_lists(document), None) is not None
+    return True
+
+
+def without_list(document: Any) -> str:
+    """What to say of an answer to a question for a list that holds none."""
+    if isinstance(document, dict):
+        keys = ", ".join(map(str, list(document)[:6])) or "nothing in it"
+        return f"no list of rows came, but an object with {keys}: perhaps an error that is told with HTTP 200"
+    return f"no list of rows came, but {type(document).__name__}"
+
+
 def _inner(rows: list[Any], route: Route | None) -> list[Any]:
     if route is None or not route.each:
         return rows

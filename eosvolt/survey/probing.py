@@ -13,6 +13,7 @@ from eosvolt.contract import Contract
 from eosvolt.errors import EosvoltError, InvalidRequest, NotFound
 from eosvolt.models import Fetched
 from eosvolt.survey.differences import Difference
+from eosvolt.survey.envelopes import holds_list
 from eosvolt.survey.lines import tried
 from eosvolt.terms.shapes import spelled
 
@@ -77,7 +78,10 @@ async def other_path(probe: Probe, contract: Contract, name: str) -> dict[str, A
         }
         if f"{base}/{word}" != old:
             told = await probe.ask(lines, lambda client: client.fetch_first_page(name))
-            if told is not None and not isinstance(told, NotFound):
+            if isinstance(told, EosvoltError):
+                if not isinstance(told, NotFound):
+                    return lines
+            elif told is not None and holds_list(told, contract):
                 return lines
     return {}
 

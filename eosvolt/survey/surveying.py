@@ -17,7 +17,7 @@ from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from eosvolt.survey import probing
 from eosvolt.survey.comparison import compare
 from eosvolt.survey.differences import Difference
-from eosvolt.survey.envelopes import rows_in
+from eosvolt.survey.envelopes import holds_list, rows_in, without_list
 from eosvolt.survey.fits import guessed_words
 from eosvolt.survey.nesting import joined_ids, local_ids, nested_chargers, paths_of_one, places_among_chargers
 from eosvolt.survey.probing import Make, Probe
@@ -119,6 +119,9 @@ class _Round:
                 told.append(Difference(name, str(answer), lines))
             elif isinstance(answer, EosvoltError):
                 told.append(Difference(name, str(answer)))
+            elif not holds_list(answer, self._contract, self._contract.routes[name]):
+                lines = await probing.other_path(self._probe, self._contract, name)
+                told.append(Difference(name, without_list(answer), lines))
             else:
                 self._documents[name] = answer
         return told
