@@ -40,6 +40,9 @@ def _changes(watch: Stopwatch, bare: BareSqlite, house: House, size: Size) -> No
     some = size.connectors // 100 // PLUGS * PLUGS
     now, turn = T0, 0
     for name, beats, sweep in (("one percent", False, True), ("heartbeats", True, True), ("increment", True, False)):
+        if name == "heartbeats":  # that chargers begin to tell them is a change of its own
+            now += MINUTE
+            house.record(chargers(Fleet(size.connectors, turn, some, beat=now - BEAT)), now)
         for _ in range(size.laps):
             now, turn = now + MINUTE, turn + 1
             beat = now - BEAT if beats else None
