@@ -40,6 +40,7 @@ def begun_and_fired(watch: Stopwatch, kind: str, url: str, size: Size) -> House:
     house = House(url, size.rules)
     house.move_in(size.connectors)
     readings = chargers(fleet)
+    house.know_sizes(readings)
     watch.time(f"{kind} record first", partial(house.record, readings, T0))
     del readings
     expected = alerts(fleet, size.rules)
