@@ -125,7 +125,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.REFUSED: Moments(("since",), apart=("probe_at",)),
     schema.RULE_VERSION: Moments(("at",)),
     schema.SET_ASIDE: Moments(("first_at", "last_at")),
-    schema.UNREAD: Moments(("first_at", "last_at")),
+    schema.UNREAD: Moments(("first_at", "last_at", "read_at")),
     schema.DOUBT: Moments(("since", "swept_at", "confirmed_at")),
     schema.SILENCE: Moments(("created_at", "ended_at"), planned={"until": ("created_at",)}),
     schema.SWITCH: Moments(("set_at",)),

@@ -19,7 +19,8 @@ _POLLED = {"location": "locations", "charger": "chargers", "connector": "charger
 class UnreadField:
     """A field that could not be read: in how many of how many things it cannot now, when last, and why once.
 
-    `resource` is location, charger, connector or session; `field` our name of it.
+    `resource` is location, charger, connector or session; `field` our name of it. `was_read`: it could be read before,
+    or can in other rows; `failed` and `came` are the rows of the last poll.
     """
 
     resource: str
@@ -28,6 +29,9 @@ class UnreadField:
     of: int
     last_at: datetime
     example: str
+    was_read: bool = False
+    failed: int = 0
+    came: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def unread_fields(connection: Connection) -> tuple[UnreadField, ...]:
             counts[row.resource][""],
             row.last_at,
             row.reason,
+            row.read_at is not None,
+            row.failed,
+            row.came,
         )
         for row in found
     )

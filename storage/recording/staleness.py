@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from eosvolt.models import ChargerReading, Fetched, SetAside, Unread
+from eosvolt.models import ChargerReading, Fetched, SetAside
 from storage.dialects import insert
 from storage.record import next_seq, store_seq
 from storage.recording.things import news_at
@@ -27,7 +27,7 @@ _CHUNK = 500
 
 def record_unreadable(connection: Connection, fetched: Fetched[Any], now: datetime) -> bool:
     """Note the fields that could not be read, and that things set aside are stale; true if any became so now."""
-    _record_unread(connection, fetched.unread, now)
+    _record_unread(connection, fetched, now)
     return mark_stale(connection, _ids_set_aside(connection, fetched), now)
 
 
@@ -76,18 +76,49 @@ def _with_nameless_connectors(rows: Sequence[SetAside]) -> set[str]:
     return {row.parent for row in rows if row.resource == "connector" and row.key is None and row.parent is not None}
 
 
-def _record_unread(connection: Connection, fields: Sequence[Unread], now: datetime) -> None:
-    if not fields:
+def _record_unread(connection: Connection, fetched: Fetched[Any], now: datetime) -> None:
+    """Note each field that could not be read, in how many of the rows that came, and whether it ever could be."""
+    came = _came(fetched)
+    if not came:
         return
+    known = {(row.resource, row.field): row.read_at for row in connection.execute(sa.select(UNREAD))}
+    reasons = {(one.resource, one.name): one.reason for one in fetched.unread}
+    keys = sorted({*reasons, *(key for key in known if key[0] in came)})
+    if not keys:
+        return
+    older = {kind for kind in {kind for kind, _ in reasons} if _was_there_before(connection, kind, now)}
+    rows = []
+    for kind, name in keys:
+        failed = sum(name in unread for unread in came.get(kind, ()))
+        of = len(came.get(kind, ()))
+        was_read = failed < of or ((kind, name) not in known and kind in older)
+        read_at = now if was_read else known.get((kind, name))
+        told = {"resource": kind, "field": name, "reason": reasons.get((kind, name), ""), "read_at": read_at}
+        rows.append(told | {"failed": failed, "came": of, "first_at": now, "last_at": now})
     statement = insert(connection, UNREAD)
-    new = {name: statement.excluded[name] for name in ("reason", "last_at")}
-    rows = [
-        {"resource": one.resource, "field": one.name, "reason": one.reason, "first_at": now, "last_at": now}
-        for one in fields
-    ]
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[UNREAD.c.resource, UNREAD.c.field], set_=new), rows
-    )
+    counted = {name: statement.excluded[name] for name in ("read_at", "failed", "came")}
+    failing = counted | {name: statement.excluded[name] for name in ("reason", "last_at")}
+    for new, some in ((failing, [r for r in rows if r["reason"]]), (counted, [r for r in rows if not r["reason"]])):
+        if some:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=[UNREAD.c.resource, UNREAD.c.field], set_=new), some
+            )
+
+
+def _came(fetched: Fetched[Any]) -> dict[str, list[tuple[str, ...]]]:
+    """By kind of thing, the fields of each row that could not be read."""
+    came: dict[str, list[tuple[str, ...]]] = {}
+    for row in fetched.rows:
+        came.setdefault(type(row).__name__.removesuffix("Reading").lower(), []).append(row.unread)
+        if isinstance(row, ChargerReading):
+            came.setdefault("connector", []).extend(plug.unread for plug in row.connectors)
+    return came
+
+
+def _was_there_before(connection: Connection, kind: str, now: datetime) -> bool:
+    """Whether a thing of a kind was seen before this poll: then the field could be read in it."""
+    table = _OF_RESOURCE[kind]
+    return connection.execute(sa.select(table.c.id).where(table.c.first_seen_at < now).limit(1)).first() is not None
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Field, SQLModel
 
 
@@ -91,6 +92,9 @@ class UnreadField(SQLModel, table=True):
     reason: str  # of one of the rows
     first_at: datetime
     last_at: datetime
+    read_at: datetime | None = None  # when it last could be read in some row; None: it never was
+    failed: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # rows of the last poll
+    came: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # of so many
 
 
 class PollDoubt(SQLModel, table=True):

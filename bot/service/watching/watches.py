@@ -33,6 +33,8 @@ UNSENT_AFTER = timedelta(minutes=1)
 LEAST_FREE = 200_000_000
 MANY_ASIDE, SOME_ASIDE, ASIDE_SHARE, HALF = 50, 3, 0.1, 0.5
 """So many things set aside are a lot; so few are none; between them it is their share of what is known."""
+MANY_ROWS = 10
+"""Where a field fails in all of so many rows that came together, it has turned for the whole fleet."""
 SHOWN_RULES = 5
 UNHEARD_AFTER = timedelta(minutes=1)
 """How long after it fired an alert that has no channel is told of."""
@@ -183,8 +185,9 @@ def _set_aside(sight: Sight) -> Iterator[Finding]:
 
 def _unread(sight: Sight) -> Iterator[Finding]:
     for one in sight.unread:
-        if one.rows and one.rows >= HALF * one.of:
-            facts = {"count": one.rows, "known": one.of, "error": one.example}
+        turned = one.was_read and one.failed == one.came and (one.came >= MANY_ROWS or one.came >= HALF * one.of)
+        if one.rows and (turned or one.rows >= HALF * one.of):
+            facts = {"count": one.rows, "known": one.of, "error": one.example, "newly": one.was_read}
             yield Finding(f"unread:{one.resource} {one.field}", AT_ONCE, facts=facts)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from storage.engine import Database
 from storage.health import poll_health
+from storage.recording.sight import unread_fields
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 from tests.bot.service.jobs.api_of_rows import ApiOfRows, charger_row, plug_row, session_row
 from tests.readings import T0
@@ -238,3 +239,31 @@ async def test_a_location_that_nobody_tells_is_asked_for_once(database: Database
         await api.tick(chargers=[nowhere | {"name": f"Box {api.now}"}])
     assert api.asked.count("locations") == 2
     await api.jobs.client.aclose()
+
+
+def unread(api: ApiOfRows) -> list[tuple[str, bool, int, int, int]]:
+    with api.database.read() as connection:
+        return [(one.field, one.was_read, one.rows, one.failed, one.came) for one in unread_fields(connection)]
+
+
+async def test_a_field_that_turns_unreadable_is_told_from_one_that_never_was_readable(database: Database) -> None:
+    api = ApiOfRows(database)
+    boxes = [charger_row(f"ch{one}", plug_row(f"c{one}"), labels=5) for one in range(30)]
+    api.rows["chargers"] = boxes
+    await api.ticks(3)
+    assert unread(api) == [("labels", False, 30, 30, 30)]
+    api.rows["chargers"] = [box | {"labels": ["a"]} for box in boxes]
+    await api.ticks(12)
+    assert unread(api) == [("labels", True, 0, 0, 30)]
+    await api.tick(chargers=boxes[:12])
+    assert unread(api) == [("labels", True, 12, 12, 12)], "in all that came, at once"
+    api.rows["chargers"] = boxes
+    await api.ticks(12)
+    assert unread(api) == [("labels", True, 30, 30, 30)]
+    await api.jobs.client.aclose()
+
+
+async def test_a_field_that_fails_for_the_first_time_in_a_fleet_that_is_known_has_turned(api: ApiOfRows) -> None:
+    await api.tick()
+    await api.tick(chargers=[charger_row("ch1", plug_row("a"), plug_row("b"), online="perhaps")])
+    assert unread(api) == [("online", True, 1, 1, 1)]

@@ -90,6 +90,10 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({"unread": (UnreadField("connector", "power_kw", 4, 9, T0, "powerKw"),)}, []),
         ({"unread": (UnreadField("connector", "power_kw", 5, 9, T0, "powerKw"),)}, ["unread:connector power_kw"]),
         ({"unread": (UnreadField("session", "cost", 0, 0, T0, "cost"),)}, []),
+        ({"unread": (UnreadField("charger", "name", 12, 900, T0, "name", True, 12, 12),)}, ["unread:charger name"]),
+        ({"unread": (UnreadField("charger", "name", 12, 900, T0, "name", True, 12, 13),)}, []),
+        ({"unread": (UnreadField("charger", "name", 3, 900, T0, "name", True, 3, 3),)}, []),
+        ({"unread": (UnreadField("charger", "name", 12, 900, T0, "name", False, 12, 12),)}, []),
         ({"unsent": (3, T0 - HOUR, "ratelimited")}, ["backlog"]),
         ({"unsent": (3, T0 - HOUR, None), "began_at": T0 - 4 * MINUTE}, []),  # left by the service before this one
         ({"refused": {"#gone": (T0, "channel_not_found", 3)}}, ["refused:#gone"]),
