@@ -13,7 +13,18 @@ from bot.slack.charge import help  # noqa: A004 - the word itself
 from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
 from bot.slack.charge.alerting import alerts, digests, rule_files, rules, silences, why
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
-from bot.slack.charge.fleet import chargers, exports, health, locations, missing, people, reports, sessions, status
+from bot.slack.charge.fleet import (
+    chargers,
+    exports,
+    health,
+    locations,
+    missing,
+    own_exports,
+    people,
+    reports,
+    sessions,
+    status,
+)
 from bot.slack.permissions import Role, Standing
 from commands.requests.routes import COMMAND_ROUTES
 from notify.text.words import slack_unescape
@@ -40,6 +51,7 @@ WORDS: tuple[Word, ...] = (
     *reports.WORDS,
     *people.WORDS,
     *exports.WORDS,
+    *own_exports.WORDS,
     *health.WORDS,
     *missing.WORDS,
     *alerts.WORDS,

@@ -73,7 +73,9 @@ def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
     """Order an export and say so; the file comes later."""
     words = asked.words
     if not words or words[0].lower() != "sessions":
-        return refused("Only sessions can be exported", mend="For example:", examples=[EXAMPLE])
+        return refused(
+            "Only sessions, alerts, audit and uptime can be exported", mend="For example:", examples=[EXAMPLE]
+        )
     days = RANGE.fullmatch(words[1]) if len(words) > 1 else None
     texts, rest = (days.groups(), words[2:]) if days else (words[1:3], words[3:])
     try:

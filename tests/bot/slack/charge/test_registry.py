@@ -68,6 +68,7 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         **{f"digest {verb} hot": "There is no rule" for verb in ("preview", "now", "pause", "resume")},
         "digest new library/daily-sessions": "Nothing changes before you confirm",
         "export sessions 2026-01-01 2026-01-02": "are being exported",
+        **dict.fromkeys((f"export {what}" for what in ("alerts", "audit", "uptime")), "needs a first and a last day"),
         "automations": "Automations are *dry-run*",
         **{f"automations {mode}": f"Automations are *{mode}*" for mode in ("on", "dry-run", "off")},
     }

@@ -55,7 +55,7 @@ async def test_three_months_come_as_one_file_with_one_header(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("export", "Only sessions can be exported"),
+        ("export", "Only sessions, alerts, audit and uptime can be exported"),
         ("export sessions", "needs a first and a last day"),
         ("export sessions 2026-02-30 2026-03-01", "needs a first and a last day"),
         ("export sessions 2026-03-02 2026-03-01", "The last day is before the first"),

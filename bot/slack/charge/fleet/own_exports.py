@@ -1,0 +1,211 @@
+"""`/charge export alerts|audit|uptime FROM TO`: CSV files of what Chargehand itself knows, sent to whoever asked.
+
+They are made of our own history and ask EOSVOLT nothing. The answer comes at once, the file when it is ready; one that
+was being made when the service stopped is asked for again.
+"""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, BinaryIO, cast
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection
+
+from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, refused, told
+from bot.slack.charge.fleet.sessions import RANGE
+from bot.slack.permissions import Role
+from bot.slack.uploads import UploadRefused, upload_to_person
+from bot.slack.web_client import SLACK_FAULTS
+from notify.kpis.places import by_zone, location_zones
+from notify.kpis.scope import By, Scope, with_location
+from notify.kpis.times import stood
+from notify.render import render_words
+from notify.text.table_csv import write_table
+from rules.documents.windows import Period, day_bounds, one_day
+from storage.audit import record_act
+from storage.schema import ALERT, AUDIT, CONNECTOR
+
+log = structlog.get_logger()
+
+MOST_DAYS = 400
+IN_MEMORY_BYTES = 2_000_000
+ONE_DAY = timedelta(days=1)
+Rows = Iterator[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """What was asked for: a kind of history, and local days, both included; `zone` is that of what has no location."""
+
+    kind: str
+    user: str
+    first: date
+    last: date
+    zone: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnExport:
+    """A table of our own history: its header, its rows, and who may have it."""
+
+    header: tuple[str, ...]
+    rows: Callable[[Connection, OwnOrder], Rows]
+    does: str
+    needs: Role = Role.OPERATOR
+
+
+def _scope(connection: Connection, order: OwnOrder, period: Period) -> Scope:
+    zones = by_zone(location_zones(connection, order.zone), None, order.zone)
+    return Scope(zones, period.cut(order.now))
+
+
+def _alerts(connection: Connection, order: OwnOrder) -> Rows:
+    columns = [ALERT.c[name] for name in ("id", "rule_id", "subject", "location_id", "charger_id", "connector_id")]
+    columns += [ALERT.c[name] for name in ("state", "active_at", "fired_at", "resolved_at", "ended_because")]
+    columns += [ALERT.c.acknowledged_at, ALERT.c.acknowledged_by]
+    in_it = _scope(connection, order, Period(order.first, order.last)).within(ALERT.c.fired_at)
+    statement = sa.select(*columns).select_from(with_location(ALERT)).where(in_it)
+    yield from map(tuple, connection.execute(statement.order_by(ALERT.c.fired_at, ALERT.c.id)))
+
+
+def _audit(connection: Connection, order: OwnOrder) -> Rows:
+    columns = [AUDIT.c[name] for name in ("at", "user", "action", "subject", "outcome", "facts")]
+    since, until = day_bounds(order.first, order.zone)[0], day_bounds(order.last, order.zone)[1]
+    statement = sa.select(*columns).where(AUDIT.c.at >= since, AUDIT.c.at < until)
+    yield from map(tuple, connection.execute(statement.order_by(AUDIT.c.at, AUDIT.c.id)))
+
+
+def _uptime(connection: Connection, order: OwnOrder) -> Rows:
+    places = sa.select(CONNECTOR.c.id, CONNECTOR.c.charger_id, CONNECTOR.c.location_id)
+    place_of = {row.id: (row.charger_id, row.location_id) for row in connection.execute(places)}
+    for number in range((order.last - order.first).days + 1):
+        day = order.first + number * ONE_DAY
+        for connector, one in sorted(stood(connection, _scope(connection, order, one_day(day)), By.CONNECTOR).items()):
+            yield day, connector, *place_of[connector], one.up, one.down, one.free, one.uptime
+
+
+EXPORTS: Mapping[str, OwnExport] = {
+    "alerts": OwnExport(
+        (
+            *("alert", "rule", "subject", "location", "charger", "connector", "state", "active_utc", "fired_utc"),
+            *("resolved_utc", "ended_because", "acknowledged_utc", "acknowledged_by"),
+        ),
+        _alerts,
+        "a CSV file of the alerts that fired on these days, sent to you",
+    ),
+    "audit": OwnExport(
+        ("at_utc", "user", "action", "subject", "outcome", "facts"),
+        _audit,
+        "a CSV file of who did what on these days, sent to you",
+        Role.ADMIN,
+    ),
+    "uptime": OwnExport(
+        ("day", "connector", "charger", "location", "up_s", "down_s", "free_s", "uptime"),
+        _uptime,
+        "a CSV file of how long each connector was up on each of these days, sent to you",
+    ),
+}
+
+
+def _answer_for(kind: str) -> Callable[[Connection, Asked], Answer | Errand]:
+    def answer(_connection: Connection, asked: Asked) -> Answer | Errand:
+        example = [f"/charge export {kind} 2026-01-01 2026-01-31"]
+        days = RANGE.fullmatch(asked.words[0]) if asked.words else None
+        texts, rest = (days.groups(), asked.words[1:]) if days else (asked.words[:2], asked.words[2:])
+        try:
+            first, last = (date.fromisoformat(text) for text in texts)
+            begins = day_bounds(first, asked.zone)[0]
+        except (ValueError, OverflowError):
+            return refused("An export needs a first and a last day", mend="For example:", examples=example)
+        if first > last or begins >= asked.now or rest:
+            problem = "There must be two days, the last not before the first and the first not to come"
+            return refused(problem, mend="For example:", examples=example)
+        if (last - first).days >= MOST_DAYS:
+            return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=example)
+        last = min(last, asked.now.date() + ONE_DAY)
+        order = OwnOrder(kind, asked.user, first, last, asked.zone, asked.now)
+        return Errand(f"own_{kind}", lambda office: _begin(office, order))
+
+    return answer
+
+
+async def _begin(office: Office, order: OwnOrder) -> Answer:
+    """Start making the file, one at a time for each person."""
+    name = f"export:{order.user}"
+    if any(task.get_name() == name for task in office.work):
+        mend = "It comes to your messages with me. Then:"
+        return refused("Your last export is still being made", mend=mend, examples=["/charge help"])
+    task = asyncio.create_task(_make(office, order), name=name)
+    office.work.add(task)
+    task.add_done_callback(office.work.discard)
+    return told("answer_own_export", order=order)
+
+
+async def _make(office: Office, order: OwnOrder) -> None:
+    """Make the file and send it, or tell the person why there is none."""
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as raw:
+        file = cast("BinaryIO", raw)
+        try:
+            rows = await asyncio.to_thread(_write, office, order, file)
+            words = render_words("own_export_file.mrkdwn.j2", order=order, rows=rows)
+            name = f"{order.kind}-{order.first}-{order.last}.csv"
+            title = f"{order.kind.capitalize()} {order.first} to {order.last}"
+            await upload_to_person(office.slack, order.user, file, name=name, title=title, comment=words["body"])
+        except (UploadRefused, *SLACK_FAULTS) as error:
+            log.warning("an export failed", user=order.user, what=order.kind, error=str(error))
+            await _tell_failure(office, order, str(error))
+            return
+        except Exception:
+            log.exception("an export broke", user=order.user, what=order.kind)
+            await _tell_failure(office, order, "Chargehand has a fault of its own; the log has it")
+            return
+    log.info("export sent", user=order.user, what=order.kind, rows=rows)
+    await asyncio.to_thread(_record, office, order, rows)
+
+
+def _write(office: Office, order: OwnOrder, file: BinaryIO) -> int:
+    """Write the table, straight from the database; how many rows."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # so that Excel knows it for UTF-8
+    try:
+        with office.database.read() as connection:
+            export = EXPORTS[order.kind]
+            return write_table(text, export.header, export.rows(connection, order))
+    finally:
+        text.detach()
+
+
+async def _tell_failure(office: Office, order: OwnOrder, reason: str) -> None:
+    again = f"/charge export {order.kind} {order.first} {order.last}"
+    answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
+    try:
+        channel = (await office.slack.conversations_open(users=order.user))["channel"]["id"]
+        await office.slack.chat_postMessage(channel=channel, text=answer.text, blocks=answer.blocks)
+    except SLACK_FAULTS as lost:
+        log.error("a person could not be told of an export", user=order.user, error=type(lost).__name__)  # noqa: TRY400
+
+
+def _record(office: Office, order: OwnOrder, rows: int) -> None:
+    facts = {"from": str(order.first), "to": str(order.last), "rows": rows}
+    with office.database.write() as connection:
+        record_act(connection, order.user, f"export_{order.kind}", "", order.now, outcome="sent", facts=facts)
+
+
+WORDS = tuple(
+    Word(
+        f"export {kind}",
+        f"export {kind} FROM TO",
+        export.does,
+        f"export {kind} 2026-01-01 2026-01-31",
+        _answer_for(kind),
+        needs=export.needs,
+        acts=True,
+        needs_data=False,
+    )
+    for kind, export in EXPORTS.items()
+)
