@@ -20,6 +20,9 @@ NONE: Parameters = MappingProxyType({})
 
 _record: Any = namedtuple  # its fields are a statement's columns, which no type checker can know
 
+MOST_KNOWN = 4_096
+"""How many values of one parameter or column are kept as they were converted."""
+
 LONGEST_FILLED = 1_024
 """From this length on lists are taken as they are: databases take so many values and no more."""
 
@@ -109,7 +112,7 @@ class _Ready:
         self._named = named
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
-        self._converted: list[tuple[int, Convert, bool]] | None = None  # known once the driver has told its types
+        self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
@@ -129,8 +132,8 @@ class _Ready:
     def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The first values of the driver's rows as Python knows them."""
         found = [row[0] for row in cursor.fetchall()]
-        first = [one for one in self._conversions(cursor, dialect) if one[0] == 0]
-        return _column(found, *first[0][1:]) if first and found else found
+        convert = dict(self._conversions(cursor, dialect)).get(0)
+        return found if convert is None else list(map(convert, found))
 
     def rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The driver's rows with every value as Python knows it."""
@@ -138,11 +141,11 @@ class _Ready:
         if not conversions or not found:
             return list(map(self._row, found))
         columns: list[Any] = list(zip(*found, strict=True))
-        for place, convert, repeats in conversions:
-            columns[place] = _column(columns[place], convert, repeats)
+        for place, convert in conversions:
+            columns[place] = map(convert, columns[place])
         return list(map(self._row, zip(*columns, strict=True)))
 
-    def _conversions(self, cursor: Any, dialect: Dialect) -> list[tuple[int, Convert, bool]]:
+    def _conversions(self, cursor: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
         if self._converted is None:
             self._converted = _conversions(self._types, cursor.description, dialect)
         return self._converted
@@ -156,25 +159,43 @@ def _filled_up(items: Sequence[Any]) -> Sequence[Any]:
     return [*items, *[items[-1]] * (wanted - length)]
 
 
-def _column(values: Sequence[Any], convert: Convert, repeats: bool) -> list[Any]:
-    """Values as the other side takes them; where they may be shared, what comes again is converted once."""
-    if not repeats:
-        return [None if value is None else convert(value) for value in values]
-    known = {value: None if value is None else convert(value) for value in set(values)}
-    return [known[value] for value in values]
+class _Known(dict[Any, Any]):
+    """Values as the other side takes them: most moments of a poll are the same few, and each is converted once."""
+
+    def __init__(self, convert: Convert) -> None:
+        super().__init__()
+        self._convert = convert
+
+    def __missing__(self, value: Any) -> Any:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
+        converted = self[value] = self._convert(value)
+        return converted
+
+
+def _once(type_: Any, convert: Convert | None) -> Convert | None:
+    """What converts a value of this type; where rows may share one, only once. Lists and objects are each row's own."""
+    return convert if convert is None or isinstance(type_, sa.JSON) else _Known(convert).__getitem__
+
+
+def _empty_once(type_: Any, convert: Convert | None) -> Convert | None:
+    """As `_once`, on the way to the database: there most lists and objects are empty, and written alike."""
+    if convert is None or not isinstance(type_, sa.JSON):
+        return _once(type_, convert)
+    empty = {kind: convert(kind()) for kind in (dict, list)}
+    return lambda value: convert(value) if value or type(value) not in empty else empty[type(value)]
 
 
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_convert", "_fixed", "_key", "_place", "_repeats", "_required", "name")
+    __slots__ = ("_convert", "_fixed", "_key", "_place", "_required", "name")
 
     def __init__(self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect) -> None:
         self.name = name
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
-        self._convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
-        self._repeats = not isinstance(bind.type, sa.JSON)
+        self._convert = _empty_once(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
     def value(self, parameters: Parameters) -> Any:
@@ -184,17 +205,11 @@ class _Slot:
         return self._converted(parameters[self._key])
 
     def column(self, rows: Sequence[Parameters]) -> list[Any]:
-        """What stands here in each of several rows; what comes again, as most moments do, is converted once."""
+        """What stands here in each of several rows."""
         if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
             return [self.value(row) for row in rows]
-        key, convert = self._key, self._convert
-        found = [row[key] for row in rows]
-        if convert is None:
-            return found
-        if not self._repeats:  # lists and objects, of which most are empty
-            empty = {kind: convert(kind()) for kind in (dict, list)}
-            return [convert(value) if value or type(value) not in empty else empty[type(value)] for value in found]
-        return _column(found, convert, repeats=True)
+        found = [row[self._key] for row in rows]
+        return found if self._convert is None else list(map(self._convert, found))
 
     def _converted(self, value: Any) -> Any:
         if self._place is not None:
@@ -229,13 +244,13 @@ def _make_ready(statement: Any, connection: Connection, parameters: Parameters) 
     return _Ready(state.statement, order, named=named, columns=columns), tuple(lists)
 
 
-def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert, bool]]:
-    """The columns whose driver's values are not yet Python's, what makes them so, and whether rows may share that."""
+def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
+    """The columns whose driver's values are not yet Python's, each with what makes them so."""
     found = (
-        (place, type_.dialect_impl(dialect).result_processor(dialect, told[1]), not isinstance(type_, sa.JSON))
+        (place, _once(type_, type_.dialect_impl(dialect).result_processor(dialect, told[1])))
         for place, (type_, told) in enumerate(zip(types, described, strict=True))
     )
-    return [(place, convert, repeats) for place, convert, repeats in found if convert is not None]
+    return [(place, convert) for place, convert in found if convert is not None]
 
 
 def execute(connection: Connection, sql: str, values: Any) -> Any:
