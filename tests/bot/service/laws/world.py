@@ -183,7 +183,7 @@ class World:
             for message in self.messages(channel)
             if "Resolved" not in title_of(message)
             for rule, names in subjects.items()
-            if f"`{rule}`" in message.text
+            if rule_of(message) == rule
             for name in names
             if f"`{name}`" in json.dumps(message.blocks)
         ]
@@ -197,8 +197,13 @@ class World:
 def _tells_of_trouble(message: Message) -> bool:
     """Whether a message tells of something that is wrong with the service now."""
     shown = json.dumps(message.blocks)
-    lasts = "Since <!date" in shown and "Good again" not in shown
-    return lasts and not any(f"`{rule}`" in message.text for rule in NAMES)
+    return "Since <!date" in shown and "Good again" not in shown and rule_of(message) is None
+
+
+def rule_of(message: Message) -> str | None:
+    """The rule that a card names beside its words; None where a message is no card of one of ours."""
+    beside = [told.get("text") for block in message.blocks for told in block.get("elements", ())]
+    return next((rule for rule in NAMES if rule in beside), None)
 
 
 def title_of(message: Message) -> str:
