@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.contract_doctor import check_contract
 from bot.cli.recorder import Cleaner, record_account, write_recording
 from eosvolt.client import EosvoltClient
+from eosvolt.contract import Contract
 from eosvolt.errors import Conflict, NotFound
+from eosvolt.survey.surveying import survey
 from eosvolt.tokens import TokenSource
 from sandbox.eosvolt.accounts.public import TONGUES
 from sandbox.eosvolt.accounts.spoken import Spoken
@@ -16,7 +19,7 @@ from sandbox.eosvolt.api import create_api
 from sandbox.eosvolt.in_process import InProcessTransport
 from sandbox.eosvolt.recorded import RecordedApi, RecordingError
 from sandbox.fleet.fleet import FleetSource
-from tests.eosvolt.accounts import NOON, TOKEN, Hand, at_once, contract_of
+from tests.eosvolt.accounts import EXAMPLES, NOON, TOKEN, Hand, at_once, contract_of
 
 LATER = NOON + timedelta(hours=3)
 
@@ -54,6 +57,29 @@ async def test_a_recorded_account_is_read_as_the_account_was(dialect: str, tmp_p
         assert (await client.fetch_charger(now.rows[0].id)).id == now.rows[0].id
         with pytest.raises(NotFound):
             await client.fetch_charger("chargehand-knows-no-such-id")
+
+
+@pytest.mark.parametrize("dialect", ["plain", *TONGUES])
+async def test_doctor_finds_nothing_wrong_with_a_recording_of_an_account_it_found_right(
+    dialect: str, tmp_path: Path
+) -> None:
+    clock, token, contract = Hand(), TokenSource.from_text(TOKEN), contract_of(dialect)
+    api = create_api(FleetSource(12, 3, NOON), clock=clock, token=TOKEN)
+    clock.after(hours=3)
+    onward = InProcessTransport(Spoken(api, TONGUES[dialect]) if dialect in TONGUES else api)
+    write_recording(await record_account("http://live", token, contract, LATER, onward=onward), tmp_path, LATER)
+    served, asked_at = InProcessTransport(RecordedApi(tmp_path)), LATER + timedelta(days=2)
+
+    def client(under: Contract) -> EosvoltClient:
+        return EosvoltClient("http://kept", token, under, transport=served, attempts=1, pause=at_once)
+
+    override = (EXAMPLES / f"{dialect}.toml").read_text() if dialect in TONGUES else ""
+    found = await survey(client, override, asked_at)
+    assert ([one.told for one in found.differences], found.lines, found.troubles) == ([], {}, [])
+    assert len(found.lists["chargers"].rows) == 12
+    async with client(contract) as asking:
+        checks = await check_contract(asking, contract, asked_at)
+    assert [check.call for check in checks if check.verdict not in {"found", "not tried"} and not check.lacking] == []
 
 
 def tags_of(fleet: FleetSource) -> list[str]:
