@@ -239,7 +239,8 @@ class _StepReader:
             self.wrong(f'"{key}" is "{str(value)[:60]}", but must look like "2 per 24h"')
             return default
         try:
-            window = timedelta(seconds=parse_duration(found[2]))
+            # "2 per day" counts over one of them
+            window = timedelta(seconds=parse_duration(found[2] if found[2][0].isdigit() else f"1 {found[2]}"))
         except QuantityError as error:
             self.wrong(f'"{key}": {error.message}', error.suggestion)
             return default

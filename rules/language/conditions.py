@@ -10,6 +10,7 @@ import typing
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 
 from lark import Lark, Token, Transformer_NonRecursive
@@ -42,7 +43,7 @@ WORDS = ("and", "or", "not", "in", "is", "unknown", "contains", "starts_with", "
 
 _LONGEST_NUMBER = 20
 _LARGEST_VALUE = 1e12  # in the stored unit: far beyond any fleet, and exact in every database
-_UNIT_SYNONYMS = {
+PLAIN_UNITS = {
     **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
     **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
@@ -50,6 +51,8 @@ _UNIT_SYNONYMS = {
     **dict.fromkeys(("week", "weeks"), "w"),
     **dict.fromkeys(("percent", "pct"), "%"),
 }
+"""Words that people write for a unit, in any case; what is kept and shown is the unit."""
+
 _QUANTITY_PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+|%)?")
 
 
@@ -109,7 +112,7 @@ def parse_quantity(text: str) -> tuple[float, Type, str | None]:
         found = _QUANTITY_PART.match(text, place)
         if found is None:
             raise QuantityError(f'"{text.strip()}" is no number with a unit')
-        parts.append((found[1], found[2]))
+        parts.append((found[1], _unit_of(found[2])))
         place = found.end()
     if not parts or any(len(number) > _LONGEST_NUMBER for number, _ in parts):
         raise QuantityError(f"a number has 1 to {_LONGEST_NUMBER} digits")
@@ -142,7 +145,12 @@ def _quantity_of(text: str, parts: list[tuple[str, str | None]]) -> tuple[float,
 def _unit_error(text: str, number: str, unit: str | None) -> QuantityError:
     if unit is None:
         return QuantityError(f'"{number}" in "{text.strip()}" has no unit')
-    return QuantityError(f'unknown unit "{unit}"', _UNIT_SYNONYMS.get(unit.lower()) or nearest(unit, UNITS))
+    words = get_close_matches(unit.lower(), PLAIN_UNITS, n=1, cutoff=0.8)
+    return QuantityError(f'unknown unit "{unit}"', words[0] if words else nearest(unit, UNITS))
+
+
+def _unit_of(written: str | None) -> str | None:
+    return written if written is None or written in UNITS else PLAIN_UNITS.get(written.lower(), written)
 
 
 def parse_duration(text: str) -> float:

@@ -277,7 +277,7 @@ of a day or more every hour, and at once where the status or the connection chan
 
 _UNITS = """\
 A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`
-have none."""
+have none. Words do too: `5 minutes`, `2 hours`, `50 percent`, and `2 per day` for a limit."""
 
 
 def render_rules_reference() -> str:

@@ -65,6 +65,12 @@ def test_a_step_that_says_little_has_limits_all_the_same() -> None:
     assert rule.document == {**ALERT, "actions": [{"reset": "hard"}]}
 
 
+def test_a_limit_can_be_said_in_plain_words() -> None:
+    for said in ("2 per day", "2 per 24 hours", "2 per 1d"):
+        rule = rule_from_document({**ALERT, "actions": {"reset": "soft", "limit": said}}, "slack")
+        assert rule.actions[0].limit == Limit(2, timedelta(days=1))
+
+
 def test_a_limit_above_the_usual_total_raises_the_total_that_nobody_gave() -> None:
     rule = rule_from_document({**ALERT, "actions": {"reset": "soft", "limit": "30 per 24h"}}, "slack")
     assert rule.actions[0].limit_total.count == 30
@@ -145,8 +151,8 @@ def test_every_action_makes_a_kind_of_command_on_a_thing(
         ({"reset": "soft", "limit": 2}, '"actions", step 1: "limit" is "2", but must look like "2 per 24h"'),
         ({"reset": "soft", "limit": "0 per 1h"}, '"actions", step 1: "limit" is 0 times, but must be 1 to 1,000'),
         (
-            {"reset": "soft", "limit": "2 per day"},
-            '"actions", step 1: "limit": "day" is no duration; did you mean "30m"?',
+            {"reset": "soft", "limit": "2 per dayz"},
+            '"actions", step 1: "limit": unknown unit "dayz"; did you mean "day"?',
         ),
         (
             {"reset": "soft", "limit_total": "2 per 40d"},

@@ -216,7 +216,7 @@ def test_a_mistake_in_how_an_alert_speaks_is_told(key: str, value: Any, error: s
         ({"for_each": "network"}, "but must be connector, charger, location or session"),
         ({"while": True}, 'slack: rule "faulted": "while" must be a text, but this is true or false'),
         ({"for": -5}, 'slack: rule "faulted": "for" is -5, which has no unit'),
-        ({"for": "5 mins"}, 'slack: rule "faulted": "for": unknown unit "mins"; did you mean "m"?'),
+        ({"for": "5 minuts"}, 'slack: rule "faulted": "for": unknown unit "minuts"; did you mean "minutes"?'),
         ({"for": "5 kWh"}, 'slack: rule "faulted": "for": "5 kWh" is an energy, not a duration in s, m, h, d, w'),
         ({"for": "soon"}, 'slack: rule "faulted": "for": "soon" is no duration; did you mean "30m"?'),
         ({"keep_firing_for": "401d"}, 'slack: rule "faulted": "keep_firing_for" is longer than 400 days'),

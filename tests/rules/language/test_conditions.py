@@ -214,7 +214,7 @@ ERRORS = [
     ("connector.power in [5m]", 21, "connector.power is a power, but 5m is a duration"),
     ("connector.power > 50 %", 19, "connector.power is a power, but 50 % is a percentage"),
     ("connector.power > 5 kw", 19, 'unknown unit "kw"; did you mean "kW"?'),
-    ("charger.heartbeat_age > 30min", 25, 'unknown unit "min"; did you mean "m"?'),
+    ("charger.heartbeat_age > 30minuts", 25, 'unknown unit "minuts"; did you mean "minutes"?'),
     ("charger.heartbeat_age > -30 parsecs", 25, 'unknown unit "parsecs"'),
     ("charger.heartbeat_age > 30m1h", 25, '"30m1h" has its units out of order; did you mean "1h30m"?'),
     ("charger.heartbeat_age > 1h30", 25, '"30" in "1h30" has no unit'),
@@ -357,7 +357,7 @@ def test_a_duration_is_read_in_seconds(written: str, value: float) -> None:
         ("-5m", '"-5m" is no duration', "30m"),
         ("", '"" is no duration', "30m"),
         ("5 kWh", '"5 kWh" is an energy, not a duration in s, m, h, d, w', None),
-        ("5 hours", 'unknown unit "hours"', "h"),
+        ("5 houers", 'unknown unit "houers"', "hours"),
         ("5M", 'unknown unit "M"', "m"),
         ("5m;", '"5m;" is no number with a unit', None),
     ],
@@ -373,3 +373,21 @@ def test_a_bad_duration_says_why(written: str, message: str, suggestion: str | N
 @example(5_400_000)
 def test_a_duration_written_is_the_duration_read(milliseconds: int) -> None:
     assert parse_duration(duration_text(milliseconds / 1000)) == milliseconds / 1000
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("5 minutes", 300),
+        ("1 hour 30 minutes", 5400),
+        ("90 Seconds", 90),
+        ("2 days", 172_800),
+        ("1 week", 604_800),
+        ("30min", 1800),
+        ("1hr", 3600),
+    ],
+)
+def test_units_can_be_plain_words(written: str, seconds: int) -> None:
+    assert parse_duration(written) == seconds
+    if " 30 " not in written:  # in a condition the parts of one duration stand together, as in 1h30m
+        assert parse_condition(f"charger.heartbeat_age > {written}", for_each="charger") is not None
