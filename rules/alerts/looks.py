@@ -57,10 +57,11 @@ def subjects_to_judge(
 ) -> list[Subject]:
     """The subjects that may move at `now`: those that the query answers, and the open alerts that are due.
 
-    `ahead` is used where it holds. After a gap, all open alerts are looked at (`every`).
+    `ahead` is used where it holds. After a gap (`every`), all open alerts are looked at that wait for anything: of one
+    that fires and is not known to be false, a gap moves nothing.
     """
     subjects = _matched(connection, compiled, position, now, ahead)
-    statement = _OPEN_ALERTS if every else _DUE_ALERTS
+    statement = _WAITING_ALERTS if every else _DUE_ALERTS
     for stored in statement.all(connection, {"rule": compiled.id, "now": now}):
         if stored.subject not in subjects:
             subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored))
@@ -75,6 +76,11 @@ _DUE_ALERTS = Prepared(
         ALERT.c.rule_id == sa.bindparam("rule"),
         ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
         ALERT.c.state.in_(_OPEN),
+    )
+)
+_WAITING_ALERTS = Prepared(
+    sa.select(ALERT).where(
+        ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.due_at.is_not(None), ALERT.c.state.in_(_OPEN)
     )
 )
 _OPEN_ALERTS = Prepared(sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
