@@ -12,7 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.alert_cards.members import ENDINGS, Member, by_firing, read_members
+from notify.alert_cards.members import (
+    ENDINGS,
+    Member,
+    by_firing,
+    faults_began,
+    read_members,
+    since_the_fault,
+)
 from notify.alert_cards.parts import Part, read_parts
 from notify.alert_cards.recoveries import AlsoOver, also_over
 from notify.alert_cards.thread import AGAIN
@@ -164,10 +171,11 @@ def alert_card(
     lapsed_at, lapsed_by = _lapsed(connection, mine) if not counts.acknowledged_at else (None, None)
     place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == span.location_id)).first()
     resolved_at = span.resolved_at if not span.open else None
-    members = read_members(connection, mine, now, codes=words.codes)
+    began = faults_began(connection, [part.incident_id for part in parts if part.is_safety])
+    members = since_the_fault(read_members(connection, mine, now, codes=words.codes), began)
     coded = next((m for m in by_firing(connection, mine, now, members, words.codes) if m.error_code), None)
     ended_as, ending = _ending(connection, mine) if resolved_at is not None else (None, None)
-    active_at = counts.active_at or span.opened_at
+    active_at = min([counts.active_at or span.opened_at, *began.values()])
     return AlertCardContext(
         incident_ids=tuple(incident_ids),
         lead=parts[0],

@@ -4,7 +4,7 @@ It reads and orders rows; which of them are told, and in what words, is decided 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row
 from notify.text.error_codes import CodeInWords, ErrorCodes, standard_codes
 from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State
-from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION
+from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION
 
 SHOWN_MEMBERS = 10
 NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
@@ -77,6 +77,33 @@ def read_members(
         ALERT.c.id,
     )
     return _read(connection, which, order, limit, now, codes)
+
+
+def faults_began(connection: Connection, incident_ids: Sequence[int]) -> dict[int, datetime]:
+    """When the fault began in which each alert of these incidents came, by alert: a code may be told later."""
+    if not incident_ids:
+        return {}
+    faulted = (
+        INTERVAL.c.thing == "connector",
+        INTERVAL.c.thing_id == ALERT.c.connector_id,
+        INTERVAL.c.field == "status",
+        INTERVAL.c.value == "Faulted",
+        INTERVAL.c.valid_from <= ALERT.c.active_at,
+        sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > ALERT.c.active_at),
+    )
+    began = sa.select(ALERT.c.id, sa.func.min(INTERVAL.c.valid_from, type_=ALERT.c.active_at.type))
+    found = began.join_from(ALERT, INTERVAL, sa.and_(*faulted)).where(ALERT.c.incident_id.in_(incident_ids))
+    return {row[0]: row[1] for row in connection.execute(found.group_by(ALERT.c.id))}
+
+
+def since_the_fault(members: Sequence[Member], began: Mapping[int, datetime]) -> tuple[Member, ...]:
+    """The members, each since its fault began where that is known to be earlier."""
+    return tuple(
+        replace(one, active_at=began[one.alert_id], duration=one.duration + (one.active_at - began[one.alert_id]))
+        if one.alert_id in began
+        else one
+        for one in members
+    )
 
 
 def by_firing(
