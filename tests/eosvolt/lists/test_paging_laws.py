@@ -168,6 +168,14 @@ def test_rows_that_come_go_and_move_while_paging_cost_no_other_row(
     assert is_right(fetched, throughout)
 
 
+def test_a_pass_in_which_a_row_came_twice_is_no_witness_for_the_next_one() -> None:
+    # 0 moves behind the others and back, so that 6 slips away; then 0 goes, and 6 slips away once more
+    changes = [moving(0, 6), lambda _: None, moving(6, 0), lambda _: None, removing(0)]
+    manner = MANNERS["page, meta with totalPages"]
+    fetched, throughout = swept([f"row {n}" for n in range(7)], manner, contract_for(manner, 3), iter(changes))
+    assert is_right(fetched, throughout)
+
+
 FAULTS: dict[str, Callable[[Manner], Manner]] = {
     "fewer a page than asked for": lambda manner: replace(manner, most=3),
     "an empty page in the middle": lambda manner: replace(manner, holes=frozenset({1})),
