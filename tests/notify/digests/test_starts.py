@@ -1,5 +1,6 @@
 """From when on the slots of a digest count, and what neither an edit nor a pause may say twice, late or never."""
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -205,7 +206,8 @@ def act_on(database: Database, model: Model, act: str, draw: Random, now: dateti
 ACTS = ("zone", "pause or resume", "schedule", "words")
 CHANGES = (datetime(2026, 3, 6, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC))
 DRAWN = settings().max_examples // 50
-SPAN = 7
+SPAN = 12 if os.environ.get("CI") else 3
+"""How many days are drawn; a plain run is short."""
 
 
 @pytest.mark.parametrize("seed", range(DRAWN))
@@ -219,7 +221,7 @@ def test_no_slot_is_doubled_missed_or_late_whatever_is_edited_paused_and_switche
         insert_location(connection, timezone=model.zone, first_seen_at=start - DAY)
         document = {"name": "daily", "schedule": model.schedule, "digest": "sessions"}
         create_rule(connection, rule_from_document(document, "slack"), "U1", start)
-    acts = {start + draw.randrange(1, SPAN * 1440) * MINUTE: draw.choice(ACTS) for _ in range(16)}
+    acts = {start + draw.randrange(1, SPAN * 1440) * MINUTE: draw.choice(ACTS) for _ in range(3 * SPAN)}
     asleep = [start + draw.randrange(SPAN * 1440) * MINUTE for _ in range(2)]
     days = [(start + day * DAY).date() for day in range(SPAN + 1)]
     slots = {moment_of(day, at, zone) for day in days for zone in ZONES for at in TIMES.values()}
