@@ -1,12 +1,11 @@
 """Requests in a world that fails: a listener that breaks after its ack, Slack at its limit, events that come again."""
 
-import asyncio
-import time
+import threading
 
 import pytest
 import sqlalchemy as sa
 
-from bot.slack.listeners.responder import HeardBeforeError, TooLateError
+from bot.slack.listeners.responder import HeardBeforeError, TooLateError, _Patience
 from sandbox.slack import Message
 from storage.engine import Database
 from storage.heard import KEPT, claim_request
@@ -100,29 +99,41 @@ def test_a_request_is_claimed_once_and_forgotten_after_days(database: Database) 
         assert connection.execute(sa.select(HEARD.c.name)).scalars().all() == ["trigger:2"]
 
 
-async def test_an_intent_whose_commit_has_begun_is_waited_for(house: House) -> None:
+async def test_an_intent_whose_commit_has_begun_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit ends only once the time for writing is over."""
     responder = house.running.responder
-    responder.write_seconds = 0.5
+    responder.write_seconds, responder.commit_seconds = 1.5, 30
+    is_over = threading.Event()
+    give_up = _Patience.give_up
+
+    def noted(patience: _Patience) -> bool:
+        is_over.set()
+        return give_up(patience)
+
+    monkeypatch.setattr(_Patience, "give_up", noted)
 
     def slow_commit(connection: sa.Connection) -> str:
-        sa.event.listen(connection, "commit", lambda _: time.sleep(0.8))
+        sa.event.listen(connection, "commit", lambda _: is_over.wait(30))
         return "written"
 
     assert await responder.write(slow_commit) == "written"
+    assert is_over.is_set()
 
 
 async def test_an_intent_that_was_given_up_is_never_written(house: House) -> None:
     responder = house.running.responder
     responder.write_seconds = 0.05
 
+    is_over = threading.Event()
+
     def slow(connection: sa.Connection) -> None:
         claim_request(connection, "late", CALM)
-        time.sleep(0.2)
+        is_over.wait(30)
 
     with pytest.raises(TooLateError):
         await responder.write(slow)
-    await asyncio.to_thread(lambda: None)
-    responder.write_seconds = 2
+    is_over.set()
+    responder.write_seconds = 30
     await responder.write(lambda connection: None)  # after the slow one
     with house.running.database.read() as connection:
         assert connection.execute(sa.select(HEARD.c.name)).scalars().all() == []
