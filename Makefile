@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test bench bench-quick lint format lock docs clean
+.PHONY: help .venv demo test bench bench-quick chaos lint format lock docs clean
 
 help:  ## show what make can do
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ bench: .venv/.installed  ## measure against peers and floors, in under ten minut
 
 bench-quick: .venv/.installed  ## the same with a small fleet, in under two minutes
 	$(BIN)/python -m bench --quick
+
+chaos: .venv/.installed  ## kill, freeze and cut services for as long as asked: CHAOS="--seconds 600 --database postgresql --replicas 3"
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: .venv/.installed  ## check style, types, import directions and generated documents
 	$(BIN)/ruff check .
