@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.joining import join_again
 from notify.alert_cards.thread import Saying, Voice, say_in_thread
 from notify.channel_returns import drop_what_is_over, note_elsewhere, roll_up_moved
 from notify.claims import NOWHERE, leave_out
@@ -157,10 +158,13 @@ def _speak_elsewhere(
         for incident in incidents
     ]
     made = insert_items(connection, cards)
+    join_again(connection, elsewhere)
     leave_out(connection, reply, SAID_ELSEWHERE, routing.now)
     if reply.facts.get("mentions"):
         first = sa.select(OUTBOX).where(OUTBOX.c.natural_key == cards[0]["natural_key"])
         card = connection.execute(first).one()
+        if card.rolled_into is not None:
+            card = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == card.rolled_into)).one()
         saying = Saying(repeated=bool(reply.facts.get("repeated")), mentions=list(reply.facts["mentions"]))
         say_in_thread(connection, Voice(card, [incident.id for incident in incidents]), saying, routing)
     return max(made, 1)
@@ -170,7 +174,8 @@ def _incidents_of(connection: Connection, reply: Row[Any]) -> Sequence[Row[Any]]
     """The open incidents of a reply that somebody should still hear of."""
     card = connection.execute(sa.select(OUTBOX.c.id, OUTBOX.c.rolled_into).where(OUTBOX.c.id == reply.thread_of)).one()
     rolled = sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == card.id, OUTBOX.c.kind == ALERT_CARD)
-    which = INCIDENT.c.id == reply.incident_id if reply.incident_id is not None else INCIDENT.c.id.in_(rolled)
+    own = INCIDENT.c.id == reply.incident_id if reply.incident_id is not None else sa.false()
+    which = sa.or_(own, INCIDENT.c.id.in_(rolled))
     fires = sa.exists().where(
         ALERT.c.incident_id == INCIDENT.c.id,
         ALERT.c.state == State.FIRING.value,

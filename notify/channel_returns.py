@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from notify.alert_cards.joining import join_again
 from notify.alert_cards.roll_ups import is_over, roll_up
 from notify.alert_cards.thread import AGAIN
 from notify.claims import leave_out
@@ -34,7 +35,7 @@ from rules.documents.document import rule_from_document
 from rules.documents.reader import MAX_AGE
 from rules.language.errors import RuleErrors
 from rules.lifecycle import State
-from storage.schema import ALERT, INCIDENT, OUTBOX, REFUSED, RULE
+from storage.schema import ALERT, OUTBOX, REFUSED, RULE
 
 STALE = timedelta(minutes=5)
 """How late the end of an incident is still told by itself, once its channel takes messages again."""
@@ -77,6 +78,7 @@ def prepare_return(connection: Connection, channel: str, routing: Routing) -> No
     """
     _bring_home(connection, channel, routing.now)
     _undo_roll_ups(connection, channel, routing.now)
+    join_again(connection, channel)
     drop_what_is_over(connection, channel, routing.now)
     cards = (*_WAITS, OUTBOX.c.channel == channel, OUTBOX.c.due_at <= routing.now, OUTBOX.c.kind == ALERT_CARD)
     of_now = {"created_at": routing.now, "due_at": routing.now}
@@ -98,7 +100,7 @@ def drop_what_is_over(connection: Connection, channel: str, now: datetime) -> No
     """Leave out, of what nobody has seen in a channel, what is over, stale or overtaken; a line counts it."""
     counts: Counter[str] = Counter()
     rows = connection.execute(_ids(channel, now)).all()
-    over = {row.id for row in rows if row.kind == ALERT_CARD and _is_over(connection, row.incident_id)}
+    over = {row.id for row in rows if row.kind == ALERT_CARD and is_over(connection, row.id)}
     over |= {row.id for row in rows if row.kind == ROLL_UP and is_over(connection, row.rolled_into or row.id)}
     counts["ended"] = sum(row.id in over and not (row.kind == ROLL_UP and row.rolled_into) for row in rows)
     dropped = [row for row in rows if row.id in over]
@@ -149,11 +151,6 @@ def _facts_of(connection: Connection, ids: Iterable[str]) -> dict[str, Mapping[s
     return found
 
 
-def _is_over(connection: Connection, incident_id: int) -> bool:
-    still = sa.select(INCIDENT.c.id).where(INCIDENT.c.id == incident_id, INCIDENT.c.resolved_at.is_(None))
-    return connection.execute(still).first() is None
-
-
 def _holds(connection: Connection, row: Row[Any], told: Mapping[str, Any], now: datetime) -> bool:
     """Whether what a reply says is still so: its incident goes on, and one of whom it speaks still fires."""
     if now - row.due_at <= STALE:
@@ -161,7 +158,7 @@ def _holds(connection: Connection, row: Row[Any], told: Mapping[str, Any], now: 
     if told.get("full_resolve"):
         return False
     if told.get("repeated") or told.get("mentions"):
-        return row.incident_id is None or not _is_over(connection, row.incident_id)
+        return row.incident_id is None or not is_over(connection, row.thread_of)
     named = [*told.get("fired", ()), *(i for reason in AGAIN for i in told.get(reason, ()))]
     fires = (ALERT.c.id.in_(named[:500]), ALERT.c.state == State.FIRING.value)
     return connection.execute(sa.select(ALERT.c.id).where(*fires).limit(1)).first() is not None

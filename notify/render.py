@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 from notify import command_card
 from notify.alert_cards import card_facts, roll_ups
 from notify.alert_cards.quiet_hours import night_context
-from notify.alert_cards.thread import spoken_incidents
+from notify.alert_cards.thread import firing_on, spoken_incidents
 from notify.channel_returns import return_context
 from notify.copies import copy_context
 from notify.digests import digest_facts
@@ -39,6 +39,7 @@ from notify.outbox import (
 from notify.text import blocks
 from notify.text.limits import check_message
 from notify.text.message import EVENT_TYPE, Block, SlackMessage
+from notify.text.ranges import as_ranges
 from notify.text.words import FILTERS, code, slack_unescape
 from notify.troubles import trouble_context
 from rules.actions.command_kinds import CommandState
@@ -110,17 +111,23 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
     card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
-    about = {"incident": card.incident_id, "version": item.version}
+    about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})
     acknowledge = "Acknowledge" if card.unacknowledged else None
     if card.state != "resolved":
         built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(card))
     return text, built
 
 
+def _about(connection: Connection, card: str, about: dict[str, int | str]) -> dict[str, int | str]:
+    """What a button carries: exactly the alerts that its message names as it is drawn, where they fit."""
+    named = as_ranges(firing_on(connection, card))
+    return {**about, "alerts": named} if named else about
+
+
 def _roll_up(connection: Connection, item: Row[Any], now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     said = roll_ups.storm(connection, item, now)
     text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
-    about = {"roll_up": said.id, "version": item.version}
+    about = _about(connection, said.id, {"roll_up": said.id, "version": item.version})
     acknowledge = "Acknowledge all" if said.unacknowledged else None
     if said.resolved_at is None and said.page == 1:
         built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(said))

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
 from notify.alert_cards.roll_ups import is_over, roll_up
 from notify.alert_cards.switch_on_summary import already_so, gather_switched_on
@@ -21,12 +22,15 @@ from notify.alert_cards.thread import (
     AGAIN,
     CHUNK,
     Saying,
+    Voice,
     bump_voices,
     note_spoken,
     say_in_thread,
+    spoken_incidents,
 )
-from notify.outbox import ALERT_CARD, OF_SEVERITY, insert_items, new_item, note_click
+from notify.outbox import ALERT_CARD, OF_SEVERITY, new_item, note_click
 from notify.routing import Routing
+from notify.text.ranges import read_ranges
 from rules.alerts.incidents import AUDIBLE
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
@@ -40,6 +44,14 @@ class News:
     rule_id: str
     incident_id: int
     saying: Saying = field(default_factory=Saying)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The channels that got a new card, and the incidents that joined none that stood."""
+
+    channels: set[str]
+    incidents: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +90,55 @@ def enqueue_alert_messages(
     made: set[str] = set()
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
-        # the update locks the rows: a worker cannot pick a card up between this and our commit
-        voices = bump_voices(connection, chunk, routing.now)
         # a channel that never heard of it is not told that it ended
         fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
-        made |= insert_cards(connection, fired, routing)
-        resolved = _resolved_among(connection, chunk)
+        opened = insert_cards(connection, fired, routing)
+        made |= opened.channels
+        # the update locks the rows: a worker cannot pick a card up between this and our commit
+        voices = bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now)
         for voice in voices:
-            saying = _merged([news[i] for i in voice.incident_ids], resolved)
-            if voice.is_roll_up and saying.full_resolve:
-                saying.full_resolve = is_over(connection, voice.row.id)
+            saying = _merged(news[i] for i in voice.incident_ids)
+            saying.full_resolve = bool(saying.resolved) and _ends(connection, voice)
             if "switched_on" in voice.row.facts:  # its summary counts them already
                 known = already_so(connection, saying.fired)
                 saying.fired = [i for i in saying.fired if i not in known]
+            _keep_aloud(connection, voice, saying, routing)
             if voice.somebody_saw and (saying.fired or saying.full_resolve):
                 until = quiet_until(connection, voice.incident_ids, routing) if not saying.fired else None
                 saying.held_since = routing.now.isoformat() if until else None
                 say_in_thread(connection, voice, saying, routing, not_before=until)
     if made:
-        opened = [i for i in incident_ids if news[i].saying.fired]
-        gather_switched_on(connection, opened, routing)
+        gather_switched_on(connection, [i for i in incident_ids if news[i].saying.fired], routing)
     roll_up(connection, made, routing)
+    _list_quiet(connection, incident_ids, routing)
+
+
+def _ends(connection: Connection, voice: Voice) -> bool:
+    """Whether all that a message tells of is over, and some of it was heard."""
+    if not is_over(connection, voice.row.id):
+        return False
+    told = voice.incident_ids if voice.is_roll_up else spoken_incidents(connection, voice.row)
+    return bool(_resolved_among(connection, told))
+
+
+def _keep_aloud(connection: Connection, voice: Voice, saying: Saying, routing: Routing) -> None:
+    """Leave out of what is said what joins its card, or comes back to it, without a word."""
+    joining = [*saying.fired, *(i for reason in QUIETLY for i in getattr(saying, reason))]
+    aloud = that_speak(connection, voice.row, joining, routing.now)
+    for reason in ("fired", *QUIETLY):
+        setattr(saying, reason, [i for i in getattr(saying, reason) if i in aloud])
+
+
+QUIETLY = ("unmuted", "woken", "released")
+"""Why an alert comes back that may do so without a word."""
+
+
+def _list_quiet(connection: Connection, incident_ids: Collection[int], routing: Routing) -> None:
+    """Let the standing cards of these incidents' problems list what fires there quietly and has no card."""
+    quiet = unlisted_quiet(connection, incident_ids)
+    if quiet:
+        insert_cards(connection, quiet, routing, may_open=False)
+        refresh_alert_cards(connection, quiet, routing.now)
 
 
 def refresh_alert_cards(connection: Connection, incident_ids: Collection[int], now: datetime) -> int:
@@ -139,16 +179,17 @@ def enqueue_unmuted(
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
-        voices = bump_voices(connection, chunk, routing.now)
-        rules = {i: incidents[i].rule_id for i in chunk}
-        made |= insert_cards(connection, rules, routing)
-        for voice in voices:
-            saying = _merged([incidents[i] for i in voice.incident_ids], set())
-            if voice.somebody_saw:
+        opened = insert_cards(connection, {i: incidents[i].rule_id for i in chunk}, routing)
+        made |= opened.channels
+        for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
+            saying = _merged(incidents[i] for i in voice.incident_ids)
+            _keep_aloud(connection, voice, saying, routing)
+            if voice.somebody_saw and saying.is_news:
                 say_in_thread(connection, voice, saying, routing, not_before=routing.due_at)
     if made:
         gather_switched_on(connection, incident_ids, routing)
     roll_up(connection, made, routing)
+    _list_quiet(connection, incident_ids, routing)
 
 
 def acknowledge_incident(connection: Connection, incident_id: int, user: str, now: datetime) -> Acknowledgement:
@@ -172,6 +213,11 @@ def acknowledge_roll_up(connection: Connection, roll_up_id: str, user: str, now:
         return done
     known = connection.execute(sa.select(OUTBOX.c.id).where(OUTBOX.c.id == roll_up_id)).first()
     return Acknowledgement("already resolved" if known is not None else "unknown incident")
+
+
+def named_alerts(ranges: str) -> sa.ColumnElement[bool]:
+    """The alerts that a button names, by what it carries; ValueError where that is nothing it could carry."""
+    return sa.or_(sa.false(), *(ALERT.c.id.between(first, last) for first, last in read_ranges(ranges)))
 
 
 def acknowledge_alerts(
@@ -223,14 +269,13 @@ def _news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
     return news
 
 
-def _merged(news: Iterable[News], resolved: Collection[int]) -> Saying:
+def _merged(news: Iterable[News]) -> Saying:
     saying = Saying()
     for told in news:
         saying.fired += told.saying.fired
         saying.resolved += told.saying.resolved
         for reason in AGAIN:
             getattr(saying, reason).extend(getattr(told.saying, reason))
-        saying.full_resolve |= told.incident_id in resolved and bool(told.saying.resolved)
     return saying
 
 
@@ -239,10 +284,12 @@ def insert_cards(
     rules: Mapping[int, str],
     routing: Routing,
     due_at: datetime | None = None,
-) -> set[str]:
-    """Insert the cards that these incidents (id to rule id) do not have yet; the channels that got one.
+    *,
+    may_open: bool = True,
+) -> Opened:
+    """Insert the cards that these incidents (id to rule id) do not have yet; which have a card of their own now.
 
-    They are due after `group_wait`, or at `due_at`.
+    They are due after `group_wait`, or at `due_at`. What belongs to a problem joins the card that stands for it.
     """
     due_at = due_at or routing.due_at
     places = frozen_channels(connection, rules, routing)
@@ -265,10 +312,13 @@ def insert_cards(
     if items:
         known = set(_KNOWN_CARDS.scalars(connection, {"incidents": list(rules)}))
     new = [item for item in items if item["natural_key"] not in known]
+    joined: set[str] = set()
     for start in range(0, len(new), CHUNK):
-        insert_items(connection, new[start : start + CHUNK])
-    note_spoken(connection, sorted({item["incident_id"] for item in new}), due_at)
-    return {item["channel"] for item in new}
+        joined |= join_cards(connection, new[start : start + CHUNK], may_open=may_open)
+    own = [item for item in new if may_open and item["id"] not in joined]
+    note_spoken(connection, sorted({item["incident_id"] for item in own}), due_at)
+    elsewhere = {item["incident_id"] for item in new if item["id"] in joined}
+    return Opened({item["channel"] for item in own}, {item["incident_id"] for item in own} - elsewhere)
 
 
 def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: Routing) -> dict[int, Sequence[str]]:

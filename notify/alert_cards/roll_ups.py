@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.card_facts import Snooze, standing_snooze
+from notify.alert_cards.joining import follow_into_roll_up
 from notify.alert_cards.thread import bump_roll_ups
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
 from notify.routing import Routing
@@ -94,6 +95,7 @@ def roll_up(connection: Connection, channels: Collection[str], routing: Routing)
             head = item["id"]
         # said by the roll-up: never due itself
         _ROLL_IN.run(connection, {**made, "head": head})
+        follow_into_roll_up(connection, head)
         _RANK_HEAD.run(connection, {"head": head})
         make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
 
@@ -119,7 +121,9 @@ _OPEN_IN_IT = Prepared(
     sa.select(INCIDENT.c.id)
     .join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id)
     .where(
-        _ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.kind == ALERT_CARD, INCIDENT.c.resolved_at.is_(None)
+        sa.or_(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.id == sa.bindparam("head")),
+        _ROLLED.c.kind == ALERT_CARD,
+        INCIDENT.c.resolved_at.is_(None),
     )
     .limit(1)
 )
@@ -187,7 +191,7 @@ def storm(connection: Connection, row: Row[Any], now: datetime) -> StormContext:
 
 
 def is_over(connection: Connection, head: str) -> bool:
-    """Whether every incident of a roll-up is resolved."""
+    """Whether every incident of a roll-up, or of a card, is resolved."""
     return _OPEN_IN_IT.first(connection, {"head": head}) is None
 
 

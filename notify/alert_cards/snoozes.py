@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from notify.alert_cards.card import show_click
+from notify.alert_cards.card import named_alerts, show_click
 from notify.outbox import ALERT_CARD
 from rules.alerts.snoozes import snooze, snooze_end
 from rules.documents.schedules import usable_zone
@@ -33,13 +33,19 @@ class Snoozing:
 
 @dataclass(frozen=True, slots=True)
 class Snoozable:
-    """What a menu is about: an incident by its id, or a roll-up by that of its message."""
+    """What a menu is about: an incident by its id, or a roll-up by that of its message.
+
+    `named` are the alerts that the message named when it was drawn; one from before carries none.
+    """
 
     incident: int | None = None
     roll_up: str | None = None
+    named: str | None = None
 
     def alerts(self) -> ColumnElement[bool]:
         """Which alerts are meant."""
+        if self.named is not None:
+            return named_alerts(self.named)
         if self.incident is not None:
             return ALERT.c.incident_id == self.incident
         rolled = (OUTBOX.c.rolled_into == self.roll_up, OUTBOX.c.kind == ALERT_CARD)

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.joining import follow_into_roll_up
 from notify.alert_cards.roll_ups import make_pages
 from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
@@ -66,6 +67,7 @@ def gather_switched_on(connection: Connection, incident_ids: Collection[int], ro
             connection.execute(
                 sa.update(OUTBOX).where(here).values(rolled_into=head.id, shown_version=OUTBOX.c.version)
             )
+            follow_into_roll_up(connection, head.id)
             make_pages(connection, head, routing.budget)
 
 

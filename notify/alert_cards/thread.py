@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards import recoveries
 from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, Rank, insert_items, new_item, one_version_on
 from notify.routing import Routing
+from rules.lifecycle import State
 from storage.prepared import Prepared
-from storage.schema import INCIDENT, OUTBOX
+from storage.schema import ALERT, INCIDENT, OUTBOX
 
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
@@ -27,7 +28,10 @@ AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended", "repriced")
 
 @dataclass
 class Voice:
-    """A message that stands in a channel for incidents: `row` is a card's, or the first one's of a roll-up."""
+    """A message that stands in a channel for incidents: `row` is a card's, or the first one's of a roll-up.
+
+    `incident_ids` are those of them that were asked for.
+    """
 
     row: Row[Any]
     incident_ids: list[int]
@@ -89,11 +93,13 @@ def bump_voices(connection: Connection, incident_ids: Sequence[int], now: dateti
     rolled: dict[str, list[int]] = {}
     for row in _ROLLED.all(connection, mine):
         rolled.setdefault(row.rolled_into, []).append(row.incident_id)
-    heads = bump_roll_ups(connection, rolled, now)
-    return [
-        *(Voice(card, [card.incident_id]) for card in cards),
-        *(Voice(head, rolled[head.id]) for head in heads),
-    ]
+    voices = {card.id: Voice(card, [card.incident_id]) for card in cards}
+    heads = bump_roll_ups(connection, rolled.keys() - voices.keys(), now)
+    voices |= {head.id: Voice(head, []) for head in heads}
+    for head_id, incidents in rolled.items():
+        if head_id in voices:
+            voices[head_id].incident_ids += incidents
+    return list(voices.values())
 
 
 def spoken_incidents(connection: Connection, card: Row[Any]) -> list[int]:
@@ -103,8 +109,17 @@ def spoken_incidents(connection: Connection, card: Row[Any]) -> list[int]:
     return [*own, *connection.execute(others.order_by(OUTBOX.c.incident_id)).scalars()]
 
 
+def firing_on(connection: Connection, card: str) -> list[int]:
+    """The alerts that fire among those that a card or a roll-up tells of."""
+    told = sa.select(OUTBOX.c.incident_id).where(
+        OUTBOX.c.kind == ALERT_CARD, sa.or_(OUTBOX.c.id == card, OUTBOX.c.rolled_into == card)
+    )
+    mine = (ALERT.c.incident_id.in_(told), ALERT.c.state == State.FIRING.value)
+    return list(connection.execute(sa.select(ALERT.c.id).where(*mine).order_by(ALERT.c.id)).scalars())
+
+
 def bump_roll_ups(connection: Connection, ids: Collection[str], now: datetime) -> list[Row[Any]]:
-    """Make every message of these roll-ups be shown anew; the rows of the first ones."""
+    """Make these cards and every message of these roll-ups be shown anew; the rows of the first ones."""
     if not ids:
         return []
     rows = _BUMP_PAGES.all(connection, {"ids": list(ids), "now": now})
@@ -127,8 +142,7 @@ _ROLLED = Prepared(
 _BUMP_PAGES = Prepared(
     sa.update(OUTBOX)
     .where(
-        OUTBOX.c.kind == ROLL_UP,
-        sa.or_(OUTBOX.c.id.in_(_IDS), OUTBOX.c.rolled_into.in_(_IDS)),
+        sa.or_(OUTBOX.c.id.in_(_IDS), sa.and_(OUTBOX.c.kind == ROLL_UP, OUTBOX.c.rolled_into.in_(_IDS))),
         OUTBOX.c.abandoned_at.is_(None),
     )
     .values(one_version_on(_NOW))

@@ -1,7 +1,12 @@
-"""Which alerts share a card: an incident is one rule and one group, from its first firing until all are resolved."""
+"""Which alerts belong together: an incident is one rule and one group, from its first firing until all are resolved.
+
+Incidents of one problem share a card: what stands on one charger or place, whichever rules found it. Rules that group
+by themselves are part of no problem. What is said of either is decided elsewhere.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -40,28 +45,62 @@ def in_chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The group of an alert, as text that is equal for equal groups, and the problem that it is part of."""
+
+    key: str
+    problem: str | None = None
+    location_id: str | None = None  # None where the group spans several
+    before: str | None = None  # the key that an incident from before there were problems has
+
+
+def group_of(group_by: Sequence[str] | None, labels: Mapping[str, Any], ids: Mapping[str, str | None]) -> Group:
+    """The group of an alert with these labels about a thing with these ids (`charger_id` and so on)."""
+    location = ids.get("location_id")
+    if group_by is not None:
+        return Group(group_key(group_by, labels), location_id=location if PLACED.intersection(group_by) else None)
+    thing = next((name for name in ("charger", "location") if ids.get(f"{name}_id")), None)
+    before = group_key(("location",), labels)
+    if thing is None:
+        return Group(json.dumps({"problem": "network"}), "network", before=before)
+    problem = f"{thing}:{ids[thing + '_id']}"
+    return Group(json.dumps({"problem": problem}, ensure_ascii=False), problem, location, before)
+
+
+PLACED = frozenset({"location", "charger", "connector", "session"})
+"""What lies in one place."""
+
+
 def group_key(group_by: Sequence[str], labels: Mapping[str, Any]) -> str:
     """The group of an alert with these labels, as text that is equal for equal groups."""
     return json.dumps({name: labels.get(name) for name in sorted(group_by)}, ensure_ascii=False)
 
 
 def open_incidents(
-    connection: Connection, rule_id: str, severity: str, groups: Mapping[str, str | None], now: datetime
+    connection: Connection, rule_id: str, severity: str, groups: Collection[Group], now: datetime
 ) -> dict[str, int]:
     """The ids of the open incidents of these groups, by group key; those that are missing are opened.
 
-    `groups` maps a group's key to the location that it lies in, or None where it spans several.
+    One that stood before there were problems goes on to take what would have been its own.
     """
     if not groups:
         return {}
+    known: dict[str, int] = {}
+    for some in in_chunks(sorted({key for group in groups for key in (group.key, group.before) if key is not None})):
+        known |= dict(_OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": some}))
     ids: dict[str, int] = {}
-    for some in in_chunks(list(groups)):
-        ids |= dict(_OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": some}))
-    common = {"rule_id": rule_id, "severity": severity, "opened_at": now}
-    new = [{"group_key": key, "location_id": groups[key], **common} for key in groups if key not in ids]
+    new: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        found = known.get(group.before or group.key) or known.get(group.key)
+        if found is not None:
+            ids[group.key] = found
+            continue
+        place = {"problem_key": group.problem, "location_id": group.location_id}
+        new[group.key] = {"rule_id": rule_id, "group_key": group.key, "severity": severity, "opened_at": now, **place}
     if new:
         last = _LAST.scalar(connection)
-        _INSERT.run_many(connection, new)
+        _INSERT.run_many(connection, list(new.values()))
         ids |= dict(_INSERTED.all(connection, {"last": last, "rule": rule_id}))
     return ids
 
@@ -79,11 +118,8 @@ _OPEN_INCIDENTS = Prepared(
         INCIDENT.c.group_key.in_(sa.bindparam("groups", expanding=True)),
     )
 )
-_INSERT = Prepared(
-    sa.insert(INCIDENT).values(
-        {name: sa.bindparam(name) for name in ("rule_id", "group_key", "severity", "location_id", "opened_at")}
-    )
-)
+_OF_INCIDENT = ("rule_id", "group_key", "problem_key", "severity", "location_id", "opened_at")
+_INSERT = Prepared(sa.insert(INCIDENT).values({name: sa.bindparam(name) for name in _OF_INCIDENT}))
 _LAST = Prepared(sa.select(sa.func.coalesce(sa.func.max(INCIDENT.c.id), 0)))
 _INSERTED = Prepared(
     sa.select(INCIDENT.c.group_key, INCIDENT.c.id).where(

@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alerts.incidents import close_incidents, group_key, open_incidents
+from rules.alerts.incidents import close_incidents, group_of, open_incidents
 from rules.alerts.looks import Subject
 from rules.alerts.query import EVIDENCE, NAMES, CompiledRule
-from rules.alerts.records import MUTABLE_FIELDS, STATE_FIELDS, SUBJECT_FIELDS, THINGS, AlertRecord
+from rules.alerts.records import MUTABLE_FIELDS, STATE_FIELDS, SUBJECT_FIELDS, AlertRecord
 from rules.alerts.silences import Muting, muting, note_mutings
 from rules.lifecycle import OPEN_STATES, AlertState, State, Transition
 from storage.dialects import AnyRow
@@ -107,7 +107,7 @@ class Ledger:
         if after.state != before.state:
             self._moves.append(_Move(record, before.state, after, record.trace))
 
-    def write(self, severity: str = "", group_by: Sequence[str] = ()) -> list[Transition]:
+    def write(self, severity: str = "", group_by: Sequence[str] | None = ()) -> list[Transition]:
         """Write alerts, incidents and transitions; returns the transitions in the order in which they happened."""
         if not self._opened and not self._touched:
             return []
@@ -127,16 +127,13 @@ class Ledger:
         note_mutings(self._connection, {key: found[key] for key in found if key in firing})
         return found
 
-    def _join_incidents(self, severity: str, group_by: Sequence[str]) -> None:
+    def _join_incidents(self, severity: str, group_by: Sequence[str] | None) -> None:
         firing = [move.record for move in self._moves if move.to.state == State.FIRING]
-        keys = {id(record): group_key(group_by, record.labels) for record in firing}
-        in_one_place = bool(THINGS.intersection(group_by))
-        groups = {
-            keys[id(record)]: record.subject_ids.get("location_id") if in_one_place else None for record in firing
-        }
-        incidents = open_incidents(self._connection, self._rule_id, severity, groups, self.now)
+        groups = {id(record): group_of(group_by, record.labels, record.subject_ids) for record in firing}
+        by_key = {group.key: group for group in groups.values()}
+        incidents = open_incidents(self._connection, self._rule_id, severity, by_key.values(), self.now)
         for record in firing:
-            record.incident_id = incidents[keys[id(record)]]
+            record.incident_id = incidents[groups[id(record)].key]
 
     def _insert_opened(self) -> None:
         rows = [

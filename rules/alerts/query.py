@@ -60,7 +60,7 @@ class CompiledRule:
     id: str
     version: int
     severity: str
-    group_by: tuple[str, ...]
+    group_by: tuple[str, ...] | None
     labels: dict[str, str]
     timing: Timing
     resources: frozenset[str]

@@ -58,7 +58,7 @@ class Rule:
     on_gap: OnGap = "keep"
     severity: Severity = "warning"
     title: str | None = None
-    group_by: tuple[str, ...] = ("location",)
+    group_by: tuple[str, ...] | None = None  # None: its alerts join the card of what stands on their charger or place
     schedule: str | None = None
     timezone: str | None = None
     digest: str | None = None
@@ -166,7 +166,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "max_age": _text(rule.max_age) if rule.max_age != MAX_AGE else None,
         "severity": rule.severity if rule.severity != "warning" else None,
         "title": rule.title,
-        "group_by": list(rule.group_by) if rule.group_by != ("location",) else None,
+        "group_by": list(rule.group_by) if rule.group_by is not None else None,
         "repeat": _text(rule.repeat) if rule.repeat else None,
         "ack_for": _text(rule.ack_for) if rule.ack_for != ACK_FOR else None,
         "escalate": steps_document(rule.escalate) or None,

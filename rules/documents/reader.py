@@ -241,10 +241,10 @@ class DocumentReader:
         self.wrong(key, f'"{key}" must be a list of texts, as in {example}')
         return []
 
-    def groups(self, for_each: str | None, labels: Mapping[str, str]) -> tuple[str, ...]:
-        """What shares a card: things that every subject has above it or is, or labels of the rule's own."""
+    def groups(self, for_each: str | None, labels: Mapping[str, str]) -> tuple[str, ...] | None:
+        """What shares a card of the rule's own: things above a subject, or labels; None for that of the problem."""
         if "group_by" not in self.values:
-            return ("location",)
+            return None
         groups = self._list("group_by", "[location]")
         possible = [group for group in GROUPS if for_each is None or group in REACHABLE[for_each]]
         possible += [label for label in labels if label not in possible]

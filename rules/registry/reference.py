@@ -64,7 +64,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "group_by": (
         "`[location]`",
-        "One card each: `location` (the default), `charger`, `connector`, `session` or labels of its own; `[]`: one.",
+        "Cards of its own: one each `location`, `charger`, `connector`, `session` or label; `[]`: one. See problems.",
     ),
     "repeat": (
         "a duration",
@@ -215,6 +215,17 @@ _STEP_KEYS = (
 _DURATIONS = f"""\
 Durations are written `90s`, `30m`, `1h30m`, `2d`; the longest is {LONGEST_DURATION.days} days."""
 
+_PROBLEMS = """
+A channel gets one card for what stands on one charger, whichever rules found it: alerts about a charger, its connectors
+and their sessions share it. Alerts about a location share that of the location, and so does a session whose charger is
+not known. The gravest alert that may speak gives the card its title and colour. What joins is also said in the thread,
+except another rule's alert about the same thing that is no graver than what fires there, on a card that has spoken
+within a day and is not acknowledged. Alerts, silences and `/charge why` stay one a rule and thing.
+
+A rule with a `group_by` of its own keeps cards of its own, and its alerts join no other. A rule of `safety` always
+speaks.
+"""
+
 _FILES = """\
 A rules file can also be a mapping with `rules:`, `routes:` and `quiet_hours:`. All files together have at most one
 `routes` and one `quiet_hours`; they count for every alert and event rule, those of other files and of Slack too.
@@ -299,6 +310,8 @@ def render_rules_reference() -> str:
         "## Keys of a digest",
         _key_table(KEYS_OF["digest"]),
         _DURATIONS,
+        "## Problems: one card",
+        _PROBLEMS.strip(),
         "## Routes and quiet hours",
         _FILES.strip(),
         "## Conditions",

@@ -199,7 +199,7 @@ class TransitionRow(SQLModel, table=True):
 
 
 class Incident(SQLModel, table=True):
-    """One rule and one group, from the first firing until all members are resolved: what one card shows."""
+    """One rule and one group, from the first firing until all members are resolved: a card, or a part of one."""
 
     __tablename__ = "incident"
     __table_args__ = (
@@ -211,10 +211,18 @@ class Incident(SQLModel, table=True):
             sqlite_where=text("resolved_at IS NULL"),
             postgresql_where=text("resolved_at IS NULL"),
         ),
+        # what else stands on a charger or place
+        Index(
+            "incident_problem",
+            "problem_key",
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     rule_id: str
     group_key: str  # JSON of the group's labels, sorted by name
+    problem_key: str | None = None  # whose card it shares; none for a rule that groups by itself
     severity: str
     location_id: str | None = None
     opened_at: datetime

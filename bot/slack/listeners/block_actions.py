@@ -21,7 +21,13 @@ from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
 from commands.outcomes.sending import APPROVE_WITHIN
 from commands.requests.enqueue import Enqueued, enqueue_command
-from notify.alert_cards.card import Acknowledgement, acknowledge_incident, acknowledge_roll_up
+from notify.alert_cards.card import (
+    Acknowledgement,
+    acknowledge_alerts,
+    acknowledge_incident,
+    acknowledge_roll_up,
+    named_alerts,
+)
 from notify.text.action_ids import ActionId
 from rules.actions.command_kinds import OWN, CommandKind, is_own
 from storage.tables import AuditEntry
@@ -99,7 +105,11 @@ async def acknowledge(responder: Responder, user: str, value: Json) -> Answer:
     now = responder.clock()
 
     def write(connection: Connection) -> Acknowledgement:
-        if "roll_up" in value:
+        if "alerts" in value:
+            done = acknowledge_alerts(connection, [named_alerts(str(value["alerts"]))], user, now)
+            about: Json = {name: value[name] for name in ("incident", "roll_up") if name in value}
+            subject = f"incident {value['incident']}" if "incident" in value else "roll-up"
+        elif "roll_up" in value:
             done = acknowledge_roll_up(connection, str(value["roll_up"]), user, now)
             about, subject = {"roll_up": value["roll_up"]}, "roll-up"
         else:

@@ -50,6 +50,7 @@ async def snooze(responder: Responder, user: str, value: Json) -> Answer:
     now = responder.clock()
     what = Snoozable(
         incident=int(value["incident"]) if "incident" in value else None,
+        named=value.get("alerts"),
         roll_up=str(value["roll_up"]) if "roll_up" in value else None,
     )
 

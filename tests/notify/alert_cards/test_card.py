@@ -233,7 +233,7 @@ def test_the_metadata_names_the_outbox_row_and_its_version(database: Database) -
     button = message.blocks[-1]["elements"][0]
     assert (button["action_id"], json.loads(button["value"])) == (
         "acknowledge_incident",
-        {"incident": 1, "version": 1},
+        {"incident": 1, "version": 1, "alerts": "1"},
     )
 
 
