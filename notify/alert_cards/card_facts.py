@@ -143,6 +143,7 @@ class AlertReplyContext:
     card: AlertCardContext
     full_resolve: bool
     new_members: tuple[Member, ...]
+    new_parts: tuple[PartLines, ...]
     new: int
     more: int
     unmuted: int = 0
@@ -244,8 +245,11 @@ def alert_reply(
     chunk = fired[:500]  # only ten are named; the number told is that of all
     members = read_members(connection, ALERT.c.id.in_(chunk), now, codes=words.codes) if chunk else ()
     also = also_over(connection, facts["also"], now) if facts.get("also") else ()
+    card = alert_card(connection, incident_ids, now, words)
+    lines = _lines([told.part for told in card.parts], members)
     return AlertReplyContext(
-        card=alert_card(connection, incident_ids, now, words),
+        card=card,
+        new_parts=tuple(told for told in lines if told.members),
         full_resolve=facts["full_resolve"],
         new_members=members,
         new=len(fired),

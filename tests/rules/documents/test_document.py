@@ -45,7 +45,7 @@ severity: critical
         keep_firing_for=timedelta(minutes=5),
         on_gap="keep",
         severity="critical",
-        group_by=("location",),
+        group_by=None,
         notify=(),
         labels={},
         schedule=None,
@@ -116,13 +116,20 @@ def test_every_key_of_an_alert_is_read(tmp_path: Path) -> None:
 def test_what_a_rule_does_not_say_has_its_default() -> None:
     rule = rule_from_document(ALERT, "slack")
     assert (rule.for_, rule.keep_firing_for) == (timedelta(), timedelta())
-    assert (rule.on_gap, rule.severity, rule.group_by) == ("keep", "warning", ("location",))
+    assert (rule.on_gap, rule.severity, rule.group_by) == ("keep", "warning", None)
     assert (rule.notify, rule.labels, rule.description, rule.while_) == ((), {}, "", None)
     assert rule.document == ALERT
 
 
+def test_a_group_by_of_the_location_is_kept_apart_from_none() -> None:
+    rule = rule_from_document({**ALERT, "group_by": ["location"]}, "slack")
+    assert rule.group_by == ("location",)
+    assert rule.document["group_by"] == ["location"]
+    assert rule_from_document(rule.document, "slack").group_by == ("location",)
+
+
 def test_a_rule_that_says_its_defaults_is_stored_like_one_that_does_not() -> None:
-    spelled = {**ALERT, "for": "0m", "severity": "warning", "on_gap": "keep", "group_by": ["location"], "notify": []}
+    spelled = {**ALERT, "for": "0m", "severity": "warning", "on_gap": "keep", "notify": []}
     assert rule_from_document(spelled, "slack").document == ALERT
     spelled_digest = {**DIGEST, "timezone": "location", "window": "yesterday"}
     assert rule_from_document(spelled_digest, "slack").document == DIGEST

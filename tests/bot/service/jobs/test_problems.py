@@ -151,8 +151,8 @@ def test_a_rule_with_a_group_of_its_own_keeps_a_card_of_its_own(database: Databa
 def test_a_silenced_part_is_listed_and_makes_no_card_alone(database: Database) -> None:
     made = site(database, FAULTED, CODED | {"for": "5m"})
     with made.database.write() as connection:
-        values = {"rule_id": "faulted", "until": at("12:00")}
-        create_silence(connection, author="U0ANNA", reason="known", now=T0, **values)
+        until = at("12:00")
+        create_silence(connection, author="U0ANNA", reason="known", now=T0, rule_id="faulted", until=until)
     made.tick(at("10:01"), broken(1, 1))
     made.tick(at("10:03"), broken(1, 1))
     assert made.told() == []

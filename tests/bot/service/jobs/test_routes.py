@@ -51,7 +51,6 @@ def test_alerts_go_where_the_first_route_says_and_else_to_the_alert_channel(data
     assert cards(made) == [
         ("a-faulted", "#alerts"),
         ("b-critical", "#critical"),
-        ("c-north", "#critical"),
         ("c-north", "#north"),
     ]
 

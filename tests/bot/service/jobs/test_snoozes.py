@@ -142,7 +142,7 @@ def test_a_snoozed_source_inhibits_nothing(database: Database) -> None:
     snooze(made, at("10:02"))
     made.tick(at("10:03"))
     made.tick(at("10:04"))
-    assert made.told() == ["alert_card offline", "alert_card a-faulted"]
+    assert made.told() == ["alert_card offline", "alert_reply offline"]
 
 
 def test_a_snooze_that_ends_under_a_silence_waits_for_its_end(database: Database) -> None:

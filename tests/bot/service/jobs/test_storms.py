@@ -15,9 +15,10 @@ from tests.bot.service.jobs.site import Site
 from tests.readings import MINUTE, T0, at, charger, location
 
 OFFLINE = {"name": "offline", "for_each": "charger", "when": "not charger.online", "severity": "critical"}
+OFFLINE_PLACES = OFFLINE | {"group_by": ["location"]}
 
 
-def fleet(database: Database, locations: int, name: str = "Place {}", rule: dict[str, Any] = OFFLINE) -> Site:
+def fleet(database: Database, locations: int, name: str = "Place {}", rule: dict[str, Any] = OFFLINE_PLACES) -> Site:
     site = Site(database, rule, now=T0)
     places = [location(f"l{number}", name=name.format(number)) for number in range(locations)]
     site.tick(T0, *places, resource="locations")
@@ -64,7 +65,7 @@ def test_as_many_cards_as_the_budget_are_cards(database: Database) -> None:
 
 
 def test_rules_of_one_evaluation_share_the_budget(database: Database) -> None:
-    both = [OFFLINE | {"name": name} for name in ("a", "b")]
+    both = [OFFLINE_PLACES | {"name": name} for name in ("a", "b")]
     site = Site(database, *both, now=T0)
     site.tick(T0, *chargers(2, 2, online=True))
     site.tick(at("10:01"), *chargers(2, 2, online=False))
