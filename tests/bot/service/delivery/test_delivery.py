@@ -42,13 +42,13 @@ async def test_a_card_is_edited_in_place_and_its_end_told_in_the_thread_and_to_t
     with bench.database.write() as connection:
         acknowledge_incident(connection, 1, "U0OLE00002", bench.now)
     assert await bench.deliver() == 1
-    assert "acknowledged" in card.text
+    assert "Acknowledged" in card.text
     with bench.database.write() as connection:
         resolve_incident(connection, bench.now)
         enqueue_alert_messages(connection, [resolved(at=bench.now)], Routing(bench.now, CHANNELS))
     assert await bench.deliver() == 2
     card, reply = bench.messages()
-    assert "resolved" in card.text
+    assert "Resolved" in card.text
     assert (reply.thread_ts, reply.broadcast) == (card.ts, True)
     assert bench.calls("chat.postMessage") == 2
 

@@ -101,7 +101,7 @@ async def test_a_critical_fault_speaks_within_seconds_while_a_hundred_cards_reco
     assert float(card.ts) - due < 5
     assert refusals(bench) == []
     assert waiting(bench) == 0
-    assert sum("resolved" in message.text for message in bench.messages() if not message.is_reply) == 100
+    assert sum("Resolved" in message.text for message in bench.messages() if not message.is_reply) == 100
     assert [message.text.endswith("and 99 more") for message in bench.messages() if message.is_reply] == [True]
 
 
@@ -135,7 +135,7 @@ async def test_an_edit_that_answers_a_click_goes_before_all_others(bench: Bench)
         acknowledge_incident(connection, 60, "U0OLE00002", bench.now)
     await bench.deliver()
     edits = [call for call in bench.workspace.calls if call.method == "chat.update"]
-    assert "acknowledged" in edits[0].arguments["text"]
+    assert "Acknowledged" in edits[0].arguments["text"]
     assert len(edits) == 44
 
 
@@ -148,7 +148,7 @@ async def test_a_click_is_answered_though_the_edits_of_this_minute_are_used_up(b
         acknowledge_incident(connection, 60, "U0OLE00002", bench.now)
     bench.after(TICK)
     assert await bench.deliver() == 1
-    assert sum("acknowledged" in message.text for message in bench.messages()) == 1
+    assert sum("Acknowledged" in message.text for message in bench.messages()) == 1
 
 
 async def test_edits_in_two_channels_keep_the_one_limit_of_the_workspace(bench: Bench) -> None:
@@ -160,7 +160,7 @@ async def test_edits_in_two_channels_keep_the_one_limit_of_the_workspace(bench: 
         await bench.deliver()
         bench.after(TICK)
     assert refusals(bench) == []
-    assert all("resolved" in m.text for channel in (ALERTS, DAILY) for m in bench.messages(channel))
+    assert all("Resolved" in m.text for channel in (ALERTS, DAILY) for m in bench.messages(channel))
 
 
 async def test_within_a_thread_the_card_is_edited_before_its_news_is_said(bench: Bench) -> None:

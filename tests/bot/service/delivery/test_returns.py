@@ -110,11 +110,11 @@ async def test_a_card_that_stood_before_is_edited_where_it_stands(bench: Bench, 
     with bench.database.write() as connection:
         acknowledge_incident(connection, 1, "U0OLE00002", bench.now)
     await for_a_while(bench, 60)
-    assert "acknowledged" not in bench.messages()[0].text
+    assert "Acknowledged" not in bench.messages()[0].text
     comes(bench.workspace)
     await for_a_while(bench, 300)
     (card,) = bench.messages()
-    assert "acknowledged" in card.text
+    assert "Acknowledged" in card.text
 
 
 async def test_one_message_tries_a_channel_again_with_pauses_that_grow_to_five_minutes(bench: Bench) -> None:
@@ -177,7 +177,7 @@ async def test_an_end_that_is_told_late_is_a_count_and_the_card_says_it(bench: B
     bench.workspace.unarchive("#ev-alerts")
     await for_a_while(bench, 310)
     card, line = bench.messages()
-    assert "resolved" in card.text
+    assert "Resolved" in card.text
     assert "1 update of alerts no longer true" in line.text
     assert line.thread_ts is None
 
@@ -219,7 +219,7 @@ async def test_what_moved_to_the_fallback_stays_there_and_the_channel_is_told_ho
     await for_a_while(bench, 300)
     end(bench)
     await for_a_while(bench, 30)
-    assert "resolved" in card.text
+    assert "Resolved" in card.text
     assert len(bench.messages(OPS)) == 2
     (line,) = bench.messages(ALERTS)
     assert "1 message said in" in line.text
@@ -254,7 +254,7 @@ async def test_a_standing_card_whose_news_spoke_elsewhere_is_edited_where_it_sta
     assert "2 firing" in bench.messages(ALERTS)[0].text
     end(bench)
     await for_a_while(bench, 30)
-    assert ["resolved" in message.text for message in (elsewhere, bench.messages(ALERTS)[0])] == [True, True]
+    assert ["Resolved" in message.text for message in (elsewhere, bench.messages(ALERTS)[0])] == [True, True]
 
 
 async def test_an_error_that_may_pass_is_tried_again_before_the_channel_counts_as_refusing(bench: Bench) -> None:

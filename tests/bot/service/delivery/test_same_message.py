@@ -64,7 +64,7 @@ async def test_a_channel_named_twice_gets_one_card_and_one_end(bench: Bench, nam
         resolve_incident(connection, bench.now)
         enqueue_alert_messages(connection, [resolved(at=bench.now)], Routing(bench.now, {"faulted": names}))
     await bench.settle(steps=3, seconds=1)
-    assert "resolved" in card.text
+    assert "Resolved" in card.text
     assert [message.is_reply for message in bench.messages()] == [False, True]
 
 

@@ -38,7 +38,7 @@ async def test_a_click_on_a_full_disk_says_that_nothing_was_done_and_what_to_do(
         assert connection.execute(sa.select(ALERT.c.acknowledged_at)).scalars().all() == [None]
         connection.exec_driver_sql("DROP TRIGGER full")
     await house.click("ole", card, ActionId.ACKNOWLEDGE_INCIDENT)
-    await house.wait_for(lambda: "acknowledged" in card.text)
+    await house.wait_for(lambda: "Acknowledged" in card.text)
 
 
 async def test_a_commit_that_takes_longer_is_not_known_yet_and_acted_on_once_it_is(house: House) -> None:
