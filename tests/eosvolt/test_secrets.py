@@ -89,7 +89,7 @@ def test_a_token_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> 
 
 
 async def test_no_id_tag_is_kept_in_a_row_set_aside() -> None:
-    rows = [session("s1", startedAt=None, idTag="04A1B2C3"), session("s2", idTag=["04A1B2C3"])]
+    rows = [session("s1", connectorId=None, idTag="04A1B2C3"), session("s2", idTag=["04A1B2C3"])]
     async with client_of(Wire(ok(rows))) as client:
         fetched = await client.fetch_sessions()
     assert [aside.key for aside in fetched.set_aside] == ["s1"]
