@@ -165,10 +165,20 @@ def _command_card(
     return text, built
 
 
+DIGESTS = {
+    "sessions": "digest_sessions.mrkdwn.j2",
+    "uptime": "digest_uptime.mrkdwn.j2",
+    "alerts": "digest_alerts.mrkdwn.j2",
+    "revenue": "digest_revenue.mrkdwn.j2",
+    "maintenance": "digest_maintenance.mrkdwn.j2",
+}
+"""The template of each kind of digest."""
+
+
 def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
     """The fallback text and the blocks of a digest, from its facts alone: for whoever wants to see it only."""
     told = digest_facts.digest(facts)
-    return _built_of(f"digest_{told.kind}.mrkdwn.j2", facts, digest=told)
+    return _built_of(DIGESTS[told.kind], facts, digest=told)
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
