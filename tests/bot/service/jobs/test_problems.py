@@ -100,7 +100,7 @@ def test_a_ground_fault_is_one_card_that_says_safety_first(database: Database) -
         made.tick(T0 + minute * MINUTE, broken(1, 1, code="GroundFailure"))
     (card,) = cards(made)
     words = made.words(card, at("10:45"))
-    assert words.startswith("\N{LARGE RED CIRCLE} Safety first: Charger ch1 ch1.1 reports an error")
+    assert words.startswith("\N{LARGE RED CIRCLE} Safety first: dangerous error on Charger ch1 ch1.1")
     assert "out of order for over" in words
     assert "an electrician" in words
 
