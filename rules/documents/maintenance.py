@@ -131,7 +131,7 @@ def _day(word: str, text: str) -> int:
 
 def _read_time(text: str) -> timedelta:
     hours, _, minutes = text.partition(":")
-    if len(text) == 5 and hours.isdecimal() and minutes.isdecimal() and int(minutes) < 60:
+    if len(text) == 5 and text.isascii() and hours.isdecimal() and minutes.isdecimal() and int(minutes) < 60:
         told = timedelta(hours=int(hours), minutes=int(minutes))
         if told <= ONE_DAY:
             return told

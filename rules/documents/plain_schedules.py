@@ -15,12 +15,12 @@ DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "satur
 PLACES = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 SETS = {"day": "*", "weekday": "1-5", "working day": "1-5", "workday": "1-5", "weekend": "6,0", "weekend day": "6,0"}
 
-_TIME = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?")
+_TIME = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?", re.ASCII)
 _NAMED = {"noon": (12, 0), "midday": (12, 0), "midnight": (0, 0)}
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
-_NTH_DAY = re.compile(r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?(?: day)?")
+_NTH_DAY = re.compile(r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?(?: day)?", re.ASCII)
 _OF_MONTH = re.compile(r"(?:of|in|on|every|each) (?:the|each|every|a)? ?month")
-_STEP = re.compile(r"every (?:(?P<number>\d{1,2}) )?(?P<unit>hour|minute)s?")
+_STEP = re.compile(r"every (?:(?P<number>\d{1,2}) )?(?P<unit>hour|minute)s?", re.ASCII)
 
 
 def is_cron(text: str) -> bool:

@@ -67,10 +67,10 @@ def _time(reader: DocumentReader, key: str) -> str | None:
     if text is None:
         return None
     hours, _, minutes = text.partition(":")
-    digits = len(text) == 5 and hours.isdecimal() and minutes.isdecimal()
+    digits = len(text) == 5 and text.isascii() and hours.isdecimal() and minutes.isdecimal()
     if digits and int(hours) < 24 and int(minutes) < 60:
         return text
-    padded = f"0{text}" if len(text) == 4 and text[0].isdecimal() else None
+    padded = f"0{text}" if len(text) == 4 and text.isascii() and text[0].isdecimal() else None
     reader.wrong(key, f'"{key}" is "{text}", which is no time of day, such as "22:00"', padded)
     return None
 

@@ -122,6 +122,10 @@ def test_routes_and_quiet_hours_stand_once_over_all_files(tmp_path: Path) -> Non
         ),
         ('quiet_hours:\n  from: "24:00"\n  to: "07:00"\n', 'line 2: "from" is "24:00", which is no time of day'),
         (
+            'quiet_hours:\n  from: "\u0662\u0662:00"\n  to: "07:00"\n',
+            'line 2: "from" is "\u0662\u0662:00", which is no time of day',
+        ),
+        (
             'quiet_hours:\n  from: "07:00"\n  to: "07:00"\n',
             'line 3: "from" and "to" are both 07:00: the quiet hours ha',
         ),

@@ -123,6 +123,7 @@ def test_days_are_told_as_people_write_them() -> None:
         ({"days": ()}, "needs days"),
         ({"start": "2:00"}, "is no time of day"),
         ({"end": "24:01"}, "is no time of day"),
+        ({"end": "\u0660\u0662:00"}, "is no time of day"),
         ({"end": "02:00"}, "has no length"),
         ({"zone": "Mars/Olympus"}, "no time zone"),
         ({"first": date(2026, 2, 1), "last": date(2026, 1, 1)}, "before the first"),

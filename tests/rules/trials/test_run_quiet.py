@@ -24,21 +24,19 @@ CASES = """\
       expect_messages: [{kind: card, title: "Offline: "}]
     - eval_time: 27m
       expect_messages:
-        - {kind: card, title: "Ended: Offline"}
-        - {kind: reply, text: "Offline"}
-        - {kind: card, title: "Faulted: "}
+        - {kind: card, title: "Faulted: ", text: "Offline: ch1* · over"}
+        - {kind: reply, text: "No longer kept quiet"}
     - eval_time: 3h
       expect_messages:
-        - {kind: card, title: "Ended: Offline"}
-        - {kind: reply, text: "Offline"}
-        - {kind: card, title: "Faulted: "}
+        - {kind: card, title: "Faulted: ", text: "Offline: ch1* · over"}
+        - {kind: reply, text: "No longer kept quiet"}
         - {kind: reply, text: "Still firing"}
 """
 
 
 def test_a_rule_test_sees_inhibition_its_end_and_repeats(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(RULES)
-    (tmp_path / "site.test.yaml").write_text(CASES.replace("Ended: Offline", "Resolved: Offline"))
+    (tmp_path / "site.test.yaml").write_text(CASES)
     (result,) = run_rule_tests([tmp_path / "site.yaml"])
     assert result.failures == ()
 
@@ -47,4 +45,4 @@ def test_without_inhibition_both_speak(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(RULES.replace("inhibits: [faulted]", "safety: true"))
     (tmp_path / "site.test.yaml").write_text(CASES)
     (result,) = run_rule_tests([tmp_path / "site.yaml"])
-    assert "Faulted: " in result.failures[0]
+    assert "No longer kept quiet" in result.failures[0], "the card of the charger named both from the start"

@@ -37,8 +37,8 @@ from rules.actions.command_kinds import CommandKind
 from rules.actions.steps import MOST_MONEY
 from storage.queries.state import find_location
 
-BLOCK = re.compile(r"(\d{1,2}:\d{2})(?:-|\N{EN DASH})(\d{1,2}:\d{2})")
-AMOUNT = re.compile(r"\d{1,7}(?:[.,]\d{1,6})?")
+BLOCK = re.compile(r"(\d{1,2}:\d{2})(?:-|\N{EN DASH})(\d{1,2}:\d{2})", re.ASCII)
+AMOUNT = re.compile(r"\d{1,7}(?:[.,]\d{1,6})?", re.ASCII)
 USAGE = (
     "/charge price {id} set default 0.45",
     "/charge price {id} set blocking 0.10 after 30m",

@@ -55,7 +55,7 @@ def read_filter(connection: Connection, words: tuple[str, ...], word: str) -> Al
             which = replace(which, place=(f"{key.lower()}_id", value))
         elif said.lower() in STATES:
             which = replace(which, **STATES[said.lower()])
-        elif said.startswith("#") and said[1:].isdecimal() and len(said) < 12:
+        elif said.startswith("#") and said.isascii() and said[1:].isdecimal() and len(said) < 12:
             which = replace(which, incident_id=int(said[1:]))
         else:
             ids.append(said)

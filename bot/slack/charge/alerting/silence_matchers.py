@@ -46,6 +46,9 @@ def read_matchers(connection: Connection, words: Sequence[str]) -> Matchers:
         key, sign, value = word.partition("=")
         if not sign:
             ids.append(word)
+        elif not (key and value):
+            whole = "A silence names what it matches as KEY=VALUE, and not"
+            raise WrongWords(refused(whole, about=word[:60], mend="For example:", examples=[EXAMPLE]))
         elif key.lower() == "rule":
             named, rule_id = rule_id, _rule(connection, value, rules)
             if named not in {None, rule_id}:

@@ -26,7 +26,7 @@ from storage.schema import ALERT, LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")
 LONGEST_SILENCE = timedelta(days=400)
-SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}](\d{1,2}:\d{2})")
+SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}](\d{1,2}:\d{2})", re.ASCII)
 USAGE = "silence THING|rule=NAME for 2h|until 18:00|until recovery|until session end|weekly sat 02:00-04:00 REASON"
 EXAMPLES = (
     "/charge silence 242.2.1 for 2h Technician on site",
@@ -81,7 +81,7 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
         wanted, reason = _until(wanted, rest, asked.now, zone)
     else:
         wanted, reason = _weekly(wanted, rest, asked.zone)
-    if not reason:
+    if not any(letter.isprintable() for word in reason for letter in word):
         raise WrongWords(
             refused("A silence needs a reason, for whoever wonders later", mend="For example:", examples=EXAMPLES[:1])
         )
@@ -139,7 +139,7 @@ def answer_silences(connection: Connection, asked: Asked) -> Answer:
 def answer_end(connection: Connection, asked: Asked) -> Answer:
     """End one silence before its time."""
     said = asked.words[0].lstrip("#") if asked.words else ""
-    if not said.isdecimal() or len(said) > 12:
+    if not (said.isascii() and said.isdecimal()) or len(said) > 12:
         return refused(
             "`silence end` needs the number of a silence", mend="See which there are:", examples=["/charge silences"]
         )
@@ -160,6 +160,8 @@ def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, li
     try:
         span = timedelta(seconds=parse_duration(said))
     except (QuantityError, OverflowError):
+        span = timedelta()
+    if span <= timedelta():
         raise WrongWords(
             refused(
                 "A silence lasts for example 30m, 2h or 3d, and not",
@@ -167,8 +169,8 @@ def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, li
                 mend="For example:",
                 examples=EXAMPLES[:1],
             )
-        ) from None
-    if not timedelta() < span <= LONGEST_SILENCE:
+        )
+    if span > LONGEST_SILENCE:
         raise WrongWords(
             refused("A silence lasts 400 days at most, and not", about=said, mend="For example:", examples=EXAMPLES[:1])
         )
@@ -233,7 +235,7 @@ def _iso(said: str) -> date | None:
 
 
 def _time(said: str) -> time | None:
-    found = re.fullmatch(r"(\d{1,2}):(\d{2})", said)
+    found = re.fullmatch(r"(\d{1,2}):(\d{2})", said, re.ASCII)
     try:
         return time(int(found[1]), int(found[2])) if found else None
     except ValueError:

@@ -24,7 +24,7 @@ from rules.documents.windows import day_bounds
 from storage.queries.rows import SessionFilter
 from storage.queries.state import find_session, list_sessions
 
-RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.|\N{HORIZONTAL ELLIPSIS})(\d{4}-\d{2}-\d{2})")
+RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.|\N{HORIZONTAL ELLIPSIS})(\d{4}-\d{2}-\d{2})", re.ASCII)
 """Two days with two dots between; phones turn dots into one sign."""
 
 
