@@ -8,7 +8,8 @@ import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.service import evaluating, jobs, polling, recording
+from bot.service import evaluating, jobs, polling
+from bot.service.recording import answers
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
@@ -58,6 +59,6 @@ async def _live(folder: Path, url: str, begin: datetime, end: datetime, point: s
 
 def _arm(point: str) -> None:
     if point == "before the poll is finished":
-        setattr(recording, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
+        setattr(answers, "store_poll_states", kill_myself)  # noqa: B010 - the point lies inside a transaction
     if point == "before the evaluation is committed":
         setattr(evaluating, "enqueue_alert_messages", kill_myself)  # noqa: B010
