@@ -14,7 +14,7 @@ from storage.engine import OWNER_ALONE, normalise_url
 
 
 class OccupiedError(Exception):
-    """Another service works on the same file; the message says which, and the mend."""
+    """Another service works on the same file, or none can; the message says which, and the mend."""
 
 
 class Occupation:
@@ -25,10 +25,14 @@ class Occupation:
         self._held: int | None = None
 
     def take(self) -> None:
-        """Take the lock for this process; raises OccupiedError where another one has it."""
+        """Take the lock for this process; raises OccupiedError where another one has it, or no file can be made."""
         if self._path is None or self._held is not None:
             return
-        held = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, OWNER_ALONE)
+        try:
+            held = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, OWNER_ALONE)
+        except OSError as error:
+            why = f"{self._path}: {error.strerror}"
+            raise OccupiedError(f"The database cannot be used: {why}. Check DATABASE_URL.") from error
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -38,10 +38,10 @@ limit = 3
 """
 # what depends on the moment at which something was seen, not on what was said
 _OF_THE_POLL = {
-    *("first_seen_at", "changed_at", "changed_seq", "missed_sweeps", "sampled_at", "extra"),
+    *("first_seen_at", "changed_at", "changed_seq", "news_seq", "missed_sweeps", "sampled_at", "extra"),
     *("online_changed_at", "status_changed_at", "error_code_changed_at", "power_changed_at", "energy_changed_at"),
-    *("last_heartbeat", "heartbeat_age_s", "price_changed_at"),
-    *("previous_energy_kwh", "previous_energy_at", "code_missing_since"),
+    *("last_heartbeat", "heartbeat_age_s", "heartbeat_changed_at", "price_changed_at"),
+    *("previous_energy_kwh", "previous_energy_at", "previous_location_id", "code_missing_since"),
 }
 
 
