@@ -51,6 +51,12 @@ def spans(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=named)
+def test_no_document_holds_the_marks_of_a_merge(document: Path) -> None:
+    lines = document.read_text().splitlines()
+    assert [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text()
