@@ -35,8 +35,9 @@ class Wanted:
 @asynccontextmanager
 async def world_of(wanted: Wanted) -> AsyncIterator[World]:
     """The stand-ins, the database and the services, not started yet; all is taken away at the end."""
-    house.CALM = now()
     async with AsyncExitStack() as stack:
+        stack.callback(setattr, house, "CALM", house.CALM)  # what others begin with stays as it is
+        house.CALM = now()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chargehand-chaos-")))
         url = f"sqlite:///{folder / 'chargehand.db'}"
         if wanted.database == "postgresql":
