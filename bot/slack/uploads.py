@@ -4,11 +4,16 @@ Nothing is tried twice: a second upload would be a second file. Slack: docs.slac
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import BinaryIO
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, BinaryIO
 
 import aiohttp
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.web_client import SLACK_FAULTS
+
+log = structlog.get_logger()
 
 UPLOAD_SECONDS = 300
 PIECE_BYTES = 256 * 1024
@@ -38,6 +43,15 @@ async def upload_to_person(
             raise UploadRefused(f"Slack answered the upload with HTTP {answer.status}")
     files = [{"id": place["file_id"], "title": title}]
     await slack.files_completeUploadExternal(files=files, channel_id=channel, initial_comment=comment)
+
+
+async def tell_person(slack: AsyncWebClient, user: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+    """Tell a person in a direct message; where Slack does not take it, the log alone has it."""
+    try:
+        channel = (await slack.conversations_open(users=user))["channel"]["id"]
+        await slack.chat_postMessage(channel=channel, text=text, blocks=blocks)
+    except SLACK_FAULTS as lost:
+        log.error("a person could not be told of an export", user=user, error=type(lost).__name__)  # noqa: TRY400
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from commands.requests.checks import check_command
+from commands.requests.unread import why_unseen
 from notify.routing import Routing
 from rules.actions.automations import Mode, ReadBack, Sight, Situation, TryState
 from rules.actions.command_kinds import CHARGING, COMMANDS_PER_DAY, CommandCheck, CommandKind, CommandState, Reason
@@ -171,12 +172,8 @@ def _blind(connection: Connection, attempt: Attempt, truth: bool | None) -> str 
         CHARGER.c.id == attempt.row.charger_id
     )
     charger = connection.execute(statement).first()
-    if charger is None or charger.gone_at is not None:
-        return "EOSVOLT no longer reports the charger"
-    if charger.stale_since is not None:
-        return "what EOSVOLT tells of the charger cannot be read"
-    if charger.online is not True:
-        return "the charger is offline" if charger.online is False else "whether the charger is online is not known"
+    if (unseen := why_unseen(charger, "charger")) is not None:
+        return unseen
     return "what should be verified is not known" if truth is None else None
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from commands.requests.lookups import open_sessions
+from commands.requests.unread import why_unseen
 from rules.actions.command_kinds import CHARGING, CommandKind, CommandState
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, SESSION
 
@@ -82,12 +83,8 @@ def sight_of_charger(
 
 def _hidden(charger: Row[Any] | None, plugs: Sequence[Row[Any]]) -> str | None:
     """Why nobody can see how a charger and its connectors stand, if so."""
-    if charger is None or charger.gone_at is not None:
-        return "EOSVOLT no longer reports the charger"
-    if charger.stale_since is not None:
-        return "what EOSVOLT tells of the charger cannot be read"
-    if charger.online is not True:
-        return "the charger is offline" if charger.online is False else "whether the charger is online is not known"
+    if (unseen := why_unseen(charger, "charger")) is not None:
+        return unseen
     if not plugs:
         return "EOSVOLT no longer reports its connectors"
     stale = next((plug.id for plug in plugs if plug.stale_since is not None), None)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 
 from commands.outcomes.charger_verdicts import JUDGES, ChargerSight, Verdict, judge_own, shows_nothing, sight_of_charger
 from commands.requests.lookups import open_sessions
+from commands.requests.unread import why_unseen
 from rules.actions.command_kinds import CHARGING, CommandKind, CommandState, is_own
 from storage.polls import PollState
 from storage.schema import CHARGER, CONNECTOR, SESSION
@@ -82,12 +83,8 @@ def _seen_at(poll: PollState | None, answered_at: datetime) -> datetime | None:
 def _blind(connector: Any, chargers_at: datetime | None) -> str | None:
     if chargers_at is None:
         return "the chargers could not be read since"
-    if connector is None or connector.gone_at is not None:
-        return "EOSVOLT no longer reports the connector"
-    if connector.stale_since is not None:
-        return "what EOSVOLT tells of the connector cannot be read"
-    if connector.online is not True:
-        return "the charger is offline" if connector.online is False else "whether the charger is online is not known"
+    if (unseen := why_unseen(connector, "connector")) is not None:
+        return unseen
     return "the connector's status is not known" if connector.status is None else None
 
 

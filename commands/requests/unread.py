@@ -82,3 +82,14 @@ def _things(place: Row[Any]) -> list[tuple[str, str]]:
 
 def _old(resource: str, thing_id: str, since: datetime, now: datetime) -> str:
     return f"what EOSVOLT tells of {resource} {thing_id} cannot be read for {duration(now - since)}: it is as last read"
+
+
+def why_unseen(row: Any, thing: str) -> str | None:
+    """Why nobody can see how a charger or connector (`thing`) stands, if so; `row` has online, gone_at, stale_since."""
+    if row is None or row.gone_at is not None:
+        return f"EOSVOLT no longer reports the {thing}"
+    if row.stale_since is not None:
+        return f"what EOSVOLT tells of the {thing} cannot be read"
+    if row.online is not True:
+        return "the charger is offline" if row.online is False else "whether the charger is online is not known"
+    return None

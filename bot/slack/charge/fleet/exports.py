@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO, cast
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
@@ -20,16 +19,16 @@ from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_
 from bot.slack.charge.fleet.places import Places, places_of
 from bot.slack.charge.fleet.sessions import RANGE
 from bot.slack.permissions import Role
-from bot.slack.uploads import UploadRefused, upload_to_person
+from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
 from eosvolt.errors import EosvoltError, Forbidden
 from eosvolt.exports import fetch_exports, parts_of
 from notify.render import render_words
 from notify.text.session_csv import write_header, write_sessions
 from rules.documents.windows import day_bounds
+from storage.audit import record_act
 from storage.health import record_switched_off
 from storage.queries.state import find_location
-from storage.tables import AuditEntry
 
 log = structlog.get_logger()
 
@@ -175,11 +174,7 @@ async def _tell_failure(office: Office, order: ExportOrder, error: Exception | N
         reason = str(error) if error is not None else "Chargehand has a fault of its own; the log has it"
         again = f"/charge export sessions {order.first} {order.last}"
         answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
-    try:
-        channel = (await office.slack.conversations_open(users=order.user))["channel"]["id"]
-        await office.slack.chat_postMessage(channel=channel, text=answer.text, blocks=answer.blocks)
-    except SLACK_FAULTS as lost:
-        log.error("a person could not be told of an export", user=order.user, error=type(lost).__name__)  # noqa: TRY400
+    await tell_person(office.slack, order.user, answer.text, answer.blocks)
 
 
 def _switch_off(office: Office, now: datetime) -> None:
@@ -189,10 +184,9 @@ def _switch_off(office: Office, now: datetime) -> None:
 
 def _audit(office: Office, order: ExportOrder, rows: int) -> None:
     facts = {"from": str(order.first), "to": str(order.last), "location": order.location_id, "rows": rows}
-    row = AuditEntry(at=order.now, user=order.user, action="export_sessions", facts=facts, outcome="sent")
+    subject = order.location_id or ""
     with office.database.write() as connection:
-        values = row.model_dump(exclude={"id"}) | {"subject": order.location_id or ""}
-        connection.execute(sa.insert(AuditEntry).values(**values))
+        record_act(connection, order.user, "export_sessions", subject, order.now, outcome="sent", facts=facts)
 
 
 WORDS = (

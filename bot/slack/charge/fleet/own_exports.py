@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, refused, told
 from bot.slack.charge.fleet.sessions import RANGE
 from bot.slack.permissions import Role
-from bot.slack.uploads import UploadRefused, upload_to_person
+from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
 from notify.kpis.places import by_zone, location_zones
 from notify.kpis.scope import By, Scope, with_location
@@ -183,11 +183,7 @@ def _write(office: Office, order: OwnOrder, file: BinaryIO) -> int:
 async def _tell_failure(office: Office, order: OwnOrder, reason: str) -> None:
     again = f"/charge export {order.kind} {order.first} {order.last}"
     answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
-    try:
-        channel = (await office.slack.conversations_open(users=order.user))["channel"]["id"]
-        await office.slack.chat_postMessage(channel=channel, text=answer.text, blocks=answer.blocks)
-    except SLACK_FAULTS as lost:
-        log.error("a person could not be told of an export", user=order.user, error=type(lost).__name__)  # noqa: TRY400
+    await tell_person(office.slack, order.user, answer.text, answer.blocks)
 
 
 def _record(office: Office, order: OwnOrder, rows: int) -> None:
