@@ -5,7 +5,18 @@ It answers the Web API, opens Socket Mode websockets and sends signed requests; 
 
 from sandbox.slack.server.server import SlackServer
 from sandbox.slack.workspace.clock import HandClock
-from sandbox.slack.workspace.model import Channel, Message, User, View
+from sandbox.slack.workspace.model import Channel, Message, Shortcut, User, View
 from sandbox.slack.workspace.workspace import ALL_EVENTS, Outcome, SlackWorkspace
 
-__all__ = ["ALL_EVENTS", "Channel", "HandClock", "Message", "Outcome", "SlackServer", "SlackWorkspace", "User", "View"]
+__all__ = [
+    "ALL_EVENTS",
+    "Channel",
+    "HandClock",
+    "Message",
+    "Outcome",
+    "Shortcut",
+    "SlackServer",
+    "SlackWorkspace",
+    "User",
+    "View",
+]

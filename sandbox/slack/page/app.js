@@ -24,14 +24,22 @@ const TROUBLE = {
   dispatch_failed: "The app could not be reached.",
 };
 
+// What a person did, told to the server; false where the server could not be reached.
 async function act(what) {
-  const answer = await fetch("/page/act", {
-    method: "POST", headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ user: state.user, ...what }),
-  });
+  let answer;
+  try {
+    answer = await fetch("/page/act", {
+      method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ user: state.user, ...what }),
+    });
+  } catch {
+    toast("The sandbox does not answer; what you typed is kept. Send it again once it runs.");
+    return false;
+  }
   const { error } = answer.ok ? await answer.json() : { error: await answer.text() };
   if (error && error !== "missing_fields" && what.verb !== "slash") toast(TROUBLE[error] ?? error);
   await refresh();
+  return true;
 }
 
 async function refresh() {
@@ -44,6 +52,8 @@ async function refresh() {
       state = await answer.json();
       draw();
     } while (again);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;  // the server is away: the stream of changes tells when it is back
   } finally { asking = false; }
 }
 
@@ -63,6 +73,8 @@ function go(channel, thread = null) {
 // Redraw the children of a list only where their data differ, so that menus and scrolling stay as they are.
 function keep(list, items, make) {
   const old = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  const held = document.activeElement?.closest?.("[data-key]");
+  const focused = held?.parentElement === list ? [held.dataset.key, document.activeElement.dataset.action] : null;
   const nodes = items.map(({ key, data }) => {
     const text = JSON.stringify(data);
     const before = old.get(key);
@@ -74,7 +86,15 @@ function keep(list, items, make) {
   });
   if (nodes.length !== list.children.length || nodes.some((node, index) => node !== list.children[index])) {
     list.replaceChildren(...nodes);
+    if (focused && document.activeElement === document.body) refocus(list, ...focused);
   }
+}
+
+// A card that is edited under one's finger: the focus stays on the button that took the old one's place.
+function refocus(list, key, action) {
+  const node = [...list.children].find((one) => one.dataset.key === key);
+  const same = action && node?.querySelector(`[data-action="${CSS.escape(action)}"]`);
+  (same || node?.querySelector("button[data-action], select"))?.focus({ preventScroll: true });
 }
 
 const clock = (ts) => new Date(Number(ts) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
@@ -92,12 +112,38 @@ function fileNode(file) {
   return el("figure", {}, el("figcaption", {}, link), el("img", { src: `/page/files/${file.id}`, alt: file.title }));
 }
 
+const COLORS = { good: "#2eb67d", warning: "#ecb22e", danger: "#e01e5a" };
+
+// An attachment: its blocks, or its text, beside a bar in its colour.
+function attachmentNode(given, target) {
+  const color = COLORS[given.color] ?? (/^[0-9a-f]{6}$/i.test(given.color ?? "") ? `#${given.color}` : null);
+  const inner = given.blocks?.length ? blockNodes(given.blocks, target)
+    : [given.pretext, given.title, given.text].filter(Boolean).map((text) => mrkdwn(text, state));
+  const node = el("div", { class: "attachment" }, ...inner);
+  if (color) node.style.borderInlineStartColor = color;
+  return node;
+}
+
+function shortcutMenu(message) {
+  const offered = state.shortcuts.filter((one) => one.in_messages);
+  if (message.ephemeral || !offered.length) return null;
+  const menu = el("select", { class: "overflow", "aria-label": "Shortcuts of this message" }, el("option", { value: "" }, "⋯"),
+    ...offered.map((one) => el("option", { value: one.name }, one.name)));
+  menu.addEventListener("change", () => {
+    const name = menu.value;
+    menu.value = "";
+    if (name) act({ verb: "shortcut", ts: message.ts, name });
+  });
+  return menu;
+}
+
 function messageNode({ message, inThread }) {
   const author = person(message.user);
   const target = { state, act: (block, element, value) => act({ verb: "click", target: message.ts,
     action_id: element.action_id, block_id: block.block_id, value }) };
   const body = message.blocks?.length && message.blocks.some((b) => b.type !== "rich_text" || message.bot_id)
-    ? blockNodes(message.blocks, target) : [mrkdwn(message.text, state)];
+    ? blockNodes(message.blocks, target) : message.text ? [mrkdwn(message.text, state)] : [];
+  body.push(...(message.attachments ?? []).map((one) => attachmentNode(one, target)));
   if (message.edited) body.push(el("span", { class: "edited" }, "(edited)"));
   body.push(...message.files.map(fileNode));
   for (const reaction of message.reactions ?? []) {
@@ -116,8 +162,10 @@ function messageNode({ message, inThread }) {
     on: { click: () => go(message.channel, message.ts) } },
     `${message.reply_count} ${message.reply_count === 1 ? "reply" : "replies"}`,
     el("small", {}, ` last at ${clock(message.latest_reply)}`)) : null;
-  const reply = inThread || message.ephemeral ? null : el("button", { type: "button", class: "quiet reply",
-    title: "Reply in a thread", on: { click: () => go(message.channel, message.thread_ts ?? message.ts) } }, "Reply");
+  const reply = message.ephemeral ? null : el("span", { class: "reply" },
+    inThread ? null : el("button", { type: "button", class: "quiet", title: "Reply in a thread",
+      on: { click: () => go(message.channel, message.thread_ts ?? message.ts) } }, "Reply"),
+    shortcutMenu(message));
   return el("article", { class: message.ephemeral ? "message ephemeral" : "message", "data-ts": message.ts },
     avatar(author),
     el("div", { class: "content" }, ...marks,
@@ -223,11 +271,13 @@ function composer(form, field, thread) {
     event.preventDefault();
     const text = field.value.trim();
     if (!text) return;
-    field.value = "";
-    grow();
     const verb = text.startsWith("/") ? "slash" : "say";
     if (verb === "slash" && thread()) { toast("Slash commands do not work in threads."); return; }
-    await act({ verb, channel: place.channel, text, thread_ts: thread() });
+    const typed = field.value;
+    field.value = "";
+    grow();
+    const sent = await act({ verb, channel: place.channel, text, thread_ts: thread() });
+    if (!sent && !field.value) { field.value = typed; grow(); }
   });
 }
 

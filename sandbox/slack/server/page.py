@@ -132,6 +132,8 @@ async def act(workspace: SlackWorkspace, asked: Json) -> Outcome:
         return await workspace.submit(user, asked["view"], asked["values"])
     elif verb == "close":
         return await workspace.close_modal(user)
+    elif verb == "shortcut":
+        return await workspace.shortcut(user, asked["name"], asked.get("ts"))
     elif verb == "home":
         await workspace.open_home(user)
     elif verb == "dismiss":
@@ -164,6 +166,7 @@ def seen_by(workspace: SlackWorkspace, user: User) -> Json:
         "bot": workspace.team.bot_user,
         "connected": workspace.connected,
         "commands": list(workspace.commands),
+        "shortcuts": [{"name": s.name, "in_messages": s.in_messages} for s in workspace.shortcuts],
         "user": user.id,
         "users": [
             {"id": u.id, "name": u.name, "real_name": u.real_name, "color": u.color, "is_bot": u.is_bot}

@@ -58,6 +58,7 @@ class SlackServer:
         app.router.add_get("/link/", self._websocket)
         app.router.add_post("/commands/{tail:.+}", self._response_url)
         app.router.add_post("/actions/{tail:.+}", self._response_url)
+        app.router.add_post("/app/{tail:.+}", self._response_url)
         app.router.add_post("/upload/v1/{file}", self._upload)
         app.router.add_get("/files-pri/{file}/{name:.*}", self._download)
         page.PageServer(self.workspace).add_routes(app)

@@ -124,6 +124,15 @@ class UserGroup:
         return answer
 
 
+@dataclass(frozen=True)
+class Shortcut:
+    """One entry of the app's manifest: in the menu of each message, or (`in_messages` False) in the search field."""
+
+    callback_id: str
+    name: str
+    in_messages: bool = True
+
+
 @dataclass
 class Message:
     """One message; `ephemeral_to` names the only user who sees it, `deleted` marks one that is gone."""
@@ -163,6 +172,11 @@ class Message:
         """Whether it stands in the channel itself, not in a thread alone."""
         return not self.is_reply or self.broadcast
 
+    @property
+    def all_blocks(self) -> list[Json]:
+        """Its own blocks, then those of its attachments."""
+        return [*self.blocks, *(block for one in self.attachments for block in one.get("blocks") or [])]
+
     def plain(self) -> str:
         """Every word that a reader could see, blocks included, for tests that look for one."""
         found = [self.text]
@@ -176,7 +190,7 @@ class Message:
                 for inner in value:
                     collect(inner)
 
-        collect(self.blocks)
+        collect(self.all_blocks)
         return "\n".join(found)
 
     def notified(self) -> list[str]:
@@ -196,7 +210,7 @@ class Message:
                 for inner in value:
                     collect(inner)
 
-        collect(self.blocks)
+        collect(self.all_blocks)
         return sorted({next(part for part in call if part) for call in found})
 
 

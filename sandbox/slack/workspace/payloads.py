@@ -76,6 +76,9 @@ def message_action(
     }
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
+    for one in message.attachments:
+        if any(block["block_id"] == action["block_id"] for block in one.get("blocks") or []):
+            container |= {"type": "message_attachment", "attachment_id": one["id"], "is_app_unfurl": False}
     payload = {
         **interaction(state, "block_actions", user),
         "container": container,
@@ -88,6 +91,33 @@ def message_action(
     if not message.ephemeral_to:
         payload["message"] = message_json(state, message, metadata=True)
     return payload
+
+
+def message_shortcut(
+    state: WorkspaceState, user: User, message: Message, *, callback_id: str, response_url: str
+) -> Json:
+    """A shortcut chosen in a message's menu, with the message itself; what only one person sees has no such menu."""
+    channel = state.channels[message.channel]
+    return {
+        **interaction(state, "message_action", user),
+        "callback_id": callback_id,
+        "trigger_id": state.new_trigger(user.id),
+        "response_url": response_url,
+        "action_ts": state.new_ts(),
+        "message_ts": message.ts,
+        "channel": {"id": channel.id, "name": channel_name(channel)},
+        "message": message_json(state, message, metadata=True),
+    }
+
+
+def global_shortcut(state: WorkspaceState, user: User, *, callback_id: str) -> Json:
+    """A shortcut chosen outside of any message: it has no channel and no response URL."""
+    return {
+        **interaction(state, "shortcut", user),
+        "callback_id": callback_id,
+        "trigger_id": state.new_trigger(user.id),
+        "action_ts": state.new_ts(),
+    }
 
 
 def view_json(state: WorkspaceState, view: View) -> Json:

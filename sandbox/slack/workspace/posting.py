@@ -35,15 +35,31 @@ def content_of(state: WorkspaceState, arguments: Arguments, text_max: int = TEXT
         content["blocks"] = message_blocks(arguments.given["blocks"], state.file_exists)
     attachments = arguments.json("attachments", "invalid_attachments")
     if attachments is not None:
-        if len(attachments) > ATTACHMENTS_MAX:
-            raise SlackError("too_many_attachments")
-        content["attachments"] = attachments
+        content["attachments"] = checked_attachments(state, attachments)
     metadata = arguments.json("metadata", "invalid_metadata_format")
     if metadata is not None:
         content["metadata"] = checked_metadata(metadata)
     if not (content.get("text") or "").strip() and not content.get("blocks") and not content.get("attachments"):
         raise SlackError("no_text")
     return content
+
+
+def checked_attachments(state: WorkspaceState, attachments: Any) -> list[Json]:
+    """Attachments as Slack keeps them, numbered, the blocks of each checked as those of a message.
+
+    Raises `invalid_attachments` for anything but objects, and what `message_blocks` raises.
+    """
+    if not isinstance(attachments, list) or not all(isinstance(one, dict) for one in attachments):
+        raise SlackError("invalid_attachments")
+    if len(attachments) > ATTACHMENTS_MAX:
+        raise SlackError("too_many_attachments")
+    kept = []
+    for number, one in enumerate(attachments, start=1):
+        blocks = {"blocks": message_blocks(one["blocks"], state.file_exists)} if one.get("blocks") else {}
+        # Slack tells a colour without its sign, whichever way it was given.
+        color = {"color": str(one["color"]).lstrip("#")} if one.get("color") else {}
+        kept.append({"id": number, "fallback": "[no preview available]", **one, **color, **blocks})
+    return kept
 
 
 def checked_metadata(metadata: Any) -> Json | None:

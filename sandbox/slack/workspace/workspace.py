@@ -11,7 +11,7 @@ from sandbox.slack.block_kit import inputs
 from sandbox.slack.block_kit.errors import SlackError
 from sandbox.slack.workspace import answers, fresh_workspace, payloads, posting, views
 from sandbox.slack.workspace.app_link import Ack, AppLink, Delivery
-from sandbox.slack.workspace.model import Channel, Message, User, View
+from sandbox.slack.workspace.model import Channel, Message, Shortcut, User, View
 from sandbox.slack.workspace.state import SLACKBOT, WorkspaceState
 
 Json = dict[str, Any]
@@ -45,9 +45,10 @@ class Outcome:
 
 @dataclass
 class SlackWorkspace(WorkspaceState):
-    """A workspace with one app; `subscriptions` are the events that the app's manifest asks for."""
+    """A workspace with one app; `subscriptions` and `shortcuts` are what the app's manifest asks for."""
 
     commands: tuple[str, ...] = ("/charge",)
+    shortcuts: tuple[Shortcut, ...] = (Shortcut("silence_this", "Silence this"), Shortcut("why_this", "Why?"))
     subscriptions: frozenset[str] = frozenset({"app_mention", "app_home_opened"})
 
     def __post_init__(self) -> None:
@@ -133,8 +134,28 @@ class SlackWorkspace(WorkspaceState):
             kept: Json = {}
             if element["type"] not in ("button", "overflow"):
                 kept = {block["block_id"]: {action_id: {"type": element["type"], **inputs.chosen(element, value)}}}
-            values = inputs.values_of(shown.blocks, kept)
+            values = inputs.values_of(shown.all_blocks, kept)
             payload = payloads.message_action(self, person, shown, action, values=values, response_url=url)
+        ack = await self.link.deliver("interactive", payload)
+        return Outcome(ack.error, ack.body)
+
+    async def shortcut(self, user: str, name: str, message: Message | str | None = None) -> Outcome:
+        """Choose a shortcut by its name: of a message that everybody sees, or without one where it is a global one."""
+        person = self.user(user)
+        found = [s for s in self.shortcuts if s.name == name and s.in_messages == (message is not None)]
+        if not found:
+            raise LookupError(f"there is no shortcut {name!r}; there are {[s.name for s in self.shortcuts]}")
+        callback_id = found[0].callback_id
+        if message is None:
+            ack = await self.link.deliver(
+                "interactive", payloads.global_shortcut(self, person, callback_id=callback_id)
+            )
+            return Outcome(ack.error, ack.body)
+        shown = message if isinstance(message, Message) else self._message(message)
+        if shown.ephemeral_to:
+            raise LookupError("what only one person sees has no shortcuts")
+        url, _ = payloads.new_response_url(self, "app", person, self.channels[shown.channel], shown)
+        payload = payloads.message_shortcut(self, person, shown, callback_id=callback_id, response_url=url)
         ack = await self.link.deliver("interactive", payload)
         return Outcome(ack.error, ack.body)
 
@@ -150,7 +171,8 @@ class SlackWorkspace(WorkspaceState):
         raise LookupError(f"there is no message or view {ts!r}")
 
     def _element(self, shown: Message | View, action_id: str, value: Any, block_id: str | None) -> tuple[Json, Json]:
-        everything = list(inputs.elements_of(shown.blocks))
+        blocks = shown.all_blocks if isinstance(shown, Message) else shown.blocks
+        everything = list(inputs.elements_of(blocks))
         found = [
             (block, element)
             for block, element in everything

@@ -97,6 +97,7 @@ def build_app(server: SlackServer, heard: Heard) -> AsyncApp:
     answer_words(app)
     answer_clicks(app)
     answer_modals(app)
+    answer_shortcuts(app)
     answer_events(app)
     return app
 
@@ -153,6 +154,18 @@ def answer_modals(app: AsyncApp) -> None:
 
     @app.view_closed("note")
     async def on_note_closed(ack: Any) -> None:
+        await ack()
+
+
+def answer_shortcuts(app: AsyncApp) -> None:
+    @app.message_shortcut("note_this")
+    async def on_note_this(ack: Any, body: Json, respond: Any, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
+        await respond("Noted")
+
+    @app.global_shortcut("note_that")
+    async def on_note_that(ack: Any) -> None:
         await ack()
 
 

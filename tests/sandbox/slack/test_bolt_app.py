@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack import SlackWorkspace
+from sandbox.slack import Shortcut, SlackWorkspace
 from tests.sandbox.slack.app import CARD, Heard
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -119,3 +121,36 @@ async def test_an_unknown_command_never_reaches_the_app(workspace: SlackWorkspac
     outcome = await workspace.slash("ole", "#ev-ops", "/nonsense", "x")
     assert outcome.error == "unknown_command"
     assert app.bodies == []
+
+
+async def test_a_shortcut_of_a_message_opens_a_modal_with_its_trigger(workspace: SlackWorkspace, app: Heard) -> None:
+    await workspace.slash("ole", "#ev-ops", "/charge", "card")
+    channel = workspace.channel("#ev-alerts")
+    card = await workspace.wait_for(lambda: channel.messages[0] if channel.messages else None)
+    workspace.shortcuts = (Shortcut("note_this", "Note this"), Shortcut("note_that", "Note", in_messages=False))
+    assert (await workspace.shortcut("ole", "Note this", card)).ok
+    view = await workspace.wait_for(lambda: workspace.modal("ole"))
+    assert view.callback_id == "note"
+    (told,) = app.of("message_action")
+    assert (told["message"]["ts"], told["channel"]["id"]) == (card.ts, channel.id)
+    await workspace.wait_for(lambda: [m for m in workspace.ephemerals("ole") if m.text == "Noted"])
+    assert (await workspace.shortcut("vera", "Note")).ok
+    assert "message" not in app.of("shortcut")[0]
+    with pytest.raises(LookupError, match="Note this"):
+        await workspace.shortcut("ole", "Nothing", card)
+    with pytest.raises(LookupError, match="only one person"):
+        await workspace.shortcut("ole", "Note this", workspace.ephemerals("ole")[-1])
+
+
+async def test_a_button_in_an_attachment_is_pressed_like_any_other(
+    workspace: SlackWorkspace, app: Heard, client: AsyncWebClient
+) -> None:
+    bar = [{"color": "#e01e5a", "blocks": CARD}]
+    sent = await client.chat_postMessage(channel="C0ALERTS01", text="Faulted", attachments=bar)
+    card = workspace.channel("#ev-alerts").messages[-1]
+    assert (await workspace.click("ole", card, "acknowledge")).ok
+    (body,) = app.of("block_actions")
+    assert (body["container"]["type"], body["container"]["attachment_id"]) == ("message_attachment", 1)
+    assert sent["message"]["attachments"][0]["color"] == "e01e5a"
+    with pytest.raises(SlackApiError, match="invalid_blocks"):
+        await client.chat_postMessage(channel="C0ALERTS01", text="x", attachments=[{"blocks": [{"type": "no"}]}])

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack import SlackServer, SlackWorkspace
-from tests.sandbox.slack.app import MODAL, Heard
+from sandbox.slack import Shortcut, SlackServer, SlackWorkspace
+from tests.sandbox.slack.app import CARD, MODAL, Heard
 from tests.sandbox.slack.browser import launched, open_page
 
 ALERTS = "C0ALERTS01"
@@ -158,6 +158,38 @@ async def test_the_home_tab_is_shown(page: Page, workspace: SlackWorkspace, sock
     await page.get_by_role("button", name="Home").click()
     await expect(page.locator(".home h3")).to_have_text("The fleet at a glance")
     assert workspace.home("ada") is not None
+
+
+async def test_a_shortcut_is_chosen_in_a_message_s_menu_and_an_attachment_has_its_bar(
+    page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    workspace.shortcuts = (Shortcut("note_this", "Note this"),)
+    await client.chat_postMessage(channel=ALERTS, text="Faulted", attachments=[{"color": "danger", "blocks": CARD}])
+    card = page.locator("#messages .message", has_text="242.2.1")
+    await expect(card.locator(".attachment")).to_have_css("border-left-color", "rgb(224, 30, 90)")
+    await card.hover()
+    await card.get_by_label("Shortcuts of this message").select_option(label="Note this")
+    await expect(page.locator("#modal").get_by_role("heading")).to_have_text("Add a note")
+    assert socket_app.of("message_action")[0]["message"]["attachments"][0]["color"] == "danger"
+
+
+async def test_focus_stays_on_a_button_whose_card_is_edited(
+    page: Page, client: AsyncWebClient, socket_app: Heard
+) -> None:
+    sent = await client.chat_postMessage(channel=ALERTS, text="Faulted", blocks=CARD)
+    button = page.get_by_role("button", name="Acknowledge")
+    await button.focus()
+    await client.chat_update(channel=ALERTS, ts=str(sent["ts"]), text="Faulted", blocks=[*CARD, {"type": "divider"}])
+    await expect(page.locator("#messages .edited")).to_be_visible()
+    await expect(button).to_be_focused()
+
+
+async def test_what_is_typed_while_the_server_is_away_is_kept_and_says_so(page: Page) -> None:
+    await page.evaluate("window.fetch = () => Promise.reject(new TypeError('away'))")
+    await page.fill("#text", "/charge status")
+    await page.press("#text", "Enter")
+    await expect(page.locator("#toasts")).to_contain_text("what you typed is kept")
+    await expect(page.locator("#text")).to_have_value("/charge status")
 
 
 async def test_a_confirmation_is_asked_for_before_a_click_is_sent(

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack import ALL_EVENTS, SlackServer, SlackWorkspace
+from sandbox.slack import ALL_EVENTS, Shortcut, SlackServer, SlackWorkspace
 from tests.conftest import shared_folder
 from tests.sandbox.slack.app import CARD, MODAL, Heard, client_of
 from tests.sandbox.slack.samples import differences, sample
@@ -168,12 +168,15 @@ async def test_payloads_have_slack_s_keys_and_types(workspace: SlackWorkspace, s
     await workspace.wait_for(lambda: workspace.modal("ole"))
     await workspace.submit("ole", None, {"words": "bad"})
     await workspace.close_modal("ole")
+    workspace.shortcuts = (Shortcut("note_this", "Note this"),)
+    await workspace.shortcut("ole", "Note this", card)
     slash = next(b for b in socket_app.bodies if "command" in b)
     assert differences(slash, sample(folder, "slash_command")) == []
     for kind, name in [
         ("block_actions", "BlockActionPayload"),
         ("view_submission", "ViewSubmissionPayload"),
         ("view_closed", "ViewClosedPayload"),
+        ("message_action", "MessageShortcutPayload"),
     ]:
         assert differences(socket_app.of(kind)[0], sample(folder, name)) == [], kind
 
