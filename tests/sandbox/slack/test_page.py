@@ -185,7 +185,7 @@ async def test_focus_stays_on_a_button_whose_card_is_edited(
 
 
 async def test_what_is_typed_while_the_server_is_away_is_kept_and_says_so(page: Page) -> None:
-    await page.evaluate("window.fetch = () => Promise.reject(new TypeError('away'))")
+    await page.evaluate("void (window.fetch = () => Promise.reject(new TypeError('away')))")
     await page.fill("#text", "/charge status")
     await page.press("#text", "Enter")
     await expect(page.locator("#toasts")).to_contain_text("what you typed is kept")
