@@ -78,7 +78,7 @@ class Permissions:
     """The roles of a workspace. `admins` and `operators` hold user ids, user-group ids or user-group handles.
 
     `workspace_admins`: the workspace's admins and owners are admins here too. `outsiders_look`: guests and people of
-    other workspaces may read.
+    other workspaces may read. `click_seconds`: how long Slack has to tell of a person whose click waits for its answer.
     """
 
     slack: AsyncWebClient
@@ -87,6 +87,7 @@ class Permissions:
     operators: Sequence[str] = ()
     workspace_admins: bool = False
     outsiders_look: bool = False
+    click_seconds: float = CLICK_LOOKUP_SECONDS
     _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
@@ -101,6 +102,10 @@ class Permissions:
             if known is not None and known[1][0]:
                 return self._outside(known[1][0])
             return Standing(named, unsure=True)
+
+    async def standing_at_click(self, user: str) -> Standing:
+        """The standing of somebody whose click Slack gives three seconds to answer: asked within `click_seconds`."""
+        return await self.standing_of(user, self.click_seconds)
 
     async def nobody_may_act(self) -> bool:
         """Whether no name in the settings is a person's id or a group with members; in doubt somebody may."""

@@ -17,7 +17,7 @@ from bot.slack.charge.acting import own_commands, session_commands
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
-from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
+from bot.slack.permissions import Role
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
 from commands.outcomes.sending import APPROVE_WITHIN
 from commands.requests.enqueue import Enqueued, enqueue_command
@@ -99,7 +99,7 @@ def _register_words(app: AsyncApp, responder: Responder) -> None:
 
 async def acknowledge(responder: Responder, user: str, value: Json) -> Answer:
     """Acknowledge an incident for a person, if they may; what to tell them."""
-    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_at_click(user)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Acknowledge")
     now = responder.clock()
@@ -137,7 +137,7 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
     """
     words = {name: str(value[name]) for name in ("kind", "target", "thing", "nonce", "channel")}
     intent = session_commands.Intent(**words, ends=tuple(map(str, value["ends"])), details=value["details"])
-    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_at_click(user)
     own = responder.office.client.own_commands.get(intent.kind.removeprefix(OWN)) if is_own(intent.kind) else None
     if own is None and is_own(intent.kind):
         return own_commands.gone(intent.kind, responder.office.client.own_commands), True
@@ -176,7 +176,7 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
 
 async def decide(responder: Responder, user: str, value: Json, *, approves: bool) -> Answer:
     """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
-    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_at_click(user)
     needed = session_commands.role_for(str(value["kind"]))
     if not standing.may(needed):
         return registry.not_allowed(standing, needed, "Approve" if approves else "Refuse")

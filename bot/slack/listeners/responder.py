@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
-from bot.slack.permissions import CLICK_LOOKUP_SECONDS, LOOKUP_SECONDS, Permissions, Standing
+from bot.slack.permissions import Permissions, Standing
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from rules.actions.command_kinds import COMMANDS_PER_DAY
@@ -84,8 +84,8 @@ class Responder:
         words = registry.split(text)
         word = registry.find_word(words)
         mode = word.mode if word is not None else Mode.READS
-        seconds = CLICK_LOOKUP_SECONDS if mode is Mode.WRITES else LOOKUP_SECONDS
-        standing = await self.permissions.standing_of(user, seconds)
+        asked_of = self.permissions.standing_at_click if mode is Mode.WRITES else self.permissions.standing_of
+        standing = await asked_of(user)
         card_channel = await self.card_channel(channel, user) if word is not None and word.acts else ""
         asked = Asked(
             words=(),

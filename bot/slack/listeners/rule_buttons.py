@@ -13,7 +13,7 @@ from bot.slack.charge import registry
 from bot.slack.charge.alerting.rules import confirmed, refusal
 from bot.slack.charge.answer import Answer
 from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
-from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
+from bot.slack.permissions import Role
 from notify.text.action_ids import ActionId
 from rules.language.errors import RuleErrors
 from rules.registry.authoring import RuleRefused
@@ -37,7 +37,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
 
 async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer, bool]:
     """Do what a draft says for a person, if they may; what to tell them, and whether it was done."""
-    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_at_click(user)
     if not standing.may(Role.ADMIN):
         return registry.not_allowed(standing, Role.ADMIN, "rules"), False
     now = responder.clock()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.listeners.responder import Responder, TooLateError, whisper
-from bot.slack.permissions import CLICK_LOOKUP_SECONDS, Role
+from bot.slack.permissions import Role
 from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
 from notify.text.action_ids import ActionId
 from storage.tables import AuditEntry
@@ -44,7 +44,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
 
 async def snooze(responder: Responder, user: str, value: Json) -> Answer:
     """Snooze an incident or a roll-up for a person, if they may, or end that where no time is said; what to tell."""
-    standing = await responder.permissions.standing_of(user, CLICK_LOOKUP_SECONDS)
+    standing = await responder.permissions.standing_at_click(user)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Snooze")
     now = responder.clock()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.slack.permissions import CLICK_LOOKUP_SECONDS
 from sandbox.slack import Message
 from tests.bot.house import FAULTED, House, open_house, polled_anew, wake_polls
 
@@ -138,6 +139,7 @@ async def test_the_rights_are_checked_again_at_the_click(house: House) -> None:
 async def test_where_slack_does_not_tell_the_rights_in_time_nothing_is_sent(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole")
     house.running.responder.permissions._remembered.clear()
+    house.running.responder.permissions.click_seconds = CLICK_LOOKUP_SECONDS
     hold = house.workspace.faults.hold_next_request("users.info")
     await house.click("ole", preview, "confirm_command")
     hold.release()
