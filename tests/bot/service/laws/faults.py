@@ -123,7 +123,6 @@ SLACK_FAULTS = {
     "Slack: a channel's answers never come": WorldFault(
         lambda world: world.server.workspace.faults.hang(world.server.workspace.channel(ALERTS).id),
         lambda world: world.server.workspace.faults.answer_again(world.server.workspace.channel(ALERTS).id),
-        told_within=None,  # told only where something waits to be posted there
     ),
     "Slack: an error that nobody knows": _slack(lambda slack, method: slack.refuse_next(method, "strange_error", MANY)),
 }

@@ -37,6 +37,13 @@ def happen(world: World, seed: int, minute: int) -> None:
         world.source.force_online(charger, chance.random() < 0.5, world.true)
 
 
+def have_news(world: World) -> None:
+    """Break a plug that nothing else touches, or mend it: who has nothing to say anywhere cannot be kept from it."""
+    plug = max(world.source.world.connectors)
+    now = world.source.world.connectors[plug][1]["status"]
+    world.force(plug, "Available" if now == "Faulted" else "Faulted")
+
+
 async def live_through(world: World, faults: list[str], seed: int) -> None:
     """Calm, then these faults together, then calm; told while it lasts, and true in the end."""
     world.stands_still = False
@@ -48,6 +55,7 @@ async def live_through(world: World, faults: list[str], seed: int) -> None:
     told: list[set[str]] = []
     for name in faults:
         FAULTS[name].begin(world)
+    have_news(world)
     try:
         for minute in range(max(within, CALM) + LONGER):
             await world.minute(partial(happen, seed=seed, minute=CALM + minute))
