@@ -114,7 +114,7 @@ def render_explanation(told: Explanation) -> str:
         lines.append(f"  {_moment(moved.at)}  {moved.from_state} > {moved.to_state} ({moved.reason}){muted}")
         values = moved.trace.get("values") or {}
         if values:
-            lines.append("    " + ", ".join(f"{key} = {_plain(value)}" for key, value in values.items()))
+            lines.append("    " + ", ".join(f"{key} = {plain_value(value)}" for key, value in values.items()))
     return "\n".join(lines)
 
 
@@ -193,10 +193,11 @@ def value_text(item: Observed) -> str:
     if isinstance(item.value, bool | str | int | float):
         value = item.value if isinstance(item.value, bool | str) else float(item.value)
         return to_text(Literal(value, item.type))
-    return _plain(item.value)
+    return plain_value(item.value)
 
 
-def _plain(value: Any) -> str:
+def plain_value(value: Any) -> str:
+    """A value that was kept of a transition, as it stands in words."""
     if value is None:
         return "unknown"
     if isinstance(value, bool):

@@ -7,6 +7,7 @@ moved since.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -28,7 +29,7 @@ class Subject:
 
     match: Match
     alert: AlertRecord | None = None
-    row: AnyRow | None = None  # the query's answer; None where only time brought the alert here
+    row: AnyRow | None = None  # the query's answer; None where only time brought here what is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,21 @@ def subjects_to_judge(
     """The subjects that may move at `now`: those that the query answers, and the open alerts that are due.
 
     `ahead` is used where it holds. After a gap (`every`), all open alerts are looked at that wait for anything: of one
-    that fires and is not known to be false, a gap moves nothing.
+    that fires and is not known to be false, a gap moves nothing. What only time moves, moves by what was answered
+    last; the query is asked for the values that are kept of it.
     """
     subjects = _matched(connection, compiled, position, now, ahead)
     statement = _WAITING_ALERTS if every else _DUE_ALERTS
-    for stored in statement.all(connection, {"rule": compiled.id, "now": now}):
-        if stored.subject not in subjects:
-            subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored))
+    found = statement.all(connection, {"rule": compiled.id, "now": now})
+    waiting = [stored for stored in found if stored.subject not in subjects]
+    rows = {}
+    if any(stored.held_since is None for stored in waiting):
+        until = max(stored.due_at for stored in waiting)
+        asked = {**_asked(connection, compiled, position, now), "until": until}
+        rows = {row.subject: row for row in compiled.waiting.all(connection, asked)}
+    for stored in waiting:
+        row = rows.get(stored.subject) if stored.held_since is None else None
+        subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored), row)
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, subjects)
     return [subjects[name] for name in sorted(subjects)]  # on every database in the same order
@@ -102,13 +111,18 @@ def open_records_by_rule(connection: Connection) -> dict[str, list[AlertRecord]]
 _ZONES = Prepared(sa.select(LOCATION.c.timezone).where(LOCATION.c.timezone.is_not(None)).distinct())
 
 
+def _asked(connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime) -> dict[str, Any]:
+    """The parameters of a rule's questions."""
+    asked = {"rule": compiled.id, "now": now, "seen": position.evaluated_seq, "version": compiled.version}
+    if compiled.local_time:
+        asked["clocks"] = local_clocks(_ZONES.scalars(connection), now, compiled.default_zone)
+    return asked
+
+
 def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime) -> Look:
     """Ask the rule's query, and when time alone may next move each subject that was looked at."""
     full = is_full(compiled, position, now)
-    seen = position.evaluated_seq
-    parameters = {"rule": compiled.id, "now": now, "seen": seen, "version": compiled.version}
-    if compiled.local_time:
-        parameters["clocks"] = local_clocks(_ZONES.scalars(connection), now, compiled.default_zone)
+    parameters = _asked(connection, compiled, position, now)
     questions = (compiled.births, compiled.standing)
     if not full and compiled.how_many_changed.scalar(connection, parameters) >= MANY:
         questions = (compiled.births_among_many, compiled.standing_among_many)

@@ -40,6 +40,7 @@ EVIDENCE = {
 """What is kept of a connector when an alert on it (or on a session of it) opens, for the card."""
 
 RULE_VERSION_NOW = sa.bindparam("version", type_=sa.Integer)
+UNTIL = sa.bindparam("until", type_=ALERT.c.due_at.type)
 
 NAMES = {"location_name": LOCATION.c.name, "charger_name": CHARGER.c.name}
 
@@ -54,7 +55,7 @@ class CompiledRule:
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
     written, for the trace. `default_zone` is that of locations which name none, and
     `condition` is what it asks, in its canonical spelling. `changes` are the columns, by thing, of which a newer number
-    is a change that may move it.
+    is a change that may move it. `waiting` answers for the open alerts that wait for a moment up to `until`.
     """
 
     id: str
@@ -79,6 +80,7 @@ class CompiledRule:
     how_many_changed: Prepared
     births_among_many: Prepared
     standing_among_many: Prepared
+    waiting: Prepared
     wakes_full: Prepared | None
     wakes_changed: Prepared | None
     forgotten_wakes: Prepared
@@ -119,6 +121,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         how_many_changed=Prepared(any_changed(demand.changes)),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
         standing_among_many=Prepared(stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))),
+        waiting=Prepared(standing(rule, demand, all_of_them=True).where(ALERT.c.due_at <= UNTIL)),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),

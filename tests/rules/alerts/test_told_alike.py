@@ -50,10 +50,7 @@ def left_by(
 
 
 def _rows(connection: sa.Connection, table: sa.Table) -> list[tuple[Any, ...]]:
-    columns: list[Any] = [column for column in table.c if column.name not in NUMBERED]
-    if table is TRANSITION:  # what fires by time alone is not asked about: its values stand where it became pending
-        columns.remove(table.c.trace)
-        columns.append(sa.case((table.c.from_state == "inactive", table.c.trace)))
+    columns = [column for column in table.c if column.name not in NUMBERED]
     return sorted((tuple(row) for row in connection.execute(sa.select(*columns))), key=repr)
 
 

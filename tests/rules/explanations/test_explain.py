@@ -93,7 +93,11 @@ def test_past_transitions_carry_their_traces(database: Database) -> None:
         (at("10:30"), "firing"),
         (at("10:37"), "resolved"),
     ]
-    assert explained.past[0].trace["values"] == {"charger.online": True, "connector.status": "Faulted"}
+    assert [moved.trace["values"] for moved in explained.past] == [
+        {"charger.online": True, "connector.status": "Faulted"},
+        {"charger.online": True, "connector.status": "Faulted"},  # though nothing changed and only time passed
+        {"charger.online": True, "connector.status": "Available"},
+    ]
     assert explained.alert is not None
     assert (explained.alert.state, explained.alert.ended_because) == (State.RESOLVED, "recovered")
 

@@ -5,19 +5,21 @@ It only reads: the clauses are judged by the compiled query that the service its
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, refused, told, words_button
-from bot.trials.reports import progress, value_text
+from bot.trials.reports import plain_value, progress, value_text
 from rules.explanations.clause_truths import Clause
-from rules.explanations.explain import ExplainError, explain
+from rules.explanations.explain import ExplainError, Moved, explain
 from rules.lifecycle import OPEN_STATES
 from storage.schema import ALERT
 
 SHOWN_CLAUSES = 25
 SHOWN_PAST = 5
+SHOWN_VALUES = 4
 EXAMPLES = ("/charge why 242.2.1 connector-faulted", "/charge alerts", "/charge rules")
 
 
@@ -66,7 +68,7 @@ def answer_why(connection: Connection, asked: Asked) -> Answer:
         told=told_,
         lines=lines[:SHOWN_CLAUSES],
         while_lines=while_lines[:SHOWN_CLAUSES],
-        past=told_.past[-SHOWN_PAST:][::-1],
+        past=[(moved, _values(moved)) for moved in told_.past[-SHOWN_PAST:][::-1]],
         now=asked.now,
     )
 
@@ -76,6 +78,12 @@ def _lines(clause: Clause, depth: int = 0) -> list[ClauseLine]:
     values += tuple((item.text, f"learning: {progress(item)}") for item in clause.learning)
     line = ClauseLine(depth, clause.text, clause.truth, clause.since, values)
     return [line, *(below for part in clause.clauses for below in _lines(part, depth + 1))]
+
+
+def _values(moved: Moved) -> list[tuple[str, str]]:
+    """What was read when an alert moved, the first few of it."""
+    values: dict[str, Any] = moved.trace.get("values") or {}
+    return [(name, plain_value(value)) for name, value in values.items()][:SHOWN_VALUES]
 
 
 WORDS = (

@@ -46,7 +46,8 @@ async def test_a_rule_made_in_slack_is_shown_first_fires_at_once_and_outlives_a_
     assert list(house.running.jobs.rules.documents) == ["hot"]
     assert "last by <@U0ADA00001>: *1 firing*" in await said(house, "rules")
     assert f"*hot* on `{broken}`" not in await said(house, "alerts")
-    assert broken in await said(house, f"why {broken}")
+    why = await said(house, f"why {broken}")
+    assert "inactive to firing (condition true): `connector.status` `Faulted`" in why, why
     assert "would end as" in await said(house, 'rules edit hot when: connector.status == "Unavailable"')
     assert 'ended as "rule changed"' in await do(house, 'rules edit hot when: connector.status == "Unavailable"')
     assert "(when)" in await said(house, "rules history hot")
