@@ -112,7 +112,7 @@ def _grave(row: Any) -> int:
 
 
 def _is_safety(row: Any) -> bool:
-    return bool((row.document or {}).get("safety"))
+    return bool(row.is_safety)
 
 
 def unlisted_quiet(connection: Connection, incident_ids: Collection[int]) -> dict[int, str]:
@@ -184,7 +184,7 @@ _ON_CARD = Prepared(
         AUDIBLE.label("is_audible"),
         INCIDENT.c.severity,
         INCIDENT.c.problem_key,
-        RULE.c.document,
+        RULE.c.document["safety"].as_boolean().label("is_safety"),
     )
     .join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id)
     .outerjoin(RULE, RULE.c.id == ALERT.c.rule_id)
