@@ -75,7 +75,7 @@ OF_THE_WORLD: Mapping[Table, Moments] = {
     schema.GAP: Moments(("valid_from", "valid_to")),
     schema.ALERT: Moments(
         (
-            *("active_at", "false_since", "held_since", "fired_at", "resolved_at", "switched_on"),
+            *("active_at", "false_since", "held_since", "fired_at", "resolved_at", "switched_on", "covered_at"),
             *("acknowledged_at", "ack_ended_at", "quiet_since", "quiet_ended_at", "heard_at", "snoozed_at"),
         ),
         planned={"snoozed_until": ("snoozed_at",), "acting_until": ("fired_at",)},

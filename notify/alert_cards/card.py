@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.covered import note_covered
 from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
 from notify.alert_cards.roll_ups import is_over, roll_up
@@ -102,7 +103,9 @@ def enqueue_alert_messages(
             if "switched_on" in voice.row.facts:  # its summary counts them already
                 known = already_so(connection, saying.fired)
                 saying.fired = [i for i in saying.fired if i not in known]
+            joining = saying.fired
             _keep_aloud(connection, voice, saying, routing)
+            note_covered(connection, set(joining) - set(saying.fired), routing.now)
             if voice.somebody_saw and (saying.fired or saying.full_resolve):
                 until = quiet_until(connection, voice.incident_ids, routing) if not saying.fired else None
                 saying.held_since = routing.now.isoformat() if until else None

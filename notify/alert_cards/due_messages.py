@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
+from notify.alert_cards.covered import judge_covered
 from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
 from notify.alert_cards.reminders import enqueue_due_reminders
 from notify.alert_cards.unheard import may_speak_now
@@ -33,7 +34,8 @@ def speak_due(connection: Connection, routing: Routing, only: str | None = None)
        inhibits nothing. The cards say so.
     2. What is no longer quiet and still fires speaks after group_wait, and so does what had no channel until now; what
        came and went in quiet hours gets a line.
-    3. What nobody acknowledged is said again, or to more people.
+    3. What joined a card without a word in the evaluation that is over speaks where nothing covers it any more.
+    4. What nobody acknowledged is said again, or to more people.
     """
     now = routing.now
     mine = of_rule(only)
@@ -50,4 +52,5 @@ def speak_due(connection: Connection, routing: Routing, only: str | None = None)
     again |= dict.fromkeys(lapsed, "lapsed") | dict.fromkeys(released.firing, "released")
     shown += enqueue_night_summaries(connection, released.ended, routing, only)
     enqueue_unmuted(connection, again, routing)
+    judge_covered(connection, routing, mine)
     return shown + enqueue_due_reminders(connection, routing, only)

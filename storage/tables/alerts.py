@@ -118,6 +118,13 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("acting_until IS NOT NULL"),
             postgresql_where=text("acting_until IS NOT NULL"),
         ),
+        # what is judged again when an evaluation is over
+        Index(
+            "alert_covered",
+            "covered_at",
+            sqlite_where=text("covered_at IS NOT NULL"),
+            postgresql_where=text("covered_at IS NOT NULL"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     rule_id: str
@@ -153,6 +160,7 @@ class Alert(SQLModel, table=True):
     inhibited_by: int | None = None  # the id of the alert that keeps it quiet while both fire
     acting_until: datetime | None = None  # its rule's actions keep it quiet until they end, at the latest until then
     heard_at: datetime | None = None  # when it ceased to be kept quiet, if it was: escalation counts from there
+    covered_at: datetime | None = None  # when it joined a card without a word, until that evaluation is over
 
 
 class RuleEvent(SQLModel, table=True):

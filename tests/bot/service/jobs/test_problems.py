@@ -130,6 +130,29 @@ def test_what_is_graver_about_safety_or_new_speaks_in_the_thread(database: Datab
     assert_each_is_named_once(made)
 
 
+def test_what_joined_under_an_alert_that_ends_at_the_same_poll_speaks_once(database: Database) -> None:
+    made = site(database, FAULTED, CODED)
+    made.tick(at("10:01"), broken(1, 2, code="NoError"))
+    made.tick(at("10:03"), broken(1, 1, 2, code="NoError"))
+    made.tick(at("10:10"), charger(connector("ch1.1", "Available", charger="ch1", error_code="OtherError")))
+    made.tick(at("10:20"))
+    coded = made.rows(sa.select(ALERT.c.id).where(ALERT.c.rule_id == "coded", ALERT.c.state == "firing"))
+    told = [row.facts["fired"] for row in replies(made)]
+    assert [one.id for one in coded] in told
+    assert [i for fired in told for i in fired].count(coded[0].id) == 1
+
+
+def test_what_joined_under_an_alert_that_is_silenced_at_the_same_poll_speaks(database: Database) -> None:
+    made = site(database, FAULTED, CODED)
+    made.tick(at("10:01"), broken(1, 1, code="NoError"))
+    made.tick(at("10:02"))
+    with made.database.write() as connection:
+        create_silence(connection, author="U0ANNA", reason="r", now=at("10:02"), rule_id="faulted", until=at("12:00"))
+    made.tick(at("10:10"), broken(1, 1))
+    made.tick(at("10:20"))
+    assert [len(row.facts["fired"]) for row in replies(made)] == [1]
+
+
 def test_whatever_joins_an_acknowledged_card_speaks(database: Database) -> None:
     made = site(database, FAULTED, CODED | {"for": "5m"})
     made.tick(at("10:01"), broken(1, 1))
