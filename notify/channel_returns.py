@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.alert_cards.joining import join_again
-from notify.alert_cards.roll_ups import is_over, roll_up
+from notify.alert_cards.storms.roll_ups import is_over, roll_up
 from notify.alert_cards.thread import AGAIN
 from notify.claims import leave_out
 from notify.outbox import (

@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
 from notify import command_card
-from notify.alert_cards import card_facts, roll_ups
+from notify.alert_cards import card_facts
 from notify.alert_cards.quiet_hours import night_context
+from notify.alert_cards.storms import roll_ups
 from notify.alert_cards.thread import firing_on, spoken_incidents
 from notify.channel_returns import return_context
 from notify.copies import copy_context

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.covered import note_covered
 from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
-from notify.alert_cards.roll_ups import is_over, roll_up
-from notify.alert_cards.switch_on_summary import already_so, gather_switched_on
+from notify.alert_cards.storms.roll_ups import is_over, roll_up
+from notify.alert_cards.storms.switch_on_summary import already_so, gather_switched_on
 from notify.alert_cards.thread import (
     AGAIN,
     CHUNK,

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notify.alert_cards.card import acknowledge_incident, acknowledge_roll_up
-from notify.alert_cards.roll_ups import storm
+from notify.alert_cards.storms.roll_ups import storm
 from notify.claims import claim_next
 from notify.outbox import ALERT_CARD
 from storage.engine import Database

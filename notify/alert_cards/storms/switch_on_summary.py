@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.joining import follow_into_roll_up
-from notify.alert_cards.roll_ups import make_pages
+from notify.alert_cards.storms.roll_ups import make_pages
 from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
 from notify.routing import Routing
