@@ -6,7 +6,7 @@ databases, and text is compared byte for byte, so that both give the same answer
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Float, Integer, literal
+from sqlalchemy import Boolean, ColumnElement, Float, Integer, String, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -65,6 +65,13 @@ class text_starts_with(FunctionElement[bool]):  # noqa: N801
     """Whether a first text begins with a second one, case-sensitively; no character is a wildcard."""
 
     type = Boolean()
+    inherit_cache = True
+
+
+class ascii_upper(FunctionElement[str]):  # noqa: N801
+    """A text with a to z in upper case; other letters stay as they are, whatever the database's locale."""
+
+    type = String()
     inherit_cache = True
 
 
@@ -175,6 +182,18 @@ def _(element: text_starts_with, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: text_starts_with, compiler: SQLCompiler, **kw: Any) -> str:
     text, part = _arguments(element, compiler, kw)
     return f"STARTS_WITH({text}, {part})"
+
+
+@compiles(ascii_upper, "sqlite")
+def _(element: ascii_upper, compiler: SQLCompiler, **kw: Any) -> str:
+    (text,) = _arguments(element, compiler, kw)
+    return f"UPPER({text})"
+
+
+@compiles(ascii_upper, "postgresql")
+def _(element: ascii_upper, compiler: SQLCompiler, **kw: Any) -> str:
+    (text,) = _arguments(element, compiler, kw)
+    return f'UPPER(CAST({text} AS TEXT) COLLATE "C")'
 
 
 @compiles(json_list_contains, "sqlite")

@@ -26,8 +26,13 @@ def as_details(pricing: PricingReading) -> dict[str, Any]:
 
 
 def as_text(pricing: PricingReading) -> str:
-    """The changeable parts of prices as a text, the same for all that read the same: money to `SHOWN` places."""
+    """The changeable parts of prices as a text, the same for all that read the same: money to `SHOWN` places.
+
+    Their unit is named where it is the minute; else they are taken to be per kWh.
+    """
     details = as_details(pricing)
+    if pricing.unit == "minute":
+        details["unit"] = pricing.unit
     for name in ("default", *BLOCKING):
         details[name] = _kept(details[name])
     details["blocks"] = sorted([begins, ends, _kept(price), *days] for begins, ends, price, *days in details["blocks"])

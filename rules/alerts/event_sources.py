@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
 from rules.documents.reader import EVENTS
-from rules.matching.scope import PATHS, TABLES
+from rules.language.fields import FIELDS
+from rules.matching.scope import PATHS, TABLES, kept_value
 from storage.dialects import least
 from storage.schema import CHARGER, INTERVAL, LOCATION, RULE_EVENT, SESSION
 
@@ -106,9 +107,11 @@ def _interval_source(event: str, field: str, value: str | None = None) -> EventS
     lasted_until = sa.func.coalesce(known_next, table.c.gone_at)
     became = INTERVAL.c.value == value if value is not None else INTERVAL.c.value.is_not(None)
     of_thing = (INTERVAL.c.thing == thing, INTERVAL.c.field == field, INTERVAL.c.thing_id == table.c.id)
-    now_value: ColumnElement[Any] = INTERVAL.c.value
-    if value is not None:
-        now_value = sa.case((INTERVAL.c.value == "true", sa.true()), (INTERVAL.c.value == "false", sa.false()))
+    then = {
+        key: kept_value(spec, INTERVAL)
+        for key, spec in FIELDS.items()
+        if spec.thing == thing and spec.interval == field
+    }
     names = {"connector": ("status_raw", "error_code", "vendor_error_code"), "location": ("currency",)}.get(thing, ())
     above = {
         f"{other}_name": TABLES[other].c.name for other in ("charger", "location") if other in {thing, *PATHS[thing]}
@@ -125,7 +128,7 @@ def _interval_source(event: str, field: str, value: str | None = None) -> EventS
         known=sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),
         unchanged_since=INTERVAL.c.valid_from,
         own=(sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),),
-        replaced={f"{thing}.{field}": now_value},
+        replaced=then,
         facts={
             "before": value_before,
             "value": INTERVAL.c.value,

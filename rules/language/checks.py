@@ -24,9 +24,9 @@ from rules.language.expressions import (
     Or,
     Since,
     Windowed,
-    product_type,
     to_text,
     type_of,
+    walk,
 )
 from rules.language.fields import FIELDS, REACHABLE, UNIT_EXAMPLES, WEEKDAYS, Type, nearest, nearest_field, units_of
 from rules.language.functions import (
@@ -40,6 +40,7 @@ from rules.language.functions import (
     check_call,
     relation_of,
 )
+from rules.language.quantities import SCALARS, product_of, quotient_of
 
 _TEXTS = frozenset({Type.TEXT, Type.ENUM})
 _PLAIN = frozenset({Type.NUMBER, Type.MONEY})
@@ -83,7 +84,7 @@ class _Checker:
 
     def typed(self, node: Unchecked) -> Typed:  # noqa: PLR0911, PLR0912 (one return a kind of node)
         match node:
-            case Literal(_, type_, _, column):
+            case Literal(_, type_, _, _, column):
                 return node, None if column in self.broken else type_
             case FieldRef("weekday", column):
                 return LocalTime("weekday", column=column), Type.ENUM
@@ -203,15 +204,20 @@ class _Checker:
         self.error(literal.column, message, f"one of {shown}", nearest(str(literal.value), values))
 
     def _agree(self, left: Expression, left_type: Type, right: Expression, right_type: Type) -> bool:
-        if left_type is right_type or {left_type, right_type} <= _TEXTS or {left_type, right_type} <= _PLAIN:
+        if left_type is right_type or {left_type, right_type} <= _TEXTS:
+            return True
+        if {left_type, right_type} == _PLAIN and _is_constant(left if left_type is Type.NUMBER else right):
+            return True
+        if {left_type, right_type} == SCALARS and (_is_quotient(left) or _is_quotient(right)):
             return True
         if _is_plain_number(left) and not _is_plain_number(right):
             left, left_type, right, right_type = right, right_type, left, left_type
         units = units_of(left_type)
-        if _is_plain_number(right) and units:
+        if _is_plain_number(right) and left_type in UNIT_EXAMPLES:
             example = UNIT_EXAMPLES[left_type]
             message = f"{_described(right)} needs a unit, because {_described(left)} is {left_type.value}"
-            self.error(right.column, message, f"{_listed(units, 'or')}, as in {example}")
+            named = f"{_listed(units, 'or')}, as in {example}" if units else f"a currency, as in {example}"
+            self.error(right.column, message, named)
             return False
         message = f"{_described(left)} is {left_type.value}, but {_described(right)} is {right_type.value}"
         self.error(right.column, message)
@@ -241,13 +247,16 @@ class _Checker:
             return built, None
         if left_type is None or right_type is None:
             return built, None
-        if node.op != "*":
+        if node.op in {"+", "-"}:
             return built, self._common(((left, left_type), (right, right_type)))
-        product = product_type(left_type, right_type)
-        if product is None:
+        made = (product_of if node.op == "*" else quotient_of)(left_type, right_type)
+        if made is None:
             message = f"{_described(left)} is {left_type.value} and {_described(right)} is {right_type.value}"
-            self.error(right.column, message, 'a plain number on one side of "*"')
-        return built, product
+            expected = (
+                'a plain number on one side of "*"' if node.op == "*" else 'what is measured alike on both sides of "/"'
+            )
+            self.error(right.column, message, expected)
+        return built, None if made is None else made.type
 
     def extreme(self, node: Extreme) -> Typed:
         """`min` or `max` of two or more quantities."""
@@ -285,6 +294,14 @@ def _is_bare(node: Expression) -> bool:
 
 def _is_plain_number(node: Expression) -> bool:
     return isinstance(node, Literal) and node.type is Type.NUMBER
+
+
+def _is_constant(node: Expression) -> bool:
+    return all(isinstance(part, Literal | Arithmetic | Extreme) for part in walk(node))
+
+
+def _is_quotient(node: Expression) -> bool:
+    return isinstance(node, Arithmetic) and node.op == "/"
 
 
 def _values(node: Expression) -> tuple[str, ...]:

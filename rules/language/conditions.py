@@ -33,6 +33,7 @@ from rules.language.expressions import (
 )
 from rules.language.fields import EXACT, UNITS, Type, nearest, stored_value, units_of
 from rules.language.functions import Call, Members, Unchecked
+from rules.language.quantities import AMOUNTS, CURRENCIES, amount_type, stored_amount
 
 MAX_CHARACTERS = 2_000
 MAX_DEPTH = 32
@@ -53,7 +54,7 @@ PLAIN_UNITS = {
 }
 """Words that people write for a unit, in any case; what is kept and shown is the unit."""
 
-_QUANTITY_PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+|%)?")
+_QUANTITY_PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+(?:/[A-Za-z]+)?|%)?")
 
 
 class QuantityError(Exception):
@@ -125,6 +126,8 @@ def parse_quantity(text: str) -> tuple[float, Type, str | None]:
 def _quantity_of(text: str, parts: list[tuple[str, str | None]]) -> tuple[float, Type, str | None]:
     if len(parts) == 1 and parts[0][1] is None:
         return float(parts[0][0]), Type.NUMBER, None
+    if len(parts) == 1 and parts[0][1] is not None and (amount := amount_type(parts[0][1])) is not None:
+        return stored_amount(Decimal(parts[0][0]), parts[0][1]), amount, parts[0][1]
     for number, unit in parts:
         if unit not in UNITS:
             raise _unit_error(text, number, unit)
@@ -145,12 +148,21 @@ def _quantity_of(text: str, parts: list[tuple[str, str | None]]) -> tuple[float,
 def _unit_error(text: str, number: str, unit: str | None) -> QuantityError:
     if unit is None:
         return QuantityError(f'"{number}" in "{text.strip()}" has no unit')
+    currency, _, per = unit.partition("/")
+    if currency.upper() in CURRENCIES:
+        wanted = nearest(per, (*units_of(Type.ENERGY), *units_of(Type.DURATION))) if per else None
+        return QuantityError(f'unknown unit "{unit}"', f"{currency.upper()}/{wanted}" if wanted else currency.upper())
     words = get_close_matches(unit.lower(), PLAIN_UNITS, n=1, cutoff=0.8)
     return QuantityError(f'unknown unit "{unit}"', words[0] if words else nearest(unit, UNITS))
 
 
 def _unit_of(written: str | None) -> str | None:
-    return written if written is None or written in UNITS else PLAIN_UNITS.get(written.lower(), written)
+    if written is None or written in UNITS:
+        return written
+    currency, slash, per = written.partition("/")
+    if slash and per not in UNITS:
+        return f"{currency}/{PLAIN_UNITS.get(per.lower(), per)}"
+    return PLAIN_UNITS.get(written.lower(), written)
 
 
 def parse_duration(text: str) -> float:
@@ -203,7 +215,7 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
 
     def arithmetic(self, children: list[typing.Any]) -> _Part:
         left, op, right = children
-        node = Arithmetic(typing.cast("typing.Literal['+', '-', '*']", str(op)), left[0], right[0], left[0].column)
+        node = Arithmetic(typing.cast("typing.Literal['+', '-', '*', '/']", str(op)), left[0], right[0], left[0].column)
         return self._node(node, left, right)
 
     def is_in(self, children: list[typing.Any]) -> _Part:
@@ -244,7 +256,7 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
 
     def boolean(self, children: list[Token]) -> _Part:
         token = children[0]
-        return self._node(Literal(str(token) == "true", Type.BOOLEAN, None, _column(token), _end(token)))
+        return self._node(Literal(str(token) == "true", Type.BOOLEAN, None, None, _column(token), _end(token)))
 
     def quantity(self, children: list[Token]) -> _Part:
         return self._quantity(children[0], children[0], 1)
@@ -258,7 +270,8 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
             value, type_, unit = parse_quantity(token)
         except QuantityError as wrong:
             self.errors.append(ConditionError(_column(first), wrong.message, None, wrong.suggestion))
-        return self._node(Literal(sign * value, type_, unit, _column(first), _end(token)))
+        currency = unit.partition("/")[0] if unit is not None and type_ in AMOUNTS else None
+        return self._node(Literal(sign * value, type_, unit, currency, _column(first), _end(token)))
 
     def text(self, children: list[Token]) -> _Part:
         token = children[0]
@@ -270,7 +283,7 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
             self.errors.append(ConditionError(_column(token), message, "a backslash only before \\, \" or '"))
         elif any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
             self.errors.append(ConditionError(_column(token), "a text cannot hold control characters"))
-        return self._node(Literal(value, Type.TEXT, None, _column(token), _end(token)))
+        return self._node(Literal(value, Type.TEXT, None, None, _column(token), _end(token)))
 
 
 def _nodes(parts: list[_Part]) -> tuple[typing.Any, ...]:
@@ -293,8 +306,8 @@ def _character_error(text: str, place: int) -> ConditionError:
     character = text[place]
     if character in "\"'":
         return ConditionError(place + 1, "this text has no closing quote")
-    if character == "/":
-        return ConditionError(place + 1, 'there is no "/"; multiply by a fraction instead, as in 0.5 * x')
+    if unicodedata.category(character) == "Sc":
+        return ConditionError(place + 1, f'unexpected "{character}"', "the code after the number, as in 0.90 EUR/kWh")
     if unicodedata.category(character) in {"Pi", "Pf"}:
         return ConditionError(place + 1, "this is a curly quote", "a straight one, \" or '")
     doubled = {"=>": ">=", "=<": "<="}.get(text[place : place + 2], {"=": "==", "&": "&&", "|": "||"}.get(character))

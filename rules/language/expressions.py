@@ -10,17 +10,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rules.language.fields import EXACT, FIELDS, UNITS, Type, stored_value
+from rules.language.quantities import Made, product_of, quotient_of, stored_amount, written_amount
 
 Comparator = typing.Literal["==", "!=", "<", "<=", ">", ">=", "contains", "starts_with"]
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant. Durations hold seconds, energies kWh, powers kW, percentages a ratio from 0 to 1, all as float."""
+    """A constant. Durations hold seconds, energies kWh, powers kW, percentages a ratio from 0 to 1, all as float.
+
+    Prices are per kWh, rates per hour; an amount with a `currency` is in that, one without in whatever it meets.
+    """
 
     value: str | float | bool
     type: Type
     unit: str | None = field(default=None, compare=False)
+    currency: str | None = None
     column: int = field(default=1, compare=False)
     end: int = field(default=1, compare=False)
 
@@ -89,9 +94,9 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """A sum, a difference or a product of two quantities."""
+    """A sum, a difference, a product or a quotient of two quantities."""
 
-    op: typing.Literal["+", "-", "*"]
+    op: typing.Literal["+", "-", "*", "/"]
     left: "Expression"
     right: "Expression"
     column: int = field(default=1, compare=False)
@@ -231,8 +236,8 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
             return type_
         case FieldRef(key):
             return FIELDS[key].type
-        case Arithmetic("*", left, right):
-            return product_type(type_of(left), type_of(right)) or Type.NUMBER
+        case Arithmetic("*" | "/"):
+            return made_of(expression).type
         case Arithmetic(_, left, right):
             types = {type_of(left), type_of(right)}
             return Type.MONEY if Type.MONEY in types else type_of(left)
@@ -255,14 +260,20 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
             return Type.BOOLEAN
 
 
-def product_type(left: Type, right: Type) -> Type | None:
-    """The type of a product, or None where the two cannot be multiplied: one side must be a number or a ratio."""
-    scalars = (Type.NUMBER, Type.RATIO)
-    if left in scalars and right in scalars:
-        return Type.RATIO if left is right is Type.RATIO else Type.NUMBER
-    if left in scalars:
-        return right
-    return left if right in scalars else None
+def made_of(node: Arithmetic) -> Made:
+    """What a product or quotient makes; both sides must have been checked to go together."""
+    combined = product_of if node.op == "*" else quotient_of
+    return combined(type_of(node.left), type_of(node.right)) or Made(Type.NUMBER)
+
+
+def read_by(expression: Expression) -> frozenset[str]:
+    """As `fields_of`, with the fields that name the currency of amounts where that matters."""
+    nodes = list(outside(expression))
+    amounts = [node.key for node in nodes if isinstance(node, FieldRef) and FIELDS[node.key].currencies]
+    others = any(isinstance(node, Literal) and node.currency for node in nodes)
+    others = others or any(isinstance(node, Aggregate) and node.value is not None for node in nodes)
+    named = amounts if others or len(amounts) > 1 else []
+    return fields_of(expression).union(*(FIELDS[key].currencies for key in named))
 
 
 # how tightly each form binds in text: a part that binds less tightly than its place asks for needs parentheses
@@ -293,8 +304,8 @@ def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911, PLR091
             return " or ".join(_within(part, _AND) for part in operands), _OR
         case Not(operand):
             return f"not {_within(operand, _NOT)}", _NOT
-        case Arithmetic("*", left, right):
-            return f"{_within(left, _PRODUCT)} * {_within(right, _ATOM)}", _PRODUCT
+        case Arithmetic("*" | "/" as op, left, right):
+            return f"{_within(left, _PRODUCT)} {op} {_within(right, _ATOM)}", _PRODUCT
         case Arithmetic(op, left, right):
             return f"{_within(left, _SUM)} {op} {_within(right, _PRODUCT)}", _SUM
         case Extreme(name, operands):
@@ -335,6 +346,8 @@ def _literal_text(literal: Literal) -> str:
         return f'"{escaped}"'
     if isinstance(value, bool):
         return "true" if value else "false"
+    if literal.currency is not None:
+        return _amount_text(value, literal)
     for unit in (literal.unit, _BASE_UNITS.get(literal.type)):
         if unit is None:
             continue
@@ -343,6 +356,17 @@ def _literal_text(literal: Literal) -> str:
             digits = plain_number(number)
             return f"{digits}{unit}" if UNITS[unit].type is Type.DURATION else f"{digits} {unit}"
     return plain_number(Decimal(repr(value)))
+
+
+def _amount_text(value: float, literal: Literal) -> str:
+    base = f"{literal.currency}{ {Type.PRICE: '/kWh', Type.RATE: '/h'}.get(literal.type, '') }"
+    for unit in (literal.unit, base):
+        if unit is None:
+            continue
+        number = written_amount(value, unit)
+        if stored_amount(number, unit) == value:
+            return f"{plain_number(number)} {unit}"
+    return f"{plain_number(Decimal(repr(value)))} {base}"
 
 
 _BASE_UNITS = {Type.DURATION: "s", Type.ENERGY: "kWh", Type.POWER: "kW", Type.RATIO: "%"}

@@ -11,12 +11,12 @@ from decimal import Context, Decimal
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import ColumnElement, case, func, literal, not_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from eosvolt.models import CONNECTOR_STATUSES, SESSION_STATUSES
 from eosvolt.spellings.words import error_code
-from storage.sql import seconds_between
+from storage.sql import json_number, seconds_between, text_contains
 
 Columns = ReadOnlyColumnCollection[str, Any]
 Sql = Callable[[Columns, ColumnElement[Any]], ColumnElement[Any]]
@@ -34,6 +34,8 @@ class Type(Enum):
     ENERGY = "an energy"
     POWER = "a power"
     MONEY = "an amount of money"
+    PRICE = "a price of energy"
+    RATE = "a price of time"
     RATIO = "a percentage"
 
 
@@ -69,7 +71,14 @@ def stored_value(number: Decimal, unit: str) -> float:
     return float(EXACT.multiply(number, UNITS[unit].scale))
 
 
-UNIT_EXAMPLES = {Type.DURATION: "30m", Type.ENERGY: "0.1 kWh", Type.POWER: "7 kW", Type.RATIO: "50 %"}
+UNIT_EXAMPLES = {
+    Type.DURATION: "30m",
+    Type.ENERGY: "0.1 kWh",
+    Type.POWER: "7 kW",
+    Type.RATIO: "50 %",
+    Type.PRICE: "0.90 EUR/kWh",
+    Type.RATE: "6 EUR/h",
+}
 """One literal of each type that needs a unit, for errors and documentation."""
 
 THINGS = ("connector", "charger", "location", "session")
@@ -94,6 +103,9 @@ RELATIONS = {
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
+PER_MINUTE = '"unit": "minute"'
+"""What stands in kept prices that are per minute."""
+
 RESOURCE_OF = {"connector": "chargers", "charger": "chargers", "location": "locations", "session": "sessions"}
 """Which polled resource tells about a thing: connectors come inside chargers."""
 
@@ -106,6 +118,8 @@ class FieldSpec:
     `sql` takes the columns of the thing's table (or alias) and `now`, a datetime expression or bind parameter.
     `describes`: it says what a thing is, not how it stands, and nothing tells when that changed; so beside a state it
     does not date a condition. `spelled` gives the spelling in which a text that it is compared with is stored.
+    `kept` makes its value of the text that history keeps, where that is another. `currencies` are the keys of the
+    fields that name an amount's currency, the first one that is known.
     """
 
     key: str
@@ -120,6 +134,8 @@ class FieldSpec:
     reads_clock: bool
     describes: bool = False
     spelled: Callable[[str], str] = str
+    kept: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None
+    currencies: tuple[str, ...] = ()
 
 
 def _column(name: str) -> Sql:
@@ -144,6 +160,15 @@ def _blocking_fee_interval(columns: Columns, now: ColumnElement[Any]) -> ColumnE
     return seconds
 
 
+def _default_price(told: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The default price per kWh of prices as they are kept; null where they are per minute."""
+    return case((not_(text_contains(told, literal(PER_MINUTE))), json_number(told, literal("default"))))
+
+
+def _of_prices(read: Callable[[ColumnElement[Any]], ColumnElement[Any]]) -> Sql:
+    return lambda columns, now: read(columns["price"])
+
+
 def _session_duration(columns: Columns, now: ColumnElement[Any]) -> ColumnElement[Any]:
     lasted = seconds_between(columns["started_at"], func.coalesce(columns["ended_at"], now))
     # one that ends before it starts has no duration; one that starts ahead of our clock has only begun
@@ -162,13 +187,13 @@ def _spec(
     interval: str | None = None,
     reads_clock: bool = False,
     spelled: Callable[[str], str] = str,
+    kept: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None,
+    currencies: tuple[str, ...] = (),
 ) -> FieldSpec:
     sql = _column(column) if isinstance(column, str) else column
     thing = key.split(".", maxsplit=1)[0]
-    described = key in _DESCRIPTIONS
-    return FieldSpec(
-        key, thing, type_, unit, values, english, sql, changed_at, interval, reads_clock, described, spelled
-    )
+    dated = (changed_at, interval, reads_clock, key in _DESCRIPTIONS)
+    return FieldSpec(key, thing, type_, unit, values, english, sql, *dated, spelled, kept, currencies)
 
 
 _DESCRIPTIONS = frozenset(
@@ -261,6 +286,16 @@ _SPECS = (
         _blocking_fee_interval,
         unit="s",
     ),
+    _spec(
+        "location.price",
+        Type.PRICE,
+        "The default price per kWh, VAT included, in `location.currency`; unknown where prices are per minute.",
+        _of_prices(_default_price),
+        changed_at="price_changed_at",
+        interval="price",
+        kept=_default_price,
+        currencies=("location.currency",),
+    ),
     _spec("session.id", Type.TEXT, "The charging session's id.", "id", changed_at="first_seen_at"),
     _spec(
         "session.status",
@@ -286,7 +321,13 @@ _SPECS = (
         unit="kWh",
         changed_at="energy_changed_at",
     ),
-    _spec("session.cost", Type.MONEY, "What the session costs so far, in `session.currency`.", "cost"),
+    _spec(
+        "session.cost",
+        Type.MONEY,
+        "What the session costs so far, in `session.currency`, else `location.currency`.",
+        "cost",
+        currencies=("session.currency", "location.currency"),
+    ),
     _spec("session.currency", Type.TEXT, "The currency of the cost, such as EUR.", "currency"),
     _spec(
         "session.duration",

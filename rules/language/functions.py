@@ -25,6 +25,7 @@ from rules.language.expressions import (
     type_of,
 )
 from rules.language.fields import FIELDS, REACHABLE, RELATIONS, Type, nearest
+from rules.language.quantities import AMOUNTS, SCALARS
 
 MAX_AGGREGATES = 8
 """How many functions over other things or over history one condition may have: each is a query of its own."""
@@ -34,7 +35,7 @@ LONGEST_WINDOW = 400 * 86_400.0
 
 MOST_LAST = 1_000
 
-QUANTITIES = frozenset({Type.NUMBER, Type.MONEY, Type.DURATION, Type.ENERGY, Type.POWER, Type.RATIO})
+QUANTITIES = frozenset({Type.DURATION, Type.ENERGY, Type.POWER, *SCALARS, *AMOUNTS})
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
     "count": (

@@ -29,10 +29,12 @@ from rules.language.expressions import (
     Since,
     Windowed,
     fields_of,
+    made_of,
     outside,
     type_of,
 )
 from rules.language.fields import FIELDS, FieldSpec, Type
+from rules.matching.amounts import divided, where_currencies_agree
 from rules.matching.learning import compile_learner, compile_learning_comparison
 from rules.matching.scope import MOMENT, NOW, SUBJECT, TABLES, AsOf, Resolve, Scope, kept_value
 from rules.matching.windows import compile_local_time
@@ -65,17 +67,18 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
             answer = compile_condition(operand, resolve)
             return answer.is_not(None) if negated else answer.is_(None)
         case Membership(operand, items, negated):
+            if any(item.currency for item in items):
+                one_by_one = [_compare(Compare("==", operand, item), resolve) for item in items]
+                return _opposite(sa.or_(*one_by_one)) if negated else sa.or_(*one_by_one)
             within = compile_condition(operand, resolve).in_([_as_stored(item, operand) for item in items])
             return sa.not_(within) if negated else within
         case Compare():
             return _compare(expression, resolve)
-        case Arithmetic(op, left, right):
-            result: ColumnElement[Any] = _OPERATORS[op](
-                compile_condition(left, resolve), compile_condition(right, resolve)
-            )
-            return result
+        case Arithmetic():
+            return _arithmetic(expression, resolve)
         case Extreme(name, operands):
-            return _extreme(name, [compile_condition(operand, resolve) for operand in operands])
+            found = _extreme(name, [compile_condition(operand, resolve) for operand in operands])
+            return where_currencies_agree(operands, resolve, compile_condition, found)
         case Aggregate() | Windowed():
             return compile_learner(expression, compile_condition)
         case Since(operand):
@@ -104,12 +107,30 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
+    "/": divided,
     "contains": text_contains,
     "starts_with": text_starts_with,
 }
 
 
+def _arithmetic(expression: Arithmetic, resolve: Resolve) -> ColumnElement[Any]:
+    sides = (expression.left, expression.right)
+    result: ColumnElement[Any] = _OPERATORS[expression.op](*(compile_condition(side, resolve) for side in sides))
+    if expression.op == "*":
+        made = made_of(expression)
+        return result / made.over if made.over != 1 else result
+    if expression.op == "/" and (made := made_of(expression)).times != 1:
+        result = result * made.times
+    return where_currencies_agree(sides, resolve, compile_condition, result)
+
+
 def _compare(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
+    return where_currencies_agree(
+        (expression.left, expression.right), resolve, compile_condition, _compared(expression, resolve)
+    )
+
+
+def _compared(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
     learning = compile_learning_comparison(
         expression, compile_condition, lambda other: compile_condition(other, resolve)
     )
@@ -219,8 +240,8 @@ def _kept_since(expression: Expression, spec: FieldSpec, truth: bool) -> ColumnE
     """Since the end of the last kept interval in which the leaf was not `truth`, else since history began."""
     table = TABLES[spec.thing]
 
-    def then(_: str) -> ColumnElement[Any]:
-        return kept_value(spec, INTERVAL)
+    def then(key: str) -> ColumnElement[Any]:
+        return kept_value(spec, INTERVAL) if key == spec.key else current(key)
 
     was = _is(compile_condition(expression, then), truth)
     of_thing = (

@@ -4,6 +4,7 @@ This is the only evaluator, and it knows no alert: what is asked about alerts be
 condition is said in SQL is in `clauses`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
@@ -20,13 +21,13 @@ from rules.language.expressions import (
     LocalTime,
     Since,
     Windowed,
-    fields_of,
     outside,
+    read_by,
     to_text,
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import changes_read, inner_things, moved_itself, reached, start_of
+from rules.matching.relations import changes_read, inner_keys, inner_things, moved_itself, reached, start_of
 from rules.matching.scope import PATHS, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.schema import CONNECTOR, SESSION
@@ -72,7 +73,7 @@ def demand_of(rule: Rule) -> Demand:
     conditions = [rule.when] if rule.while_ is None else [rule.when, rule.while_]
     nodes = [node for condition in conditions for node in outside(condition)]
     aggregates = [node for node in nodes if isinstance(node, Aggregate)]
-    keys = tuple(sorted(frozenset[str]().union(*map(fields_of, conditions))))
+    keys = tuple(sorted(frozenset[str]().union(*map(read_by, conditions))))
     local_time = any(isinstance(node, LocalTime) for node in nodes)
     things = frozenset({FIELDS[key].thing for key in keys} | {rule.for_each}).union(
         map(start_of, aggregates), {"location"} if local_time else ()
@@ -86,7 +87,7 @@ def demand_of(rule: Rule) -> Demand:
     return Demand(
         keys=keys,
         computed={to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)},
-        resources=frozenset(RESOURCE_OF[thing] for thing in polled),
+        resources=_polls(polled, [*keys, *(key for node in aggregates for key in inner_keys(node))]),
         local_time=local_time,
         wake=wake,
         full_every=_full_every(conditions, aggregates, by_clock=by_clock),
@@ -174,16 +175,23 @@ def compile_check(condition: Expression, for_each: str) -> CompiledCheck:
     nodes = list(outside(condition))
     aggregates = [node for node in nodes if isinstance(node, Aggregate)]
     local_time = any(isinstance(node, LocalTime) for node in nodes)
-    things = {for_each, *(FIELDS[key].thing for key in fields_of(condition)), *map(start_of, aggregates)}
+    keys = read_by(condition)
+    things = {for_each, *(FIELDS[key].thing for key in keys), *map(start_of, aggregates)}
     polled = things.union(*map(inner_things, aggregates))
     table = TABLES[for_each]
     truth = sa.type_coerce(compile_condition(condition, current), sa.Boolean())
     answer = sa.select(truth.label("truth")).select_from(with_things_above(for_each, table))
     return CompiledCheck(
         answer.where(table.c.id == sa.bindparam("subject")),
-        frozenset(RESOURCE_OF[thing] for thing in polled),
+        _polls(polled, [*keys, *(key for node in aggregates for key in inner_keys(node))]),
         local_time,
     )
+
+
+def _polls(things: Iterable[str], keys: Iterable[str]) -> frozenset[str]:
+    """The resources whose polls tell of these things and fields."""
+    asked_alone = {"prices"} if any(FIELDS[key].interval == "price" for key in keys) else set[str]()
+    return frozenset(RESOURCE_OF[thing] for thing in things) | asked_alone
 
 
 def _full_every(conditions: list[Expression], aggregates: list[Aggregate], *, by_clock: bool) -> timedelta | None:

@@ -135,6 +135,8 @@ def _seen(node: Learner, say: Say) -> ColumnElement[Any]:
 
 def _rises(node: Learner) -> bool | None:
     """Whether more history can only raise the value; false where it can only lower it, None where it may do both."""
+    if isinstance(node, Aggregate) and node.value is not None and FIELDS[node.value].currencies:
+        return None  # one more amount, in another currency, and it is unknown
     if node.name == "min":
         return False
     if isinstance(node, Aggregate) and node.name == "sum":

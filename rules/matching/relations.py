@@ -16,7 +16,7 @@ from rules.language.fields import FIELDS, RELATIONS, RESTLESS
 from rules.matching.scope import NOW, PATHS, SEEN, TABLES, Resolve, Scope
 from storage.recording.things import news_of
 from storage.schema import SESSION
-from storage.sql import shifted
+from storage.sql import ascii_upper, shifted
 
 Say = Callable[[Expression, Resolve], ColumnElement[Any]]
 """Compiles a condition in a scope."""
@@ -33,7 +33,8 @@ def inner_keys(node: Aggregate) -> frozenset[str]:
     """The fields that an aggregate reads of its members, and of things above them."""
     parts = [part for part in (node.where, node.among) if part is not None]
     keys = {below.key for part in parts for below in walk(part) if isinstance(below, FieldRef)}
-    return frozenset(keys if node.value is None else keys | {node.value})
+    keys = keys if node.value is None else keys | {node.value}
+    return frozenset(keys).union(*(FIELDS[key].currencies for key in keys))
 
 
 def changes_of(thing: str, keys: Iterable[str]) -> Column[Any]:
@@ -65,6 +66,7 @@ def _over_members(node: Aggregate, say: Say) -> sa.Select[Any]:
     value = scope(node.value) if node.value is not None else sa.literal(1.0)
     counted: ColumnElement[Any] = value if node.where is None else sa.case((truth, value))
     result: ColumnElement[Any]
+    currency = _counted_currency(node, scope, counted)
     match node.name:
         case "count":
             result = sa.func.count(counted)
@@ -74,9 +76,44 @@ def _over_members(node: Aggregate, say: Say) -> sa.Select[Any]:
             result = sa.func.coalesce(sa.func.sum(counted), 0.0)
         case _:
             result = getattr(sa.func, node.name)(counted)
+    if currency is not None:
+        result = sa.case((sa.or_(sa.func.count(counted) <= 1, _is_one(currency, counted)), result))
     if node.last is not None and node.name in {"share", "avg"}:  # until there are so many, it is learning
         result = sa.case((sa.func.count() >= node.last, result))
     return sa.select(result).select_from(_joined(node, scope)).where(*members(node, member, say))
+
+
+ANY_CURRENCY = "*"
+"""The currency of a sum of nothing."""
+
+
+def folded(codes: Iterable[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The first of these currency codes that is known, in upper case."""
+    named = [sa.func.nullif(ascii_upper(code), "") for code in codes]
+    return sa.func.coalesce(*named) if len(named) > 1 else named[0]
+
+
+def currency_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """The one currency of the amounts that an aggregate goes over; null where they have several or one has none."""
+    scope = _scope(node)
+    member = scope.tables[RELATIONS[node.path]]
+    value = scope(str(node.value))
+    counted = value if node.where is None else sa.case((say(node.where, scope), value))
+    currency = _counted_currency(node, scope, counted)
+    assert currency is not None  # noqa: S101 - asked of amounts alone
+    only = sa.case((sa.func.count(counted) == 0, ANY_CURRENCY), (_is_one(currency, counted), sa.func.min(currency)))
+    found = sa.select(only).select_from(_joined(node, scope)).where(*members(node, member, say))
+    return found.correlate(TABLES[start_of(node)]).scalar_subquery()
+
+
+def _counted_currency(node: Aggregate, scope: Scope, counted: ColumnElement[Any]) -> ColumnElement[Any] | None:
+    """The currency of each amount that an aggregate counts; None where it goes over no amounts."""
+    codes = FIELDS[node.value].currencies if node.value is not None else ()
+    return sa.case((counted.is_not(None), folded(map(scope, codes)))) if codes else None
+
+
+def _is_one(currency: ColumnElement[Any], counted: ColumnElement[Any]) -> ColumnElement[bool]:
+    return sa.and_(sa.func.count(sa.distinct(currency)) == 1, sa.func.count(currency) == sa.func.count(counted))
 
 
 def members(node: Aggregate, member: FromClause, say: Say) -> list[ColumnElement[bool]]:

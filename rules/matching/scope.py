@@ -77,6 +77,8 @@ SUBJECT = Scope(TABLES)
 def kept_value(spec: FieldSpec, interval: FromClause) -> ColumnElement[Any]:
     """The value that a field had in a kept interval."""
     value: ColumnElement[Any] = interval.c.value
+    if spec.kept is not None:
+        return spec.kept(value)
     if spec.type is Type.BOOLEAN:
         return sa.case((value == "true", sa.true()), (value == "false", sa.false()))
     return value

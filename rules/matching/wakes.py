@@ -17,7 +17,7 @@ from rules.matching.clauses import compile_condition, current, deadline
 from rules.matching.learning import covered_at
 from rules.matching.relations import members
 from rules.matching.scope import MOMENT, NOW, RULE_ID, TABLES
-from rules.matching.windows import intervals_of, window_start
+from rules.matching.windows import intervals_of, kept_thing, window_start
 from storage.dialects import earliest
 from storage.schema import INTERVAL, WAKE
 from storage.sql import shifted
@@ -124,8 +124,7 @@ def _oldest_change(node: Windowed) -> ColumnElement[Any]:
     oldest = sa.select(sa.func.min(interval.c.valid_from, type_=MOMENT)).where(
         *intervals_of(node, interval), interval.c.valid_from > window_start(node)
     )
-    things = [TABLES["connector"], TABLES["charger"]]
-    return _leaving(oldest.correlate(*things).scalar_subquery(), node.window.value)
+    return _leaving(oldest.correlate(kept_thing(node)).scalar_subquery(), node.window.value)
 
 
 def _leaving(oldest: ColumnElement[Any], window: float | str | bool) -> ColumnElement[Any]:

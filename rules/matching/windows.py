@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, FromClause, Table
 from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.language.fields import FIELDS, WEEKDAYS
 from rules.matching.relations import Say
-from rules.matching.scope import CLOCKS, NOW, OFFSETS, TABLES, kept_value
+from rules.matching.scope import CLOCKS, NOW, OFFSETS, PATHS, SUBJECT, TABLES, kept_value
 from storage.dialects import greatest, least
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 from storage.sql import json_number, seconds_between, shifted, week_clock
@@ -63,7 +63,7 @@ def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnEleme
 
     def value(interval: FromClause) -> ColumnElement[Any]:
         then = kept_value(FIELDS[key], interval)
-        return then if isinstance(operand, FieldRef) else say(operand, lambda _: then)
+        return then if isinstance(operand, FieldRef) else say(operand, lambda one: then if one == key else SUBJECT(one))
 
     earlier = sa.or_(
         before.c.valid_from < now.c.valid_from,
@@ -156,7 +156,7 @@ def _uptime(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElemen
 def _of_connector(key: str, interval: FromClause) -> list[ColumnElement[bool]]:
     """What makes a row of `interval` one of a field of the connector, or of its charger."""
     spec = FIELDS[key]
-    thing_id = CONNECTOR.c.id if spec.thing == "connector" else CONNECTOR.c.charger_id
+    thing_id = {"connector": CONNECTOR.c.id, **PATHS["connector"]}[spec.thing]
     return [interval.c.thing == spec.thing, interval.c.thing_id == thing_id, interval.c.field == spec.interval]
 
 
@@ -166,7 +166,7 @@ def _counted(node: Windowed, say: Say) -> tuple[list[FromClause], list[ColumnEle
         return [], []
     (key,) = fields_of(node.where)
     interval = INTERVAL.alias()
-    counts = say(node.where, lambda _: kept_value(FIELDS[key], interval))
+    counts = say(node.where, lambda one: kept_value(FIELDS[key], interval) if one == key else SUBJECT(one))
     return [interval], [*_of_connector(key, interval), sa.or_(counts.is_(None), counts)]
 
 

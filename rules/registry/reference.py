@@ -135,9 +135,10 @@ OPERATORS = (
     ),
     (
         "`+` `-` `*`",
-        "sums and differences of one kind; products with a plain number",
+        "sums and differences of one kind; products whose units go together",
         "`charger.heartbeat_age > 2 * charger.heartbeat_interval`",
     ),
+    ("`/`", "quotients whose units go together", "`session.cost / session.energy > 0.90 EUR/kWh`"),
 )
 """Each operator: how it is written, what it means, an example."""
 
@@ -288,7 +289,16 @@ of a day or more every hour, and at once where the status or the connection chan
 
 _UNITS = """\
 A quantity is compared with a quantity of its own kind, and literals carry their unit. Plain numbers, `true` and `false`
-have none. Words do too: `5 minutes`, `2 hours`, `50 percent`, and `2 per day` for a limit."""
+have none. Words do too: `5 minutes`, `2 hours`, `50 percent`, and `2 per day` for a limit.
+
+Quantities multiply and divide where something comes of it: power times duration is energy (`3 kW * session.duration`),
+energy by duration power, money by energy a price, money by duration a rate, and what is of one kind divided by its own
+a percentage or a plain number. What has different units on its two sides is an error of `rules check`. Division by
+zero is unknown.
+
+Amounts are written with the currency's code: `5 EUR`, `0.90 EUR/kWh`, `6 EUR/h`. Nothing is converted: two amounts of
+different currencies, or of one that is not known, make what compares or adds them unknown, a sum over sessions too. A
+plain number beside an amount of money is in whatever currency that is; prices always need theirs."""
 
 
 def render_rules_reference() -> str:

@@ -84,7 +84,9 @@ class Shape:
 
 SHAPES = {
     "locations": Shape(
-        ("name", "type", "address", "timezone", "currency", "support_contact", "blocking_fee_interval"), {}, "timezone"
+        ("name", "type", "address", "timezone", "currency", "support_contact", "blocking_fee_interval"),
+        {"price": "number"},
+        "timezone",
     ),
     "chargers": Shape(
         ("location", "name", "vendor", "model", "firmware", "serial", "labels", "heartbeat_interval"),

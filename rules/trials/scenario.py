@@ -4,6 +4,7 @@ What a case names without describing it exists by default: an available connecto
 in UTC. Nothing here evaluates or compares.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,7 +43,16 @@ class World:
         every = max(LOCATION_POLL, self.case.interval)
         if step * self.case.interval % every < self.case.interval:
             told.append(Answer("locations", [self._location(name) for name in self.locations], every))
+        if any("price" in one.strips for one in self.locations.values()):
+            told.append(Answer("prices", self._prices(step), self.case.interval))
         return told
+
+    def _prices(self, step: int) -> list[tuple[str, str]] | None:
+        priced = {name: one for name, one in self.locations.items() if "price" in one.strips}
+        if self._fails(priced, step):
+            return None
+        told = {name: _value(one, "price", step) for name, one in priced.items()}
+        return [(name, json.dumps({**_NO_PRICES, "default": price}, sort_keys=True)) for name, price in told.items()]
 
     def _seen(self, chargers: Sequence[ChargerReading] | None) -> dict[str, set[str]] | None:
         """In a case in which something vanishes, every poll is a full sweep, and tells what it has seen."""
@@ -140,6 +150,9 @@ class World:
     def _charger_of(self, connector_id: str) -> str:
         connector = self.connectors.get(connector_id, Subject({}))
         return str(connector.constants.get("charger", "ch1"))
+
+
+_NO_PRICES: dict[str, Any] = {"blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
 
 
 def _is_absent(subject: Subject, step: int) -> bool:

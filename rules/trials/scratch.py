@@ -23,6 +23,7 @@ from storage.engine import Database
 from storage.polls import PollState, after_bad_poll, after_good_poll, store_poll_states
 from storage.prepared import Prepared
 from storage.record import record_readings
+from storage.recording.prices import record_prices
 from storage.recording.reading_rows import Observation
 from storage.schema import ALERT, RULE_EVENT
 
@@ -89,7 +90,8 @@ class Answer:
     """What one resource answered to one poll: its readings, or None where the poll failed.
 
     `interval` is the time between two of its polls, by which gaps are told. `seen` holds, for a full sweep, the ids
-    that it named by table: what two in a row do not name is gone.
+    that it named by table: what two in a row do not name is gone. Readings of `prices` are pairs: a location's id
+    and what is kept of its prices.
     """
 
     resource: str
@@ -176,10 +178,19 @@ class Scratch:
         if answer.readings is None:
             self.polls[answer.resource] = after_bad_poll(answer.resource, now, "the poll failed", state=state)
             return
-        record_readings(connection, answer.readings, Observation(now, floor=state.good_at if state else None))
+        if answer.resource == "prices":
+            record_prices(connection, dict(answer.readings), now)
+        else:
+            self._record_readings(connection, answer.readings, state, now)
         self.polls[answer.resource] = after_good_poll(
             connection, answer.resource, now, answer.interval, state=state, seen=answer.seen
         )
+
+    @staticmethod
+    def _record_readings(
+        connection: Connection, readings: Sequence[Any], state: PollState | None, now: datetime
+    ) -> None:
+        record_readings(connection, readings, Observation(now, floor=state.good_at if state else None))
 
     def _evaluate(self, connection: Connection, now: datetime) -> list[Transition | Event]:
         """As the service: the alerts that may move, then the events; what is to be looked at is settled before."""

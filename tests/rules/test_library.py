@@ -28,6 +28,7 @@ RECIPES = {
     13: {"silent-plug"},
     14: {"uptime-budget-50", "uptime-budget-75", "uptime-budget-100"},
     15: {"daily-sessions"},
+    16: {"odd-cost", "odd-price", "slow-session"},
 }
 """The rules that each recipe comes to."""
 
@@ -87,6 +88,9 @@ BROKEN = [
     ("start-failures", "< 90 %", "<= 90 %"),
     ("overstay", "> location", ">= location"),
     ("silent-plug", "48h", "47h"),
+    ("odd-costs", "0.90 EUR/kWh", "0.89 EUR/kWh"),
+    ("odd-costs", "> 1.00 EUR/kWh", "> 5.00 EUR/kWh"),
+    ("odd-costs", "< 3 kW", "< 1 kW"),
 ]
 
 

@@ -280,7 +280,12 @@ ERRORS = [
     ('connector.status == "Faulted', 21, "this text has no closing quote"),
     ("connector.status == 'Faulted\"", 21, "this text has no closing quote"),
     ("connector.status == “Faulted”", 21, "this is a curly quote; expected a straight one, \" or '"),
-    ("connector.power / 2 > 1 kW", 17, 'there is no "/"; multiply by a fraction instead, as in 0.5 * x'),
+    (
+        "connector.power / 2 h > 1 kW",
+        19,
+        'connector.power is a power and 2h is a duration; expected what is measured alike on both sides of "/"',
+    ),
+    ("connector.power > 5 €", 21, 'unexpected "€"; expected the code after the number, as in 0.90 EUR/kWh'),
     ("charger.online ; true", 16, 'unexpected ";"'),
     ("charger.online\x00", 15, 'unexpected "\\x00"'),
     (

@@ -122,15 +122,16 @@ def test_a_field_names_columns_and_histories_that_exist(key: str) -> None:
     assert spec.unit is None or UNITS[spec.unit].type is spec.type
     assert (spec.unit is None) == (not units_of(spec.type))
     assert spec.english.endswith((".", "`."))
-    histories = {"connector": ("status", "error_code"), "charger": ("online",)}
+    histories = {"connector": ("status", "error_code"), "charger": ("online",), "location": ("price",)}
     assert spec.interval is None or spec.interval in histories[spec.thing]
 
 
-def test_fields_with_a_history_are_status_error_code_and_online() -> None:
+def test_fields_with_a_history_are_status_error_code_online_and_price() -> None:
     assert {key for key, spec in FIELDS.items() if spec.interval} == {
         "connector.status",
         "connector.error_code",
         "charger.online",
+        "location.price",
     }
 
 

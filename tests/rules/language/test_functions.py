@@ -161,7 +161,7 @@ ERRORS = [
         9,
         (
             '"changes" needs one field whose history is kept; expected a condition on one of connector.status, '
-            "connector.error_code, charger.online"
+            "connector.error_code, charger.online, location.price"
         ),
     ),
     ("changes(connector.staus == 'a', 1h) > 1", 9, 'unknown field "connector.staus"; did you mean "connector.status"?'),

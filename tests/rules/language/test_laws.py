@@ -64,20 +64,30 @@ COMPARATORS: list[Comparator] = ["==", "!=", "<", "<=", ">", ">="]
 SAFE_TEXT = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
 
 
+AMOUNT_UNITS = {
+    Type.MONEY: ("EUR", "SEK"),
+    Type.PRICE: ("EUR/kWh", "SEK/MWh", "USD/Wh"),
+    Type.RATE: ("EUR/h", "SEK/m", "USD/d"),
+}
+
+
 @st.composite
 def literals(draw: st.DrawFn, type_: Type) -> Literal:
     """Any literal as it may be written: at most 12 digits, of any unit that fits, of either sign."""
     sign, whole, fraction = draw(st.sampled_from(["", "-"])), draw(st.integers(0, 10**6)), draw(st.integers(0, 10**6))
-    units = units_of(type_)
+    units = AMOUNT_UNITS.get(type_) or units_of(type_)
     unit = draw(st.sampled_from(units)) if units else ""
     value, _, _ = parse_quantity(f"{whole}.{fraction:06d} {unit}")
-    return Literal(-value if sign else value, type_, draw(st.sampled_from([unit or None, None])))
+    currency = unit.partition("/")[0] if type_ in AMOUNT_UNITS else None
+    return Literal(-value if sign else value, type_, draw(st.sampled_from([unit or None, None])), currency)
 
 
 @st.composite
 def quantities(draw: st.DrawFn, for_each: str, type_: Type, depth: int = 2) -> Expression:
     """A quantity of `type_`: a literal, a field, or sums, products and extremes of them."""
-    form = draw(st.sampled_from(["literal", "field", "sum", "product", "extreme"] if depth else ["literal", "field"]))
+    form = draw(
+        st.sampled_from(["literal", "field", "sum", "product", "part", "extreme"] if depth else ["literal", "field"])
+    )
     below = quantities(for_each, type_, depth - 1)
     if form == "sum":
         return Arithmetic(draw(st.sampled_from(SUMS)), draw(below), draw(below))
@@ -85,6 +95,8 @@ def quantities(draw: st.DrawFn, for_each: str, type_: Type, depth: int = 2) -> E
         factor = draw(literals(draw(st.sampled_from([Type.NUMBER, Type.RATIO]))))
         sides = draw(st.permutations([factor, draw(below)]))
         return Arithmetic("*", sides[0], sides[1])
+    if form == "part":
+        return Arithmetic("/", draw(below), draw(literals(draw(st.sampled_from([Type.NUMBER, Type.RATIO])))))
     if form == "extreme":
         return Extreme(draw(st.sampled_from(EXTREMES)), tuple(draw(st.lists(below, min_size=2, max_size=3))))
     keys = [spec.key for spec in fields_for(for_each) if spec.type is type_]
@@ -96,7 +108,7 @@ def leaves(draw: st.DrawFn, for_each: str) -> Expression:
     """A condition that holds no other."""
     form = draw(st.sampled_from(["quantity", "text", "list", "unknown", "constant"]))
     if form == "quantity":
-        type_ = draw(st.sampled_from([Type.DURATION, Type.ENERGY, Type.POWER, Type.NUMBER]))
+        type_ = draw(st.sampled_from([Type.DURATION, Type.ENERGY, Type.POWER, Type.NUMBER, *AMOUNT_UNITS]))
         side = quantities(for_each, type_)
         return Compare(draw(st.sampled_from(COMPARATORS)), draw(side), draw(side))
     if form == "constant":

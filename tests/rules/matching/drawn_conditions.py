@@ -18,13 +18,17 @@ from rules.language.expressions import (
     Membership,
     Not,
     Or,
+    type_of,
 )
 from rules.language.fields import FieldSpec, Type, fields_for
 from tests.rules.matching.worlds import NUMBERS, TEXTS
 
 T = TypeVar("T")
 
-QUANTITIES = (Type.DURATION, Type.ENERGY, Type.POWER, Type.NUMBER, Type.MONEY, Type.RATIO)
+QUANTITIES = (
+    *(Type.DURATION, Type.ENERGY, Type.POWER, Type.NUMBER, Type.RATIO),
+    *(Type.MONEY, Type.PRICE, Type.RATE),
+)
 SCALARS = (Type.NUMBER, Type.RATIO)
 SUMS: list[OneOf["+", "-"]] = ["+", "-"]
 EXTREMES: list[OneOf["min", "max"]] = ["min", "max"]
@@ -45,10 +49,35 @@ def _literals(spec: FieldSpec) -> st.SearchStrategy[Literal]:
     return st.builds(Literal, st.sampled_from([*TEXTS, *STATUS_WORDS]), st.just(Type.TEXT))
 
 
+MADE: dict[Type, list[tuple[OneOf["*", "/"], Type, Type]]] = {
+    Type.ENERGY: [("*", Type.POWER, Type.DURATION), ("*", Type.DURATION, Type.POWER), ("/", Type.MONEY, Type.PRICE)],
+    Type.POWER: [("/", Type.ENERGY, Type.DURATION), ("/", Type.RATE, Type.PRICE)],
+    Type.DURATION: [("/", Type.ENERGY, Type.POWER), ("/", Type.MONEY, Type.RATE)],
+    Type.MONEY: [("*", Type.PRICE, Type.ENERGY), ("*", Type.RATE, Type.DURATION)],
+    Type.PRICE: [("/", Type.MONEY, Type.ENERGY), ("/", Type.RATE, Type.POWER)],
+    Type.RATE: [("/", Type.MONEY, Type.DURATION), ("*", Type.POWER, Type.PRICE)],
+    Type.RATIO: [("/", one, one) for one in (Type.ENERGY, Type.DURATION, Type.POWER, Type.MONEY, Type.PRICE)],
+    Type.NUMBER: [("/", Type.NUMBER, Type.NUMBER), ("/", Type.NUMBER, Type.RATIO)],
+}
+"""Each type, and the products and quotients that make it."""
+CODES = ("EUR", "EUR", "SEK")
+AMOUNTS = {Type.MONEY: "{}", Type.PRICE: "{}/kWh", Type.RATE: "{}/h"}
+
+
 @st.composite
-def _quantities(draw: st.DrawFn, for_each: str, type_: Type, depth: int = 2) -> Expression:
-    plain = Literal(draw(st.sampled_from(NUMBERS)), Type.NUMBER if type_ is Type.MONEY else type_)
-    form = draw(st.sampled_from(["literal", "field", "sum", "product", "extreme"] if depth else ["literal", "field"]))
+def _constants(draw: st.DrawFn, type_: Type) -> Literal:
+    number = draw(st.sampled_from(NUMBERS))
+    if type_ not in AMOUNTS or (type_ is Type.MONEY and draw(st.booleans())):
+        return Literal(number, Type.NUMBER if type_ is Type.MONEY else type_)
+    code = draw(st.sampled_from(CODES))
+    return Literal(number, type_, AMOUNTS[type_].format(code), code)
+
+
+@st.composite
+def _quantities(draw: st.DrawFn, for_each: str, type_: Type, depth: int = 2) -> Expression:  # noqa: PLR0911 - one a form
+    plain = draw(_constants(type_))
+    forms = ["literal", "field", "sum", "product", "made", "part", "extreme"] if depth else ["literal", "field"]
+    form = draw(st.sampled_from(forms))
     specs = _of_type(for_each, type_)
     below = _quantities(for_each, type_, depth - 1)
     if form == "field" and specs:
@@ -59,14 +88,25 @@ def _quantities(draw: st.DrawFn, for_each: str, type_: Type, depth: int = 2) -> 
         factor = Literal(draw(st.sampled_from(NUMBERS)), draw(st.sampled_from(SCALARS)))
         sides = draw(st.permutations([factor, draw(below)]))
         return Arithmetic("*", sides[0], sides[1])
+    if form == "part" and type_ not in SCALARS:
+        return Arithmetic("/", draw(below), Literal(draw(st.sampled_from(NUMBERS)), draw(st.sampled_from(SCALARS))))
+    if form == "made":
+        op, left, right = draw(st.sampled_from(MADE[type_]))
+        sides = [draw(_measured(for_each, one, depth - 1)) for one in (left, right)]
+        return Arithmetic(op, sides[0], sides[1])
     if form == "extreme":
         return Extreme(draw(st.sampled_from(EXTREMES)), tuple(draw(st.lists(below, min_size=2, max_size=3))))
     return plain
 
 
+def _measured(for_each: str, type_: Type, depth: int) -> st.SearchStrategy[Expression]:
+    """A quantity of this type, of which the unit can be seen: a plain number is an amount only beside another one."""
+    return _quantities(for_each, type_, depth).filter(lambda made: type_of(made) is type_)
+
+
 @st.composite
 def _comparisons(draw: st.DrawFn, for_each: str) -> Expression:
-    kinds = [type_ for type_ in QUANTITIES if type_ in SCALARS or _of_type(for_each, type_)]
+    kinds = [type_ for type_ in QUANTITIES if type_ in {*SCALARS, Type.RATE} or _of_type(for_each, type_)]
     type_ = draw(st.sampled_from(kinds))
     return Compare(
         draw(st.sampled_from(ORDERINGS)), draw(_quantities(for_each, type_)), draw(_quantities(for_each, type_))

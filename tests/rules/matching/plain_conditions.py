@@ -27,7 +27,9 @@ from rules.language.expressions import (
     Since,
     Windowed,
     fields_of,
+    type_of,
 )
+from rules.language.fields import Type
 
 Value = str | float | bool | Sequence[str] | None
 Values = Mapping[str, Value]
@@ -51,9 +53,14 @@ class Between:
 class Subject(dict[str, Value]):
     """The values of a subject about which functions over other things and over history can be asked too."""
 
-    def __init__(self, values: Values, work_out: Callable[[Function], Any]) -> None:
+    def __init__(
+        self,
+        values: Values,
+        work_out: Callable[[Function], Any],
+        currencies_in: Callable[[Aggregate], list[str | None]] = lambda _: [],
+    ) -> None:
         super().__init__(values)
-        self.work_out = work_out
+        self.work_out, self.currencies_in = work_out, currencies_in
 
 
 def truth(expression: Expression, values: Values) -> bool | None:
@@ -63,7 +70,7 @@ def truth(expression: Expression, values: Values) -> bool | None:
     return answer
 
 
-def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (one return a kind of node)
+def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911, PLR0912 (one return a kind of node)
     """The value of a condition or of a part of one; None where it is unknown."""
     match expression:
         case Literal(value):
@@ -73,12 +80,22 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911 (o
         case Compare("==" | "!=", FieldRef("connector.error_code"), Literal(str(code))):
             return _compared(COMPARISONS[expression.op], values["connector.error_code"], error_code(code))
         case Compare(op, left, right):
+            if not agree(currencies_of(left, values), currencies_of(right, values)):
+                return None
             return _compared(COMPARISONS[op], _worth(left, values), _worth(right, values))
         case Arithmetic(op, left, right):
-            return _of_known(SUMS[op], value_of(left, values), value_of(right, values))
+            if op != "*" and not agree(currencies_of(left, values), currencies_of(right, values)):
+                return None
+            combined = _of_known(SUMS[op], value_of(left, values), value_of(right, values))
+            return _of_known(lambda found: _in_its_unit(expression, found), combined)
         case Extreme(name, operands):
+            if not agree(*(currencies_of(operand, values) for operand in operands)):
+                return None
             return _of_known(EXTREMES[name], *(value_of(operand, values) for operand in operands))
         case Membership(operand, items, negated):
+            if any(item.currency for item in items):
+                found = _not(_all([_not(truth(Compare("==", operand, item), values)) for item in items]))
+                return _not(found) if negated else found
             of = value_of(operand, values)
             is_code = operand == FieldRef("connector.error_code")
             listed = [error_code(str(item.value)) if is_code else item.value for item in items]
@@ -130,11 +147,63 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "contains": lambda whole, part: part in whole,
     "starts_with": lambda whole, part: whole.startswith(part),
 }
-SUMS: dict[str, Callable[[Any, Any], float]] = {
+SUMS: dict[str, Callable[[Any, Any], float | None]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
+    "/": lambda left, right: None if abs(right) < 1e-9 else left / right,
 }
+HOURS = {
+    ("/", Type.ENERGY, Type.DURATION): 3600.0,
+    ("/", Type.ENERGY, Type.POWER): 3600.0,
+    ("/", Type.MONEY, Type.DURATION): 3600.0,
+    ("/", Type.MONEY, Type.RATE): 3600.0,
+    ("*", Type.POWER, Type.DURATION): 1 / 3600.0,
+    ("*", Type.DURATION, Type.POWER): 1 / 3600.0,
+    ("*", Type.RATE, Type.DURATION): 1 / 3600.0,
+    ("*", Type.DURATION, Type.RATE): 1 / 3600.0,
+}
+"""Durations are kept in seconds, and energy, power and rates in what an hour makes of one another."""
+
+
+def _in_its_unit(node: Arithmetic, found: float) -> float:
+    factor = HOURS.get((node.op, type_of(node.left), type_of(node.right)), 1.0)
+    return found / 3600.0 if factor < 1 else found * factor
+
+
+MONEYS = (Type.MONEY, Type.PRICE, Type.RATE)
+
+
+def currencies_of(expression: Expression, values: Values) -> list[str | None]:  # noqa: PLR0911 (one a kind of node)
+    """The currency of each amount that a value is made of, None where it is not known; plain numbers have none."""
+    match expression:
+        case Literal(currency=str(code)):
+            return [code]
+        case FieldRef("session.cost"):
+            return [_code(values["session.currency"]) or _code(values["location.currency"])]
+        case FieldRef("location.price"):
+            return [_code(values["location.currency"])]
+        case Arithmetic(_, left, right) if type_of(expression) in MONEYS:
+            return [*currencies_of(left, values), *currencies_of(right, values)]
+        case Extreme(_, operands):
+            return [code for operand in operands for code in currencies_of(operand, values)]
+        case Aggregate(value="session.cost"):
+            assert isinstance(values, Subject)
+            return values.currencies_in(expression)
+    return []
+
+
+def _code(named: Value) -> str | None:
+    return str(named).upper() or None if named is not None else None
+
+
+def agree(*sides: list[str | None]) -> bool:
+    """Whether amounts can be put together: of two or more, each is in the one known currency."""
+    amounts = [side for side in sides if side]
+    codes = {code for side in amounts for code in side}
+    return len(amounts) < 2 or (len(codes) == 1 and None not in codes)
+
+
 EXTREMES: dict[str, Callable[..., float]] = {"min": min, "max": max}
 
 

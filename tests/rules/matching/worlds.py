@@ -12,15 +12,18 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from commands.requests.prices import as_text
 from eosvolt.models import (
     CONNECTOR_STATUSES,
     SESSION_STATUSES,
     ChargerReading,
     ConnectorReading,
     LocationReading,
+    PricingReading,
     SessionReading,
 )
 from rules.language.fields import FIELDS, REACHABLE
+from storage.recording.prices import record_prices
 from tests.readings import MINUTE, T0, record_poll
 from tests.rules.matching.plain_conditions import Value
 
@@ -50,6 +53,7 @@ TEXTS = (
 )
 STATUSES = ("Available", "Charging", "Faulted", "faulted", "Rebooting", "Faulted ", None)
 NUMBERS = (0.0, -0.0, 0.1, 0.2, 0.30000000000000004, 1.0, 1.5, -1.0, 7.0, 60.0, 1200.0, 1e9, 1e-9, 123456.789)
+CODES = ("EUR", "EUR", "eur", "SEK", "kr.", "")
 BEATS = tuple(NOW - timedelta(seconds=seconds) for seconds in (0, 0.25, 59.999, 60, 1200, -30))
 
 T = TypeVar("T")
@@ -103,7 +107,7 @@ def locations(id_: str) -> st.SearchStrategy[LocationReading]:
         type=maybe(TEXTS),
         address=maybe(TEXTS),
         timezone=maybe(("UTC", "Europe/Copenhagen")),
-        currency=maybe(("EUR", "kr.")),
+        currency=maybe(CODES),
         blocking_fee_interval_minutes=maybe(NUMBERS),
     )
 
@@ -122,10 +126,15 @@ def sessions(id_: str) -> st.SearchStrategy[SessionReading]:
         ended_at=st.sampled_from([None, None, NOW]),
         energy_kwh=maybe(NUMBERS),
         cost=maybe(NUMBERS),
-        currency=maybe(("EUR", "kr.")),
+        currency=maybe(CODES),
         id_tag=maybe(TEXTS),
         stop_reason=maybe(TEXTS),
     )
+
+
+def prices(location_id: str) -> st.SearchStrategy[PricingReading]:
+    units = st.sampled_from([None, "kWh", "minute"])
+    return st.builds(PricingReading, st.just(location_id), unit=units, default=maybe(NUMBERS))
 
 
 def _some(ids: tuple[str, ...], make: Callable[[str], st.SearchStrategy[T]]) -> st.SearchStrategy[tuple[T, ...]]:
@@ -142,6 +151,7 @@ class World:
     chargers: tuple[ChargerReading, ...]
     sessions: tuple[SessionReading, ...]
     gone: frozenset[str]
+    prices: tuple[PricingReading, ...] = ()
 
     @property
     def connectors(self) -> tuple[ConnectorReading, ...]:
@@ -152,6 +162,7 @@ class World:
         polled = {"locations": self.locations, "chargers": self.chargers, "sessions": self.sessions}
         for resource, readings in polled.items():
             record_poll(connection, NOW, *readings, resource=resource)
+        record_prices(connection, {str(one.location_id): as_text(one) for one in self.prices}, NOW)
         if not self.gone:
             return
         location_ids = {one.id for one in self.locations}
@@ -183,9 +194,21 @@ class World:
         values: dict[str, Value] = {}
         for key, spec in FIELDS.items():
             if spec.thing in above:
-                one = above[spec.thing]
+                one = self._prices_of(above[spec.thing]) if key in PRICED else above[spec.thing]
                 values[key] = None if one is None else READ.get(key, _attribute(key))(one)
         return values
+
+    def _prices_of(self, place: LocationReading | None) -> PricingReading | None:
+        return next((one for one in self.prices if place is not None and one.location_id == place.id), None)
+
+
+def _price(pricing: PricingReading) -> Value:
+    default = None if pricing.default is None else round(pricing.default, 4)
+    return None if pricing.unit == "minute" else default
+
+
+PRICED = frozenset({"location.price"})
+"""What is read off the prices of a location."""
 
 
 def _attribute(key: str) -> Callable[[Any], Value]:
@@ -194,6 +217,7 @@ def _attribute(key: str) -> Callable[[Any], Value]:
 
 
 READ: dict[str, Callable[[Any], Value]] = {
+    "location.price": _price,
     "connector.power": lambda connector: connector.power_kw,
     "connector.max_power": lambda connector: connector.max_power_kw,
     "charger.heartbeat_interval": lambda charger: charger.heartbeat_interval_seconds,
@@ -220,4 +244,4 @@ def worlds(draw: st.DrawFn) -> World:
     )
     things: tuple[Any, ...] = (*world.locations, *world.chargers, *world.connectors)
     gone = draw(st.frozensets(st.sampled_from([one.id for one in things]), max_size=2))
-    return World(world.locations, world.chargers, world.sessions, gone)
+    return World(world.locations, world.chargers, world.sessions, gone, draw(st.tuples(*map(prices, LOCATIONS))))
