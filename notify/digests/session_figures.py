@@ -1,26 +1,32 @@
 """The sessions that a digest tells about: how many, energy and money, by the local day on which each ended.
 
 A session belongs to the local day on which it ended, in its location's zone. Figures are JSON-able and are compared to
-find corrections; each is one query. Nothing here reads a clock.
+find corrections; all but utilisation come of one pass over the sessions. Nothing here reads a clock.
 """
 
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from notify.digests.slots import complete_to
-from notify.kpis.impossible import POSSIBLE, count_impossible
+from notify.kpis.impossible import ODD, ODDITIES
 from notify.kpis.places import EVERYWHERE, Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope, with_location
-from notify.kpis.sessions import COMPLETED, DIGITS, energy, revenue, sessions, zero_energy
+from notify.kpis.sessions import COMPLETED, CURRENCY, DIGITS, ZERO_ENERGY_KWH
 from notify.kpis.times import utilisation
 from rules.documents.schedules import SETTLE
 from rules.documents.windows import Period
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
 
 TOP_CONNECTORS = 5
+_CHARGERS_OF = sa.select(CONNECTOR.c.id, CONNECTOR.c.charger_id).where(
+    CONNECTOR.c.id.in_(sa.bindparam("connectors", expanding=True))
+)
 
 
 def session_digest(
@@ -47,75 +53,90 @@ def session_digest(
     complete = known_to is not None and known_to >= end + SETTLE
     scope = Scope(zones, period, narrow)
     earlier = scope.over(period.before())
+    tallies = _tallies(connection, scope)
     return {
         "digest": "sessions",
-        **_figures(connection, scope.over(period.whole()) if complete else scope),
+        **_figures(connection, scope.over(period.whole()) if complete else scope, tallies),
         "zone": zone,
         **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
-        "top": _top_connectors(connection, scope),
-        "before": _figures(connection, earlier) if _known_on(connection, earlier) else None,
+        "top": _top_connectors(connection, tallies),
+        "before": _figures(connection, earlier, _tallies(connection, earlier))
+        if _known_on(connection, earlier)
+        else None,
         "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
         "complete": complete,
         "late": False,
     }
 
 
-def _figures(connection: Connection, scope: Scope) -> dict[str, Any]:
-    whole = scope.over(scope.period.whole())
-    in_it = (whole.within(SESSION.c.ended_at), scope.of(SESSION), COMPLETED)
-    places = sa.select(sa.func.count(SESSION.c.location_id.distinct())).select_from(with_location(SESSION))
-    impossible = count_impossible(connection, sa.and_(*in_it))
+def _figures(connection: Connection, scope: Scope, tallies: Sequence[Any]) -> dict[str, Any]:
+    impossible: Counter[str] = Counter()
+    revenue: defaultdict[str, float] = defaultdict(float)
+    for row in tallies:
+        if row.odd:
+            impossible[row.odd] += row.sessions
+        elif row.amount is not None:
+            revenue[row.currency] += row.amount
+    possible = [row for row in tallies if not row.odd]
     return {
         **scope.period.facts(),
-        **({"impossible": dict(impossible)} if impossible else {}),
-        "sessions": sessions(connection, whole).get(NETWORK_KEY, 0),
-        "energy_kwh": energy(connection, whole).get(NETWORK_KEY, 0.0),
-        "revenue": revenue(connection, whole).get(NETWORK_KEY, {}),
-        "zero_energy": zero_energy(connection, whole).get(NETWORK_KEY, 0),
-        "locations": connection.execute(places.where(*in_it, POSSIBLE)).scalar_one(),
+        **({"impossible": {odd: impossible[odd] for odd in ODDITIES if odd in impossible}} if impossible else {}),
+        "sessions": sum(row.sessions for row in possible),
+        "energy_kwh": round(sum(row.energy_kwh for row in possible), DIGITS),
+        "revenue": {code: round(revenue[code], DIGITS) for code in sorted(revenue) if code or revenue[code] != 0},
+        "zero_energy": sum(row.zero_energy for row in possible),
+        "locations": len({row.location_id for row in possible} - {None}),
         "utilisation": utilisation(connection, scope).get(NETWORK_KEY),
     }
 
 
-def _top_connectors(connection: Connection, scope: Scope) -> list[dict[str, Any]]:
-    delivered = sa.func.sum(SESSION.c.energy_kwh)
-    in_it = sa.and_(scope.over(scope.period.whole()).within(SESSION.c.ended_at), scope.of(SESSION))
-    top = (
-        sa.select(
-            SESSION.c.connector_id,
-            delivered.label("energy_kwh"),
-            sa.func.count().label("sessions"),
-            sa.func.max(SESSION.c.charger_id).label("charger_id"),
-            sa.func.max(SESSION.c.location_id).label("location_id"),
-        )
+def _tallies(connection: Connection, scope: Scope) -> list[Any]:
+    """What completed in whole days, by connector, location, currency and what is impossible about it: one pass."""
+    whole = scope.over(scope.period.whole())
+    of = (SESSION.c.connector_id, SESSION.c.location_id)
+    charger = sa.func.max(SESSION.c.charger_id).label("charger_id")
+    count = sa.func.count().label("sessions")
+    energy_kwh = sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh")
+    zero_energy = sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy")
+    amount = sa.func.sum(SESSION.c.cost).label("amount")
+    statement = (
+        sa.select(*of, ODD.label("odd"), CURRENCY, charger, count, energy_kwh, zero_energy, amount)
         .select_from(with_location(SESSION))
-        .where(in_it, COMPLETED, POSSIBLE, SESSION.c.connector_id.is_not(None))
-        .group_by(SESSION.c.connector_id)
-        .having(delivered > 0)
-        .order_by(delivered.desc(), SESSION.c.connector_id)
-        .limit(TOP_CONNECTORS)
-        .subquery()
+        .where(whole.within(SESSION.c.ended_at), whole.of(SESSION), COMPLETED)
+        .group_by(*of, sa.literal_column("odd"), CURRENCY)
     )
-    rows = connection.execute(
-        sa.select(top, CHARGER.c.name.label("charger_name"), LOCATION.c.name.label("location_name"))
-        .select_from(
-            top.outerjoin(CONNECTOR, CONNECTOR.c.id == top.c.connector_id)
-            .outerjoin(CHARGER, CHARGER.c.id == sa.func.coalesce(top.c.charger_id, CONNECTOR.c.charger_id))
-            .outerjoin(LOCATION, LOCATION.c.id == top.c.location_id)
-        )
-        .order_by(top.c.energy_kwh.desc(), top.c.connector_id)
-    )
-    return [_top_connector(row) for row in rows]
+    return list(connection.execute(statement))
 
 
-def _top_connector(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "connector_id": row.connector_id,
-        "charger_name": row.charger_name or row.charger_id,
-        "location_name": row.location_name or row.location_id,
-        "energy_kwh": round(row.energy_kwh, DIGITS),
-        "sessions": row.sessions,
-    }
+def _top_connectors(connection: Connection, tallies: Sequence[Any]) -> list[dict[str, Any]]:
+    """The connectors that delivered the most, with the charger and the location that their sessions name."""
+    by_connector: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in tallies:
+        if row.connector_id is not None and not row.odd:
+            by_connector[row.connector_id].append(row)
+    delivered = {name: sum(row.energy_kwh for row in rows) for name, rows in by_connector.items()}
+    most = heapq.nsmallest(TOP_CONNECTORS, delivered, key=lambda name: (-delivered[name], name))
+    charger_of = dict(connection.execute(_CHARGERS_OF, {"connectors": most}).all())
+    top = []
+    for name in most:
+        rows = by_connector[name]
+        charger = max((row.charger_id for row in rows if row.charger_id), default=charger_of.get(name))
+        location = max((row.location_id for row in rows if row.location_id), default=None)
+        if delivered[name] > 0:
+            top.append(
+                {
+                    "connector_id": name,
+                    "charger_name": _name_of(connection, CHARGER, charger),
+                    "location_name": _name_of(connection, LOCATION, location),
+                    "energy_kwh": round(delivered[name], DIGITS),
+                    "sessions": sum(row.sessions for row in rows),
+                }
+            )
+    return top
+
+
+def _name_of(connection: Connection, table: sa.Table, key: str | None) -> str | None:
+    return connection.execute(sa.select(table.c.name).where(table.c.id == key)).scalar() or key
 
 
 def _known_on(connection: Connection, scope: Scope) -> bool:

@@ -3,15 +3,13 @@
 Sums leave them out, and they are told. Two sessions that began on one connector at the same moment are one: it counts
 under the id that comes first.
 
-It says which they are and how many; what is made of the others is not its business.
+It says which they are and why; what is made of the others is not its business.
 """
 
-from collections.abc import Mapping
-
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement
 
-from storage.schema import LOCATION, SESSION
+from storage.schema import SESSION
 
 IMPOSSIBLE_TIMES: ColumnElement[bool] = sa.func.coalesce(SESSION.c.ended_at < SESSION.c.started_at, sa.false())
 NEGATIVE_ENERGY: ColumnElement[bool] = sa.func.coalesce(SESSION.c.energy_kwh < 0, sa.false())
@@ -28,13 +26,8 @@ TOLD_TWICE: ColumnElement[bool] = (
 )
 POSSIBLE = sa.and_(sa.not_(IMPOSSIBLE_TIMES), sa.not_(NEGATIVE_ENERGY), sa.not_(TOLD_TWICE))
 
-
-def count_impossible(connection: Connection, which: ColumnElement[bool]) -> Mapping[str, int]:
-    """How many of some sessions are impossible, by what is: `times`, else `energy`, else `ids`; empty where none is."""
-    of_energy = sa.and_(NEGATIVE_ENERGY, sa.not_(IMPOSSIBLE_TIMES))
-    of_ids = sa.and_(TOLD_TWICE, sa.not_(IMPOSSIBLE_TIMES), sa.not_(NEGATIVE_ENERGY))
-    counts = {"times": IMPOSSIBLE_TIMES, "energy": of_energy, "ids": of_ids}
-    statement = sa.select(*(sa.func.count().filter(odd).label(name) for name, odd in counts.items()))
-    source = SESSION.outerjoin(LOCATION, LOCATION.c.id == SESSION.c.location_id)
-    row = connection.execute(statement.select_from(source).where(which, sa.not_(POSSIBLE))).one()
-    return {name: number for name, number in row._mapping.items() if number}
+ODDITIES = ("times", "energy", "ids")
+ODD: ColumnElement[str] = sa.case(
+    (IMPOSSIBLE_TIMES, "times"), (NEGATIVE_ENERGY, "energy"), (TOLD_TWICE, "ids"), else_=""
+)
+"""What is impossible about a session: `times`, else `energy`, else `ids`; empty where nothing is."""

@@ -58,6 +58,6 @@ def location_zones(connection: Connection, default_zone: str) -> list[str]:
 def by_zone(zones: Sequence[str], only: str | None, default_zone: str) -> Zones:
     """Each zone with the condition of being in it; the default one has whatever has no zone that zoneinfo knows."""
     own = {zone: LOCATION.c.timezone == zone for zone in zones if zone != default_zone}
-    strays = sa.or_(LOCATION.c.timezone.is_(None), LOCATION.c.timezone.not_in(list(own)))
+    strays = sa.or_(LOCATION.c.timezone.is_(None), LOCATION.c.timezone.not_in(list(own))) if own else sa.true()
     every: dict[str, ColumnElement[bool]] = {**own, default_zone: strays}
     return every if only is None else {only: every.get(only, sa.false())}

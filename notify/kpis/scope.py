@@ -76,7 +76,8 @@ class Scope:
         cases = [
             (in_zone, sa.literal(self.period.bounds(zone)[which], type_=MOMENT)) for zone, in_zone in self.zones.items()
         ]
-        return sa.case(*cases)
+        # rows of no zone are left out by `here`: where there is one zone alone, nothing is to be asked of each row
+        return cases[0][1] if len(cases) == 1 else sa.case(*cases)
 
 
 def key_of(by: By, table: sa.Table) -> ColumnElement[str]:
