@@ -17,8 +17,8 @@ from storage.dialects import Insert, greatest, insert, least
 from storage.prepared import Prepared
 from storage.recording.reading_rows import Observation, Row, heartbeat_of, rows_of
 from storage.recording.samples import sample_energies
-from storage.recording.things import KEPT, RECORDED, UNTOLD, Recorded, news_at
-from storage.schema import CHARGER, COUNTER, INTERVAL, LOCATION
+from storage.recording.things import KEPT, RECORDED, STALE, UNTOLD, Recorded, news_at
+from storage.schema import CHARGER, CONNECTOR, COUNTER, INTERVAL, LOCATION
 
 Readings = Sequence[LocationReading] | Sequence[ChargerReading] | Sequence[SessionReading]
 T = TypeVar("T")
@@ -91,11 +91,26 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
         open_intervals(connection, recorded, field, dated, seq)
     if recorded.thing == "charger":
         _TOUCH_LEFT_LOCATIONS.run(connection, {"seq": seq})
+    if recorded.thing == "connector":
+        _CLOSE_STALE.run(connection, {"seq": seq, "now": observation.now})
     if recorded.thing == "session":
         sample_energies(connection, seq, observation.now)
     return True
 
 
+_CLOSE_STALE = Prepared(
+    sa.update(INTERVAL)
+    .where(INTERVAL.c.thing == "connector", INTERVAL.c.field == STALE, INTERVAL.c.valid_to.is_(None))
+    .where(
+        INTERVAL.c.thing_id.in_(
+            sa.select(CONNECTOR.c.id).where(
+                CONNECTOR.c.changed_seq == sa.bindparam("seq"), CONNECTOR.c.stale_since.is_(None)
+            )
+        )
+    )
+    .values(valid_to=greatest(INTERVAL.c.valid_from, sa.bindparam("now", type_=INTERVAL.c.valid_to.type)))
+)
+"""A connector that is read again is no longer stale."""
 _LEFT = sa.select(CHARGER.c.previous_location_id).where(
     CHARGER.c.changed_seq == sa.bindparam("seq"), CHARGER.c.previous_location_id != CHARGER.c.location_id
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.actions.command_kinds import noun_of
-from rules.explanations.clause_truths import Clause, Learning, Observed
+from rules.explanations.clause_truths import Clause, Learning, Observed, Unread
 from rules.explanations.explain import Explanation
 from rules.language.expressions import Literal, duration_text, to_text
 from rules.lifecycle import OPEN_STATES, State
@@ -172,9 +172,15 @@ def _clause_lines(clause: Clause, indent: str) -> list[str]:
     lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
     lines += [f"{indent}        {item.text} is {value_text(item)}" for item in clause.observed]
     lines += [f"{indent}        {item.text} is learning: {progress(item)}" for item in clause.learning]
+    lines += [f"{indent}        {item.text}: {not_read(item)}" for item in clause.unread]
     for below in clause.clauses:
         lines += _clause_lines(below, indent + "  ")
     return lines
+
+
+def not_read(item: Unread) -> str:
+    """On how many things it depends that cannot be read: `2 cannot be read now`."""
+    return f"{item.number} cannot be read now"
 
 
 def progress(item: Learning) -> str:

@@ -111,8 +111,8 @@ Each figure is one query over a period, and can be asked by network, location, c
 - **Whose day**: a day is a location's own, in its own time zone, 23, 24 or 25 hours long. What has no location, or one
   without a known zone, counts in `CHARGEHAND_TIMEZONE`. A digest, a report of a location and an export count the same.
 - **A day that is not over** counts to the moment at which it is told.
-- **What was not observed** counts neither way: gaps in polling, unknown statuses, the time before a connector was first
-  seen and after it was gone. Stretches that overlap count once.
+- **What was not observed** counts neither way: gaps in polling, connectors that could not be read, unknown statuses,
+  the time before a connector was first seen and after it was gone. Stretches that overlap count once.
 - **Left out of every sum, and told**: sessions that end before they begin, sessions with negative energy, and sessions
   told under two ids (two that began on one connector at the same moment are one).
 

@@ -1,7 +1,8 @@
 """The KPIs of time: utilisation, uptime, availability, mean time to repair, overstay; each one query.
 
-What was not observed (gaps in polling, unknown statuses, the time before a connector was first seen and after it was
-gone) counts neither way. Stretches that overlap count once. A thing of which nothing was observed is not in an answer.
+What was not observed (gaps in polling, connectors that could not be read, unknown statuses, the time before a connector
+was first seen and after it was gone) counts neither way. Stretches that overlap count once. A thing of which nothing
+was observed is not in an answer.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection
 from notify.kpis.impossible import POSSIBLE
 from notify.kpis.scope import MOMENT, By, Scope, key_of, with_location
 from storage.dialects import greatest, least
+from storage.recording.things import STALE
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION
 from storage.sql import seconds_between, shifted
 
@@ -236,6 +238,9 @@ def _spans(present: sa.CTE, begin: ColumnElement[Any]) -> sa.CTE:
     )
     overlap = (GAP.c.resource == "chargers", GAP.c.valid_from < present.c.over, GAP.c.valid_to > present.c.begin)
     parts.append(unseen.select_from(present.join(GAP, sa.and_(*overlap))))
+    stale = (INTERVAL.c.thing == "connector", INTERVAL.c.field == STALE, INTERVAL.c.thing_id == present.c.id)
+    unread = sa.select(present.c.id, sa.literal("gap", sa.String), begin, until)
+    parts.append(unread.select_from(present.join(INTERVAL, sa.and_(*stale, *_overlaps(present)))))
     return sa.union_all(*parts).cte("spans")
 
 

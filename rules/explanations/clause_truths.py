@@ -32,6 +32,7 @@ from rules.matching.clauses import compile_condition, compile_since, current
 from rules.matching.learning import Learner, covered_since
 from rules.matching.relations import seen_members, seen_of_aggregate, stopped
 from rules.matching.scope import NOW, PATHS, TABLES
+from rules.matching.unread import may_be_unread, unread_members
 from rules.matching.windows import local_clocks
 from storage.dialects import AnyRow
 from storage.schema import LOCATION
@@ -59,6 +60,14 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """On so many things that cannot be read now it depends what a function is that a clause compares."""
+
+    text: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One part of a condition. `since`: when its truth last changed, None where that is not known."""
 
@@ -68,6 +77,7 @@ class Clause:
     observed: tuple[Observed, ...]
     clauses: tuple["Clause", ...]
     learning: tuple[Learning, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -151,12 +161,14 @@ def _learners(part: Expression) -> list[Learner]:
 
 
 def _learning_columns(part: Expression) -> list[tuple[str, ColumnElement[Any]]]:
-    """By the place of each function of a leaf: how far its history reaches, and how many sessions it has."""
+    """By the place of each function of a leaf: how far its history reaches, how many sessions it has or cannot read."""
     columns: list[tuple[str, ColumnElement[Any]]] = []
     for place, node in enumerate(_learners(part) if type_of(part) is Type.BOOLEAN else []):
         since = covered_since(node)
         if since is not None:
             columns.append((f"known_{place}", sa.type_coerce(since, NOW.type)))
+        elif isinstance(node, Aggregate) and may_be_unread(node):
+            columns.append((f"unread_{place}", unread_members(node, compile_condition)))
         elif isinstance(node, Aggregate) and node.last is not None:
             columns.append((f"known_{place}", seen_members(node, compile_condition)))
         elif isinstance(node, Aggregate) and node.name == "streak":
@@ -179,6 +191,11 @@ def _learning(part: Expression, answers: Answers, now: datetime) -> tuple[Learni
     return tuple(told)
 
 
+def _unread(part: Expression, answers: Answers) -> tuple[Unread, ...]:
+    numbers = [(node, answers.of(part, f"unread_{place}", None)) for place, node in enumerate(_learners(part))]
+    return tuple(Unread(to_text(node), number) for node, number in numbers if number)
+
+
 def clause_of(condition: Expression, answers: Answers, now: datetime) -> Clause:
     """What the answers say of a condition, with the clauses below it."""
     truth: bool | None = answers.of(condition, "value")
@@ -194,4 +211,5 @@ def clause_of(condition: Expression, answers: Answers, now: datetime) -> Clause:
         ),
         clauses=tuple(clause_of(part, answers, now) for part in below),
         learning=_learning(condition, answers, now),
+        unread=_unread(condition, answers),
     )

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
 from rules.language.expressions import Aggregate, Compare, Expression, Windowed
-from rules.language.fields import FIELDS, Type
+from rules.language.fields import FIELDS
 from rules.matching.relations import Say, enough, seen_of_aggregate, start_of, stopped
 from rules.matching.scope import NOW, TABLES
+from rules.matching.unread import NEVER_NEGATIVE, ORDER, compile_read, compile_read_comparison, may_be_unread
 from rules.matching.windows import intervals_of, kept_thing, seen_of_window, window_start
 from storage.dialects import greatest, least
 from storage.schema import CONNECTOR, INTERVAL, POLL, SAMPLE, SESSION
@@ -25,16 +26,7 @@ BACKFILL = timedelta(days=35)
 
 _RESOURCE = {"connector": "chargers", "charger": "chargers", "location": "locations"}
 _RISING = frozenset({"count", "max", "streak", "changes", "downtime"})
-_NEVER_NEGATIVE = frozenset({Type.ENERGY, Type.DURATION, Type.POWER})
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_ORDER: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
 
 Learner = Aggregate | Windowed
 
@@ -98,7 +90,9 @@ def sessions_known_since(start: str) -> ColumnElement[Any]:
 
 
 def compile_learner(node: Learner, say: Say) -> ColumnElement[Any]:
-    """The value of a function over related things or history; null while it is learning."""
+    """The value of a function over related things or history; null while it is learning or cannot be read."""
+    if isinstance(node, Aggregate) and may_be_unread(node):
+        return compile_read(node, say)
     seen, is_covered = _seen(node, say), covered(node, say)
     return seen if is_covered is None else sa.case((is_covered, seen))
 
@@ -108,19 +102,22 @@ def compile_learning_comparison(
 ) -> ColumnElement[Any] | None:
     """A comparison of such a function with anything else, decided as early as what was seen decides it.
 
-    None where no side is such a function, or where more history could still turn it either way. `value` compiles the
+    None where no side is such a function, or where more history could still turn it either way. What is unknown of
+    things that cannot be read now is told by `unread`. `value` compiles the
     other side.
     """
     op, learner, other = str(node.op), node.left, node.right
     if isinstance(other, Learner) and not isinstance(learner, Learner):
         op, learner, other = _MIRRORED.get(op, op), other, learner
-    if op not in _ORDER or not isinstance(learner, Learner) or isinstance(other, Learner):
+    if op not in ORDER or not isinstance(learner, Learner) or isinstance(other, Learner):
         return None
+    if isinstance(learner, Aggregate) and may_be_unread(learner):
+        return compile_read_comparison(op, learner, value(other), say)
     is_covered, rises = covered(learner, say), _rises(learner)
     if is_covered is None or rises is None:
         return None
     seen, limit = _seen(learner, say), value(other)
-    so_far = _ORDER[op](seen, limit)
+    so_far = ORDER[op](seen, limit)
     beyond = seen > limit if rises else seen < limit
     if op in {"==", "!="}:
         return sa.case((is_covered, so_far), (beyond, sa.true() if op == "!=" else sa.false()))
@@ -140,7 +137,7 @@ def _rises(node: Learner) -> bool | None:
     if node.name == "min":
         return False
     if isinstance(node, Aggregate) and node.name == "sum":
-        return True if FIELDS[node.value or ""].type in _NEVER_NEGATIVE else None
+        return True if FIELDS[node.value or ""].type in NEVER_NEGATIVE else None
     return True if node.name in _RISING else None
 
 

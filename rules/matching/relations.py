@@ -80,7 +80,7 @@ def _over_members(node: Aggregate, say: Say) -> sa.Select[Any]:
         result = sa.case((sa.or_(sa.func.count(counted) <= 1, _is_one(currency, counted)), result))
     if node.last is not None and node.name in {"share", "avg"}:  # until there are so many, it is learning
         result = sa.case((sa.func.count() >= node.last, result))
-    return sa.select(result).select_from(_joined(node, scope)).where(*members(node, member, say))
+    return sa.select(result).select_from(joined(node, scope)).where(*members(node, member, say))
 
 
 ANY_CURRENCY = "*"
@@ -133,7 +133,7 @@ def _latest(node: Aggregate, say: Say) -> sa.Select[Any]:
     member = scope.tables["session"]
     ended = [member.c[f"{start_of(node)}_id"] == TABLES[start_of(node)].c.id, member.c.ended_at.is_not(None)]
     among = [say(node.among, scope)] if node.among is not None else []
-    ordered = sa.select(member.c.id).select_from(_joined(node, scope)).where(*ended, *among)
+    ordered = sa.select(member.c.id).select_from(joined(node, scope)).where(*ended, *among)
     return (
         ordered.order_by(member.c.ended_at.desc(), member.c.id.desc())
         .limit(node.last)
@@ -150,7 +150,7 @@ def _streak(node: Aggregate, say: Say) -> sa.Select[Any]:
     since = sa.or_(stop.is_(None), member.c.ended_at > stop)
     return (
         sa.select(sa.func.count())
-        .select_from(_joined(node, counted))
+        .select_from(joined(node, counted))
         .where(member.c[f"{start_of(node)}_id"] == start.c.id, member.c.ended_at.is_not(None), since)
         .where(say(node.where, counted))
     )
@@ -163,7 +163,7 @@ def stopped(node: Aggregate, say: Say) -> ColumnElement[Any]:
     stop, start = begun.tables["session"], TABLES[start_of(node)]
     return (
         sa.select(stop.c.ended_at)
-        .select_from(_joined(node, begun))
+        .select_from(joined(node, begun))
         .where(stop.c[f"{start_of(node)}_id"] == start.c.id, stop.c.ended_at.is_not(None))
         .where(sa.not_(say(node.where, begun).self_group()))
         .order_by(stop.c.ended_at.desc())
@@ -182,7 +182,7 @@ def seen_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
     """How many of the latest sessions that `last` asks for are kept."""
     scope = _scope(node)
     member, start = scope.tables["session"], TABLES[start_of(node)]
-    found = sa.select(sa.func.count()).select_from(_joined(node, scope)).where(*members(node, member, say))
+    found = sa.select(sa.func.count()).select_from(joined(node, scope)).where(*members(node, member, say))
     return found.correlate(start).scalar_subquery()
 
 
@@ -194,7 +194,8 @@ def _above(node: Aggregate) -> frozenset[str]:
     return inner_things(node) - {RELATIONS[node.path]}
 
 
-def _joined(node: Aggregate, scope: Scope) -> FromClause:
+def joined(node: Aggregate, scope: Scope) -> FromClause:
+    """The members of an aggregate, with the things above them that its conditions read."""
     member = scope.tables[RELATIONS[node.path]]
     return reduce(
         lambda source, thing: source.outerjoin(

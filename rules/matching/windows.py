@@ -18,6 +18,7 @@ from rules.language.fields import FIELDS, WEEKDAYS
 from rules.matching.relations import Say
 from rules.matching.scope import CLOCKS, NOW, OFFSETS, PATHS, SUBJECT, TABLES, kept_value
 from storage.dialects import greatest, least
+from storage.recording.things import STALE
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 from storage.sql import json_number, seconds_between, shifted, week_clock
 
@@ -139,12 +140,21 @@ def _uptime(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElemen
     is_online, is_offline = [*of_online, online.c.value == "true"], [*of_online, online.c.value == "false"]
     counted, is_counted = _counted(node, say)
 
-    def seconds(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
+    stale = INTERVAL.alias()
+    is_stale = [stale.c.thing == "connector", stale.c.thing_id == CONNECTOR.c.id, stale.c.field == STALE]
+    ever_stale = sa.exists().where(*is_stale, sa.or_(stale.c.valid_to.is_(None), stale.c.valid_to > start))
+
+    def polled(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
         """How long all of the spans lasted together within the window, the gaps in polling left out."""
-        conditions, spans = [*conditions, *is_counted], (*spans, *counted)
         return _overlap(start, conditions, spans) - _overlap(
             start, [*conditions, gap.c.resource == "chargers"], [*spans, gap]
         )
+
+    def seconds(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
+        """The same, but for the time in which the connector could not be read."""
+        conditions, spans = [*conditions, *is_counted], (*spans, *counted)
+        unseen = sa.case((ever_stale, polled([*conditions, *is_stale], *spans, stale)), else_=0.0)
+        return polled(conditions, *spans) - unseen
 
     down = seconds(is_down, status) + seconds(is_offline, online) - seconds([*is_down, *is_offline], status, online)
     if node.name == "downtime":

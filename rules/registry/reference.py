@@ -279,7 +279,14 @@ is known. The history of a status or a link begins when the thing was first seen
 its status, then). Sessions are read {BACKFILL.days} days back at the first start, so those of what was there then are
 known from that day on; what appears later is known from its first sight. `last(20, ..)` is learning until there are 20,
 `streak(..)` until some session has ended it. What was not polled in between, a gap, is left out of `uptime` and
-`downtime` and makes no window unknown. `chargehand rules explain` says how much of a window is known."""
+`downtime` and makes no window unknown; so is time in which the connector itself could not be read. `chargehand rules
+explain` says how much of a window is known.
+
+A charger, connector or open session that cannot be read now (its row was set aside, or a doubted sweep did not show it)
+is still a member of `count`, `share`, `sum`, `avg`, `min` and `max`, but how it stands is not known. Where the outcome
+is the same whatever it is, that is the outcome: of four chargers with two offline and one that cannot be read,
+`share(location.chargers where not charger.online) >= 50 %` is true. Else it is unknown and the alert is held. What a
+thing is (its id, name, vendor, labels, its location) stays known, and a session that has ended stays as it was read."""
 
 _CLOCK = """\
 What depends on the clock is looked at when its moment comes, where that can be told: a comparison of `since(..)` or

@@ -18,6 +18,7 @@ from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, Se
 from rules.language.fields import FIELDS
 from storage.dialects import AnyRow
 from storage.polls import poll_states
+from storage.recording.things import STALE
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 
 NEVER_CHANGE = frozenset({"connector.id", "charger.id", "location.id", "session.id"})
@@ -68,7 +69,8 @@ class Change:
 class Kept:
     """Everything kept of the things of a fleet in (since, until], and how it stood at `since`.
 
-    `past` are the rows of intervals that ended before, as far back as was asked for. `began` is when each resource was
+    `past` are the rows of intervals that ended before, as far back as was asked for, and of all in which a connector
+    could not be read. `began` is when each resource was
     first polled well, `locations_seen` when each location was first seen: windows are learning before that.
     """
 
@@ -133,7 +135,7 @@ def read_kept(
         gaps=_gaps(connection, resources, since, until),
         sessions={row.id: row for row in sessions},
         samples=samples,
-        past=_past(connection, fields, since, lookback),
+        past=[*_past(connection, fields, since, lookback), *_stale(connection, since - lookback, until)],
         began={resource: state.first_good_at for resource, state in polls if state.first_good_at is not None},
         locations_seen={row.id: row.first_seen_at for row in locations},
     )
@@ -147,6 +149,18 @@ def _past(
     names = ("thing", "thing_id", "field", "value", "valid_from", "valid_to")
     statement = sa.select(*(INTERVAL.c[name] for name in names)).where(
         _of_fields(fields), INTERVAL.c.valid_to <= since, INTERVAL.c.valid_to > since - lookback
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _stale(connection: Connection, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """When connectors could not be read: time that no window counts, wherever in the replay it lies."""
+    interval = INTERVAL.c
+    ended = sa.func.coalesce(interval.valid_to, sa.literal(until, type_=interval.valid_to.type))
+    names = (interval.thing, interval.thing_id, interval.field, interval.value, interval.valid_from)
+    statement = sa.select(*names, ended.label("valid_to")).where(
+        *(interval.thing == "connector", interval.field == STALE, interval.valid_from < until),
+        sa.or_(interval.valid_to.is_(None), interval.valid_to > since),
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
 

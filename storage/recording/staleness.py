@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from eosvolt.models import ChargerReading, Fetched, SetAside
 from storage.dialects import insert
+from storage.prepared import Prepared
 from storage.record import next_seq, store_seq
-from storage.recording.things import news_at
-from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION, UNREAD
+from storage.recording.things import STALE, news_at
+from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION, UNREAD
 
 Ids = Mapping[str, set[str]]
 """Ids of things by the name of their table."""
@@ -23,6 +24,25 @@ Ids = Mapping[str, set[str]]
 TABLES = {table.name: table for table in (LOCATION, CHARGER, CONNECTOR, SESSION)}
 _OF_RESOURCE = {"location": LOCATION, "charger": CHARGER, "connector": CONNECTOR, "session": SESSION}
 _CHUNK = 500
+_OLD = INTERVAL.alias("old")
+_OPEN_STALE = Prepared(
+    sa.insert(INTERVAL).from_select(
+        ["thing", "thing_id", "field", "value", "valid_from"],
+        sa.select(
+            sa.literal("connector"), CONNECTOR.c.id, sa.literal(STALE), sa.literal("true"), CONNECTOR.c.stale_since
+        ).where(
+            CONNECTOR.c.changed_seq == sa.bindparam("seq", type_=sa.Integer),
+            CONNECTOR.c.stale_since.is_not(None),
+            ~sa.exists().where(
+                _OLD.c.thing == "connector",
+                _OLD.c.thing_id == CONNECTOR.c.id,
+                _OLD.c.field == STALE,
+                _OLD.c.valid_to.is_(None),
+            ),
+        ),
+    )
+)
+"""When connectors could not be read is kept, so that time of which nothing was seen counts for nothing."""
 
 
 def record_unreadable(connection: Connection, fetched: Fetched[Any], now: datetime) -> bool:
@@ -46,6 +66,7 @@ def mark_stale(connection: Connection, ids: Ids, now: datetime) -> bool:
             marking = sa.update(table).where(table.c.id.in_(chunk), *there)
             marked += connection.execute(marking.values(stale_since=now, **news_at(table, seq))).rowcount
     if marked:
+        _OPEN_STALE.run(connection, {"seq": seq})
         store_seq(connection, seq)
     return marked > 0
 

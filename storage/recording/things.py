@@ -81,6 +81,10 @@ KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "chang
 """Columns that are not simply what the last reading said."""
 
 
+STALE = "stale"
+"""The field of Interval under which it is kept when a connector could not be read."""
+
+
 def news_of(table: Table) -> Column[Any]:
     """The column that says at which `changed_seq` there was last news of a thing, its restless values aside."""
     column: Column[Any] = table.c["news_seq" if "news_seq" in table.c else "changed_seq"]

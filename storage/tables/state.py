@@ -14,6 +14,12 @@ from sqlmodel import Field, SQLModel
 from storage.tables.columns import JSON_COLUMN, Json
 
 
+def _stale(table: str) -> Index:
+    """What cannot be read now: hardly ever anything, and asked at every look at an aggregate."""
+    old = text("stale_since IS NOT NULL")
+    return Index(f"{table}_stale", "id", sqlite_where=old, postgresql_where=old)
+
+
 class Counter(SQLModel, table=True):
     """A growing number; the row `changed` gives every write of state its `changed_seq`."""
 
@@ -50,6 +56,7 @@ class Charger(SQLModel, table=True):
     """A charge point (OCPP) of a location, as the API last told it."""
 
     __tablename__ = "charger"
+    __table_args__ = (_stale("charger"),)
     id: str = Field(primary_key=True)
     location_id: str | None = Field(default=None, index=True)
     previous_location_id: str | None = None  # where it was before it last changed: elsewhere only if it moved then
@@ -83,6 +90,7 @@ class Connector(SQLModel, table=True):
     __table_args__ = (
         # where an alert begins: connectors of a status, all of them or those of which there is news
         Index("connector_status", "status", "news_seq"),
+        _stale("connector"),
     )
     id: str = Field(primary_key=True)
     charger_id: str = Field(index=True)
@@ -119,6 +127,7 @@ class ChargingSession(SQLModel, table=True):
         Index("charging_session_of_connector", "connector_id", "ended_at"),
         Index("charging_session_of_charger", "charger_id", "ended_at"),
         Index("charging_session_of_location", "location_id", "ended_at"),
+        _stale("charging_session"),
     )
     id: str = Field(primary_key=True)
     connector_id: str | None = Field(default=None, index=True)
@@ -158,7 +167,10 @@ class SessionSample(SQLModel, table=True):
 
 
 class Interval(SQLModel, table=True):
-    """A field of a thing had a value from `valid_from` (inclusive) to `valid_to` (exclusive; null: still has it)."""
+    """A field of a thing had a value from `valid_from` (inclusive) to `valid_to` (exclusive; null: still has it).
+
+    While a connector cannot be read, `stale` has one too: what its other fields say then was not observed.
+    """
 
     __tablename__ = "interval"
     __table_args__ = (

@@ -34,6 +34,7 @@ class World:
     status: dict[str, Spans] = field(default_factory=dict)
     online: dict[str, Spans] = field(default_factory=dict)
     gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
+    stale: dict[str, Spans] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -55,6 +56,10 @@ def draw_world(draw: Random, middle: date) -> World:
         begin = moment + draw.randrange(1, 3 * 1440) * MINUTE
         moment = begin + draw.randrange(1, 400) * MINUTE
         world.gaps.append((begin, moment))
+    for name in world.place:
+        begin = start + draw.randrange(9 * 1440) * MINUTE
+        until = draw.choice([None, begin + draw.randrange(1, 2 * 1440) * MINUTE])
+        world.stale[name] = [(begin, until, "true")] if draw.random() < 0.5 else []
     world.sessions = [_session(draw, world, number) for number in range(60)]
     world.sessions += [{**one, "id": f"{one['id']}-again"} for one in draw.sample(world.sessions, 3)]
     return world
@@ -98,6 +103,7 @@ def store(connection: Connection, world: World) -> None:
         insert_connector(connection, name, location_id=place, first_seen_at=first, gone_at=gone)
         for thing, of, field_, spans in (
             ("connector", name, "status", world.status[name]),
+            ("connector", name, "stale", world.stale[name]),
             ("charger", f"ch-{name}", "online", world.online[name]),
         ):
             for begin, until, value in spans:
@@ -157,6 +163,7 @@ def minutes_of(world: World, connector: str, days: set[date]) -> dict[str, int]:
             begun, status = _at(world.status[connector], moment)
             _, online = _at(world.online[connector], moment)
             unseen = any(begin <= moment < until for begin, until in world.gaps)
+            unseen = unseen or _at(world.stale[connector], moment)[1] == "true"
             allowed = ALLOWED[world.place[connector]]
             if status == "Finishing" and allowed is not None and moment >= begun + allowed * MINUTE:
                 count["overstay"] += 1

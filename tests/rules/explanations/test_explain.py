@@ -10,6 +10,7 @@ from rules.explanations.explain import ExplainError, Explanation, explain
 from rules.lifecycle import State
 from storage.engine import Database
 from storage.polls import after_bad_poll, poll_states, store_poll_states
+from storage.recording.staleness import mark_stale
 from tests.readings import MINUTE, at, charger, connector, location, session
 from tests.rules.engine import FAULTED, Engine
 
@@ -125,6 +126,24 @@ def test_a_session_is_explained_with_the_clock(database: Database) -> None:
     duration, energy = explained.when.clauses
     assert (duration.truth, duration.observed[0].value, duration.since) == (False, 1800, at("09:30"))
     assert (energy.truth, energy.observed[0].value) == (True, 0.5)
+
+
+def test_members_that_cannot_be_read_hold_a_rule_and_are_counted(database: Database) -> None:
+    rule = {"name": "half", "for_each": "location", "when": "share(location.chargers where not charger.online) >= 50 %"}
+    engine = Engine(database, rule, now=at("10:00"))
+    both = [charger(charger_id=name, online=name == "ch2") for name in ("ch1", "ch2")]
+    engine.tick(at("10:00"), location(), resource="locations")
+    engine.tick(at("10:00"), *both)
+    assert [moved.to_state for moved in why(database, "half", "l1", "10:00").past] == ["firing"]
+    with database.write() as connection:
+        mark_stale(connection, {"charger": {"ch1"}}, at("10:01"))
+    engine.tick(at("10:01"))
+    explained = why(database, "half", "l1", "10:01")
+    assert explained.alert is not None
+    assert (explained.held, explained.alert.state, explained.alert.held_since) == (True, State.FIRING, at("10:01"))
+    assert "share(location.chargers where not charger.online): 1 cannot be read now" in render_explanation(explained)
+    engine.tick(at("10:02"), *(charger(charger_id=name) for name in ("ch1", "ch2")))
+    assert why(database, "half", "l1", "10:02").past[-1].to_state == "resolved"
 
 
 def test_windows_related_things_and_local_time_are_told_with_their_values(database: Database) -> None:

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from storage.recording.staleness import mark_stale
 from tests.readings import MINUTE, T0, charger, connector, location, record_poll, session
 
 PLACES = {"ch1": "l1", "ch2": "l1", "ch3": "l2"}
 PLUGS = {"ch1": ("ch1.a", "ch1.b"), "ch2": ("ch2.a",), "ch3": ("ch3.a",)}
+EVERY_PLUG = tuple(plug for plugs in PLUGS.values() for plug in plugs)
 ZONES = {"l1": "Europe/Copenhagen", "l2": "America/New_York"}
 INTERVAL = timedelta(minutes=20)  # between polls, as far as gaps are concerned
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -28,6 +30,7 @@ class Step:
     resource: str
     readings: tuple[Any, ...]
     seen: frozenset[str] | None = None
+    set_aside: frozenset[str] = frozenset()
 
 
 def _chargers() -> st.SearchStrategy[tuple[Any, ...]]:
@@ -59,13 +62,17 @@ def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
     for _ in range(draw(st.integers(2, 12))):
         minutes = draw(st.sampled_from([1, 1, 5, 10, 30, 90]))
         now += minutes * MINUTE
-        kind = draw(st.sampled_from(["chargers", "chargers", "sessions", "sessions", "sweep"]))
+        kind = draw(st.sampled_from(["chargers", "chargers", "sessions", "sessions", "sweep", "set aside"]))
         if kind == "chargers":
             steps.append(Step(minutes, "chargers", draw(_chargers())))
+        elif kind == "set aside":
+            resource = draw(st.sampled_from(["chargers", "chargers", "sessions"]))
+            things = [*PLACES, *EVERY_PLUG] if resource == "chargers" else list(sessions)
+            old = draw(st.frozensets(st.sampled_from(things))) if things else frozenset()
+            plugs = {plug for one in old & PLUGS.keys() for plug in PLUGS[one]}
+            steps.append(Step(minutes, resource, (), set_aside=old | plugs))
         elif kind == "sweep":
-            seen = draw(
-                st.frozensets(st.sampled_from([*PLACES, *(plug for plugs in PLUGS.values() for plug in plugs)]))
-            )
+            seen = draw(st.frozensets(st.sampled_from([*PLACES, *EVERY_PLUG])))
             steps.append(Step(minutes, "chargers", (), seen))
         else:
             id_ = draw(st.sampled_from(["s1", "s2", "s3", "s4"]))
@@ -90,4 +97,6 @@ def record(connection: Connection, script: tuple[Step, ...]) -> datetime:
         now += step.minutes * MINUTE
         seen = None if step.seen is None else {"charger": set(step.seen), "connector": set(step.seen)}
         record_poll(connection, now, *step.readings, resource=step.resource, interval=INTERVAL, seen=seen)
+        names = ("charging_session",) if step.resource == "sessions" else ("charger", "connector")
+        mark_stale(connection, {name: set(step.set_aside) for name in names}, now)
     return now

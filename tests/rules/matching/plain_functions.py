@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from eosvolt.models import SESSION_STATUSES
-from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of
-from rules.language.fields import REACHABLE, RELATIONS
+from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of, walk
+from rules.language.fields import FIELDS, REACHABLE, RELATIONS
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
 from tests.rules.matching.plain_conditions import Between, Function, Subject, Value, truth
 
@@ -56,12 +56,16 @@ class Stored:
         return {row.id: self.subject(for_each, row) for row in looked_at}
 
     def subject(self, thing: str, row: Row) -> Subject:
+        chain = self.chain(thing, row)
+        values = {key: self.value(key, chain) for key in COLUMNS if key.split(".")[0] in chain}
+        return Subject(values, lambda function: self.work_out(function, chain))
+
+    def chain(self, thing: str, row: Row) -> Chain:
         chain: Chain = {thing: row}
         for above in REACHABLE[thing][1:]:
             named = getattr(row, f"{above}_id")
             chain[above] = next((one for one in self.rows[above] if one.id == named), None)
-        values = {key: self.value(key, chain) for key in COLUMNS if key.split(".")[0] in chain}
-        return Subject(values, lambda function: self.work_out(function, chain))
+        return chain
 
     def value(self, key: str, chain: Chain) -> Value:
         row = chain[key.split(".", maxsplit=1)[0]]
@@ -90,12 +94,14 @@ class Stored:
                 return self.increase(function, chain["session"])
         return self.uptime(function, chain["connector"])
 
-    def aggregate(self, node: Aggregate, chain: Chain) -> Any:
+    def aggregate(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a kind)
         """Its value, or all that it may be where what is kept does not reach back far enough."""
         seen = self.seen(node, chain)
         start = chain[node.path.split(".")[0]]
-        if start is None or (node.window is None and node.last is None and node.name != "streak"):
+        if start is None:
             return seen
+        if node.window is None and node.last is None and node.name != "streak":
+            return self.within(node, start, seen)
         if node.window is not None:
             known_since = self.sessions_known_since(node.path.split(".")[0], start)
             begin = self.now - timedelta(seconds=float(node.window.value))
@@ -110,6 +116,54 @@ class Stored:
         if seen is None or node.name in {"share", "avg"}:
             return None
         return Between(-math.inf, seen) if node.name == "min" else Between(seen, math.inf)
+
+    def within(self, node: Aggregate, start: Row, seen: Any) -> Any:  # noqa: PLR0911 (one return a function)
+        """All that it may be, whatever those members are that cannot be read now."""
+        if node.name == "count" and node.where is None:
+            return seen
+        inner = RELATIONS[node.path]
+        rows = [row for row in self.rows[inner] if getattr(row, f"{node.path.split('.')[0]}_id") == start.id]
+        rows = [row for row in rows if (row.ended_at if inner == "session" else row.gone_at) is None]
+        told = [self.without_what_is_old(inner, row, node) for row in rows]
+        answers = [answer for answer, _, _ in told]
+        unread = sum(old and answer is not False and value is None for answer, value, old in told)
+        values = [value for answer, value, _ in told if answer and value is not None]
+        if not unread and not any(old for _, _, old in told):
+            return seen
+        yes, no = answers.count(True), answers.count(False)
+        if node.name == "count":
+            return Between(yes, yes + unread)
+        if node.name == "share":
+            return Between(yes / (yes + no + unread), (yes + unread) / (yes + no + unread)) if yes + no else None
+        if not unread or node.name == "avg":
+            return seen if not unread else None
+        if node.name == "sum":
+            return Between(sum(values), math.inf)
+        if not values:
+            return None
+        return Between(max(values), math.inf) if node.name == "max" else Between(-math.inf, min(values))
+
+    def without_what_is_old(self, inner: str, row: Row, node: Aggregate) -> tuple[bool | None, Any, bool]:
+        """What is said of a member, its value, and whether anything that is read of it is old."""
+        keys = {below.key for below in walk(node.where) if isinstance(below, FieldRef)} if node.where else set()
+        keys |= {node.value} if node.value else set()
+        chain = self.chain(inner, row)
+        old = {
+            thing
+            for thing in {inner, *(key.split(".")[0] for key in keys)} - {"location"}
+            if chain.get(thing) is not None and chain[thing].stale_since is not None
+        }
+        hidden = {key: None for key in COLUMNS if key.split(".")[0] in old and not FIELDS[key].describes}
+        subject = Subject(
+            {**self.subject(inner, row), **hidden}, lambda function: self.since_read(function, chain, old)
+        )
+        answer = True if node.where is None else truth(node.where, subject)
+        value = subject[node.value] if node.value else (1 if answer is not None else None)
+        return answer, value, bool(old)
+
+    def since_read(self, function: Function, chain: Chain, old: set[str]) -> Any:
+        reads_old = isinstance(function, Since) and function.operand.key.split(".")[0] in old
+        return None if reads_old else self.work_out(function, chain)
 
     def sessions_known_since(self, thing: str, row: Row) -> datetime | None:
         polled = self.began.get({"location": "locations"}.get(thing, "chargers"))
@@ -218,12 +272,15 @@ class Stored:
         onlines = self.of_field("charger.online", charger) if charger else []
         key = next(iter(fields_of(node.where)), "") if node.where is not None else ""
         counted = onlines if key == "charger.online" else self.of_field(key, row) if key else []
-        spans = [*statuses, *onlines, *self.gaps, *counted]
+        stale = self.of_field("connector.stale", row)
+        spans = [*statuses, *onlines, *self.gaps, *counted, *stale]
         moments = {moment for one in spans for moment in (one.valid_from, one.valid_to) if moment is not None}
         edges = sorted({begin, self.now, *(moment for moment in moments if begin < moment < self.now)})
         up = down = 0.0
         for start, end in itertools.pairwise(edges):
-            if self.then(self.gaps, start, "resource") is not None or not self.counts(node, key, counted, start):
+            if self.then(self.gaps, start, "resource") is not None or self.then(stale, start, "value") is not None:
+                continue
+            if not self.counts(node, key, counted, start):
                 continue
             status, online = self.then(statuses, start, "value"), self.then(onlines, start, "value")
             if status in {"Faulted", "Unavailable"} or online == "false":

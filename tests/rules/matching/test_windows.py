@@ -14,8 +14,9 @@ from rules.language.expressions import Compare, Windowed
 from rules.matching.clauses import compile_condition
 from rules.matching.scope import SUBJECT
 from storage.engine import Database
+from storage.recording.staleness import mark_stale
 from tests.examples import examples
-from tests.readings import MINUTE, T0, charger, connector, record_poll, session
+from tests.readings import MINUTE, T0, charger, connector, location, record_poll, session
 from tests.rules.matching.asked_of_sql import answers, forgotten
 from tests.rules.matching.drawn_functions import written
 from tests.rules.matching.drawn_polls import SLOW, Step, record, scripts
@@ -104,6 +105,41 @@ def test_uptime_leaves_gaps_out_and_is_unknown_before_the_window_is_covered(data
             "c1": True
         }
         assert said(connection, "uptime(connector, 91m) is unknown", now) == {"c1": True}
+
+
+def test_uptime_leaves_out_the_time_in_which_the_connector_could_not_be_read(database: Database) -> None:
+    with forgotten(database) as connection:
+        record_poll(connection, T0, charger(connector("c1", "Available")), interval=60 * MINUTE)
+        record_poll(connection, T0 + 10 * MINUTE, charger(connector("c1", "Faulted")), interval=60 * MINUTE)
+        mark_stale(connection, {"connector": {"c1"}}, T0 + 20 * MINUTE)
+        now = T0 + 40 * MINUTE  # 10 minutes up, 10 down, 20 not seen
+        assert said(connection, "uptime(connector, 40m) == 50 % and downtime(connector, 40m) == 10m", now)["c1"]
+        record_poll(connection, now, charger(connector("c1", "Faulted")), interval=60 * MINUTE)
+        later = now + 20 * MINUTE  # and 20 down
+        assert said(connection, "uptime(connector, 1h) == 25 % and downtime(connector, 1h) == 30m", later)["c1"]
+
+
+def test_members_that_cannot_be_read_decide_nothing_and_what_they_cannot_change_is_decided(database: Database) -> None:
+    with forgotten(database) as connection:
+        for number, online in enumerate([True, True, True, False]):
+            record_poll(connection, T0, charger(charger_id=f"ch{number}", online=online))
+        record_poll(connection, T0, location(), resource="locations")
+        offline, of_location = "share(location.chargers where not charger.online)", "location"
+        assert answers(connection, of_location, f"{offline} == 25 %", T0) == {"l1": True}
+        mark_stale(connection, {"charger": {"ch2"}}, T0 + MINUTE)
+        expected = {
+            f"{offline} >= 25 %": True,  # 1 of 4 at least, 2 of 4 at the most, whatever ch2 is
+            f"{offline} > 50 %": False,
+            f"{offline} >= 50 %": None,
+            f"{offline} == 25 %": None,
+            f"{offline} is unknown": True,
+            "count(location.chargers) == 4": True,
+            "count(location.chargers where charger.online) < 4": True,
+            "count(location.chargers where charger.online) >= 3": None,
+            'count(location.chargers where charger.id == "ch2") == 1': True,  # what it is stays known
+        }
+        for text, truth_ in expected.items():
+            assert answers(connection, of_location, text, T0 + MINUTE) == {"l1": truth_}, text
 
 
 def test_downtime_leaves_out_what_is_planned_and_counts_what_is_not_known(database: Database) -> None:

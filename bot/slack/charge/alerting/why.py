@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, refused, told, words_button
-from bot.trials.reports import plain_value, progress, value_text
+from bot.trials.reports import not_read, plain_value, progress, value_text
 from rules.explanations.clause_truths import Clause
 from rules.explanations.explain import ExplainError, Moved, explain
 from rules.lifecycle import OPEN_STATES
@@ -76,6 +76,7 @@ def answer_why(connection: Connection, asked: Asked) -> Answer:
 def _lines(clause: Clause, depth: int = 0) -> list[ClauseLine]:
     values = tuple((item.text, value_text(item)) for item in clause.observed)
     values += tuple((item.text, f"learning: {progress(item)}") for item in clause.learning)
+    values += tuple((item.text, not_read(item)) for item in clause.unread)
     line = ClauseLine(depth, clause.text, clause.truth, clause.since, values)
     return [line, *(below for part in clause.clauses for below in _lines(part, depth + 1))]
 
