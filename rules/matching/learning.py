@@ -112,7 +112,9 @@ def compile_learning_comparison(
     if op not in ORDER or not isinstance(learner, Learner) or isinstance(other, Learner):
         return None
     if isinstance(learner, Aggregate) and may_be_unread(learner):
-        return compile_read_comparison(op, learner, value(other), say)
+        # of amounts, which may be of several currencies, there are no bounds
+        amounts = learner.value is not None and FIELDS[learner.value].currencies
+        return None if amounts else compile_read_comparison(op, learner, value(other), say)
     is_covered, rises = covered(learner, say), _rises(learner)
     if is_covered is None or rises is None:
         return None

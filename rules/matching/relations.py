@@ -102,7 +102,7 @@ def currency_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
     currency = _counted_currency(node, scope, counted)
     assert currency is not None  # noqa: S101 - asked of amounts alone
     only = sa.case((sa.func.count(counted) == 0, ANY_CURRENCY), (_is_one(currency, counted), sa.func.min(currency)))
-    found = sa.select(only).select_from(_joined(node, scope)).where(*members(node, member, say))
+    found = sa.select(only).select_from(joined(node, scope)).where(*members(node, member, say))
     return found.correlate(TABLES[start_of(node)]).scalar_subquery()
 
 
