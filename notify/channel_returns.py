@@ -232,9 +232,16 @@ def roll_up_moved(connection: Connection, channel: str, routing: Routing, becaus
 
 
 def _undo_roll_ups(connection: Connection, channel: str, now: datetime) -> None:
-    """Let the cards of a storm that nobody has seen be cards again, to be counted anew."""
+    """Let the cards of a storm that nobody has seen be cards again, to be counted anew.
+
+    One that cards which stand have moved into remains: they say so.
+    """
+    member = OUTBOX.alias("member")
+    seen = sa.exists().where(
+        member.c.rolled_into == OUTBOX.c.id, member.c.kind == ALERT_CARD, member.c.message_ts.is_not(None)
+    )
     storms = (OUTBOX.c.kind == ROLL_UP, OUTBOX.c.natural_key.startswith("storm:"), OUTBOX.c.rolled_into.is_(None))
-    unseen = (*_WAITS, OUTBOX.c.channel == channel, OUTBOX.c.due_at <= now)
+    unseen = (*_WAITS, OUTBOX.c.channel == channel, OUTBOX.c.due_at <= now, ~seen)
     for head in connection.execute(sa.select(OUTBOX.c.id).where(*unseen, *storms)).scalars().all():
         mine = OUTBOX.c.rolled_into == head
         undone = {"rolled_into": None, "shown_version": 0, "channel": channel, "due_at": now}

@@ -110,6 +110,9 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 
 
 def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
+    head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.rolled_into)).first()
+    if head is not None and head.kind == ROLL_UP:  # it stood before it was told with others
+        return _built("alert_card_moved.mrkdwn.j2", item, storm=roll_ups.storm(connection, head, now))
     card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
     about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})

@@ -18,12 +18,14 @@ from notify.alert_cards.covered import note_covered
 from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
 from notify.alert_cards.storms.roll_ups import is_over, roll_up
+from notify.alert_cards.storms.site_storms import join_standing_storms, open_site_storms
 from notify.alert_cards.storms.switch_on_summary import already_so, gather_switched_on
 from notify.alert_cards.thread import (
     AGAIN,
     CHUNK,
     Saying,
     Voice,
+    bump_roll_ups,
     bump_voices,
     note_spoken,
     say_in_thread,
@@ -96,24 +98,41 @@ def enqueue_alert_messages(
         opened = insert_cards(connection, fired, routing)
         made |= opened.channels
         # the update locks the rows: a worker cannot pick a card up between this and our commit
-        voices = bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now)
-        for voice in voices:
-            saying = _merged(news[i] for i in voice.incident_ids)
-            saying.full_resolve = bool(saying.resolved) and _ends(connection, voice)
-            if "switched_on" in voice.row.facts:  # its summary counts them already
-                known = already_so(connection, saying.fired)
-                saying.fired = [i for i in saying.fired if i not in known]
-            joining = saying.fired
-            _keep_aloud(connection, voice, saying, routing)
-            note_covered(connection, set(joining) - set(saying.fired), routing.now)
-            if voice.somebody_saw and (saying.fired or saying.full_resolve):
-                until = quiet_until(connection, voice.incident_ids, routing) if not saying.fired else None
-                saying.held_since = routing.now.isoformat() if until else None
-                say_in_thread(connection, voice, saying, routing, not_before=until)
-    if made:
-        gather_switched_on(connection, [i for i in incident_ids if news[i].saying.fired], routing)
-    roll_up(connection, made, routing)
+        for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
+            _say_moved(connection, voice, news, routing)
+    for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].saying.fired], routing):
+        _say_moved(connection, voice, news, routing)
     _list_quiet(connection, incident_ids, routing)
+
+
+def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
+    """Say in the thread of a message what fired and that all is over, where that is to be said."""
+    saying = _merged(news[i] for i in voice.incident_ids)
+    saying.full_resolve = bool(saying.resolved) and _ends(connection, voice)
+    if "switched_on" in voice.row.facts:  # its summary counts them already
+        known = already_so(connection, saying.fired)
+        saying.fired = [i for i in saying.fired if i not in known]
+    joining = saying.fired
+    _keep_aloud(connection, voice, saying, routing)
+    note_covered(connection, set(joining) - set(saying.fired), routing.now)
+    if voice.somebody_saw and (saying.fired or saying.full_resolve):
+        until = quiet_until(connection, voice.incident_ids, routing) if not saying.fired else None
+        saying.held_since = routing.now.isoformat() if until else None
+        say_in_thread(connection, voice, saying, routing, not_before=until)
+
+
+def _rolled_up(
+    connection: Connection, made: Collection[str], incident_ids: Sequence[int], routing: Routing
+) -> list[Voice]:
+    """Let the cards that these channels got now be one message where they are many; those that have to say so aloud."""
+    if not made:
+        return []
+    gather_switched_on(connection, incident_ids, routing)
+    joined = join_standing_storms(connection, made, routing)
+    roll_up(connection, made, routing)
+    open_site_storms(connection, made, routing)
+    heads = {row.id: row for row in bump_roll_ups(connection, joined, routing.now)}
+    return [Voice(heads[head], sorted(ids)) for head, ids in joined.items() if head in heads]
 
 
 def _ends(connection: Connection, voice: Voice) -> bool:
@@ -185,14 +204,18 @@ def enqueue_unmuted(
         opened = insert_cards(connection, {i: incidents[i].rule_id for i in chunk}, routing)
         made |= opened.channels
         for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
-            saying = _merged(incidents[i] for i in voice.incident_ids)
-            _keep_aloud(connection, voice, saying, routing)
-            if voice.somebody_saw and saying.is_news:
-                say_in_thread(connection, voice, saying, routing, not_before=routing.due_at)
-    if made:
-        gather_switched_on(connection, incident_ids, routing)
-    roll_up(connection, made, routing)
+            _say_again(connection, voice, incidents, routing)
+    for voice in _rolled_up(connection, made, incident_ids, routing):
+        _say_again(connection, voice, incidents, routing)
     _list_quiet(connection, incident_ids, routing)
+
+
+def _say_again(connection: Connection, voice: Voice, incidents: Mapping[int, News], routing: Routing) -> None:
+    """Say in the thread of a message what speaks again."""
+    saying = _merged(incidents[i] for i in voice.incident_ids)
+    _keep_aloud(connection, voice, saying, routing)
+    if voice.somebody_saw and saying.is_news:
+        say_in_thread(connection, voice, saying, routing, not_before=routing.due_at)
 
 
 def acknowledge_incident(connection: Connection, incident_id: int, user: str, now: datetime) -> Acknowledgement:

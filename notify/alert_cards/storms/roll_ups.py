@@ -96,8 +96,13 @@ def roll_up(connection: Connection, channels: Collection[str], routing: Routing)
         # said by the roll-up: never due itself
         _ROLL_IN.run(connection, {**made, "head": head})
         follow_into_roll_up(connection, head)
-        _RANK_HEAD.run(connection, {"head": head})
+        rank_head(connection, head)
         make_pages(connection, connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == head)).one(), budget)
+
+
+def rank_head(connection: Connection, head: str) -> None:
+    """Let a roll-up go as early as the gravest that it tells of."""
+    _RANK_HEAD.run(connection, {"head": head})
 
 
 _FRESH = (

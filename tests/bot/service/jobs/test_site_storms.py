@@ -1,0 +1,122 @@
+"""A site in trouble: more than three of its chargers within a group interval are one roll-up, in whatever polls."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from rules.documents.files import load_rules
+from storage.engine import Database
+from storage.schema import ALERT, INCIDENT, OUTBOX
+from tests.bot.service.jobs.site import Site
+from tests.conftest import ROOT
+from tests.readings import MINUTE, T0, at, charger, connector, location
+
+FAULTED = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
+
+
+def site(database: Database, *documents: dict[str, Any], places: int = 1) -> Site:
+    made = Site(database, *(documents or (FAULTED,)), now=T0)
+    made.tick(T0, *(location(f"l{n}", name=f"Harbour {n}") for n in range(1, places + 1)), resource="locations")
+    return made
+
+
+def broken(number: int, place: int = 1) -> Any:
+    plug = connector(f"ch{number}.1", "Faulted", charger=f"ch{number}")
+    return charger(plug, charger_id=f"ch{number}", location_id=f"l{place}")
+
+
+def one_after_another(made: Site, chargers: int, minutes: int, places: int = 1) -> None:
+    for number in range(1, chargers + 1):
+        now = T0 + minutes * number * MINUTE
+        made.tick(now, *(broken(one, 1 + one % places) for one in range(1, number + 1)))
+    for minute in range(1, 8):
+        made.tick(now + minute * MINUTE, *(broken(one, 1 + one % places) for one in range(1, chargers + 1)))
+
+
+def own_cards(made: Site) -> list[Any]:
+    """The cards and roll-ups that tell of something: not what has moved into another message."""
+    return [row for row in made.messages() if row.kind in {"alert_card", "roll_up"} and row.rolled_into is None]
+
+
+def assert_each_alert_is_told_once(made: Site) -> None:
+    head = sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id)
+    rows = made.rows(
+        sa.select(ALERT.c.id, OUTBOX.c.channel, sa.func.count(sa.distinct(head)).label("heads"))
+        .join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id)
+        .join(OUTBOX, OUTBOX.c.incident_id == INCIDENT.c.id)
+        .where(ALERT.c.state == "firing", OUTBOX.c.kind == "alert_card")
+        .group_by(ALERT.c.id, OUTBOX.c.channel)
+    )
+    assert rows
+    assert {row.heads for row in rows} == {1}
+    last = OUTBOX.alias("last")
+    chains = sa.select(OUTBOX.c.id).join(last, last.c.id == OUTBOX.c.rolled_into)
+    assert made.rows(chains.where(OUTBOX.c.kind == "alert_card", last.c.rolled_into.is_not(None))) == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "places", "kinds"),
+    [(2, 1, ["alert_card"] * 10), (1, 10, ["alert_card"] * 10), (1, 1, ["roll_up"])],
+    ids=["one site, minutes apart", "ten sites within minutes", "one site within minutes"],
+)
+def test_ten_chargers_are_ten_cards_but_where_one_site_is_in_trouble(
+    database: Database, minutes: int, places: int, kinds: list[str]
+) -> None:
+    made = site(database, places=places)
+    one_after_another(made, 10, minutes, places)
+    assert [row.kind for row in own_cards(made)] == kinds
+    assert_each_alert_is_told_once(made)
+
+
+def test_the_library_names_each_alert_of_a_site_in_trouble_once(sqlite: Database) -> None:
+    rules = [rule.document for rule in load_rules([ROOT / "rules" / "library"]) if rule.kind == "alert"]
+    made = site(sqlite, *rules)
+    one_after_another(made, 6, 1)
+    for minute in range(15, 50, 5):
+        made.tick(T0 + minute * MINUTE, *(broken(one) for one in range(1, 7)))
+    assert [row.kind for row in own_cards(made)] == ["roll_up"]
+    assert_each_alert_is_told_once(made)
+
+
+def test_a_card_that_stood_says_where_it_went_and_offers_nothing_to_click(database: Database) -> None:
+    made = site(database)
+    one_after_another(made, 4, 1)
+    moved = [row for row in made.messages() if row.kind == "alert_card"]
+    assert len(moved) == 3
+    for row in moved:
+        assert row.shown_version == row.version
+        words = made.words(row, at("10:12"))
+        assert "Now told in one message further down" in words
+        assert "actions" not in words
+        assert "ch1" not in words
+    (head,) = own_cards(made)
+    assert min(row.sent_at for row in moved) < head.sent_at
+
+
+def test_what_joins_a_site_in_trouble_later_speaks_in_the_thread_of_its_roll_up(database: Database) -> None:
+    made = site(database)
+    one_after_another(made, 5, 1)
+    replies = [row for row in made.messages() if row.kind == "alert_reply"]
+    (head,) = own_cards(made)
+    assert [row.thread_of for row in replies] == [head.id]
+    (fifth,) = made.rows(sa.select(ALERT.c.id).where(ALERT.c.charger_id == "ch5"))
+    assert replies[0].facts["fired"] == [fifth.id]
+
+
+def test_a_charger_that_breaks_when_the_rest_has_stood_a_while_has_a_card_of_its_own(database: Database) -> None:
+    made = site(database)
+    one_after_another(made, 4, 1)
+    made.tick(at("10:30"), broken(9))
+    made.tick(at("10:31"))
+    assert [row.kind for row in own_cards(made)] == ["roll_up", "alert_card"]
+
+
+def test_a_roll_up_of_a_site_ends_in_its_own_thread(database: Database) -> None:
+    made = site(database)
+    one_after_another(made, 4, 1)
+    made.tick(at("10:20"), *(charger(connector(f"ch{n}.1", charger=f"ch{n}"), charger_id=f"ch{n}") for n in range(1, 5)))
+    made.tick(at("10:21"))
+    (head,) = own_cards(made)
+    (reply,) = [row for row in made.messages() if row.kind == "alert_reply"]
+    assert (reply.thread_of, reply.facts["full_resolve"]) == (head.id, True)
