@@ -115,7 +115,8 @@ def test_a_charger_that_breaks_when_the_rest_has_stood_a_while_has_a_card_of_its
 def test_a_roll_up_of_a_site_ends_in_its_own_thread(database: Database) -> None:
     made = site(database)
     one_after_another(made, 4, 1)
-    made.tick(at("10:20"), *(charger(connector(f"ch{n}.1", charger=f"ch{n}"), charger_id=f"ch{n}") for n in range(1, 5)))
+    mended = (charger(connector(f"ch{n}.1", charger=f"ch{n}"), charger_id=f"ch{n}") for n in range(1, 5))
+    made.tick(at("10:20"), *mended)
     made.tick(at("10:21"))
     (head,) = own_cards(made)
     (reply,) = [row for row in made.messages() if row.kind == "alert_reply"]
