@@ -176,7 +176,7 @@ _ROLLED = Prepared(
     )
 )
 _MOVED = (OUTBOX.c.id.in_(sa.bindparam("ids", expanding=True)), OUTBOX.c.kind == ALERT_CARD)
-_INTO = {"rolled_into": sa.bindparam("head")}
+_INTO: dict[str, Any] = {"rolled_into": sa.bindparam("head")}
 _MOVE_UNSEEN = Prepared(sa.update(OUTBOX).where(*_MOVED, *_UNSEEN).values({**_INTO, "shown_version": OUTBOX.c.version}))
 _MOVE_SEEN = Prepared(
     sa.update(OUTBOX)
