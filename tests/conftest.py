@@ -12,6 +12,8 @@ from sqlmodel import SQLModel
 from storage import tables  # noqa: F401 - declares every table
 from storage.engine import Database
 from tests.databases import server_binaries, temporary_database, temporary_server
+from tests.eosvolt.accounts import ACCOUNTS
+from tests.examples import in_turn
 
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
@@ -27,6 +29,25 @@ _FIRST = ("test_irish.py", "test_scotland.py", "test_lives.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: no worker is left alone with one at the end, and none of their modules is shared out."""
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that speaks to an account speaks to one of them, in its turn; with `tongue`, to every one in CI."""
+    for name in {"tongue", "one_tongue"}.intersection(metafunc.fixturenames):
+        spoken = in_turn(metafunc.definition.nodeid, ACCOUNTS, in_ci=name == "tongue")
+        metafunc.parametrize(name, spoken, indirect=True)
+
+
+@pytest.fixture
+def tongue(request: pytest.FixtureRequest) -> str:
+    """How EOSVOLT's API speaks in this test: "plain", or as an account of examples/contracts."""
+    return str(request.param)
+
+
+@pytest.fixture
+def one_tongue(request: pytest.FixtureRequest) -> str:
+    """The same, for tests that take too long to be run on each."""
+    return str(request.param)
 
 
 @pytest.fixture

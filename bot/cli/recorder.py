@@ -28,7 +28,10 @@ _OF_PEOPLE = (
     "longitude", "caption", "reference", "owner", "company",
 )  # fmt: skip
 _PEOPLE = ("token", "driver", "user", "customer", "owner", "contact")
-_NO_PERSON = ("currency", "tagcount", "timezone")
+_NO_PERSON = (
+    "currency", "tagcount", "timezone", "voltage", "percentage", "outage", "stage", "capacity", "electricity",
+    "template",
+)  # fmt: skip
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _LONG_NUMBER = re.compile(r"\+?\d[\d ()-]{7,}\d")
 
@@ -119,7 +122,11 @@ async def record_account(
         chargers = await client.fetch_chargers()
         await client.fetch_chargers(updated_since=now)
         sessions = await client.fetch_sessions(started_from=now - timedelta(days=1))
-        await client.fetch_sessions(updated_since=now)
+        await client.fetch_sessions(started_from=now - timedelta(days=1), started_to=now)
+        await client.fetch_sessions(updated_since=now - timedelta(minutes=5))
+        active = await client.fetch_sessions(status="Active")
+        for session in active.rows[:MOST_SINGLES]:
+            await client.fetch_sessions(status="Active", connector_id=session.connector_id)
         for charger in chargers.rows[:MOST_SINGLES]:
             await _tried(client.fetch_charger(charger.id))
         for session in sessions.rows[:MOST_SINGLES]:
@@ -127,7 +134,8 @@ async def record_account(
         for location in locations.rows[:MOST_SINGLES]:
             await _tried(client.fetch_price(location.id))
             await _tried(client.fetch_from("location", location.id))
-        await _tried(client.fetch_report(now - timedelta(days=1), now))
+        for place in (None, *(location.id for location in locations.rows[:MOST_SINGLES])):
+            await _tried(client.fetch_report(now - timedelta(days=1), now, place))
         await _tried(client.fetch_charger(NOBODY))
         for name, word in (("chargers", "updated_since"), ("sessions", "updated_since"), ("sessions", "started_from")):
             if contract.routes[name].params.get(word):  # as doctor asks whether a filter holds anything back

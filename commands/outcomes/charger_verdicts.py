@@ -113,7 +113,7 @@ def _back_at(connection: Connection, command: Row[Any], charger: Row[Any]) -> da
             INTERVAL.c.field == "status",
             INTERVAL.c.thing_id.in_(mine),
             INTERVAL.c.value == OUT,
-            INTERVAL.c.valid_from > since,
+            INTERVAL.c.valid_from >= since.replace(microsecond=0),  # many accounts tell whole seconds
             INTERVAL.c.valid_to.is_not(None),
         )
     ).scalar()

@@ -42,12 +42,16 @@ class Manner:
 
 @dataclass(frozen=True)
 class Cut:
-    """One page: its rows, what stands beside them, the headers; `found` False where the account answers 404."""
+    """One page: its rows, what stands beside them, the headers; `found` False where the account answers 404.
+
+    `of` says what the rows are, for accounts that name it around them.
+    """
 
     rows: list[Any]
     beside: dict[str, Any]
     headers: dict[str, str]
     found: bool = True
+    of: str = ""
 
 
 def cut(rows: Sequence[Any], query: Mapping[str, str], manner: Manner, address: str = "https://api.example.com") -> Cut:
@@ -66,10 +70,11 @@ def cut(rows: Sequence[Any], query: Mapping[str, str], manner: Manner, address: 
     if manner.beyond == "not_found" and start and start >= total:
         return Cut([], {}, {}, found=False)
     following = str(end) if manner.style == "cursor" else str(end // limit + manner.first)
+    link = _link(query, manner, address, limit=limit, end=end) if manner.style == "link" and end < total else None
     return Cut(
         page,
-        _beside(page, manner, total=total, limit=limit, following=following if end < total else None),
-        _headers(query, manner, address, total=total, limit=limit, end=end),
+        _beside(page, manner, total=total, limit=limit, following=following if end < total else None, link=link),
+        _headers(manner, total=total, limit=limit, link=link),
     )
 
 
@@ -82,13 +87,20 @@ def _start(query: Mapping[str, str], manner: Manner, limit: int) -> int:
 
 
 def _beside(
-    page: Sequence[Any], manner: Manner, *, total: int, limit: int, following: str | None = None
+    page: Sequence[Any],
+    manner: Manner,
+    *,
+    total: int,
+    limit: int,
+    following: str | None = None,
+    link: str | None = None,
 ) -> dict[str, Any]:
+    next_page = f"https://api.example.com/list?{manner.name('page')}={following}" if following else None
     told: dict[str, Any] = {
         "total": total + manner.short_by,
         "has_next": following is not None,
         "next_page": following if manner.style == "cursor" or following is None else int(following),
-        "next_address": f"https://api.example.com/list?{manner.name('page')}={following}" if following else None,
+        "next_address": link or next_page,
         "last_page": -(-total // limit) if limit else 1,
         "limit": limit,
     }
@@ -96,15 +108,18 @@ def _beside(
     return {manner.under: words} if manner.under and words else words
 
 
-def _headers(
-    query: Mapping[str, str], manner: Manner, address: str, *, total: int, limit: int, end: int
-) -> dict[str, str]:
+def _link(query: Mapping[str, str], manner: Manner, address: str, *, limit: int, end: int) -> str:
+    """The address of the page that begins at `end`, with all that was asked."""
+    asked = {**query, manner.name("offset"): str(end), manner.name("limit"): str(limit)}
+    return f"{address}?{urlencode(asked)}"
+
+
+def _headers(manner: Manner, *, total: int, limit: int, link: str | None) -> dict[str, str]:
     headers = {}
     if "total_header" in manner.tells:
         headers["x-total-count"] = str(total + manner.short_by)
     if "limit_header" in manner.tells:
         headers["x-limit"] = str(limit)
-    if manner.style == "link" and end < total:
-        asked = {**query, manner.name("offset"): str(end), manner.name("limit"): str(limit)}
-        headers["link"] = f'<{address}?{urlencode(asked)}>; rel="next"'
+    if link is not None and "next_address" not in manner.tells:  # which stands in the answer then
+        headers["link"] = f'<{link}>; rel="next"'
     return headers

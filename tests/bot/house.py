@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import Message, SlackServer, SlackWorkspace
 from storage.migrate import upgrade
 from storage.polls import poll_states
+from tests.eosvolt.accounts import file_of, spoken
 
 TOKEN = "sandbox-token"
 CALM = datetime(2026, 3, 4, 8, 15, tzinfo=UTC)
@@ -67,6 +69,7 @@ class House:
     http: bool = False
     interval: float = 1
     service: Service | None = None
+    contract: Path | None = None
     changes: dict[str, Any] = field(default_factory=dict)  # to the settings
 
     @property
@@ -85,6 +88,7 @@ class House:
             "slack_api_url": self.server.api_url,
             "port": 0 if self.http else None,
             "database_url": self.database_url,
+            "chargehand_contract": self.contract,
             "chargehand_rules": (),
             "chargehand_timezone": "Europe/Copenhagen",
             "chargehand_poll_interval": self.interval,
@@ -192,11 +196,11 @@ def _has_card(service: Service) -> bool:
 
 @asynccontextmanager
 async def open_house(
-    database_url: str, *, http: bool = False, chargers: int = 14, past: bool = False
+    database_url: str, *, http: bool = False, chargers: int = 14, past: bool = False, tongue: str = "plain"
 ) -> AsyncIterator[House]:
     """The two stand-ins, ready for a service; the service that still runs at the end is stopped.
 
-    `past`: EOSVOLT also knows the sessions of the five weeks before.
+    `past`: EOSVOLT also knows the sessions of the five weeks before. `tongue` is the account that it speaks as.
     """
     clock = Clock()
     workspace = SlackWorkspace(rate_limited=False)
@@ -205,8 +209,9 @@ async def open_house(
         fleet.world.set_past(0, tuple)
     api = create_api(fleet, clock=clock, token=TOKEN)
     async with AsyncExitStack() as stack:
-        eosvolt = await stack.enter_async_context(serving(api))
+        eosvolt = await stack.enter_async_context(serving(spoken(api, tongue)))
         server = await stack.enter_async_context(SlackServer(workspace))
         house = House(clock, workspace, server, fleet, api, eosvolt, database_url, http)
+        house.contract = file_of(tongue)
         stack.push_async_callback(house.stop)
         yield house

@@ -1,10 +1,12 @@
-"""The client's contract suite: every call against the stand-in API, in three dialects and through two doors.
+"""The client's contract suite: every call against the stand-in API, in nine dialects, and every read from a recording.
 
-Not a line differs between the dialects but the contract file; what is read is compared with the world itself.
+Not a line differs between the dialects but the contract file; what is read is compared with the world itself. What
+`chargehand record` saved is asked the same; only what acts is refused there, and said to be.
 """
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from eosvolt.errors import Conflict, Forbidden, InvalidRequest, NotFound, RateLi
 from eosvolt.models import PriceBlock
 from sandbox.eosvolt.faults import RateLimit
 from tests.eosvolt.accounts import DIALECTS, NOON, TONGUES, Account, account
+from tests.examples import in_turn
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -20,11 +23,29 @@ HOUR = timedelta(hours=1)
 DOORS = [f"{dialect} {door}" for dialect in DIALECTS for door in ("in process", "HTTP")]
 
 
-@pytest.fixture(params=[*DOORS, *(f"{tongue} in process" for tongue in TONGUES)])
+LIVE = [*DOORS, *(f"{tongue} in process" for tongue in TONGUES)]
+
+
+@pytest.fixture(params=LIVE)
 async def site(request: pytest.FixtureRequest) -> AsyncIterator[Account]:
     """An account of each dialect, in process and over HTTP."""
     dialect, _, door = request.param.partition(" ")
     async with account(dialect, door) as reached:
+        yield reached
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every read is also asked of a recording; which takes its time to be made."""
+    if "source" in metafunc.fixturenames:
+        recorded = in_turn(metafunc.definition.nodeid, [f"{dialect} recorded" for dialect in (*DIALECTS, *TONGUES)])
+        metafunc.parametrize("source", [*LIVE, *recorded], indirect=True)
+
+
+@pytest.fixture
+async def source(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Account]:
+    """The same, and a recording of each, made at the first question."""
+    dialect, _, door = request.param.partition(" ")
+    async with account(dialect, door, folder=tmp_path if door == "recorded" else None) as reached:
         yield reached
 
 
@@ -40,35 +61,35 @@ def free_connector(site: Account) -> str:
     raise AssertionError("nothing in the fleet is free")
 
 
-async def test_every_location_is_read_in_full(site: Account) -> None:
-    fetched = await site.client.fetch_locations()
+async def test_every_location_is_read_in_full(source: Account) -> None:
+    fetched = await source.client.fetch_locations()
     assert (fetched.complete, fetched.set_aside, fetched.clock_skew) == (True, (), timedelta(0))
     told = {row.id: row for row in fetched.rows}
-    world = {row.id: row.fields for row in site.source.world.locations}
+    world = {row.id: row.fields for row in source.source.world.locations}
     assert told.keys() == world.keys()
     for location_id, fields in world.items():
         reading = told[location_id]
-        assert (reading.name, reading.type, reading.timezone) == (fields["name"], fields["type"], fields["timezone"])
-        assert (reading.currency, reading.address) == (fields["currency"], fields["address"])
+        assert (reading.type, reading.timezone) == (fields["type"], fields["timezone"])
+        assert source.same(reading.name, fields["name"])
+        assert source.same(reading.address, fields["address"])
+        assert reading.currency == fields["currency"]
         assert reading.blocking_fee_interval_minutes == fields["blockingFeeIntervalMinutes"]
         assert reading.updated_at == moment(fields["updatedAt"])
         assert reading.extra == {}
 
 
-async def test_every_charger_is_read_over_several_pages(site: Account) -> None:
-    fetched = await site.client.fetch_chargers()
+async def test_every_charger_is_read_over_several_pages(source: Account) -> None:
+    fetched = await source.client.fetch_chargers()
     assert (fetched.complete, fetched.set_aside) == (True, ())
     assert len(fetched.rows) == len({row.id for row in fetched.rows}) == 120
     for reading in fetched.rows:
-        row = site.source.world.chargers.get(reading.id)
+        row = source.source.world.chargers.get(reading.id)
         assert row is not None
         fields = row.fields
-        assert (reading.location_id, reading.name, reading.online) == (
-            fields["locationId"],
-            fields["name"],
-            fields["online"],
-        )
-        assert (reading.vendor, reading.model, reading.serial) == (fields["vendor"], fields["model"], fields["serial"])
+        assert (reading.location_id, reading.online) == (fields["locationId"], fields["online"])
+        assert source.same(reading.name, fields["name"])
+        assert (reading.vendor, reading.model) == (fields["vendor"], fields["model"])
+        assert source.same(reading.serial, fields["serial"])
         assert reading.heartbeat_interval_seconds == fields["heartbeatIntervalSeconds"]
         assert reading.updated_at == moment(fields["updatedAt"])
         assert reading.extra == {}
@@ -76,12 +97,12 @@ async def test_every_charger_is_read_over_several_pages(site: Account) -> None:
     assert all(NOON - DAY <= row.last_heartbeat <= NOON for row in fetched.rows if row.online and row.last_heartbeat)
 
 
-async def test_every_connector_is_read_in_kilowatts_and_utc(site: Account) -> None:
-    site.clock.after(hours=2)
-    fetched = await site.client.fetch_chargers()
+async def test_every_connector_is_read_in_kilowatts_and_utc(source: Account) -> None:
+    source.clock.after(hours=2)
+    fetched = await source.client.fetch_chargers()
     plugs = {plug.id: plug for row in fetched.rows for plug in row.connectors}
-    assert plugs.keys() == site.source.world.connectors.keys()
-    for connector_id, (charger, fields) in site.source.world.connectors.items():
+    assert plugs.keys() == source.source.world.connectors.keys()
+    for connector_id, (charger, fields) in source.source.world.connectors.items():
         plug = plugs[connector_id]
         assert (plug.charger_id, plug.status) == (charger.id, fields["status"])
         assert plug.status_raw is not None
@@ -93,65 +114,67 @@ async def test_every_connector_is_read_in_kilowatts_and_utc(site: Account) -> No
     assert any(plug.power_kw for plug in plugs.values())
 
 
-async def test_only_what_changed_since_comes(site: Account) -> None:
-    connector_id = free_connector(site)
-    site.clock.after(seconds=5)
-    now = site.clock()
-    site.source.advance_to(now)
-    site.source.force_connector(connector_id, {"status": "Faulted", "errorCode": "GroundFailure"}, now)
-    fetched = await site.client.fetch_chargers(updated_since=now)
+async def test_only_what_changed_since_comes(source: Account) -> None:
+    connector_id = free_connector(source)
+    source.clock.after(seconds=5)
+    now = source.clock()
+    source.source.advance_to(now)
+    source.source.force_connector(connector_id, {"status": "Faulted", "errorCode": "GroundFailure"}, now)
+    fetched = await source.client.fetch_chargers(updated_since=now)
     changed = {plug.id: plug for row in fetched.rows for plug in row.connectors}
     assert 1 <= len(fetched.rows) < 20
     assert (changed[connector_id].status, changed[connector_id].error_code) == ("Faulted", "GroundFailure")
     assert changed[connector_id].status_changed_at == now
 
 
-async def test_one_charger_comes_by_its_id_and_an_unknown_one_is_not_found(site: Account) -> None:
-    charger = next(iter(site.source.world.chargers))
-    await site.client.fetch_chargers()  # where it stands is part of its address with some accounts
-    reading = await site.client.fetch_charger(charger.id)
-    assert (reading.id, reading.serial) == (charger.id, charger.fields["serial"])
+async def test_one_charger_comes_by_its_id_and_an_unknown_one_is_not_found(source: Account) -> None:
+    charger = next(iter(source.source.world.chargers))
+    await source.client.fetch_chargers()  # where it stands is part of its address with some accounts
+    reading = await source.client.fetch_charger(charger.id)
+    assert reading.id == charger.id
+    assert source.same(reading.serial, charger.fields["serial"])
     assert len(reading.connectors) == len(charger.fields["connectors"])
     with pytest.raises(NotFound) as raised:
-        await site.client.fetch_charger("none/such")
+        await source.client.fetch_charger("none/such")
     assert raised.value.refused
 
 
-async def test_sessions_of_a_window_are_read_in_full(site: Account) -> None:
-    fetched = await site.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)
+async def test_sessions_of_a_window_are_read_in_full(source: Account) -> None:
+    fetched = await source.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)
     assert (fetched.complete, fetched.set_aside) == (True, ())
     assert len(fetched.rows) > 100
     for reading in fetched.rows:
-        row = site.source.world.sessions.get(reading.id)
+        row = source.source.world.sessions.get(reading.id)
         assert row is not None
         fields = row.fields
         assert (reading.connector_id, reading.charger_id) == (fields["connectorId"], fields["chargerId"])
         assert (reading.location_id, reading.status) == (fields["locationId"], fields["status"])
         assert (reading.started_at, reading.ended_at) == (moment(fields["startedAt"]), moment(fields["endedAt"]))
         assert (reading.energy_kwh, reading.cost) == (fields["energyKwh"], fields["cost"])
-        assert (reading.currency, reading.id_tag) == (fields["currency"], fields["idTag"])
+        assert reading.currency == fields["currency"]
+        assert source.same(reading.id_tag, fields["idTag"])
         assert reading.extra == {}
 
 
-async def test_sessions_are_filtered_by_status_connector_and_change(site: Account) -> None:
-    site.clock.after(hours=1)
-    active = (await site.client.fetch_sessions(status="Active")).rows
+async def test_sessions_are_filtered_by_status_connector_and_change(source: Account) -> None:
+    source.clock.after(hours=1)
+    active = (await source.client.fetch_sessions(status="Active")).rows
     assert active
     assert {row.status for row in active} == {"Active"}
     one = active[0]
-    by_connector = await site.client.fetch_sessions(status="Active", connector_id=one.connector_id)
+    by_connector = await source.client.fetch_sessions(status="Active", connector_id=one.connector_id)
     assert [row.id for row in by_connector.rows] == [one.id]
-    site.clock.after(minutes=10)
-    changed = (await site.client.fetch_sessions(updated_since=site.clock() - 5 * timedelta(minutes=1))).rows
+    source.clock.after(minutes=10)
+    changed = (await source.client.fetch_sessions(updated_since=source.clock() - 5 * timedelta(minutes=1))).rows
     assert changed
-    assert all(row.updated_at is not None and row.updated_at >= site.clock() - HOUR for row in changed)
+    assert all(row.updated_at is not None and row.updated_at >= source.clock() - HOUR for row in changed)
 
 
-async def test_one_session_comes_by_its_id_and_an_unknown_one_is_not_found(site: Account) -> None:
-    one = (await site.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)).rows[0]
-    assert (await site.client.fetch_session(one.id)).started_at == one.started_at
+async def test_one_session_comes_by_its_id_and_an_unknown_one_is_not_found(source: Account) -> None:
+    one = (await source.client.fetch_sessions(started_from=NOON - DAY, started_to=NOON)).rows[0]
+    assert (await source.client.fetch_session(one.id)).started_at == one.started_at
     with pytest.raises(NotFound):
-        await site.client.fetch_session("none")
+        await source.client.fetch_session("none")
 
 
 async def test_a_session_is_started_once_and_stopped_once(site: Account) -> None:
@@ -193,13 +216,20 @@ async def test_out_of_service_waits_for_a_session_and_says_so(site: Account) -> 
     assert answer.status == "Scheduled"
 
 
-async def test_prices_are_read_and_changed(site: Account) -> None:
-    location_id = next(iter(site.source.world.locations)).id
-    fields = site.source.world.pricing.rows[location_id].fields
-    shown = await site.client.fetch_price(location_id)
+async def test_prices_are_read(source: Account) -> None:
+    location_id = next(iter(source.source.world.locations)).id
+    fields = source.source.world.pricing.rows[location_id].fields
+    shown = await source.client.fetch_price(location_id)
     assert (shown.location_id, shown.unit, shown.default) == (location_id, fields["unit"], fields["default"])
     assert (shown.currency, shown.updated_at) == (fields["currency"], moment(fields["updatedAt"]))
     assert shown.extra == {}
+    with pytest.raises(NotFound):
+        await source.client.fetch_price("nowhere")
+
+
+async def test_prices_are_changed(site: Account) -> None:
+    location_id = next(iter(site.source.world.locations)).id
+    shown = await site.client.fetch_price(location_id)
     blocks = (PriceBlock("17:00", "20:00", 6.5), PriceBlock("20:00", "24:00", 2.25))
     await site.client.post_price(
         location_id, default=4.25, blocks=blocks, blocking_fee=0.5, blocking_fee_interval_minutes=30
@@ -210,8 +240,6 @@ async def test_prices_are_read_and_changed(site: Account) -> None:
     assert (changed.unit, changed.currency) == (shown.unit, shown.currency)
     with pytest.raises(InvalidRequest):
         await site.client.post_price(location_id, default=-1)
-    with pytest.raises(NotFound):
-        await site.client.fetch_price("nowhere")
 
 
 async def test_a_report_and_an_export_hold_the_same_sessions(site: Account) -> None:
@@ -229,9 +257,9 @@ async def test_a_report_and_an_export_hold_the_same_sessions(site: Account) -> N
     assert (report.uptime, report.extra.get("sessions")) == (None, None)
 
 
-async def test_a_report_of_one_location_is_a_part_of_all(site: Account) -> None:
-    location_id = next(iter(site.source.world.locations)).id
-    every, one = [await site.client.fetch_report(NOON - DAY, NOON, place) for place in (None, location_id)]
+async def test_a_report_of_one_location_is_a_part_of_all(source: Account) -> None:
+    location_id = next(iter(source.source.world.locations)).id
+    every, one = [await source.client.fetch_report(NOON - DAY, NOON, place) for place in (None, location_id)]
     assert one.sessions is not None
     assert every.sessions is not None
     assert one.sessions < every.sessions
@@ -258,3 +286,27 @@ async def test_what_the_account_may_not_do_is_one_typed_error_each(site: Account
     site.api.rate_limit = None
     site.api.token = "rotated"
     assert isinstance((await site.client.fetch_chargers()).error, Unauthorized)
+
+
+@pytest.mark.parametrize("dialect", [*DIALECTS, *TONGUES])
+async def test_what_acts_is_refused_by_a_recording_and_reaches_no_account(dialect: str, tmp_path: Path) -> None:
+    async with account(dialect, folder=tmp_path, chargers=2) as recorded:
+        client, world = recorded.client, recorded.source.world
+        charger, location = next(iter(world.chargers)), next(iter(world.locations))
+        connector_id = charger.fields["connectors"][0]["id"]
+        await client.fetch_chargers()
+        session = (await client.fetch_sessions(started_from=NOON - DAY)).rows[0]
+        acts = (
+            client.post_session_start(connector_id),
+            client.post_session_stop(session.id),
+            client.post_reset(charger.id, "Soft"),
+            client.post_unlock(charger.id, connector_id),
+            client.post_availability(charger.id, False, connector_id),
+            client.post_price(location.id, default=1.0),
+            client.post_export(NOON - DAY, NOON),
+        )
+        for act in acts:
+            with pytest.raises(Conflict) as refused:
+                await act
+            assert refused.value.refused
+        assert recorded.api.commands == []

@@ -6,6 +6,7 @@ They are what examples/contracts is written for: names and words alone, each bes
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.eosvolt.accounts.hal import HAL
 from sandbox.eosvolt.accounts.own import HARBOUR, NORDIC
 from sandbox.eosvolt.accounts.rules import PRICES, figures, plain_rules
 from sandbox.eosvolt.accounts.tongue import Rule, Told, Tongue
@@ -337,5 +338,5 @@ FLAT = Tongue(
     ),
 )
 
-TONGUES = {"ocpi": OCPI, "laravel": LARAVEL, "flat": FLAT, "nordic": NORDIC, "harbour": HARBOUR}
+TONGUES = {"ocpi": OCPI, "laravel": LARAVEL, "flat": FLAT, "nordic": NORDIC, "harbour": HARBOUR, "hal": HAL}
 """By the name of the file in examples/contracts that is written for it."""

@@ -6,6 +6,7 @@ Each call becomes one plain call, and its answer is told in the account's way; l
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -99,7 +100,7 @@ class Spoken:
         if not page.found:
             status, document = self.tongue.refuse(404, {"code": "not_found", "message": "There is no such page."})
             return status, document, {}
-        return 200, self.tongue.wrap(page), page.headers
+        return 200, self.tongue.wrap(replace(page, of=resource)), page.headers
 
     def _in_locations(self, rows: list[dict[str, Any]], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Chargers grouped under the locations where they stand."""

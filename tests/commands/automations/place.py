@@ -43,6 +43,7 @@ RULE: dict[str, Any] = {
     "actions": [{"reset": "soft", "within": "3m", "cool_down": "1m"}],
 }
 SECONDS = 30.0
+SPOKEN = {"account": "plain"}  # how the next place speaks
 
 
 class Died(BaseException):
@@ -158,9 +159,9 @@ class Place(Site):
 
 @asynccontextmanager
 async def place_on(database: Database, *rules: dict[str, Any], mode: Mode = Mode.ON) -> AsyncIterator[Place]:
-    """The charger, polled once and in order; `rules` act on it."""
-    async with site_on(database) as site:
-        place = Place(site.api, site.link, site.jobs, site.clock)
+    """The charger, polled once and in order; `rules` act on it. EOSVOLT speaks as `SPOKEN` says."""
+    async with site_on(database, SPOKEN["account"]) as site:
+        place = Place(site.api, site.link, site.jobs, site.clock, site.tongue)
         place.begin(*rules, mode=mode)
         await place.tick()
         yield place

@@ -155,6 +155,20 @@ def test_a_reset_is_verified_when_the_charger_was_seen_away_and_back(fleet: Data
     assert (command.state, command.outcome) == ("verified", "it was away and is back; connector d1 is Faulted")
 
 
+def test_a_restart_that_an_account_dates_by_the_whole_second_of_the_call_is_seen(fleet: Database) -> None:
+    asked = T0 + timedelta(minutes=1, milliseconds=400)
+    assert ask(fleet, "reset_soft", now=asked, charger_id="ch2").is_new
+    with fleet.write() as connection:
+        command = claim_next_command(connection, asked)
+        assert command is not None
+        mark_command_answer(connection, command, asked + SECOND, answer="Accepted")
+    away = connector("d1", "Unavailable", charger="ch2", status_changed_at=T0 + MINUTE)
+    still = connector("d2", charger="ch2")
+    poll(fleet, T0 + 2 * MINUTE, charger(away, still, charger_id="ch2"))
+    assert sees(fleet, T0 + 3 * MINUTE) == 1
+    assert the_command(fleet).outcome == "it was away and is back"
+
+
 def test_a_reset_too_short_to_be_seen_is_told_as_such_and_only_where_it_was_accepted(fleet: Database) -> None:
     sent(fleet, "reset_soft", charger_id="ch2")
     for minute in range(1, 5):

@@ -28,6 +28,6 @@ async def bench(server: SlackServer, clock: HandClock, sqlite: Database) -> Benc
 
 
 @pytest.fixture
-async def site(sqlite: Database) -> AsyncIterator[Site]:
-    async with site_on(sqlite) as running:
+async def site(sqlite: Database, tongue: str) -> AsyncIterator[Site]:
+    async with site_on(sqlite, tongue) as running:
         yield running

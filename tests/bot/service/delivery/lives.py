@@ -28,10 +28,10 @@ from commands.outcomes.approvals import approve_command
 from commands.outcomes.sending import recover_commands
 from commands.requests.enqueue import enqueue_command
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX
+from tests.eosvolt.accounts import contract_of
 from tests.forks import kill_myself
 
 ADA, OLE, OPS = "U0ADA00001", "U0OLE00002", "C0OPS00003"
@@ -50,6 +50,7 @@ class Life:
     button: dict[str, Any]
     note: Path  # where a process says at which moment it dies
     answer_seconds: float  # what is slower is a time-out
+    tongue: str = "plain"
     ticks: int = 30
 
 
@@ -99,7 +100,12 @@ async def go_on(life: Life, reached: Reached) -> None:
         database, slack, f"pid-{os.getpid()}", "#ev-ops", run=run_inline, crash_at=_at("slack", reached)
     )
     client = EosvoltClient(
-        life.eosvolt, token, load_contract(), transport=Watched(reached), attempts=1, timeout=life.answer_seconds
+        life.eosvolt,
+        token,
+        contract_of(life.tongue),
+        transport=Watched(reached),
+        attempts=1,
+        timeout=life.answer_seconds,
     )
     async with client, httpx.AsyncClient(base_url=life.eosvolt, verify=False) as world:
         jobs = Jobs(database, client, PollPlan(), run=run_inline)

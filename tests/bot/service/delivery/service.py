@@ -16,9 +16,9 @@ from bot.service.delivering.workers import deliver
 from bot.service.jobs import Jobs
 from commands.outcomes.sending import recover_commands
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from storage.engine import Database
+from tests.eosvolt.accounts import contract_of
 from tests.forks import kill_myself
 
 
@@ -41,6 +41,6 @@ async def _serve_once(told: dict[str, Any]) -> None:
         with database.write() as connection:
             recover_commands(connection, now)
         token = TokenSource.from_text(told["token"])
-        async with EosvoltClient(told["eosvolt"], token, load_contract(), attempts=1) as client:
+        async with EosvoltClient(told["eosvolt"], token, contract_of(told["tongue"]), attempts=1) as client:
             await run_commands(Jobs(database, client), now, crash_at=crash_at)
     database.close()

@@ -18,14 +18,12 @@ from commands.outcomes.sending import wants_faster_polls
 from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient
 from eosvolt.tokens import TokenSource
-from sandbox.eosvolt.accounts.public import TONGUES
-from sandbox.eosvolt.accounts.spoken import Spoken
 from sandbox.eosvolt.api import Api, create_api
 from sandbox.eosvolt.in_process import Application, InProcessTransport
 from sandbox.fleet.fleet import FleetSource
 from storage.engine import Database
 from storage.schema import COMMAND
-from tests.eosvolt.accounts import at_once, contract_of
+from tests.eosvolt.accounts import at_once, contract_of, spoken
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 
@@ -50,7 +48,7 @@ class Link(httpx.AsyncBaseTransport):
     """The way to the API; a test takes the connection away, or the answers to commands, or holds them up."""
 
     def __init__(self, api: Application) -> None:
-        self.api = InProcessTransport(api)
+        self.app, self.api = api, InProcessTransport(api)
         self.refuse_posts = 0
         self.lose_answers = 0
         self.gate: Gate | None = None
@@ -69,7 +67,7 @@ class Link(httpx.AsyncBaseTransport):
         if request.method != "GET" and self.refuse_posts:
             self.refuse_posts -= 1
             raise httpx.ConnectError("refused", request=request)
-        if request.method == "POST" and self.gate is not None:
+        if request.method != "GET" and self.gate is not None:
             await self.gate.wait()
         answer = await self.api.handle_async_request(request)
         if request.method != "GET" and self.lose_answers:
@@ -86,6 +84,7 @@ class Site:
     link: Link
     jobs: Jobs
     clock: Hand = field(default_factory=Hand)
+    tongue: str = "plain"
 
     @property
     def posts(self) -> list[str]:
@@ -137,11 +136,11 @@ async def site_on(database: Database, account: str = "plain") -> AsyncIterator[S
     """A site whose state was polled once, recorded in `database`; `account` is how its API speaks."""
     clock = Hand()
     api = create_api(FleetSource(4, 3, NOON), clock=clock)
-    link = Link(Spoken(api, TONGUES[account]) if account in TONGUES else api)
+    link = Link(spoken(api, account))
     token = TokenSource.from_text("sandbox-token")
     async with EosvoltClient(
         "http://sandbox", token, contract_of(account), transport=link, attempts=1, clock=clock, pause=at_once
     ) as client:
         jobs = Jobs(database, client, PollPlan(interval=timedelta(seconds=20)))
         await poll(jobs, clock.now)
-        yield Site(api, link, jobs, clock)
+        yield Site(api, link, jobs, clock, account)

@@ -13,11 +13,10 @@ from bot.service.jobs import Jobs, run_inline
 from bot.service.poll_plan import PollPlan
 from bot.service.polling import poll
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from notify.render import render_message
 from sandbox.eosvolt.api import Api, create_api
-from sandbox.eosvolt.in_process import InProcessTransport
+from sandbox.eosvolt.in_process import Application, InProcessTransport
 from sandbox.eosvolt.server import serving
 from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import SlackServer, SlackWorkspace
@@ -25,6 +24,7 @@ from storage.engine import Database
 from storage.schema import COMMAND, OUTBOX
 from tests.bot.service.delivery.lives import OPS, Fate, Life, go_on
 from tests.conftest import sqlite_copy
+from tests.eosvolt.accounts import contract_of, spoken
 from tests.sandbox.neutral import NOON, Hand, free_connector
 
 ENDED = {"verified", "not_verified", "unverifiable", "failed", "expired"}
@@ -45,7 +45,9 @@ class World:
     """What outlives the service: EOSVOLT with its clock, and what it does to the answer of a command."""
 
     clock: Hand = field(default_factory=Hand)
+    tongue: str = "plain"
     api: Api = field(init=False)
+    app: Application = field(init=False)
     answers: str = "as it is"
 
     def __post_init__(self) -> None:
@@ -58,13 +60,14 @@ class World:
     def begin(self) -> None:
         self.clock.now = NOON
         self.api = create_api(FleetSource(4, 3, NOON), clock=self.clock)
+        self.app = spoken(self.api, self.tongue)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope.get("path") == "/later":
             self.clock.after(seconds=40)
             await answer(send, 200, self.clock.now.isoformat().encode())
-        elif scope["type"] != "http" or scope["method"] != "POST":
-            await self.api(scope, receive, send)
+        elif scope["type"] != "http" or scope["method"] == "GET":
+            await self.app(scope, receive, send)
         else:
             answers, self.answers = self.answers, "as it is"
             await self._command(answers, scope, receive, send)
@@ -83,7 +86,7 @@ class World:
         async def keep(message: Any) -> None:
             kept.append(message)
 
-        await self.api(scope, receive, keep)
+        await self.app(scope, receive, keep)
         if answers == "500 though done":
             await answer(send, 500, b"")
             return
@@ -136,16 +139,27 @@ class Stage:
         self.world.answers = answers
         token = self.slack.workspace.bot_token
         seconds = 0.5 if answers == "lost" else 20  # a slow machine is no lost answer
-        return Life(self.database.url, self.eosvolt, self.slack.api_url, token, button, folder / "note", seconds)
+        return Life(
+            self.database.url,
+            self.eosvolt,
+            self.slack.api_url,
+            token,
+            button,
+            folder / "note",
+            seconds,
+            tongue=self.world.tongue,
+        )
 
     async def _prepare(self, kind: str) -> dict[str, Any]:
         """Have the fleet polled once, in a state in which this can be asked for; what it is asked of."""
         assert self.database is not None
-        token, transport = TokenSource.from_text("sandbox-token"), InProcessTransport(self.world.api)
+        token, transport = TokenSource.from_text("sandbox-token"), InProcessTransport(self.world.app)
         connector_id = free_connector(self.world.api.source)
         target = {"connector_id": connector_id}
         charger_id = connector_id.rpartition(".")[0]
-        async with EosvoltClient("http://sandbox", token, load_contract(), transport=transport, attempts=1) as client:
+        async with EosvoltClient(
+            "http://sandbox", token, contract_of(self.world.tongue), transport=transport, attempts=1
+        ) as client:
             if kind == "stop_session":
                 started = await client.post_session_start(connector_id)
                 assert started is not None
@@ -177,8 +191,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(template: Path, folder: Path) -> AsyncIterator[Stage]:
-    world = World()
+async def staged(template: Path, folder: Path, tongue: str = "plain") -> AsyncIterator[Stage]:
+    world = World(tongue=tongue)
     workspace = SlackWorkspace(clock=world.seconds, rate_limited=False)
     async with SlackServer(workspace) as slack, serving(world) as address:
         yield Stage(world, address, slack, template, folder)

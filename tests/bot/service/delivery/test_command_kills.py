@@ -35,18 +35,18 @@ class HeldApi:
         async def keep(message: Any) -> None:
             sent.append(message)
 
-        held = scope["type"] == "http" and scope["method"] == "POST" and not self.released.is_set()
+        held = scope["type"] == "http" and scope["method"] != "GET" and not self.released.is_set()
         if not held:
-            await self.site.api(scope, receive, send)
+            await self.site.link.app(scope, receive, send)
             return
         if self.acts:
-            await self.site.api(scope, receive, keep)
+            await self.site.link.app(scope, receive, keep)
         self.reached.set()
         await self.released.wait()
 
 
 def told(site: Site, address: str, **more: Any) -> dict[str, Any]:
-    where = {"database": site.jobs.database.url, "eosvolt": address, "token": "sandbox-token"}
+    where = {"database": site.jobs.database.url, "eosvolt": address, "token": "sandbox-token", "tongue": site.tongue}
     return {**where, "now": site.clock.now.isoformat(), **more}
 
 
@@ -63,7 +63,7 @@ async def ask(site: Site, kind: str) -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_at_a_step_and_started_again(site: Site, kind: str, point: str) -> None:
     await ask(site, kind)
-    async with serving(site.api) as address:
+    async with serving(site.link.app) as address:
         assert await run(serve_once, told(site, address, crash_at=point)) == KILLED
         site.clock.after(seconds=20)
         assert await run(serve_once, told(site, address)) == 0

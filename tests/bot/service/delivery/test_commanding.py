@@ -14,10 +14,10 @@ from storage.engine import Database
 from storage.schema import COMMAND
 from tests.bot.service.delivery.bench import OPS, Bench, words_of
 from tests.bot.service.delivery.site import Site, site_on
-from tests.eosvolt.accounts import TONGUES
+from tests.eosvolt.accounts import ACCOUNTS
 
 
-@pytest.fixture(params=["plain", *TONGUES])
+@pytest.fixture(params=ACCOUNTS)
 async def site(request: pytest.FixtureRequest, sqlite: Database) -> AsyncIterator[Site]:
     """A site in each of the accounts that examples/contracts is written for."""
     async with site_on(sqlite, request.param) as running:

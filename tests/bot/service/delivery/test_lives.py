@@ -18,7 +18,7 @@ from tests.databases import temporary_database
 from tests.examples import examples
 from tests.forks import KILLED, run
 
-START = "POST /v1/sessions/start"
+ACTING = ("POST", "PUT", "PATCH", "DELETE")
 ANSWERS = ("lost", "in pieces", "500", "500 though done", "504 though done", "409", "429", "cut off")
 
 
@@ -30,8 +30,8 @@ def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator
 
 
 @pytest.fixture
-async def stage(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(sqlite_template, tmp_path) as stage:
+async def stage(sqlite_template: Path, tmp_path: Path, one_tongue: str) -> AsyncIterator[Stage]:
+    async with staged(sqlite_template, tmp_path, one_tongue) as stage:
         yield stage
 
 
@@ -100,7 +100,7 @@ async def test_killed_at_every_moment_no_command_is_accepted_twice_and_each_ends
 @pytest.mark.parametrize("answers", ANSWERS)
 async def test_killed_around_an_answer_that_goes_wrong(stage: Stage, answers: str) -> None:
     moments = await undisturbed(stage, "start_session", answers)
-    named = ("command", f"before {START}", f"answered {START}", f"after {START}")
+    named = ("command", *(f"{when} {method} " for when in ("before", "answered", "after") for method in ACTING))
     for place in (place for place in around_the_call(moments) if moments[place - 1].startswith(named)):
         life = await stage.begin("start_session", answers)
         assert await killed(life, [place]) == [moments[place - 1]]

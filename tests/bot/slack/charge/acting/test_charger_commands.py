@@ -61,6 +61,9 @@ async def test_a_refused_right_is_told_and_asked_for_again_by_the_next_who_tries
     house.api.faults.forbidden = frozenset()
     await house.click("ada", preview, "confirm_command")
     said = house.workspace.channel("#ev-ops").messages
+    await house.wait_for(lambda: any("accepted the soft reset" in message.text for message in said))
+    await polled_anew(house.running)
+    house.clock.ahead += timedelta(minutes=2)
     await house.wait_for(lambda: any("Done" in message.text for message in said))
     assert posts(house) == [f"/v1/chargers/{charger}/reset"]
     again = await house.ask(f"reset {house.free(5).rpartition('.')[0]}", "ole")

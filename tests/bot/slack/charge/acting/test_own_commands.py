@@ -1,6 +1,7 @@
 """`/charge do NAME CHARGER`: what the contract names is previewed, done once, journalled and followed on its card."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage.schema import AUDIT, COMMAND
-from tests.bot.house import House, polled_anew
+from tests.bot.house import House, open_house, polled_anew
 from tests.bot.slack.charge.acting.test_session_commands import card_in, posts
 
 OWN = """
@@ -33,6 +34,13 @@ body = { connector_id = "connectorId" }
 call = "POST /v1/chargers/{id}/nothing"
 does = "what this account has not"
 """
+
+
+@pytest.fixture
+async def closed_house(tmp_path: Path) -> AsyncIterator[House]:
+    """EOSVOLT's API as it is: the file above is written for it."""
+    async with open_house(f"sqlite:///{tmp_path / 'chargehand.db'}") as house:
+        yield house
 
 
 @pytest.fixture
