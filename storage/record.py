@@ -245,9 +245,10 @@ def _history_statements(thing: str, field: str, dated: str) -> tuple[Prepared, P
         .where(changed.exists())
         .values(valid_to=greatest(INTERVAL.c.valid_from, ended_at))
     )
-    has_open = sa.select(INTERVAL.c.id).where(still_open, INTERVAL.c.thing_id == table.c.id).exists()
+    # asked of each row by itself: joined, PostgreSQL reads all intervals for each until it knows how many there are
+    has_open = sa.select(INTERVAL.c.id).where(still_open, INTERVAL.c.thing_id == table.c.id).limit(1).scalar_subquery()
     opened = sa.select(sa.literal(recorded.thing), table.c.id, sa.literal(field), value, table.c[dated]).where(
-        table.c.changed_seq == seq, table.c.gone_at.is_(None), ~has_open
+        table.c.changed_seq == seq, table.c.gone_at.is_(None), has_open.is_(None)
     )
     open_ = sa.insert(INTERVAL).from_select(["thing", "thing_id", "field", "value", "valid_from"], opened)
     return Prepared(close), Prepared(open_)
