@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
-from notify.house_words import HouseWords
+from notify.house_words import ConsoleUrlError, HouseWords, checked_console_url
 from notify.text.error_codes import CodesError, load_codes
 from rules.actions.command_kinds import COMMANDS_PER_DAY
 from storage.engine import normalise_url
@@ -105,6 +105,11 @@ PURPOSES = {
         "`meaning`, `cause` and `mends`",
         "the manuals of your chargers; the codes of OCPP and ChargeX are known",
     ),
+    "CHARGEHAND_CONSOLE_URL": Purpose(
+        "where a card's *Open in EOSVOLT* leads: an address in which {location}, {charger} and {connector} stand for "
+        "the ids; without it the card has no such entry",
+        "open a charger in EOSVOLT's web console and copy the address, its id replaced by {charger}",
+    ),
     "CHARGEHAND_ID_TAG_KEY": Purpose(
         "the key of the hashes that id tags are stored as; without it they are not stored", "any long random text"
     ),
@@ -175,6 +180,7 @@ class Settings(BaseSettings):
     chargehand_allow_http: bool = False
     chargehand_contract: Path | None = None
     chargehand_codes: Path | None = None
+    chargehand_console_url: str | None = None
     chargehand_id_tag_key: SecretStr | None = None
     chargehand_id_tag_key_file: Path | None = None
     chargehand_plain_id_tags: bool = False
@@ -301,9 +307,11 @@ class Settings(BaseSettings):
     def house_words(self) -> HouseWords:
         """What the operator's files and settings add to messages; raises SettingsError."""
         try:
-            return HouseWords(load_codes(self.chargehand_codes))
+            return HouseWords(load_codes(self.chargehand_codes), checked_console_url(self.chargehand_console_url))
         except CodesError as error:
             raise SettingsError(f"CHARGEHAND_CODES: {error}") from None
+        except ConsoleUrlError as error:
+            raise SettingsError(f"CHARGEHAND_CONSOLE_URL: {error}") from None
 
     def token_source(self) -> TokenSource:
         """EOSVOLT's token, from its file where one is named: a file is read again when the token is refused."""

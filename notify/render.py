@@ -22,6 +22,7 @@ from notify.channel_returns import return_context
 from notify.copies import copy_context
 from notify.digests import digest_facts
 from notify.events import event_context, events_context
+from notify.handling import handling_of
 from notify.house_words import PLAIN_WORDS, HouseWords
 from notify.outbox import (
     ALERT_CARD,
@@ -38,6 +39,7 @@ from notify.outbox import (
     TROUBLE,
 )
 from notify.text import blocks
+from notify.text.card_buttons import Offered, card_buttons
 from notify.text.limits import check_message
 from notify.text.message import EVENT_TYPE, Block, SlackMessage
 from notify.text.ranges import as_ranges
@@ -116,9 +118,13 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: Ho
     card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
     about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})
-    acknowledge = "Acknowledge" if card.unacknowledged else None
     if card.state != "resolved":
-        built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(card))
+        safety = any(told.part.is_safety and told.part.firing for told in card.parts)
+        console = words.console_of(card.members[0].ids) if card.members else None
+        built += card_buttons(
+            about,
+            Offered("Acknowledge" if card.unacknowledged else None, acts=not safety, console=console, **_muting(card)),
+        )
     return text, built
 
 
@@ -130,18 +136,23 @@ def _about(connection: Connection, card: str, about: dict[str, int | str]) -> di
 
 def _roll_up(connection: Connection, item: Row[Any], now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     said = roll_ups.storm(connection, item, now)
-    text, built = _built("roll_up.mrkdwn.j2", item, storm=said)
+    handling = handling_of(connection, spoken_incidents(connection, item))
+    text, built = _built("roll_up.mrkdwn.j2", item, storm=said, handling=handling)
     about = _about(connection, said.id, {"roll_up": said.id, "version": item.version})
-    acknowledge = "Acknowledge all" if said.unacknowledged else None
     if said.resolved_at is None and said.page == 1:
-        built += blocks.alert_actions(about, acknowledge=acknowledge, **_snoozing(said))
+        acknowledge = "Acknowledge all" if said.unacknowledged else None
+        built += card_buttons(about, Offered(acknowledge, **_muting(said)))
     return text, built
 
 
-def _snoozing(said: card_facts.AlertCardContext | roll_ups.StormContext) -> dict[str, Any]:
-    """What can be snoozed where somebody has not acknowledged yet, and whether a snooze can be ended."""
+def _muting(said: card_facts.AlertCardContext | roll_ups.StormContext) -> dict[str, Any]:
+    """What can be snoozed where somebody has not acknowledged yet, whether a snooze can be ended, or who saw it."""
     choices = {choice.key: choice.label for choice in CHOICES}
-    return {"snooze": choices if said.snoozable and said.unacknowledged else None, "wake": said.snooze is not None}
+    return {
+        "undo": not said.unacknowledged and said.acknowledged_at is not None,
+        "snooze": choices if said.snoozable and said.unacknowledged else None,
+        "wake": said.snooze is not None,
+    }
 
 
 def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:

@@ -24,6 +24,7 @@ from notify.alert_cards.parts import Part, read_parts
 from notify.alert_cards.recoveries import AlsoOver, also_over
 from notify.alert_cards.thread import AGAIN
 from notify.alert_cards.tries import TriedOnes, tried
+from notify.handling import Handling, handling_of
 from notify.house_words import PLAIN_WORDS, HouseWords
 from rules.alerts.incidents import AUDIBLE, OUT_OF_QUIET_HOURS
 from rules.alerts.silences import quiet_until
@@ -109,6 +110,7 @@ class AlertCardContext:
     held_since: datetime | None = None  # quiet hours keep, or kept, members back
     held_to: datetime | None = None
     already: int = 0  # members that were so when the rule was switched on, where those were several
+    handling: Handling = field(default_factory=Handling)
 
     @property
     def incident_id(self) -> int:
@@ -207,6 +209,7 @@ def alert_card(
         already=counts.already,
         held_to=counts.held_to if not counts.held else None,
         tried=tried(connection, incident_ids),
+        handling=handling_of(connection, incident_ids),
     )
 
 

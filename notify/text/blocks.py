@@ -4,19 +4,16 @@ The SDK's models build and check each block; nothing here knows an alert from a 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
     ButtonElement,
     ContextBlock,
     HeaderBlock,
-    InteractiveElement,
     MarkdownTextObject,
-    Option,
     PlainTextObject,
     SectionBlock,
-    StaticSelectElement,
 )
 
 from notify.text.action_ids import ActionId
@@ -70,38 +67,6 @@ def context(notes: Sequence[str], mrkdwn: str) -> list[Block]:
         *((MarkdownTextObject(text=mrkdwn),) if mrkdwn else ()),
     ]
     return [ContextBlock(elements=elements, block_id="context").to_dict()] if elements else []
-
-
-def alert_actions(
-    about: Mapping[str, int | str], *, acknowledge: str | None, snooze: Mapping[str, str] | None, wake: bool
-) -> list[Block]:
-    """What can be done about an incident or a roll-up: `about` is compact JSON in each value, with the version.
-
-    `acknowledge` is that button's label, `snooze` the choices by key; neither is shown where it is None.
-    """
-    elements: list[InteractiveElement] = []
-    if acknowledge is not None:
-        elements.append(_button(acknowledge, ActionId.ACKNOWLEDGE_INCIDENT, about))
-    if snooze is not None:
-        options = [
-            Option(text=PlainTextObject(text=label, emoji=False), value=_compact({**about, "for": key}))
-            for key, label in snooze.items()
-        ]
-        placeholder = PlainTextObject(text="Snooze", emoji=False)
-        menu = StaticSelectElement(action_id=ActionId.SNOOZE_INCIDENT.value, options=options, placeholder=placeholder)
-        elements.append(menu)
-    if wake:
-        elements.append(_button("End snooze", ActionId.END_SNOOZE, about))
-    return [ActionsBlock(elements=elements, block_id="actions").to_dict()] if elements else []
-
-
-def _button(label: str, action_id: ActionId, value: Mapping[str, int | str]) -> ButtonElement:
-    text = PlainTextObject(text=label, emoji=False)
-    return ButtonElement(text=text, action_id=action_id.value, value=_compact(value))
-
-
-def _compact(value: Mapping[str, int | str]) -> str:
-    return json.dumps(dict(value), separators=(",", ":"))
 
 
 def approval_buttons(command_id: str, kind: str, version: int) -> Block:

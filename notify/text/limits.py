@@ -17,11 +17,14 @@ SECTION_TEXT = 3_000
 HEADER_TEXT = 150
 BUTTON_TEXT = 75
 BUTTON_VALUE = 2_000
+OPTION_VALUE = 150
+OPTION_TEXT = 75
 FIELDS = 10
 FIELD_TEXT = 2_000
 CONTEXT_ELEMENTS = 10
 ACTION_ELEMENTS = 25
 ID_LENGTH = 255
+ADDRESS = 3_000
 LOUD = ("<!channel", "<!here", "<!everyone")
 
 
@@ -72,6 +75,10 @@ def _check_elements(elements: list[Mapping[str, Any]]) -> Iterator[str]:
         if element["type"] == "button":
             yield from _longer("button text", len(element["text"]["text"]), BUTTON_TEXT)
             yield from _longer("button value", len(element.get("value", "")), BUTTON_VALUE)
+        for option in element.get("options", ()):
+            yield from _longer("option text", len(option["text"]["text"]), OPTION_TEXT)
+            yield from _longer("option value", len(option["value"]), OPTION_VALUE)
+            yield from _longer("option url", len(option.get("url") or ""), ADDRESS)
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:

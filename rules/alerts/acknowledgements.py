@@ -1,4 +1,4 @@
-"""When an acknowledgement runs out: after the rule's `ack_for`, while the alert still fires.
+"""When an acknowledgement ends while its alert fires: after the rule's `ack_for`, or when somebody takes it back.
 
 It reopens nothing and moves no alert: the alert only counts as not acknowledged again, and may speak.
 """
@@ -42,3 +42,18 @@ def end_acknowledgements(
         )
         ended |= {row.id: row.incident_id for row in rows}
     return ended
+
+
+def undo_acknowledgements(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[int | None]:
+    """Take the acknowledgement of those of `which` that fire back, as if it had not been; the incident of each.
+
+    Escalation and repeats count from now on.
+    """
+    mine = (which, ALERT.c.state == State.FIRING.value, ALERT.c.acknowledged_at.is_not(None))
+    taken = connection.execute(
+        sa.update(ALERT)
+        .where(*mine)
+        .values(acknowledged_at=None, acknowledged_by=None, ack_ended_at=None, heard_at=now)
+        .returning(ALERT.c.incident_id)
+    )
+    return list(taken.scalars())

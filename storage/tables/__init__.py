@@ -8,6 +8,7 @@ Times are aware UTC datetimes (SQLModel's default column type), energies kWh, po
 from storage.tables.alerts import (
     Alert,
     Incident,
+    IncidentNote,
     Inhibition,
     Rule,
     RuleDraft,
@@ -54,6 +55,7 @@ __all__ = [
     "HeardRequest",
     "IdForm",
     "Incident",
+    "IncidentNote",
     "Inhibition",
     "Interval",
     "Json",

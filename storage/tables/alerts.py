@@ -238,6 +238,20 @@ class Incident(SQLModel, table=True):
     spoke_at: datetime | None = None  # when it was last said, or will be: repeats count from there
     escalated: int | None = None  # how many steps of the escalation were said
     channels: str | None = None  # JSON: where its card was opened; it stays there
+    assigned_to: str | None = None  # a Slack user id: who looks after it
+    assigned_by: str | None = None
+    assigned_at: datetime | None = None
+
+
+class IncidentNote(SQLModel, table=True):
+    """What somebody noted about an incident."""
+
+    __tablename__ = "incident_note"
+    id: int | None = Field(default=None, primary_key=True)
+    incident_id: int = Field(index=True)
+    at: datetime
+    author: str  # a Slack user id
+    text: str
 
 
 class Silence(SQLModel, table=True):

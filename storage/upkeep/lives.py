@@ -219,6 +219,15 @@ LIVES: Mapping[Table, Life] = {
             _not_newest(schema.ALERT),
         ),
     ),
+    schema.NOTE: Life(
+        "what people noted about incidents; that of an open one stays",
+        Span.HISTORY,
+        schema.NOTE.c.at,
+        (
+            _none(schema.INCIDENT, _INCIDENT.id == schema.NOTE.c.incident_id, _INCIDENT.resolved_at.is_(None)),
+            _not_newest(schema.NOTE),
+        ),
+    ),
     schema.INCIDENT: Life(
         "incidents, by their end, after all that belongs to them",
         Span.HISTORY,

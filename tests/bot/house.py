@@ -21,7 +21,7 @@ from rules.documents.document import rule_from_document
 from sandbox.eosvolt.api import Api, create_api
 from sandbox.eosvolt.server import serving
 from sandbox.fleet.fleet import FleetSource
-from sandbox.slack import Message, SlackServer, SlackWorkspace
+from sandbox.slack import Message, SlackServer, SlackWorkspace, View
 from storage.migrate import upgrade
 from storage.polls import poll_states
 from tests.eosvolt.accounts import file_of, spoken
@@ -125,7 +125,7 @@ class House:
         assert outcome.ok, outcome.error
         return await self.next_whisper(user, before)
 
-    async def click(self, user: str, message: Message, action_id: str, value: Any = None) -> None:
+    async def click(self, user: str, message: Message | View, action_id: str, value: Any = None) -> None:
         outcome = await self.workspace.click(user, message, action_id, value)
         assert outcome.ok, outcome.error
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import help  # noqa: A004 - the word itself
 from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
-from bot.slack.charge.alerting import alerts, digests, rule_files, rules, silences, why
+from bot.slack.charge.alerting import alerts, digests, handling, rule_files, rules, silences, why
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
 from bot.slack.charge.fleet import (
     chargers,
@@ -55,6 +55,7 @@ WORDS: tuple[Word, ...] = (
     *health.WORDS,
     *missing.WORDS,
     *alerts.WORDS,
+    *handling.WORDS,
     *rules.WORDS,
     *rule_files.WORDS,
     *digests.WORDS,

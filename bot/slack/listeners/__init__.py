@@ -3,25 +3,31 @@
 What only reads acknowledges first. What acts writes one intent row and then acknowledges. Nothing here calls EOSVOLT.
 """
 
+import contextlib
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.listeners import (
     block_actions,
+    card_buttons,
     channel_events,
     copies,
     events,
+    forms,
     rule_buttons,
     slash_command,
     snooze_buttons,
 )
 from bot.slack.listeners.responder import HeardBeforeError, NotKnownYetError, Responder, whisper
+from bot.slack.views.showing import SHOWN, ViewRespond, of_answer, show_in
 from bot.slack.web_client import SLACK_FAULTS, error_name
+from notify.text.action_ids import ActionId
 from storage.faults import mend_of
 
 log = structlog.get_logger()
@@ -43,6 +49,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
         # what the person is told of in words is not shown as failed as well
         return BoltResponse(status=200, body="") if answer is not None and response is not None else None
 
+    app.use(answer_in_views(responder))
     copies.register(app, responder)
     slash_command.register(app, responder)
     block_actions.register(app, responder)
@@ -50,6 +57,8 @@ def register(app: AsyncApp, responder: Responder) -> None:
     events.register(app, responder)
     channel_events.register(app, responder)
     rule_buttons.register(app, responder)
+    card_buttons.register(app, responder)
+    forms.register(app, responder)
 
 
 def _answer_to(error: Exception) -> Answer | None:
@@ -61,10 +70,45 @@ def _answer_to(error: Exception) -> Answer | None:
     return None if trouble is None else refused(f"Nothing was done: {trouble.what}", mend=trouble.mend)
 
 
+IN_PLACE = frozenset(
+    {
+        ActionId.CONFIRM_COMMAND,
+        ActionId.CONFIRM_RULE,
+        ActionId.CANCEL_COMMAND,
+        ActionId.PREVIOUS_PAGE,
+        ActionId.NEXT_PAGE,
+    }
+)
+"""The clicks whose answer takes the place of what was clicked."""
+OWN_MODAL = (ActionId.OPEN_FORM, ActionId.SILENCE_ALERTS, ActionId.ACT_ON_ALERTS, ActionId.ALERT_MENU)
+"""The clicks that open a modal of their own."""
+
+
+def answer_in_views(responder: Responder) -> Callable[..., Awaitable[None]]:
+    """A middleware: a click in a modal or the Home tab, which has no response URL, is answered in a modal."""
+
+    async def use(body: dict[str, Any], context: AsyncBoltContext, next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002 - Bolt's name
+        if body.get("type") == "block_actions" and body.get("view") and not body.get("response_url"):
+            action = str(body["actions"][0].get("action_id"))
+            own = action in IN_PLACE or action.startswith(OWN_MODAL)
+            context["respond"] = ViewRespond(responder.slack, body, at_once=not own)
+        await next()
+
+    return use
+
+
 async def _tell_of_a_fault(responder: Responder, answer: Answer, body: dict[str, Any], respond: AsyncRespond) -> None:
     """Tell the person who asked, where the request says how; Slack's own faults are logged."""
-    if body.get("response_url"):
+    if body.get(SHOWN):
+        await show_in(responder.slack, body[SHOWN], of_answer(answer))
+        return
+    if body.get("response_url") or isinstance(respond, ViewRespond):
         await whisper(respond, answer, replace_original=False)
+        return
+    if body.get("type") == "view_submission":
+        told_ = {"channel": body["user"]["id"], "text": answer.text, "blocks": answer.blocks}
+        with contextlib.suppress(*SLACK_FAULTS):
+            await responder.say(partial(responder.slack.chat_postMessage, **told_))
         return
     event = body.get("event") or {}
     user, channel = event.get("user"), event.get("channel")

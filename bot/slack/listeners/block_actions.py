@@ -18,6 +18,7 @@ from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
 from bot.slack.permissions import Role
+from bot.slack.views.showing import channel_of
 from commands.outcomes.approvals import Decision, approve_command, refuse_command
 from commands.outcomes.sending import APPROVE_WITHIN
 from commands.requests.enqueue import Enqueued, enqueue_command
@@ -75,7 +76,7 @@ def _register_words(app: AsyncApp, responder: Responder) -> None:
         await ack()
         asked = _value(action)
         answer = await responder.answer(
-            asked["words"], user=body["user"]["id"], channel=_channel(body), offset=int(asked["offset"])
+            asked["words"], user=body["user"]["id"], channel=channel_of(body), offset=int(asked["offset"])
         )
         await whisper(respond, answer, replace_original=True)
 
@@ -88,7 +89,7 @@ def _register_words(app: AsyncApp, responder: Responder) -> None:
         if not writes:
             await ack()
         once = context.get(ONCE, "")
-        answer = await responder.answer(words, user=body["user"]["id"], channel=_channel(body), once=once)
+        answer = await responder.answer(words, user=body["user"]["id"], channel=channel_of(body), once=once)
         if writes:
             await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
@@ -207,10 +208,6 @@ async def decide(responder: Responder, user: str, value: Json, *, approves: bool
 def _value(action: Json) -> Json:
     value: Json = json.loads(action["value"])
     return value
-
-
-def _channel(body: Json) -> str:
-    return str((body.get("channel") or {}).get("id") or body["user"]["id"])
 
 
 def _thread(body: Json) -> Json:

@@ -7,7 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -84,23 +84,9 @@ class Responder:
         words = registry.split(text)
         word = registry.find_word(words)
         mode = word.mode if word is not None else Mode.READS
-        asked_of = self.permissions.standing_at_click if mode is Mode.WRITES else self.permissions.standing_of
-        standing = await asked_of(user)
-        card_channel = await self.card_channel(channel, user) if word is not None and word.acts else ""
-        asked = Asked(
-            words=(),
-            user=user,
-            role=standing.role,
-            now=self.clock(),
-            interval=self.interval,
-            zone=self.zone,
-            offset=offset,
-            card_channel=card_channel,
-            commands_per_day=self.commands_per_day,
-            automations=self.automations,
-            text=registry.rest_of(text, word),
-            own_commands=self.office.client.own_commands,
-        )
+        acts = word is not None and word.acts
+        standing, asked = await self.asking(user, channel, writes=mode is Mode.WRITES, acts=acts)
+        asked = replace(asked, offset=offset, text=registry.rest_of(text, word))
         if mode is not Mode.WRITES:
             if mode is Mode.READS:
                 answer = await asyncio.to_thread(self._read, words, asked, standing)
@@ -116,6 +102,26 @@ class Responder:
         self.wake_reminders()
         self.wake_deliveries()
         return await self._run(answer, words) if isinstance(answer, Errand) else answer
+
+    async def asking(
+        self, user: str, channel: str, *, writes: bool = False, acts: bool = False
+    ) -> tuple[Standing, Asked]:
+        """How a person stands, and a question of theirs without words; what acts is told where a card would stand."""
+        asked_of = self.permissions.standing_at_click if writes else self.permissions.standing_of
+        standing = await asked_of(user)
+        asked = Asked(
+            words=(),
+            user=user,
+            role=standing.role,
+            now=self.clock(),
+            interval=self.interval,
+            zone=self.zone,
+            card_channel=await self.card_channel(channel, user) if acts else "",
+            commands_per_day=self.commands_per_day,
+            automations=self.automations,
+            own_commands=self.office.client.own_commands,
+        )
+        return standing, asked
 
     async def finish(self, answer: Answer) -> Answer | None:
         """What an answer says later, once it is known."""

@@ -3,7 +3,6 @@
 Everything a menu needs is in its values and in the database, so that one from before a restart works.
 """
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, refused, told
 from bot.slack.listeners.responder import Responder, TooLateError, whisper
 from bot.slack.permissions import Role
+from bot.slack.views.named import Named, named_by
 from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts
 from notify.text.action_ids import ActionId
 from storage.tables import AuditEntry
@@ -31,28 +31,24 @@ def register(app: AsyncApp, responder: Responder) -> None:
 
     @app.action(ActionId.SNOOZE_INCIDENT.value)
     async def on_snooze(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer = await snooze(responder, body["user"]["id"], json.loads(action["selected_option"]["value"]))
+        answer = await snooze(responder, body["user"]["id"], named_by(body, action["selected_option"]["value"]))
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
     @app.action(ActionId.END_SNOOZE.value)
     async def on_end(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
-        answer = await snooze(responder, body["user"]["id"], json.loads(action["value"]))
+        answer = await snooze(responder, body["user"]["id"], named_by(body, action["value"]))
         await ack()
         await whisper(respond, answer, replace_original=False, **_thread(body))
 
 
-async def snooze(responder: Responder, user: str, value: Json) -> Answer:
+async def snooze(responder: Responder, user: str, named: Named) -> Answer:
     """Snooze an incident or a roll-up for a person, if they may, or end that where no time is said; what to tell."""
     standing = await responder.permissions.standing_at_click(user)
     if not standing.may(ACTS):
         return registry.not_allowed(standing, ACTS, "Snooze")
     now = responder.clock()
-    what = Snoozable(
-        incident=int(value["incident"]) if "incident" in value else None,
-        named=value.get("alerts"),
-        roll_up=str(value["roll_up"]) if "roll_up" in value else None,
-    )
+    what, value = named.snoozable, named.value
 
     def write(connection: Connection) -> Snoozing:
         if "for" in value:

@@ -84,7 +84,7 @@ def test_a_firing_card_says_what_where_since_when_and_with_which_code(database: 
         compare_with_golden("alert_firing", render(connection))
 
 
-def test_an_acknowledged_card_says_by_whom_and_has_no_button(database: Database) -> None:
+def test_an_acknowledged_card_says_by_whom_and_offers_to_take_that_back(database: Database) -> None:
     with database.write() as connection:
         one_alert(connection)
         enqueue_card(connection)

@@ -69,6 +69,8 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         "digest new library/daily-sessions": "Nothing changes before you confirm",
         "export sessions 2026-01-01 2026-01-02": "are being exported",
         **dict.fromkeys((f"export {what}" for what in ("alerts", "audit", "uptime")), "needs a first and a last day"),
+        **dict.fromkeys(("assign #1 me", "note #1 hello"), "Nothing of it fires any more"),
+        "unack #1": "Nothing here is acknowledged",
         "automations": "Automations are *dry-run*",
         **{f"automations {mode}": f"Automations are *{mode}*" for mode in ("on", "dry-run", "off")},
     }

@@ -1,0 +1,122 @@
+"""The form of a silence: what, how long and why, each refused at its own field.
+
+It says `/charge silence ...` with what was chosen: the words decide what is kept quiet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from bot.slack.charge.alerting.silence_matchers import read_matchers
+from bot.slack.charge.alerting.silences import read_silence
+from bot.slack.charge.answer import Answer, Asked
+from bot.slack.charge.things_by_id import WrongWords
+from bot.slack.permissions import Role
+from bot.slack.views.form import Form, Said
+from bot.slack.views.inputs import Choice, FieldErrors, Typed, select_field, text_field
+from bot.slack.views.named import Named
+from notify.text.message import Block
+from rules.lifecycle import State
+from storage.schema import ALERT
+
+Json = dict[str, Any]
+
+MOST_ALERTS = 20
+TIMES = (
+    Choice("for 1h", "1 hour"),
+    Choice("for 2h", "2 hours"),
+    Choice("for 4h", "4 hours"),
+    Choice("for 8h", "8 hours"),
+    Choice("until tomorrow 08:00", "Until tomorrow 08:00"),
+    Choice("for 3d", "3 days"),
+    Choice("for 7d", "a week"),
+    Choice("until recovery", "Until it recovers"),
+)
+
+
+def opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block]:
+    """Choices of what the card named, or a field to type what is meant."""
+    choices = _choices(connection, Named(given)) if "incident" in given or "roll_up" in given else []
+    hint = "What goes on is still recorded, and what still fires at the end speaks."
+    what = (
+        select_field("what", "Keep quiet", choices, initial=choices[0].value, hint=hint)
+        if choices
+        else text_field(
+            "what",
+            "Keep quiet",
+            hint="A charger, connector, location or session by its id, and rule=NAME, or one of them. " + hint,
+            initial=str(given.get("what", "")),
+            placeholder="113 or rule=connector-faulted",
+        )
+    )
+    return [
+        what,
+        select_field("time", "For how long", TIMES, initial="for 2h"),
+        text_field(
+            "other",
+            "Or another time",
+            optional=True,
+            placeholder="for 90m, until 18:00, weekly sat 02:00-04:00",
+            longest=100,
+        ),
+        text_field("reason", "Why, for whoever wonders later", longest=400, placeholder="Technician on site"),
+    ]
+
+
+def _choices(connection: Connection, named: Named) -> list[Choice]:
+    """What somebody may mean who presses Silence on a card: the narrowest first."""
+    rows = connection.execute(
+        sa.select(ALERT)
+        .where(named.alerts(), ALERT.c.state == State.FIRING.value)
+        .order_by(ALERT.c.acknowledged_at.is_not(None), ALERT.c.id)
+        .limit(MOST_ALERTS)
+    ).all()
+    chargers = dict.fromkeys(row.charger_id for row in rows if row.charger_id)
+    places = dict.fromkeys(row.location_id for row in rows if row.location_id)
+    rules = dict.fromkeys(row.rule_id for row in rows)
+    kinds = ("connector", "session", "charger", "location")
+    narrow = []
+    for row in rows:
+        kind = next((one for one in kinds if getattr(row, f"{one}_id") is not None and row.subject), None)
+        if kind is not None:
+            thing = getattr(row, f"{kind}_id")
+            narrow.append(Choice(f"{kind}={thing} rule={row.rule_id}", f"{row.rule_id} on {kind} {thing}"))
+    wide = [Choice(f"charger={one}", f"Everything about charger {one}") for one in chargers]
+    wide += [Choice(f"location={one}", f"Everything at location {one}") for one in places]
+    wide += [Choice(f"rule={one}", f"{one}, everywhere") for one in rules]
+    # an id with blanks in it stands last in words, alone
+    return [one for one in [*narrow, *wide] if " " not in one.value.replace(" rule=", "")]
+
+
+def sent(connection: Connection, asked: Asked, typed: Typed) -> Said:
+    """The words of the silence; each of its three parts is read by itself first."""
+    what, reason = typed.text("what"), " ".join(typed.text("reason").split())
+    time, at = (typed.text("other"), "other") if typed.text("other") else (typed.text("time"), "time")
+    errors = {}
+    try:
+        read_matchers(connection, what.split())
+    except WrongWords as wrong:
+        errors["what"] = plain(wrong.answer)
+    else:
+        try:
+            read_silence(connection, replace(asked, words=(*what.split(), *time.split(), "known")))
+        except WrongWords as wrong:
+            errors[at] = plain(wrong.answer)
+        except ValueError as wrong:
+            errors[at] = str(wrong)
+    if not any(letter.isprintable() for letter in reason):
+        errors["reason"] = "Say why, for whoever wonders later."
+    if errors:
+        raise FieldErrors(errors)
+    return Said(f"silence {what} {time} {reason}")
+
+
+def plain(answer: Answer) -> str:
+    """What an answer says in one line, as a field shows it: without the marks of its code spans and its examples."""
+    return answer.text.partition(" /charge")[0].partition(" `/charge")[0].replace("`", "")
+
+
+FORM = Form("silence", "Silence", "Silence", Role.OPERATOR, opened, sent)
