@@ -115,7 +115,9 @@ async def test_a_silence_is_made_in_a_form_that_marks_each_wrong_field(closed_ho
     await house.wait_for(lambda: "Silenced by" in card.plain())
     # its button goes on in the modal
     await house.click("ole", done, "run_words")
-    await house.wait_for(lambda: (top := house.workspace.modal("ole")) and "ended" in str(top.blocks).lower())
+    await house.wait_for(
+        lambda: (top := house.workspace.modal("ole")) and top is not done and "over" in str(top.blocks)
+    )
     assert [row.ended_by for row in rows(house, SILENCE)] == ["U0OLE00002"]
 
 
