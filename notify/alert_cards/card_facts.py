@@ -171,7 +171,7 @@ def alert_card(
     span = connection.execute(_SPAN, {"incidents": list(incident_ids)}).one()
     counts = _counts(connection, mine)
     snooze = standing_snooze(connection, mine)
-    lapsed_at, lapsed_by = _lapsed(connection, mine) if not counts.acknowledged_at else (None, None)
+    lapsed = _lapsed(connection, mine) if not counts.acknowledged_at else {}
     place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == span.location_id)).first()
     resolved_at = span.resolved_at if not span.open else None
     began = faults_began(connection, [part.incident_id for part in parts if part.is_safety])
@@ -202,8 +202,7 @@ def alert_card(
         members=members,
         more=counts.total - len(members),
         quiet=_quiet(connection, mine, place.timezone if place is not None else None, now),
-        lapsed_at=lapsed_at,
-        lapsed_by=lapsed_by,
+        **lapsed,
         snooze=snooze,
         held_since=counts.held_since,
         already=counts.already,
@@ -293,7 +292,7 @@ def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Sn
     return Snooze(members, found.snoozed_until, found.snoozed_by)
 
 
-def _lapsed(connection: Connection, mine: sa.ColumnElement[bool]) -> tuple[datetime | None, str | None]:
+def _lapsed(connection: Connection, mine: sa.ColumnElement[bool]) -> dict[str, Any]:
     """When and whose acknowledgement of a member that fires ran out last."""
     found = connection.execute(
         sa.select(ALERT.c.ack_ended_at, ALERT.c.acknowledged_by)
@@ -305,7 +304,7 @@ def _lapsed(connection: Connection, mine: sa.ColumnElement[bool]) -> tuple[datet
         .order_by(ALERT.c.ack_ended_at.desc(), ALERT.c.id)
         .limit(1)
     ).first()
-    return (None, None) if found is None else (found.ack_ended_at, found.acknowledged_by)
+    return {} if found is None else {"lapsed_at": found.ack_ended_at, "lapsed_by": found.acknowledged_by}
 
 
 def _counts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[Any]:
