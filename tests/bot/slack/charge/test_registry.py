@@ -29,8 +29,7 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
     house = either_house
     location = next(iter(house.fleet.world.locations))
     said = {
-        "": "What you can say",
-        "help": "What you can say",
+        **dict.fromkeys(("", "help"), "What you can say"),
         "status": "connectors",
         "locations": "Locations",
         f"location {location.id}": location.fields["name"].replace("&", "&amp;"),
