@@ -280,7 +280,7 @@ class EosvoltClient:
         route = self._contract.routes[route_name]
         given = {word: value for word, value in words.items() if value is not None}
         said = self._words(route_name, thing_id) | given | self._own_ids(route_name, thing_id, given)
-        call = self._speech.call(route, said, with_body=True)
+        call = self._speech.call(route, said, acts=True)
         document = (await self._exchange.once(call)).document
         self._reader.check_taken(document, call.request)
         return document

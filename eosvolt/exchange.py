@@ -65,7 +65,7 @@ class _WithoutCookies(httpx.AsyncClient):
 class Call:
     """One request to make: its name in errors, method, URL and JSON body.
 
-    Reads of one `lane` wait for each other where they are too many, and for no other's; what has a body never waits.
+    Reads of one `lane` wait for each other where they are too many, and for no other's; what `acts` never waits.
     """
 
     request: str
@@ -73,6 +73,7 @@ class Call:
     url: str
     body: bytes | None = None
     lane: str = ""
+    acts: bool = False  # it changes something, whatever its method
     asked_again: bool = False  # in these very words, by a later poll: an unchanged answer need not come twice
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -211,7 +212,7 @@ class Exchange:
         return await self._exchange(call)
 
     async def _exchange(self, call: Call) -> Answered:
-        async with self._slots[call.lane] if call.body is None else nullcontext():
+        async with self._slots[call.lane] if not call.acts else nullcontext():
             if self._pause:
                 await self._keep_pace()
             try:
@@ -262,7 +263,7 @@ class Exchange:
         if kept is not None:
             request.headers["if-none-match"] = kept.etag
         by = SEND_BY.get()
-        if call.method != "GET" and by is not None and asyncio.get_running_loop().time() > by:
+        if call.acts and by is not None and asyncio.get_running_loop().time() > by:
             raise Timeout("this process stood still before the call", request=call.request, did_not_run=True)
         response = await self._http.send(request, stream=True)
         try:

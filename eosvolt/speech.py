@@ -30,10 +30,13 @@ class Speech:
         words: Mapping[str, Any],
         query: Mapping[str, str] | None = None,
         *,
-        with_body: bool = False,
+        acts: bool = False,
         asked_again: bool = False,
     ) -> Call:
-        """Return the call that says these words; raises NotFound where the account has none, or a word is not known."""
+        """Return the call that says these words; raises NotFound where the account has none, or a word is not known.
+
+        What `acts` has a body, unless the account has it done by a GET.
+        """
         if not route.method:
             raise NotFound("the contract file names no such call of this account", request=route.name, did_not_run=True)
         said = {word: self.sent(route.spoken(word, value)) for word, value in words.items() if value is not None}
@@ -50,10 +53,11 @@ class Speech:
             f"{route.method} {path}",
             route.method,
             f"{self._base_url}{path}{f'?{urlencode(asked)}' if asked else ''}",
-            json.dumps(self._body(route, said)).encode() if with_body and route.method != "GET" else None,
+            json.dumps(self._body(route, said)).encode() if acts and route.method != "GET" else None,
             route.name,
-            asked_again,
-            route.headers,
+            acts=acts,
+            asked_again=asked_again,
+            headers={"cache-control": "no-cache", **route.headers} if acts else route.headers,
         )
 
     def _body(self, route: Route, said: Mapping[str, Any]) -> dict[str, Any]:

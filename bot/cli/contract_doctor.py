@@ -65,7 +65,7 @@ async def _check_other(
 ) -> RouteCheck:
     if not route.method:
         return _check(route, "not tried", "the contract names no such call")
-    if route.method != "GET":
+    if route.acts or route.method != "GET":
         return _check(route, "not tried", "it acts")
     if route.name in PEOPLE:
         return await _check_people(client, route)

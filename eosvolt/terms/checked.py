@@ -262,8 +262,8 @@ def _call(route: Checked, name: str) -> tuple[str, str]:
     if not text and name not in ESSENTIAL_ROUTES and not is_own:
         return "", ""
     call = _CALL.fullmatch(text)
-    if is_own and (call is None or call[1] == "GET"):
-        raise route.wrong("call", 'a method that acts and a path, such as "POST /v1/chargers/{id}/locate"')
+    if is_own and call is None:
+        raise route.wrong("call", 'a method and a path, such as "POST /v1/chargers/{id}/locate"')
     if call is None:
         raise route.wrong("call", 'a method and a path, such as "GET /v1/chargers"')
     words = WORDS.get(name, ())
@@ -298,8 +298,9 @@ def _check_words(made: Route, kind: str, route: Checked, known: set[str]) -> Non
         if not made.says(word):
             mend = f'put {{{word}}} into its path, or body.{word} = "the account\'s name"'
             raise WrongTermError(f"{route.where}.call", f"nothing says {word}: {mend}")
-    if made.method == "GET" and (made.body or made.fixed) and made.name not in {"location", "charger", "session"}:
-        raise WrongTermError(f"{route.where}.call", "a GET has no body: put the words into params or query")
+    if made.method == "GET" and (any(made.body.values()) or made.fixed):
+        mend = "put {its words} into the path, and leave their names in body empty" if made.acts else "leave it out"
+        raise WrongTermError(f"{route.where}.call", f"a GET has no body: {mend}")
 
 
 def _field(resource: str, name: str, spec: Any, packaged: Mapping[str, Any]) -> Field:

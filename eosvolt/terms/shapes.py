@@ -41,6 +41,10 @@ class Paging:
     empty_pages: bool
 
 
+_OF_CHARGERS = frozenset({"charger_reset", "charger_unlock", "charger_availability"})
+_ACTING = _OF_CHARGERS | {"session_start", "session_stop", "pricing_change", "export_sessions"}
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One call: its method (empty: the account has none), its path with our words in braces, and what is sent.
@@ -66,6 +70,11 @@ class Route:
     inside: str = ""
     each: str = ""
     outer: str = ""
+
+    @property
+    def acts(self) -> bool:
+        """Whether this call changes something, whatever its method: some accounts restart a charger by a GET."""
+        return self.name in _ACTING or self.name.startswith("commands.")
 
     def path_of(self, thing_id: str | None = None, **words: str) -> str:
         """Return the path, with each id quoted so that it can never name another route."""

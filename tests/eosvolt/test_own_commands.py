@@ -1,15 +1,21 @@
 """Commands of the account's own in a contract file: sent as it says; what cannot be is an error with a mend."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from bot.cli.contract_doctor import check_contract
 from eosvolt.contract import ContractError, contract_from
-from eosvolt.errors import Rejected
+from eosvolt.errors import Rejected, Timeout
+from eosvolt.exchange import SEND_BY
 from tests.eosvolt.wire import Wire, charger, client_of, connector, ok
 
+AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
 OWN = """
 fields.connector.id = "{charger.id}.{id}"
 [commands.locate]
@@ -43,8 +49,12 @@ async def test_it_is_sent_as_the_file_says_with_the_accounts_own_ids(tmp_path: P
 
 GOOD = 'call = "POST /v1/chargers/{id}/locate"\ndoes = "blink"\n'
 WRONG: dict[str, tuple[str, int, str]] = {
-    "no call": ('[commands.locate]\ndoes = "blink"', 1, "a method that acts and a path"),
-    "a GET": ('[commands.locate]\ndoes = "blink"\ncall = "GET /v1/x/{id}"', 3, "a method that acts"),
+    "no call": ('[commands.locate]\ndoes = "blink"', 1, "a method and a path"),
+    "a GET with a body": (
+        '[commands.x]\ndoes = "y"\ncall = "GET /v1/x/{id}"\nfixed = { on = true }',
+        3,
+        "put {its words} into the path",
+    ),
     "nothing of the charger": ('[commands.x]\ndoes = "y"\ncall = "POST /v1/x"', 3, "nothing says id"),
     "nothing of the connector": (
         '[commands.x]\nof = "connector"\ndoes = "y"\ncall = "POST /v1/x/{id}"',
@@ -82,3 +92,40 @@ def test_what_cannot_be_done_is_told_with_line_and_mend(wrong: tuple[str, int, s
 def test_an_account_without_any_has_none() -> None:
     own: Any = contract_from("", "site.toml").commands
     assert own == {}
+
+
+BY_GET = """
+routes.charger_reset = { call = "GET /v1/do/restart/{id}/{type}", body = { type = "" } }
+[commands.blink]
+call = "GET /v1/do/blink/{id}"
+does = "blink"
+"""
+
+
+async def test_what_acts_by_a_get_is_asked_once_from_nobodys_memory_and_not_after_its_time(tmp_path: Path) -> None:
+    acts: tuple[Any, ...] = (
+        lambda client: client.post_reset("C1", "Soft"),
+        lambda client: client.post_own("blink", "C1"),
+    )
+    for act in acts:
+        lost = Wire(httpx.ReadTimeout("late"), ok({"status": "Accepted"}))
+        async with client_of(lost, BY_GET, tmp_path=tmp_path, attempts=5) as client:
+            with pytest.raises(Timeout) as unknown:
+                await act(client)
+            assert (len(lost.requests), unknown.value.did_not_run) == (1, False)
+            assert (lost.requests[0].method, lost.requests[0].headers["cache-control"]) == ("GET", "no-cache")
+            SEND_BY.set(asyncio.get_running_loop().time() - 1)
+            with pytest.raises(Timeout, match="stood still") as late:
+                await act(client)
+            SEND_BY.set(None)
+            assert (len(lost.requests), late.value.did_not_run) == (1, True)
+
+
+async def test_doctor_asks_nothing_that_acts_whatever_its_method(tmp_path: Path) -> None:
+    rows = {"chargers": [charger("C1")], "locations": [{"id": "L1"}], "sessions": []}
+    wire = Wire(lambda request: ok({"data": rows.get(request.url.path.rpartition("/")[2], []), "total": 1}))
+    async with client_of(wire, BY_GET, tmp_path=tmp_path) as client:
+        checks = await check_contract(client, contract_from(BY_GET, "site.toml"), AT)
+    told = {check.name: check.told for check in checks}
+    assert (told["charger_reset"], told["commands.blink"]) == ("it acts", "it acts")
+    assert not [request for request in wire.requests if "/do/" in request.url.path]
