@@ -110,6 +110,7 @@ class Jobs:
     news: News = field(default_factory=News)
     broken: dict[str, dict[str, Broken]] = field(default_factory=dict)  # by what fails, and by the rule's name
     named: set[str] = field(default_factory=set)  # resources whose stored ids are known to be those of the contract
+    anew: set[str] = field(default_factory=set)  # resources whose whole list is wanted to tell which id is which
     homes: frozenset[str] | None = None  # locations that are drivers' homes; None: read them first
     places: set[str] = field(default_factory=set)  # ids of locations that chargers have named
 

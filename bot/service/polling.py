@@ -114,7 +114,7 @@ async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None,
         sweep = is_sweep(jobs.plan, resource, state, now)
         skew = paces.whole(now).clock_skew
         since = since_of(jobs.plan, replace(pace, clock_skew=skew), resource, state, now, sweep=sweep)
-        place = ListPlace(resource, now, since, sweep, None)
+        place = ListPlace(resource, now, None if sweep and resource in jobs.anew else since, sweep, None)
     else:
         place = left.place
     ticks = asyncio.get_running_loop().time

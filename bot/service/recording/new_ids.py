@@ -35,7 +35,9 @@ def _followed(jobs: Jobs, answer: Answer, now: datetime) -> Answer:
         return answer
     with jobs.database.write() as connection:
         changed = changed_forms(connection, resource, jobs.client.id_forms)
-        if changed and not (answer.sweep and fetched.complete and not fetched.picked_up and fetched.rows):
+        is_whole = answer.sweep and answer.since is None and fetched.complete and not fetched.picked_up
+        if changed and not (is_whole and fetched.rows):
+            jobs.anew.add(resource)  # a sweep of sessions brings what changed of late, and open ones may be older
             waiting = replace(fetched, rows=(), set_aside=(), unread=())
             state = answer.state and replace(answer.state, sweep_due_at=now)
             return replace(answer, fetched=waiting, state=state)
@@ -43,6 +45,7 @@ def _followed(jobs: Jobs, answer: Answer, now: datetime) -> Answer:
             _follow(jobs, connection, resource, fetched, now)
         store_forms(connection, resource, jobs.client.id_forms)
     jobs.named.add(resource)
+    jobs.anew.discard(resource)
     return (
         replace(answer, fetched=replace(fetched, new=None)) if changed else answer
     )  # what came before was not recorded

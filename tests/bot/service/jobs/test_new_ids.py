@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.cli.id_doctor import told_of_ids
+from commands.requests.enqueue import enqueue_command
 from eosvolt.contract import contract_from
 from eosvolt.terms.identities import Identities, own_part
 from storage.engine import Database
 from storage.migrate import latest_revision
-from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, OUTBOX, SESSION, SILENCE, TRANSITION
+from storage.schema import ALERT, CHARGER, COMMAND, CONNECTOR, INTERVAL, OUTBOX, SAMPLE, SESSION, SILENCE, TRANSITION
 from tests.bot.service.jobs.api_of_rows import ApiOfRows, charger_row, plug_row, session_row
 
 FAULTED: dict[str, Any] = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
@@ -144,6 +145,44 @@ async def test_chargers_and_their_connectors_follow_and_back_again(api: ApiOfRow
         assert {row.id for row in api.alerts().values()} == before
         assert api.stored(CONNECTOR, "charger_id")[plug] == charger
         assert set(api.stored(CHARGER, "gone_at").values()) == {None}
+
+
+SHORT: dict[str, Any] = {
+    "name": "short",
+    "for_each": "session",
+    "when": "session.energy < 1 kWh",
+    "notify": ["#alerts"],
+}
+
+
+async def test_sessions_follow_with_their_alerts_energies_and_commands_and_are_not_doubled(database: Database) -> None:
+    api = ApiOfRows(database, SHORT)
+    api.rows["chargers"] = [charger_row("ch1", plug_row("x1", "Charging"))]
+    api.rows["sessions"] = [session_row("s1", "x1", api.now, energyKwh=0.1)]
+    assert await api.tick() == ["s1 firing"]
+    assert await api.tick(sessions=[{**api.rows["sessions"][0], "energyKwh": 0.2}]) == []
+    before = api.alerts()["s1"].id
+    with database.write() as connection:
+        asked = enqueue_command(
+            connection, kind="stop_session", nonce="n", user="U1", channel="C1", now=api.now, session_id="s1"
+        )
+    assert asked.is_new, asked
+    samples = len(column(api, SAMPLE.c.session_id))
+    for override, name in (('fields.session.id = "{chargerId}/{id}"', "ch1/s1"), ("", "s1")):
+        await api.restart(override)
+        await api.ticks(2)
+        assert {subject: row.id for subject, row in api.alerts().items()} == {name: before}
+        assert column(api, SESSION.c.id) == [name]
+        assert column(api, COMMAND.c.session_id) == [name]
+        assert column(api, COMMAND.c.state) == ["requested"]
+        assert (set(column(api, SAMPLE.c.session_id)), len(column(api, SAMPLE.c.session_id)) >= samples) == (
+            {name},
+            True,
+        )
+    done = {**api.rows["sessions"][0], "status": "Completed", "endedAt": api.now.isoformat(), "energyKwh": 5.0}
+    api.rows["sessions"] = [done]
+    assert await api.tick(sessions=[done]) == ["s1 resolved"]
+    await api.jobs.client.aclose()
 
 
 def test_an_own_part_is_found_whatever_stands_in_the_id_around() -> None:

@@ -126,6 +126,29 @@ async def test_a_call_that_the_account_has_not_fails_and_one_that_the_file_lost_
     assert posts(own) == [], "nothing ran"
 
 
+async def test_a_right_that_is_wanting_switches_nothing_else_off_and_is_asked_for_again(own: House) -> None:
+    charger = own.free().rpartition(".")[0]
+    own.api.faults.forbidden = frozenset({"reset"})
+    preview = await own.ask(f"do kick {charger}")
+    await own.click("ada", preview, "confirm_command")
+    card = await card_in(own)
+    await own.wait_for(lambda: "give its key the scope in the EOSVOLT admin portal" in card.plain())
+    assert "not in the key's rights: commands.kick" in (await own.ask("health")).plain()
+    assert "had no right to it" in (await own.ask(f"do kick {charger}")).plain()
+    for other in (f"do rest {charger}", f"reset {charger}", f"start {own.free(3)}"):
+        said = (await own.ask(other)).plain()
+        assert "admin portal" not in said, f"{other}: another call, another right"
+        assert "plan" not in said
+    await polled_anew(own.running)
+    assert charger in (await own.ask(f"charger {charger}")).plain(), "what is read goes on being read"
+    own.api.faults.forbidden = frozenset()
+    again = await own.ask(f"do kick {charger}")
+    await own.click("ada", again, "confirm_command")
+    await own.wait_for(lambda: posts(own) == [f"/v1/chargers/{charger}/reset"])
+    await own.wait_for(lambda: "had no right" not in (own.workspace.channel("#ev-ops").messages[-1].plain()))
+    assert "commands.kick" not in (await own.ask("health")).plain()
+
+
 async def test_two_clicks_at_once_do_it_once(own: House) -> None:
     charger = own.free().rpartition(".")[0]
     preview = await own.ask(f"do rest {charger}", "ole")
