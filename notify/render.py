@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Row
 
 from notify import command_card
 from notify.alert_cards import card_facts
+from notify.alert_cards.members import read_members
 from notify.alert_cards.quiet_hours import night_context
-from notify.alert_cards.storms import roll_ups
+from notify.alert_cards.storms import storm_facts
 from notify.alert_cards.thread import firing_on, spoken_incidents
 from notify.channel_returns import return_context
 from notify.copies import copy_context
@@ -47,7 +48,7 @@ from notify.text.words import FILTERS, code, slack_unescape
 from notify.troubles import trouble_context
 from rules.actions.command_kinds import CommandState
 from rules.alerts.snoozes import CHOICES
-from storage.schema import OUTBOX
+from storage.schema import ALERT, OUTBOX
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
@@ -114,7 +115,7 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
     head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.rolled_into)).first()
     if head is not None and head.kind == ROLL_UP:  # it stood before it was told with others
-        return _built("alert_card_moved.mrkdwn.j2", item, storm=roll_ups.storm(connection, head, now))
+        return _built("alert_card_moved.mrkdwn.j2", item, storm=storm_facts.storm(connection, head, now, words))
     card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
     text, built = _built("alert_card.mrkdwn.j2", item, card=card)
     about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})
@@ -134,8 +135,8 @@ def _about(connection: Connection, card: str, about: dict[str, int | str]) -> di
     return {**about, "alerts": named} if named else about
 
 
-def _roll_up(connection: Connection, item: Row[Any], now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
-    said = roll_ups.storm(connection, item, now)
+def _roll_up(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
+    said = storm_facts.storm(connection, item, now, words)
     handling = handling_of(connection, spoken_incidents(connection, item))
     text, built = _built("roll_up.mrkdwn.j2", item, storm=said, handling=handling)
     about = _about(connection, said.id, {"roll_up": said.id, "version": item.version})
@@ -145,7 +146,7 @@ def _roll_up(connection: Connection, item: Row[Any], now: datetime, _words: Hous
     return text, built
 
 
-def _muting(said: card_facts.AlertCardContext | roll_ups.StormContext) -> dict[str, Any]:
+def _muting(said: card_facts.AlertCardContext | storm_facts.StormContext) -> dict[str, Any]:
     """What can be snoozed where somebody has not acknowledged yet, whether a snooze can be ended, or who saw it."""
     choices = {choice.key: choice.label for choice in CHOICES}
     return {
@@ -159,12 +160,14 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: H
     if item.incident_id is None:
         head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
         facts = item.facts
+        fired = facts["fired"][:500]  # only ten are named; the number told is that of all
         said = {
             "new": len(facts["fired"]),
+            "members": read_members(connection, ALERT.c.id.in_(fired), now, codes=words.codes) if fired else (),
             "full_resolve": facts["full_resolve"],
             "mentions": card_facts.mentions(facts),
         }
-        return _built("roll_up_reply.mrkdwn.j2", item, storm=roll_ups.storm(connection, head, now), said=said)
+        return _built("roll_up_reply.mrkdwn.j2", item, storm=storm_facts.storm(connection, head, now, words), said=said)
     head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).first() or item
     reply = card_facts.alert_reply(connection, spoken_incidents(connection, head), item.facts, now, words)
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)

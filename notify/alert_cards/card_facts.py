@@ -169,7 +169,7 @@ def alert_card(
         raise LookupError(f"incident {', '.join(map(str, incident_ids))} is not in the database")
     mine = ALERT.c.incident_id.in_(incident_ids)
     span = connection.execute(_SPAN, {"incidents": list(incident_ids)}).one()
-    counts = _counts(connection, mine)
+    counts = count_alerts(connection, mine)
     snooze = standing_snooze(connection, mine)
     lapsed = _lapsed(connection, mine) if not counts.acknowledged_at else {}
     place = connection.execute(sa.select(LOCATION).where(LOCATION.c.id == span.location_id)).first()
@@ -183,7 +183,7 @@ def alert_card(
         incident_ids=tuple(incident_ids),
         lead=parts[0],
         parts=_lines(parts, members),
-        state="resolved" if resolved_at is not None else _state(counts, snooze),
+        state="resolved" if resolved_at is not None else state_of(counts, snooze),
         ending=ending,
         ended_as=ended_as,
         location_name=(place.name or place.id) if place is not None else None,
@@ -201,7 +201,7 @@ def alert_card(
         acknowledged_at=counts.acknowledged_at,
         members=members,
         more=counts.total - len(members),
-        quiet=_quiet(connection, mine, place.timezone if place is not None else None, now),
+        quiet=kept_quiet(connection, mine, place.timezone if place is not None else None, now),
         **lapsed,
         snooze=snooze,
         held_since=counts.held_since,
@@ -270,7 +270,7 @@ def mentions(facts: Mapping[str, Any]) -> tuple[Mention, ...]:
     return tuple(Mention(handle, ids.get(handle)) for handle in facts.get("mentions", ()))
 
 
-def _state(counts: Row[Any], snooze: Snooze | None) -> str:
+def state_of(counts: Row[Any], snooze: Snooze | None) -> str:
     """How what fires stands: acknowledged only where every part is that may speak."""
     if counts.firing and not counts.unacknowledged:
         return "acknowledged"
@@ -307,7 +307,8 @@ def _lapsed(connection: Connection, mine: sa.ColumnElement[bool]) -> dict[str, A
     return {} if found is None else {"lapsed_at": found.ack_ended_at, "lapsed_by": found.acknowledged_by}
 
 
-def _counts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[Any]:
+def count_alerts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[Any]:
+    """How many of these alerts there are, fire, are acknowledged or kept quiet, and since when; one row."""
     firing = ALERT.c.state == State.FIRING.value
     acknowledged = ALERT.c.acknowledged_at
     newest = (
@@ -337,7 +338,9 @@ def _counts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[Any]:
     ).one()
 
 
-def _quiet(connection: Connection, which: sa.ColumnElement[bool], zone: str | None, now: datetime) -> tuple[Quiet, ...]:
+def kept_quiet(
+    connection: Connection, which: sa.ColumnElement[bool], zone: str | None, now: datetime
+) -> tuple[Quiet, ...]:
     """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
     mine = (which, ALERT.c.state == State.FIRING.value)
     silences = connection.execute(

@@ -5,7 +5,7 @@ It counts and orders rows and picks the part that leads; what stands on the card
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,28 +43,9 @@ class Part:
 
 def read_parts(connection: Connection, incident_ids: Sequence[int], now: datetime) -> tuple[Part, ...]:
     """The parts of the card that tells of these incidents, the one that leads first."""
-    firing = ALERT.c.state == State.FIRING.value
-    charger_id = sa.func.coalesce(ALERT.c.charger_id, CONNECTOR.c.charger_id)
-    ids = {
-        "session": ALERT.c.session_id,
-        "connector": ALERT.c.connector_id,
-        "charger": charger_id,
-        "location": ALERT.c.location_id,
-    }
-    over = sa.or_(firing, INCIDENT.c.resolved_at.is_not(None))  # what has ended is titled by all that it was
-    counted = [sa.func.count(sa.distinct(sa.case((over, column)))).label(f"{name}s") for name, column in ids.items()]
-    first = [sa.func.min(sa.case((over, column))).label(name) for name, column in ids.items()]
+    over = INCIDENT.c.resolved_at.is_not(None)  # what has ended is titled by all that it was
     rows = connection.execute(
-        sa.select(
-            INCIDENT,
-            RULE.c.document,
-            sa.func.count(ALERT.c.id).label("total"),
-            sa.func.count().filter(firing).label("firing"),
-            sa.func.count().filter(firing, AUDIBLE).label("audible"),
-            sa.func.min(sa.case((over, ALERT.c.active_at))).label("active_at"),
-            *counted,
-            *first,
-        )
+        sa.select(INCIDENT, RULE.c.document, *counted_things(sa.or_(FIRING, over)))
         .select_from(INCIDENT)
         .outerjoin(ALERT, ALERT.c.incident_id == INCIDENT.c.id)
         .outerjoin(CONNECTOR, CONNECTOR.c.id == ALERT.c.connector_id)
@@ -72,25 +53,59 @@ def read_parts(connection: Connection, incident_ids: Sequence[int], now: datetim
         .where(INCIDENT.c.id.in_(incident_ids))
         .group_by(*INCIDENT.c, RULE.c.id)
     ).all()
-    names = _names(connection, rows)
+    names = names_of(connection, rows)
     return tuple(sorted((_part(row, names, now) for row in rows), key=lambda part: part.weight))
 
 
-def _part(row: Row[Any], names: Mapping[tuple[str, str], str | None], now: datetime) -> Part:
+FIRING = ALERT.c.state == State.FIRING.value
+THING_IDS: Mapping[str, sa.ColumnElement[str | None]] = {
+    "session": ALERT.c.session_id,
+    "connector": ALERT.c.connector_id,
+    "charger": sa.func.coalesce(ALERT.c.charger_id, CONNECTOR.c.charger_id),
+    "location": ALERT.c.location_id,
+}
+"""What an alert stands on, the connector of each joined."""
+
+
+def counted_things(told: sa.ColumnElement[bool]) -> list[sa.ColumnElement[Any]]:
+    """The columns that a group of alerts is counted and titled by: of those that are `told`, the things and since when.
+
+    They are `total`, `firing`, `audible`, `active_at`, and of each thing how many (`connectors`) and one (`connector`).
+    """
+    return [
+        sa.func.count(ALERT.c.id).label("total"),
+        sa.func.count().filter(FIRING).label("firing"),
+        sa.func.count().filter(FIRING, AUDIBLE).label("audible"),
+        sa.func.min(sa.case((told, ALERT.c.active_at))).label("active_at"),
+        *(sa.func.count(sa.distinct(sa.case((told, column)))).label(f"{name}s") for name, column in THING_IDS.items()),
+        *(sa.func.min(sa.case((told, column))).label(name) for name, column in THING_IDS.items()),
+    ]
+
+
+def titled_row(
+    row: Row[Any], names: Mapping[tuple[str, str], str | None], lasted: timedelta, *, is_over: bool
+) -> tuple[str, str]:
+    """The title of a row of `counted_things` with its rule, and the kind of thing that it is about."""
     document: Mapping[str, Any] = row.document or {}
     things: dict[str, Things] = {}
     for thing, after in NAMED_AFTER.items():
         named = getattr(row, after) if after else None
         name = names.get((after, named)) if after and named else None
         things[thing] = Things(getattr(row, f"{thing}s"), getattr(row, thing), name)
-    about = next((thing for thing in ("session", "connector", "charger", "location") if getattr(row, thing)), "network")
-    lasted = (row.resolved_at or now) - (row.active_at or row.opened_at)
+    about = next((thing for thing in THING_IDS if getattr(row, thing)), "network")
     own = {about: things[about], **things} if about in things else things
+    return title_of(document, row.rule_id, own, lasted, is_over=is_over), about
+
+
+def _part(row: Row[Any], names: Mapping[tuple[str, str], str | None], now: datetime) -> Part:
+    document: Mapping[str, Any] = row.document or {}
+    lasted = (row.resolved_at or now) - (row.active_at or row.opened_at)
+    title, about = titled_row(row, names, lasted, is_over=row.resolved_at is not None)
     return Part(
         incident_id=row.id,
         rule_name=str(document.get("name") or row.rule_id),
         description=str(document.get("description") or ""),
-        title=title_of(document, row.rule_id, own, lasted, is_over=row.resolved_at is not None),
+        title=title,
         thing=about,
         severity=row.severity,
         is_safety=document.get("safety") is True,
@@ -100,7 +115,8 @@ def _part(row: Row[Any], names: Mapping[tuple[str, str], str | None], now: datet
     )
 
 
-def _names(connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], str | None]:
+def names_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], str | None]:
+    """The names of the chargers and locations that rows of `counted_things` name."""
     found: dict[tuple[str, str], str | None] = {}
     for kind, table in (("charger", CHARGER), ("location", LOCATION)):
         ids = {getattr(row, kind) for row in rows} - {None}

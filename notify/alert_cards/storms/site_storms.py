@@ -43,6 +43,11 @@ class _Site:
         """Whether more chargers are in trouble than have cards of their own."""
         return len(self.fresh) + len(self.standing) + sum(self.rolled.values()) > MOST_CHARGERS
 
+    @property
+    def largest(self) -> str | None:
+        """The roll-up that tells of the most of its chargers."""
+        return max(self.rolled, key=lambda one: (self.rolled[one], one), default=None)
+
 
 def join_standing_storms(connection: Connection, channels: Collection[str], routing: Routing) -> dict[str, set[int]]:
     """Let the cards that these channels got now join the roll-up that stands for their site; their incidents, by it.
@@ -54,41 +59,44 @@ def join_standing_storms(connection: Connection, channels: Collection[str], rout
         if not _heads(connection, channel, routing):
             continue
         for _, site in sorted(_sites(connection, channel, routing).items()):
-            if site.rolled and site.is_storm:
-                head = max(site.rolled, key=lambda one: (site.rolled[one], one))
+            head = site.largest
+            if head is not None and site.fresh and site.is_storm:
                 _move_into(connection, head, [*site.fresh, *site.standing], routing)
                 joined.setdefault(head, set()).update(row.incident_id for row in site.fresh)
     return joined
 
 
 def open_site_storms(connection: Connection, channels: Collection[str], routing: Routing) -> None:
-    """Give a site a roll-up where the cards that these channels got now make it too many chargers."""
+    """Give a site a roll-up where the cards that these channels got now make it too many chargers.
+
+    Where a storm has just taken them, those of the site that stand by themselves follow.
+    """
     now = routing.now
     for channel in sorted(channels):
         for place, site in sorted(_sites(connection, channel, routing).items()):
-            if not site.rolled and site.is_storm:
+            if not site.is_storm:
+                continue
+            head = site.largest
+            if head is None:
                 key = f"{STORM}{channel}:{now.isoformat()}:{place}:1"
                 facts = {"page": 1, "pages": 1}
                 item = new_item(key, ROLL_UP, channel, due_at=routing.due_at, now=now, facts=facts)
                 insert_items(connection, [item])
-                _move_into(connection, item["id"], [*site.fresh, *site.standing], routing)
+                head = item["id"]
+            _move_into(connection, head, [*site.fresh, *site.standing], routing)
 
 
 def _sites(connection: Connection, channel: str, routing: Routing) -> Mapping[str, _Site]:
-    """What began within the interval at each location of which a charger's card is made now."""
-    now = {"channel": channel, "now": routing.now}
-    fresh = _FRESH_CHARGERS.all(connection, now)
-    if not fresh:
-        return {}
-    sites: dict[str, _Site] = {row.location_id: _Site() for row in fresh}
-    for row in fresh:
-        sites[row.location_id].fresh.append(row)
-    heads = _heads(connection, channel, routing)
-    for ids in _in_chunks(sorted(sites)):
-        window = {**now, "since": routing.now - routing.group_interval, "places": ids}
-        for row in _STANDING.all(connection, window):
-            sites[row.location_id].standing.append(row)
-        for row in _ROLLED.all(connection, {**window, "heads": heads}) if heads else ():
+    """What began within the interval at each location of which a charger's card stands or is made now."""
+    since = routing.now - routing.group_interval
+    sites: dict[str, _Site] = {}
+    for row in _CARDS.all(connection, {"channel": channel, "now": routing.now, "since": since}):
+        site = sites.setdefault(row.location_id, _Site())
+        (site.fresh if row.created_at == routing.now else site.standing).append(row)
+    heads = _heads(connection, channel, routing) if sites else []
+    for ids in _in_chunks(sorted(sites)) if heads else ():
+        window = {"channel": channel, "since": since, "places": ids, "heads": heads}
+        for row in _ROLLED.all(connection, window):
             sites[row.location_id].rolled[row.rolled_into] = row.chargers
     return sites
 
@@ -135,22 +143,16 @@ _A_CHARGERS = (
     INCIDENT.c.resolved_at.is_(None),
 )
 _HERE = INCIDENT.c.location_id.in_(sa.bindparam("places", expanding=True))
-_CARDS = sa.select(OUTBOX.c.id, OUTBOX.c.incident_id, INCIDENT.c.location_id).join(
-    INCIDENT, INCIDENT.c.id == OUTBOX.c.incident_id
-)
-_FRESH_CHARGERS = Prepared(
-    _CARDS.where(
-        *_A_CHARGERS, OUTBOX.c.created_at == sa.bindparam("now"), OUTBOX.c.rolled_into.is_(None), *_UNSEEN[:1]
-    ).order_by(OUTBOX.c.id)
-)
-_STANDING = Prepared(
-    _CARDS.where(
+_CARDS = Prepared(
+    sa.select(OUTBOX.c.id, OUTBOX.c.incident_id, OUTBOX.c.created_at, INCIDENT.c.location_id)
+    .join(INCIDENT, INCIDENT.c.id == OUTBOX.c.incident_id)
+    .where(
         *_A_CHARGERS,
-        _HERE,
         OUTBOX.c.created_at >= sa.bindparam("since"),
-        OUTBOX.c.created_at < sa.bindparam("now"),
+        OUTBOX.c.created_at <= sa.bindparam("now"),
         OUTBOX.c.rolled_into.is_(None),
-    ).order_by(OUTBOX.c.id)
+    )
+    .order_by(OUTBOX.c.id)
 )
 _HEADS = Prepared(
     sa.select(OUTBOX.c.id).where(

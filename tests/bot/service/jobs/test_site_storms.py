@@ -121,3 +121,15 @@ def test_a_roll_up_of_a_site_ends_in_its_own_thread(database: Database) -> None:
     (head,) = own_cards(made)
     (reply,) = [row for row in made.messages() if row.kind == "alert_reply"]
     assert (reply.thread_of, reply.facts["full_resolve"]) == (head.id, True)
+
+
+def test_a_card_that_stands_joins_the_storm_that_takes_the_rest_of_its_site(database: Database) -> None:
+    made = site(database)
+    made.tick(at("10:01"), broken(1))
+    made.tick(at("10:03"), *(broken(n) for n in range(1, 7)))
+    made.tick(at("10:05"), *(broken(n) for n in range(1, 7)))
+    assert [row.kind for row in own_cards(made)] == ["roll_up"]
+    assert_each_alert_is_told_once(made)
+    words = made.words(own_cards(made)[0], at("10:05"))
+    assert "6 of 6 firing" in words
+    assert "• Charger ch1 `ch1` · over 4 min" in words

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notify.alert_cards.card import acknowledge_incident, acknowledge_roll_up
-from notify.alert_cards.storms.roll_ups import storm
+from notify.alert_cards.storms.storm_facts import storm
 from notify.claims import claim_next
 from notify.outbox import ALERT_CARD
 from storage.engine import Database
@@ -53,8 +53,8 @@ def test_a_hundred_locations_fit_into_one_message(database: Database) -> None:
     site.tick(at("10:02"))
     (row,) = site.messages()
     words = site.words(row, at("10:02"))
-    assert "500 alerts at 100 places" in words
-    assert all(f"`Place {number}` · 5" in words for number in range(100))
+    assert "Offline: 500 chargers · 100 places" in words
+    assert all(f"• Place {number} · 5" in words for number in range(100))
 
 
 def test_as_many_cards_as_the_budget_are_cards(database: Database) -> None:
@@ -72,7 +72,10 @@ def test_rules_of_one_evaluation_share_the_budget(database: Database) -> None:
     site.tick(at("10:02"))
     (row,) = site.messages()
     assert row.kind == "roll_up"
-    assert "`a`, `b`: 4 of 4 firing" in site.words(row, at("10:02"))
+    words = site.words(row, at("10:02"))
+    assert "A: 2 chargers, and more · 2 places" in words
+    assert "4 of 4 firing" in words
+    assert "B: 2 chargers" in words
 
 
 def test_a_rolled_up_incident_can_be_acknowledged_by_itself_and_all_at_once(database: Database) -> None:
@@ -101,10 +104,10 @@ def test_a_roll_up_is_edited_as_places_recover_and_says_once_that_all_is_over(da
     for number in range(5):
         site.tick(at("10:03") + number * MINUTE, charger(charger_id=f"ch{number}", location_id=f"l{number}"))
         words = whole(site, at("10:03") + number * MINUTE)
-        assert f"`Place {number}` · over" in words
+        assert f"• Place {number} · over" in words
     site.tick(at("10:09"))
     assert site.told() == ["roll_up None", "alert_reply None"]
-    assert "All 5 alerts at 5 places are over" in site.words(site.messages()[1], at("10:09"))
+    assert "*All 5 alerts are over*: Offline: 5 chargers · 5 places" in site.words(site.messages()[1], at("10:09"))
 
 
 def test_a_new_member_of_a_rolled_up_incident_speaks_in_the_thread(database: Database) -> None:
@@ -115,7 +118,9 @@ def test_a_new_member_of_a_rolled_up_incident_speaks_in_the_thread(database: Dat
     site.tick(at("10:04"))
     card, reply = site.messages()
     assert (reply.thread_of, reply.broadcast) == (card.id, True)
-    assert "6 of 6 still firing at 5 places, 1 of them new" in site.words(reply, at("10:04"))
+    words = site.words(reply, at("10:04"))
+    assert "*6 of 6* still firing, 6 not acknowledged, 1 of them new: Offline: 6 chargers · 5 places" in words
+    assert "• Charger new `new`, Place 1 · since" in words
 
 
 def test_what_was_rolled_up_is_never_sent_by_itself(database: Database) -> None:

@@ -50,7 +50,7 @@ def test_what_was_already_so_is_one_summary_that_names_the_places(database: Data
     words = made.words(summary, at("10:02"))
     assert "12 connectors were already so when this rule was switched on" in words
     assert "12 of 12 firing" in words
-    assert all(f"`Location l{n}` · 3" in words for n in range(4))
+    assert all(f"• Location l{n} · 3 alerts · over 1 h 2 min" in words for n in range(4))
     assert {row.state for row in made.rows(sa.select(ALERT.c.state))} == {"firing"}
 
 
@@ -58,11 +58,11 @@ def test_the_summary_is_edited_as_they_recover_and_says_when_it_is_over(database
     made = switched_on(database)
     made.tick(at("10:03"), faulted(0, *names(0), status="Available"))
     (summary,) = made.messages()
-    assert "`Location l0` · over" in made.words(summary, at("10:03"))
+    assert "• Location l0 · over\\n" in made.words(summary, at("10:03"))
     made.tick(at("10:04"), *(faulted(n, *names(n), status="Available") for n in range(1, 4)))
     made.tick(at("10:05"))
     assert made.told() == ["roll_up a-faulted", "alert_reply a-faulted"]
-    assert "Over: 12 connectors were already so" in made.words(summary, at("10:05"))
+    assert "12 connectors were already so" in made.words(summary, at("10:05"))
 
 
 def test_what_was_pending_at_the_switch_joins_the_summary_without_a_word(database: Database) -> None:
@@ -154,7 +154,7 @@ def test_a_summary_can_be_acknowledged_as_a_whole(database: Database) -> None:
         assert acknowledge_roll_up(connection, made.messages()[0].id, "U1", at("10:03")).members == 12
 
 
-def test_many_places_make_as_many_messages_as_the_budget_allows(database: Database) -> None:
+def test_many_places_are_named_in_pages_of_which_the_channel_gets_one(database: Database) -> None:
     poll(
         database,
         T0 - MINUTE,
@@ -166,7 +166,43 @@ def test_many_places_make_as_many_messages_as_the_budget_allows(database: Databa
     made = Site(database, QUICK, now=T0)
     made.tick(T0)
     made.tick(at("10:01"))
-    assert made.told() == ["roll_up a-faulted"] * 3
+    first, *others = made.messages()
+    assert made.told() == ["roll_up a-faulted"] * 5
+    assert {row.thread_of for row in others} == {first.id}
+    assert not any(row.broadcast for row in others)
     words = "".join(made.words(row, at("10:01")) for row in made.messages())
     assert "400 connectors were already so" in words
     assert all(f"`The park {n} " in words for n in range(400))
+
+
+def test_a_place_in_the_summary_has_its_code_in_words_and_its_age(database: Database) -> None:
+    codes = ("GroundFailure", "OverCurrentFailure", "E 17")
+    poll(database, T0 - 61 * MINUTE, *(location(f"l{n}") for n in range(3)), resource="locations")
+    for minute in range(60, -1, -1):
+        plugs = [connector(f"c{n}", "Faulted", charger=f"ch{n}", error_code=code) for n, code in enumerate(codes)]
+        broken = (charger(plug, charger_id=f"ch{n}", location_id=f"l{n}") for n, plug in enumerate(plugs))
+        poll(database, T0 - minute * MINUTE, *broken)
+    made = Site(database, QUICK, now=T0)
+    made.tick(at("10:01"))
+    made.tick(at("10:02"))
+    words = made.words(made.messages()[0], at("10:02"))
+    assert "• Location l0 · Ground fault · over 1 h 2 min" in words
+    assert "• Location l1 · Too much current · over 1 h 2 min" in words
+    assert "• Location l2 · E 17 · over 1 h 2 min" in words
+
+
+def test_the_summary_says_how_many_of_what_was_already_so_stand_on_other_cards(database: Database) -> None:
+    poll(database, T0 - MINUTE, *(location(f"l{n}") for n in range(4)), resource="locations")
+    poll(database, T0, *(faulted(n, *names(n)) for n in range(4)))
+    only = QUICK | {"name": "b-standing", "when": 'connector.status == "Faulted" and connector.id == "c0.0"'}
+    made = Site(database, only, now=T0)
+    made.tick(at("10:01"))
+    made.tick(at("10:02"))
+    assert made.told() == ["alert_card b-standing"]
+    jobs.use_rules(made.work, [rule_from_document(one, "t") for one in (only, QUICK)], at("10:03"))
+    made.tick(at("10:03"))
+    made.tick(at("10:04"))
+    assert made.told() == ["alert_card b-standing", "roll_up a-faulted"]
+    words = made.words(made.messages()[1], at("10:04"))
+    assert "12 connectors were already so when this rule was switched on; 9 of them here, the others" in words
+    assert "9 of 9 firing" in words
