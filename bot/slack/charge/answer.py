@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, MarkdownTextObject, PlainTextObject, SectionBlock
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
@@ -146,13 +146,15 @@ def told(
     buttons: Sequence[ButtonElement] = (),
     plain: Sequence[str] = (),
     preformatted: str = "",
+    rows: Sequence[tuple[str, ButtonElement | None]] = (),
     later: Callable[[Database], Answer] | None = None,
     **values: Any,
 ) -> Answer:
     """An answer in the words of templates/`template`.mrkdwn.j2, its buttons in a row below.
 
     `plain` are sentences with names in them, as given: shown between `body` and `after` where nothing is parsed.
-    `preformatted` is a text with its lines, shown there too, in a code block.
+    `preformatted` is a text with its lines, shown there too, in a code block. `rows` are lines of mrkdwn, each with the
+    button that stands beside it.
     """
     words = render_words(f"{template}.mrkdwn.j2", **values)
     built: list[Block] = []
@@ -163,6 +165,10 @@ def told(
         text = "\n".join(short(line, 400) for line in plain[:6])
         built.append(SectionBlock(text=PlainTextObject(text=text, emoji=False), block_id="plain").to_dict())
     built += blocks.preformatted(preformatted)
+    built += [
+        SectionBlock(text=MarkdownTextObject(text=row), accessory=beside, block_id=f"row_{n}").to_dict()
+        for n, (row, beside) in enumerate(rows)
+    ]
     if words.get("after"):
         built += [{**block, "block_id": f"after_{n}"} for n, block in enumerate(blocks.sections(words["after"]))]
     if buttons:

@@ -6,6 +6,7 @@ To acknowledge is written down at once; it covers what fires now, and what comes
 from dataclasses import replace
 from typing import Any
 
+from slack_sdk.models.blocks import ButtonElement
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import (
@@ -24,9 +25,10 @@ from bot.slack.charge.answer import (
 from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
+from notify.render import render_words
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
-from storage.queries.alerts import PLACES, AlertFilter, list_alerts
+from storage.queries.alerts import PLACES, AlertFilter, OpenAlert, list_alerts
 from storage.queries.state import FIRING
 
 STATES: dict[str, dict[str, Any]] = {
@@ -75,13 +77,20 @@ def answer_alerts(connection: Connection, asked: Asked) -> Answer:
     except WrongWords as wrong:
         return wrong.answer
     page = list_alerts(connection, which, asked.offset, PAGE)
-    waiting = dict.fromkeys(
-        row.incident_id for row in page.rows if row.state == FIRING and row.incident_id and not row.acknowledged_by
-    )
-    acks = [words_button(f"Acknowledge #{number}", f"ack #{number}", n) for n, number in enumerate(waiting, 1)]
-    buttons = [*(acks if asked.role >= Role.OPERATOR else ()), *paging(page, f"alerts {said}".strip())]
+    rows = [
+        (render_words("answer_alert_row.mrkdwn.j2", alert=row)["body"], _beside(row, asked, n))
+        for n, row in enumerate(page.rows, 1)
+    ]
+    buttons = paging(page, f"alerts {said}".strip())
     age = age_of(connection, asked)
-    return told("answer_alerts", buttons=buttons, page=page, said=said, age=age, now=asked.now)
+    return told("answer_alerts", buttons=buttons, rows=rows, page=page, said=said, age=age, now=asked.now)
+
+
+def _beside(row: OpenAlert, asked: Asked, number: int) -> ButtonElement:
+    """The button beside an alert: to acknowledge it where that is still to be done, else why it is so."""
+    if row.state == FIRING and row.incident_id and not row.acknowledged_by and asked.role >= Role.OPERATOR:
+        return words_button("Acknowledge", f"ack #{row.incident_id}", number)
+    return words_button("Why?", f"why {row.subject} {row.rule_id}", number)
 
 
 def answer_ack(connection: Connection, asked: Asked) -> Answer:
