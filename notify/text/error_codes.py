@@ -56,15 +56,6 @@ def standard_codes() -> ErrorCodes:
     return ErrorCodes({code.lower(): CodeInWords(**entries[said.get("same", code)]) for code, said in entries.items()})
 
 
-SAFETY = frozenset({"groundfailure", "overcurrentfailure", "overvoltage", "hightemperature", "powerswitchfailure"})
-"""The codes of OCPP 1.6 after which nobody should touch a charger, or put it under power, before it was looked at."""
-
-
-def is_safety_code(code: str | None) -> bool:
-    """Whether an error code is one of those, however it is spelt."""
-    return "".join(one for one in (code or "").lower() if one.isalnum()) in SAFETY
-
-
 def load_codes(path: Path | None) -> ErrorCodes:
     """The standard codes, with those of an operator's file before them. Raises CodesError.
 

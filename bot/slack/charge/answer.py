@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from slack_sdk.models.blocks import ActionsBlock, ButtonElement, MarkdownTextObject, PlainTextObject, SectionBlock
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    ButtonElement,
+    ConfirmObject,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
@@ -125,14 +132,31 @@ class Word:
     mode: Mode = Mode.READS
 
 
-def button(label: str, action_id: ActionId, value: Any, *, style: str | None = None, number: int = 0) -> ButtonElement:
-    """A button whose value is compact JSON; `number` keeps several of one kind apart in a row."""
+def button(
+    label: str,
+    action_id: ActionId,
+    value: Any,
+    *,
+    style: str | None = None,
+    number: int = 0,
+    confirm: ConfirmObject | None = None,
+) -> ButtonElement:
+    """A button whose value is compact JSON; `number` keeps several of one kind apart in a row.
+
+    `confirm` is what Slack asks before it tells of the click.
+    """
     return ButtonElement(
         text=PlainTextObject(text=short(label, 70), emoji=False),
         action_id=action_id.value + (f"_{number}" if number else ""),
         value=json.dumps(value, separators=(",", ":")),
         style=style,
+        confirm=confirm,
     )
+
+
+def form_button(label: str, form: str, number: int = 0, **given: str) -> ButtonElement:
+    """A button that opens a form, with what it is opened with."""
+    return button(label, ActionId.OPEN_FORM, {"form": form, **given}, number=number)
 
 
 def words_button(label: str, words: str, number: int = 0) -> ButtonElement:
@@ -180,6 +204,7 @@ def told(
 def refused(
     problem: str,
     *,
+    buttons: Sequence[ButtonElement] = (),
     mend: str,
     about: str = "",
     reasons: Sequence[str] = (),
@@ -193,6 +218,7 @@ def refused(
     sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
     return told(
         "answer_refused",
+        buttons=buttons,
         plain=sentences,
         preformatted=preformatted,
         problem=problem,

@@ -7,7 +7,8 @@ outside, acknowledges first. Nothing here knows what a form asks.
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
@@ -17,18 +18,27 @@ from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, TooLateError, too_late
-from bot.slack.views import handling_forms, silence_form
+from bot.slack.views import handling_forms, price_form, rule_forms, silence_form, start_form
 from bot.slack.views.form import CALLBACK, Form, Said, Written
 from bot.slack.views.inputs import FieldErrors, Typed
 from bot.slack.views.showing import SHOWN, channel_of, metadata_of, modal, of_answer, open_then, show_in, waiting
 from notify.text.action_ids import ActionId
 from notify.text.words import slack_escape
+from storage.engine import Database
 
 Json = dict[str, Any]
 
-FORMS: Mapping[str, Form] = {
-    form.name: form for form in (silence_form.FORM, handling_forms.ASSIGN, handling_forms.NOTE)
-}
+ALL = (
+    silence_form.FORM,
+    price_form.FORM,
+    start_form.FORM,
+    rule_forms.RULE,
+    rule_forms.EDIT,
+    rule_forms.DIGEST,
+    handling_forms.ASSIGN,
+    handling_forms.NOTE,
+)
+FORMS: Mapping[str, Form] = {form.name: form for form in ALL}
 
 
 def register(app: AsyncApp, responder: Responder) -> None:
@@ -97,7 +107,20 @@ async def take(responder: Responder, form: Form, body: Json, ack: AsyncAck, once
     said: Answer | None = await responder.answer(text, user=user, channel=channel, once=once)
     while said is not None:
         await show_in(responder.slack, body["view"]["id"], of_answer(said, channel=channel, title=form.title))
-        said = await responder.finish(said)
+        said = await responder.finish(_with(said, done.later))
+
+
+def _with(said: Answer, later: Callable[[Database], Answer] | None) -> Answer:
+    """An answer that says more later, below what it says now; itself where there is nothing more."""
+    if later is None or said.later is not None or said.blocks[-1].get("block_id") == "more":
+        return said
+
+    def both(database: Database) -> Answer:
+        more = later(database)
+        below = [{**block, "block_id": f"more_{n}"} for n, block in enumerate(more.blocks)]
+        return Answer(said.text, [*said.blocks, {"type": "divider"}, *below, {"type": "divider", "block_id": "more"}])
+
+    return replace(said, later=both)
 
 
 def _sent(responder: Responder, form: Form, asked: Any, typed: Typed) -> Said | Written:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from bot.slack.charge.answer import Answer, refused, told, words_button
 from commands.requests.checks import check_command
-from notify.text.error_codes import is_safety_code
+from rules.actions.automations import SAFETY_CODES
 from rules.actions.command_kinds import CommandKind
 from rules.lifecycle import State
 from storage.schema import ALERT, CHARGER, CONNECTOR, RULE
@@ -83,9 +83,9 @@ def act_menu(connection: Connection, alerts: ColumnElement[bool], now: datetime,
 def safety_code(connection: Connection, chargers: Sequence[str]) -> str | None:
     """The safety code that a connector of these chargers shows, or the name of a safety rule that fires there."""
     codes = sa.select(CONNECTOR.c.error_code).where(CONNECTOR.c.charger_id.in_(chargers), CONNECTOR.c.gone_at.is_(None))
-    for code in connection.execute(codes).scalars():
-        if is_safety_code(code):
-            return str(code)
+    code = connection.execute(codes.where(CONNECTOR.c.error_code.in_(SAFETY_CODES)).limit(1)).scalar()
+    if code is not None:
+        return str(code)
     mine = sa.or_(
         ALERT.c.charger_id.in_(chargers),
         ALERT.c.connector_id.in_(sa.select(CONNECTOR.c.id).where(CONNECTOR.c.charger_id.in_(chargers))),

@@ -14,6 +14,7 @@ from bot.slack.charge.answer import Answer, Asked
 from bot.slack.permissions import Role
 from bot.slack.views.inputs import Typed
 from notify.text.message import Block
+from storage.engine import Database
 
 Json = dict[str, Any]
 
@@ -23,9 +24,10 @@ CALLBACK = "form_"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Words of /charge, as somebody would have typed them (not escaped)."""
+    """Words of /charge, as somebody would have typed them (not escaped). `later` is shown below their answer."""
 
     words: str
+    later: Callable[[Database], Answer] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ Json = dict[str, Any]
 MOST_OPTIONS = 100
 LONGEST_HINT = 150
 LONGEST_INITIAL = 3_000
-ONLY = "field"
+ONLY = "typed"
 """The action id of a form's fields: each stands in a block of its own, whose id tells it."""
 
 

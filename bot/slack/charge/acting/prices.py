@@ -13,6 +13,7 @@ from typing import Any
 from slack_sdk.models.blocks import ButtonElement
 from sqlalchemy import Connection
 
+from bot.slack.charge.acting.price_doubts import ChargingNow, Steep, ask_again, charging_now, steep_change
 from bot.slack.charge.acting.session_commands import Intent, not_possible
 from bot.slack.charge.answer import (
     Answer,
@@ -21,6 +22,7 @@ from bot.slack.charge.answer import (
     Office,
     Word,
     button,
+    form_button,
     missing_id,
     refused,
     told,
@@ -61,11 +63,14 @@ def answer_price(connection: Connection, asked: Asked) -> Answer | Errand:
     if location is None:
         return unknown_id(connection, "location", location_id, "price")
     if not change:
-        return Errand("pricing", lambda office: _show(office, location_id, location.name), of_thing=True)
+        may = asked.role >= Role.ADMIN
+        return Errand("pricing", lambda office: _show(office, location_id, location.name, may), of_thing=True)
     problem = _change_refused(connection, asked, location_id)
     if problem is not None:
         return problem
-    return Errand("pricing", lambda office: _preview(office, asked, location_id, location.name, change), of_thing=True)
+    now = charging_now(connection, location_id)
+    place = (location_id, location.name, now)
+    return Errand("pricing", lambda office: _preview(office, asked, place, change), of_thing=True)
 
 
 def _change_refused(connection: Connection, asked: Asked, location_id: str) -> Answer | None:
@@ -80,16 +85,18 @@ def _change_refused(connection: Connection, asked: Asked, location_id: str) -> A
     return None if check.allowed else not_possible(check)
 
 
-async def _show(office: Office, location_id: str, name: str) -> Answer:
+async def _show(office: Office, location_id: str, name: str, may_change: bool) -> Answer:
     try:
         pricing = await office.client.fetch_price(location_id)
     except NotFound:
         problem = "EOSVOLT tells no prices of the location"
         return refused(problem, about=location_id, mend="Another one:", examples=["/charge locations"])
-    return told("answer_prices", pricing=pricing, location_id=location_id, name=name)
+    buttons = [form_button("Change…", "price", location=location_id)] if may_change else []
+    return told("answer_prices", buttons=buttons, pricing=pricing, location_id=location_id, name=name)
 
 
-async def _preview(office: Office, asked: Asked, location_id: str, name: str, words: tuple[str, ...]) -> Answer:
+async def _preview(office: Office, asked: Asked, place: tuple[str, str, ChargingNow], words: tuple[str, ...]) -> Answer:
+    location_id, name, charging = place
     pricing = await office.client.fetch_price(location_id)
     try:
         changes = read_change(words, pricing)
@@ -108,7 +115,8 @@ async def _preview(office: Office, asked: Asked, location_id: str, name: str, wo
     }
     channel = office.price_approval or asked.card_channel
     intent = Intent(CommandKind.CHANGE_PRICE.value, location_id, "location", uuid.uuid4().hex, channel, details=details)
-    buttons = _buttons(intent)
+    steep = steep_change(before, changes)
+    buttons = _buttons(intent, steep)
     return told(
         "answer_price_preview",
         buttons=buttons,
@@ -117,12 +125,15 @@ async def _preview(office: Office, asked: Asked, location_id: str, name: str, wo
         location_id=location_id,
         name=name,
         approval=office.price_approval,
+        charging=charging,
+        steep=steep,
     )
 
 
-def _buttons(intent: Intent) -> list[ButtonElement]:
+def _buttons(intent: Intent, steep: Steep | None) -> list[ButtonElement]:
+    again = ask_again(steep) if steep is not None else None
     return [
-        button("Confirm", ActionId.CONFIRM_COMMAND, asdict(intent), style="danger"),
+        button("Confirm", ActionId.CONFIRM_COMMAND, asdict(intent), style="danger", confirm=again),
         button("Cancel", ActionId.CANCEL_COMMAND, {"verb": "price"}),
     ]
 
@@ -131,24 +142,24 @@ def read_change(words: Sequence[str], pricing: PricingReading) -> dict[str, Any]
     """What words such as `set default 0.45` change, as `notify.text.prices` keeps it; raises NotUnderstood."""
     verb, part, *rest = [word.lower() for word in words] + [""] * (2 - min(2, len(words)))
     if verb == "set" and part == "default" and len(rest) == 1:
-        return {"default": _amount(rest[0])}
+        return {"default": read_amount(rest[0])}
     if verb == "set" and part == "blocking" and rest:
         return _blocking(rest, pricing)
     if part == "block" and len(rest) == (2 if verb == "set" else 1):
         times = BLOCK.fullmatch(rest[0])
         if times is None:
             raise NotUnderstood(f"{rest[0]} is no time of day, such as 17:00-20:00")
-        begins, ends = (_time(time) for time in times.groups())
+        begins, ends = (read_time(time) for time in times.groups())
         blocks = as_details(pricing)["blocks"]
         try:
-            return {"blocks": with_block(blocks, begins, ends, _amount(rest[1]) if verb == "set" else None)}
+            return {"blocks": with_block(blocks, begins, ends, read_amount(rest[1]) if verb == "set" else None)}
         except ValueError as error:
             raise NotUnderstood(str(error)) from None
     raise NotUnderstood(f"{' '.join(words)} names neither a default price, nor a blocking fee, nor a block")
 
 
 def _blocking(rest: Sequence[str], pricing: PricingReading) -> dict[str, Any]:
-    fee = _amount(rest[0])
+    fee = read_amount(rest[0])
     if len(rest) == 1:
         if pricing.blocking_fee_interval_minutes is None:
             raise NotUnderstood("a blocking fee needs its interval, such as: after 30m")
@@ -160,13 +171,15 @@ def _blocking(rest: Sequence[str], pricing: PricingReading) -> dict[str, Any]:
     return {"blocking_fee": fee, "blocking_fee_interval_minutes": int(minutes[1])}
 
 
-def _amount(text: str) -> float:
+def read_amount(text: str) -> float:
+    """An amount of money as somebody wrote it; raises NotUnderstood."""
     if AMOUNT.fullmatch(text) is None or (amount := float(text.replace(",", "."))) > MOST_MONEY:
         raise NotUnderstood(f"{text} is no amount, such as 0.45")
     return amount
 
 
-def _time(text: str) -> str:
+def read_time(text: str) -> str:
+    """A time of day as prices keep it; raises NotUnderstood."""
     hours, minutes = text.split(":")
     if int(minutes) > 59 or int(hours) > 24 or (int(hours) == 24 and minutes != "00"):
         raise NotUnderstood(f"{text} is no time of day")

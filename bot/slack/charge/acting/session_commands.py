@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.slack.charge.answer import Answer, Asked, Word, age_of, button, refused, told
+from bot.slack.charge.answer import Answer, Asked, Word, age_of, button, form_button, refused, told
 from bot.slack.permissions import Role
 from commands.requests.checks import check_command
 from commands.requests.enqueue import Enqueued
@@ -127,7 +127,9 @@ def preview(  # noqa: PLR0917 - what is asked for, of what, by whom
     """Ask whether to do it, with what it would do and how things stand; or say why it is not possible."""
     verb = verb_of(kind)
     if not target:
-        return refused(f"`{verb}` needs the id of {what}", mend="See which there are:", examples=[_where_to_look(kind)])
+        form = [form_button("Choose one…", "start")] if kind == CommandKind.START_SESSION else []
+        needs = f"`{verb}` needs the id of {what}"
+        return refused(needs, buttons=form, mend="See which there are:", examples=[_where_to_look(kind)])
     how: dict[str, Any] = {"per_day": asked.commands_per_day, "own_command": own}
     check = check_command(connection, kind, target, asked.now, **how)
     if check.ends_sessions:

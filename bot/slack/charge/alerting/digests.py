@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bot.slack.charge.alerting.rules import answer_add, answer_off, answer_on, refusal
-from bot.slack.charge.answer import Answer, Asked, Mode, Word, refused, told, words_button
+from bot.slack.charge.answer import Answer, Asked, Mode, Word, form_button, refused, told, words_button
 from bot.slack.permissions import Role
 from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
 from notify.render import render_digest
@@ -58,7 +58,8 @@ def answer_list(connection: Connection, asked: Asked) -> Answer:
     buttons = [
         words_button(f"Preview {line.name}", f"digest preview {line.name}", n) for n, line in enumerate(lines, 1)
     ]
-    return told("answer_digests", buttons=buttons[:5], lines=lines[:SHOWN], total=len(lines), examples=NEW_EXAMPLES)
+    buttons = buttons[:5] + ([form_button("New digest…", "digest", 6)] if asked.role >= Role.ADMIN else [])
+    return told("answer_digests", buttons=buttons, lines=lines[:SHOWN], total=len(lines), examples=NEW_EXAMPLES)
 
 
 def _line(connection: Connection, asked: Asked, name: str) -> DigestLine:
@@ -124,7 +125,8 @@ def _now(connection: Connection, asked: Asked, rule: Rule) -> Answer:
 def answer_new(connection: Connection, asked: Asked) -> Answer:
     """Show a new digest, and ask; as `rules add`."""
     if not asked.text:
-        return refused("`digest new` needs the digest", mend="For example:", examples=NEW_EXAMPLES)
+        form = [form_button("New digest…", "digest")]
+        return refused("`digest new` needs the digest", buttons=form, mend="For example:", examples=NEW_EXAMPLES)
     return answer_add(connection, asked)
 
 

@@ -10,7 +10,19 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, button, paging, refused, told, words_button
+from bot.slack.charge.answer import (
+    PAGE,
+    Answer,
+    Asked,
+    Mode,
+    Word,
+    button,
+    form_button,
+    paging,
+    refused,
+    told,
+    words_button,
+)
 from bot.slack.permissions import Role
 from bot.trials.rehearsal import backtest_rules
 from notify.text.action_ids import ActionId
@@ -50,7 +62,8 @@ def answer_rules(connection: Connection, asked: Asked) -> Answer:
     lines = list_rules(connection)
     page = Page(tuple(lines[asked.offset : asked.offset + PAGE]), asked.offset, len(lines))
     shows = [words_button(line.name, f"rules show {line.name}", n) for n, line in enumerate(page.rows, 1)]
-    buttons = [*shows, *paging(page, "rules")]
+    new = [form_button("New rule…", "rule", 1)] if asked.role >= Role.ADMIN else []
+    buttons = [*shows, *new, *paging(page, "rules")]
     return told("answer_rules", buttons=buttons, page=page, examples=ADD_EXAMPLES)
 
 
@@ -72,13 +85,19 @@ def _show(connection: Connection, asked: Asked, name: str) -> Answer:
         to = "off" if line.enabled else "on"
         buttons.append(words_button(f"Switch {to}", f"rules {to} {name}", 4))
         buttons.append(words_button("Delete", f"rules delete {name}", 5))
+        buttons.append(form_button("Edit…", "rule_edit", 6, rule=name))
     return told("answer_rule", buttons=buttons, preformatted=to_yaml(row.document), line=line)
 
 
 def answer_add(connection: Connection, asked: Asked) -> Answer:
     """Show what a new rule would do, and ask."""
     if not asked.text:
-        return refused("`rules add` needs the rule", mend="For example:", examples=ADD_EXAMPLES)
+        return refused(
+            "`rules add` needs the rule",
+            buttons=[form_button("New rule…", "rule")],
+            mend="For example:",
+            examples=ADD_EXAMPLES,
+        )
     try:
         rule = _recipe(asked.text) if asked.text.startswith(FROM_LIBRARY) else read_typed(asked.text, TYPED)
         row = connection.execute(sa.select(RULE.c.version, RULE.c.removed_at).where(RULE.c.id == rule.name)).first()
@@ -253,14 +272,18 @@ def _backtest(connection: Connection, asked: Asked, name: str) -> Answer:
             examples=[f"/charge rules backtest {name} 7d"],
         )
 
-    def later(database: Database) -> Answer:
-        try:
-            (found,) = backtest_rules(database, [rule], days=days, interval=asked.interval, default_zone=asked.zone)
-        except CannotBacktest as wrong:
-            return refused("There is no backtest of it", reasons=[str(wrong)], mend="See:", examples=["/charge rules"])
-        return told("answer_backtest", found=found, span=days)
+    return told(
+        "answer_backtesting", name=name, span=days, later=lambda database: backtested(database, asked, rule, days)
+    )
 
-    return told("answer_backtesting", name=name, span=days, later=later)
+
+def backtested(database: Database, asked: Asked, rule: Rule, days: timedelta = BACKTESTED) -> Answer:
+    """How often a rule, in force or not, would have fired in what history there is."""
+    try:
+        (found,) = backtest_rules(database, [rule], days=days, interval=asked.interval, default_zone=asked.zone)
+    except CannotBacktest as wrong:
+        return refused("There is no backtest of it", reasons=[str(wrong)], mend="See:", examples=["/charge rules"])
+    return told("answer_backtest", found=found, span=days)
 
 
 def _admin(word: str, usage: str, does: str, example: str, answer: Callable[[Connection, Asked], Answer]) -> Word:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from bot.slack.charge.alerting.silence_matchers import read_matchers
-from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
+from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, form_button, paging, refused, told, words_button
 from bot.slack.charge.things_by_id import Thing, WrongWords
 from bot.slack.permissions import Role
 from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
@@ -70,7 +70,9 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
     words = list(asked.words)
     place = next((n for n, word in enumerate(words) if word.lower() in ENDS), None)
     if not place:
-        raise WrongWords(refused("A silence says what, for how long and why", mend="For example:", examples=EXAMPLES))
+        form = [form_button("Silence…", "silence", what=" ".join(words)[:100])]
+        whole = "A silence says what, for how long and why"
+        raise WrongWords(refused(whole, buttons=form, mend="For example:", examples=EXAMPLES))
     found = read_matchers(connection, words[:place])
     wanted = Wanted(found.rule_id, found.thing, found.labels)
     zone = _zone(connection, wanted.thing) or asked.zone
@@ -132,7 +134,8 @@ def answer_silences(connection: Connection, asked: Asked) -> Answer:
     lines = [_line(connection, row, asked.now) for row in rows[asked.offset : asked.offset + PAGE]]
     page = Page(tuple(lines), asked.offset, len(rows))
     ends = [words_button(f"End #{line.id}", f"silence end {line.id}", n) for n, line in enumerate(lines, 1)]
-    buttons = [*(ends if asked.role >= Role.OPERATOR else ()), *paging(page, "silences")]
+    acts = [*ends, form_button("Silence…", "silence", 11)] if asked.role >= Role.OPERATOR else []
+    buttons = [*acts, *paging(page, "silences")]
     return told("answer_silences", buttons=buttons, page=page, examples=EXAMPLES)
 
 

@@ -1,0 +1,172 @@
+"""The forms of rules and digests: built from fields, or written as text; each error at the field that it is about.
+
+They say `/charge rules add`, `rules edit` and `digest new`, which show what would happen and ask; beside that the
+backtest of what history there is runs before anything is saved.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.slack.charge.alerting.rules import TYPED, backtested, refusal
+from bot.slack.charge.answer import Answer, Asked, refused
+from bot.slack.permissions import Role
+from bot.slack.views.form import Form, Said
+from bot.slack.views.inputs import (
+    LONGEST_INITIAL,
+    Choice,
+    FieldErrors,
+    Typed,
+    channel_field,
+    grouped_field,
+    select_field,
+    text_field,
+)
+from notify.text.message import Block
+from rules.documents.document import Rule, rule_from_document
+from rules.documents.reader import DIGESTS, SEVERITIES
+from rules.documents.typed_text import read_typed
+from rules.documents.windows import WINDOWS
+from rules.documents.yaml_text import to_yaml
+from rules.language.errors import RuleErrors
+from rules.language.fields import FIELDS, THINGS, Type, fields_for
+from rules.registry.authoring import RuleRefused, find_rule
+
+Json = dict[str, Any]
+
+OPERATORS = ("==", "!=", ">", ">=", "<", "<=", "contains")
+FIELD_OF = {"name": "name", "for_each": "subject", "when": "value", "for": "lasting", "notify": "channel"}
+FIELD_OF_DIGEST = {"name": "name", "schedule": "schedule", "digest": "kind", "window": "window", "notify": "channel"}
+QUOTED = (Type.TEXT, Type.ENUM, Type.TEXTS)
+BY_TEXT = "The rule as text is read where it stands, and then nothing else here counts."
+
+
+def rule_opened(_connection: Connection, _asked: Asked, _given: Json) -> Sequence[Block]:
+    """The fields of an alert rule, and one for all of it as text."""
+    fields: Mapping[str, Sequence[Choice]] = {
+        thing.capitalize(): [
+            Choice(key, f"{key} ({spec.english})") for key, spec in FIELDS.items() if spec.thing == thing
+        ]
+        for thing in THINGS
+    }
+    return [
+        text_field("name", "Name", optional=True, placeholder="hot-connector", longest=80),
+        select_field("subject", "For each", [Choice(one, one) for one in THINGS], initial="connector"),
+        grouped_field("field", "When its", fields, initial="connector.status"),
+        select_field("operator", "Is", [Choice(one, one) for one in OPERATORS], initial="=="),
+        text_field("value", "What", optional=True, placeholder="Faulted, 50 kW, 2h", longest=200),
+        text_field("lasting", "For at least", optional=True, placeholder="10m", longest=20),
+        select_field("severity", "Severity", [Choice(one, one) for one in SEVERITIES], initial="warning"),
+        channel_field("channel", "Tell", optional=True, hint="Without one: where rules speak that name none."),
+        text_field("text", "Or the rule as text", optional=True, multiline=True, longest=3_000, hint=BY_TEXT),
+    ]
+
+
+def rule_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
+    """The rule as text, checked as a file's rule is."""
+    if typed.text("text"):
+        rule = _read(partial(read_typed, typed.text("text"), TYPED), {})
+        return _said("rules add", rule, asked)
+    errors = {}
+    subject, field = typed.text("subject"), FIELDS[typed.text("field")]
+    if not typed.text("name"):
+        errors["name"] = "A rule is known by its name, such as hot-connector."
+    if not typed.text("value"):
+        errors["value"] = "What is it compared with? For example Faulted, 50 kW or 2h."
+    if field.key not in {spec.key for spec in fields_for(subject)}:
+        errors["field"] = f"A rule for each {subject} cannot read {field.key}."
+    if errors:
+        raise FieldErrors(errors)
+    value = typed.text("value")
+    said = json.dumps(value, ensure_ascii=False) if field.type in QUOTED and value != "unknown" else value
+    operator = "is" if value == "unknown" and typed.text("operator") == "==" else typed.text("operator")
+    document = {
+        "name": typed.text("name"),
+        "for_each": subject,
+        "when": f"{field.key} {operator} {said}",
+        "for": typed.text("lasting") or None,
+        "severity": typed.text("severity"),
+        "notify": [typed.text("channel")] if typed.text("channel") else None,
+    }
+    rule = _read(partial(_of_document, document), FIELD_OF)
+    return _said("rules add", rule, asked)
+
+
+def edit_opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block] | Answer:
+    """The rule as text, to be changed there."""
+    name = str(given.get("rule", ""))
+    try:
+        text = to_yaml(find_rule(connection, name).document)
+    except (RuleRefused, RuleErrors) as wrong:
+        return refusal(wrong)
+    if len(text) > LONGEST_INITIAL:
+        examples = [f"/charge rules edit {name} severity: critical", f"/charge rules show {name}"]
+        return refused("This rule is too long for a form", mend="Change a key of it in words:", examples=examples)
+    return [
+        text_field("text", "The rule", initial=text, multiline=True, longest=3_000, hint="Its name stays as it is.")
+    ]
+
+
+def edit_sent(connection: Connection, asked: Asked, typed: Typed) -> Said:
+    """The changed rule, checked as a file's rule is."""
+    name = str(typed.kept.get("rule", ""))
+    rule = _read(partial(read_typed, typed.text("text"), TYPED), {})
+    if rule.name != name:
+        raise FieldErrors({"text": f'A rule is known by its name: "{name}" cannot become "{rule.name}".'})
+    return _said(f"rules edit {name}", rule, asked)
+
+
+def digest_opened(_connection: Connection, _asked: Asked, _given: Json) -> Sequence[Block]:
+    """The fields of a digest."""
+    return [
+        text_field("name", "Name", placeholder="weekly-sessions", longest=80),
+        select_field("kind", "About", [Choice(one, one) for one in DIGESTS], initial=DIGESTS[0]),
+        text_field("schedule", "When", placeholder="every Monday at 8:00", longest=100, initial="every day at 8:00"),
+        select_field("window", "Over", [Choice(one, one) for one in WINDOWS], initial=WINDOWS[0]),
+        channel_field("channel", "Tell", optional=True, hint="Without one: where rules speak that name none."),
+    ]
+
+
+def digest_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
+    """The digest as text, checked as a file's is."""
+    document = {
+        "name": typed.text("name"),
+        "digest": typed.text("kind"),
+        "schedule": typed.text("schedule"),
+        "window": typed.text("window"),
+        "notify": [typed.text("channel")] if typed.text("channel") else None,
+    }
+    rule = _read(partial(_of_document, document), FIELD_OF_DIGEST)
+    return _said("digest new", rule, asked)
+
+
+def _of_document(document: Json) -> Rule:
+    return rule_from_document({key: value for key, value in document.items() if value is not None}, TYPED)
+
+
+def _read(read: Any, field_of: Mapping[str, str]) -> Rule:
+    """The rule; FieldErrors with each error at the field of the key that it is about, else at the text or the name."""
+    try:
+        rule: Rule = read()
+    except RuleErrors as wrong:
+        errors: dict[str, list[str]] = {}
+        for error in wrong.errors:
+            names = (one for one in field_of if error.message.startswith((f'"{one}"', f"the {one} ")))
+            key = error.key or next(names, "")
+            at = field_of.get(key) or ("text" if not field_of else "name")
+            errors.setdefault(at, []).append(error.message)
+        raise FieldErrors({at: "; ".join(told) for at, told in errors.items()}) from None
+    return rule
+
+
+def _said(words: str, rule: Rule, asked: Asked) -> Said:
+    later = None if rule.kind == "digest" else lambda database: backtested(database, asked, rule)
+    return Said(f"{words}\n{to_yaml(rule.document)}", later)
+
+
+RULE = Form("rule", "New rule", "Next", Role.ADMIN, rule_opened, rule_sent)
+EDIT = Form("rule_edit", "Edit a rule", "Next", Role.ADMIN, edit_opened, edit_sent)
+DIGEST = Form("digest", "New digest", "Next", Role.ADMIN, digest_opened, digest_sent)
