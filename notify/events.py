@@ -32,6 +32,7 @@ HAPPENED = {
     "session.ended": "Session ended",
     "session.failed": "Session failed",
     "status.changed": "Status changed",
+    "error_code.changed": "Error code changed",
     "charger.online": "Charger online",
     "charger.offline": "Charger offline",
     "price.changed": "Prices changed",
@@ -188,7 +189,7 @@ def event_context(facts: Mapping[str, Any]) -> EventContext:
         charger_name=facts.get("charger_name") or None,
         location_name=facts["location_name"] or facts["location_id"],
         session=_session(facts) if event.startswith("session.") else None,
-        change=_change(facts) if event == "status.changed" else None,
+        change=_change(facts) if event in {"status.changed", "error_code.changed"} else None,
         prices=lines_of(json.loads(facts["before"]), json.loads(facts["value"])) if event == "price.changed" else (),
         currency=currency_of(facts.get("currency")),
     )
@@ -223,5 +224,10 @@ def _session(facts: Mapping[str, Any]) -> SessionFacts:
 
 
 def _change(facts: Mapping[str, Any]) -> ChangeFacts:
-    codes = (facts[name] if facts[name] not in ("", NO_ERROR) else None for name in ("error_code", "vendor_error_code"))
+    """A code that changed says itself from what to what, so that it is not said twice."""
+    own = facts["event"] == "error_code.changed"
+    codes = (
+        facts[name] if facts[name] not in ("", NO_ERROR) and not own else None
+        for name in ("error_code", "vendor_error_code")
+    )
     return ChangeFacts(facts["before"], facts["value"], *codes)

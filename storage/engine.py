@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 
 from storage.drivers import postgresql
+from storage.sql import version_key_of
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -128,6 +129,7 @@ def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(dbapi_connection: Any, _: object) -> None:
         dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
+        dbapi_connection.create_function("VERSION_KEY", 1, version_key_of, deterministic=True)
         cursor = dbapi_connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")

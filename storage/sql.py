@@ -4,12 +4,14 @@ Each is one class and one rendering a database; nothing here knows a table. A mi
 databases, and text is compared byte for byte, so that both give the same answer.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Float, Integer, String, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 
 class epoch_seconds(FunctionElement[float]):  # noqa: N801 (read as SQL functions are)
@@ -73,6 +75,30 @@ class ascii_upper(FunctionElement[str]):  # noqa: N801
 
     type = String()
     inherit_cache = True
+
+
+class version_key(FunctionElement[Any]):  # noqa: N801
+    """What orders a version such as `V1.10.2`: its numbers, zeros at the end aside; NULL where it is none.
+
+    A version is up to eight numbers with ".", "-" or "_" between them, with or without a "v" before. Its keys are
+    comparable with one another, and of another type on each database.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
+VERSION = "[vV]?[0-9]{1,9}([._-][0-9]{1,9}){0,7}"
+
+
+def version_key_of(text: str | None) -> str | None:
+    """The key of a version on SQLite: its numbers in as many digits each."""
+    if text is None or not re.fullmatch(VERSION, text):
+        return None
+    numbers = [int(part) for part in re.split("[._-]", text.lstrip("vV"))]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return ".".join(f"{number:09d}" for number in numbers)
 
 
 class json_list_contains(FunctionElement[bool]):  # noqa: N801
@@ -194,6 +220,20 @@ def _(element: ascii_upper, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: ascii_upper, compiler: SQLCompiler, **kw: Any) -> str:
     (text,) = _arguments(element, compiler, kw)
     return f'UPPER(CAST({text} AS TEXT) COLLATE "C")'
+
+
+@compiles(version_key, "sqlite")
+def _(element: version_key, compiler: SQLCompiler, **kw: Any) -> str:
+    (text,) = _arguments(element, compiler, kw)
+    return f"VERSION_KEY({text})"
+
+
+@compiles(version_key, "postgresql")
+def _(element: version_key, compiler: SQLCompiler, **kw: Any) -> str:
+    (text,) = _arguments(element, compiler, kw)
+    dotted = f"TRANSLATE({text}, '_-vV', '..')"
+    numbers = f"STRING_TO_ARRAY(REGEXP_REPLACE({dotted}, '([.]?\\m0+)+$', ''), '.')"
+    return f"(CASE WHEN {text} ~ '^{VERSION}$' THEN CAST({numbers} AS BIGINT[]) END)"
 
 
 @compiles(json_list_contains, "sqlite")

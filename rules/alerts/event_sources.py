@@ -47,6 +47,8 @@ def source_of(event: str) -> EventSource:
             return _interval_source(event, "status")
         case "charger.online" | "charger.offline":
             return _interval_source(event, "online", "true" if event == "charger.online" else "false")
+        case "error_code.changed":
+            return _interval_source(event, "error_code", blank=NO_ERROR)
         case "price.changed":
             return _interval_source(event, "price")
         case _:
@@ -96,17 +98,24 @@ def _session_source(event: str) -> EventSource:
     )
 
 
-def _interval_source(event: str, field: str, value: str | None = None) -> EventSource:
+NO_ERROR = "NoError"
+"""What is taken for the error code of a connector that tells none."""
+
+
+def _interval_source(event: str, field: str, value: str | None = None, *, blank: str | None = None) -> EventSource:
     """A field came to have a value, where the last one that was known before it was another.
 
-    It has it until another one is known: unknown in between ends nothing, but nothing is judged meanwhile.
+    It has it until another one is known: unknown in between ends nothing, but nothing is judged meanwhile. With `blank`
+    what is not told is that value, and never unknown.
     """
     thing = EVENTS[event]
     table = TABLES[thing]
-    value_before, known_next = _value_before(), _known_next()
+    value_before, known_next = _value_before(blank), _known_next(blank)
     lasted_until = sa.func.coalesce(known_next, table.c.gone_at)
-    became = INTERVAL.c.value == value if value is not None else INTERVAL.c.value.is_not(None)
+    told = _told(INTERVAL, blank)
+    became = told == value if value is not None else told.is_not(None)
     of_thing = (INTERVAL.c.thing == thing, INTERVAL.c.field == field, INTERVAL.c.thing_id == table.c.id)
+    known = sa.true() if blank is not None else sa.or_(lasted_until.is_not(None), table.c[field].is_not(None))
     then = {
         key: kept_value(spec, INTERVAL)
         for key, spec in FIELDS.items()
@@ -123,15 +132,15 @@ def _interval_source(event: str, field: str, value: str | None = None) -> EventS
         natural_key=sa.literal(f"{event}:") + table.c.id + ":" + sa.cast(INTERVAL.c.id, sa.String),
         interval_id=INTERVAL.c.id,
         event_at=INTERVAL.c.valid_from,
-        occurred=sa.and_(became, value_before != INTERVAL.c.value),
+        occurred=sa.and_(became, value_before != told),
         lasted_until=lasted_until,
-        known=sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),
+        known=known,
         unchanged_since=INTERVAL.c.valid_from,
-        own=(sa.or_(lasted_until.is_not(None), table.c[field].is_not(None)),),
+        own=(known,),
         replaced=then,
         facts={
             "before": value_before,
-            "value": INTERVAL.c.value,
+            "value": told,
             f"{thing}_id": table.c.id,
             **{f"{other}_id": column for other, column in PATHS[thing].items()},
             **{name: table.c[name] for name in names},
@@ -140,30 +149,39 @@ def _interval_source(event: str, field: str, value: str | None = None) -> EventS
     )
 
 
-def _value_before() -> ColumnElement[Any]:
+def _told(interval: FromClause, blank: str | None) -> ColumnElement[Any]:
+    value: ColumnElement[Any] = interval.c.value
+    return value if blank is None else sa.func.coalesce(sa.func.nullif(value, ""), blank)
+
+
+def _value_before(blank: str | None) -> ColumnElement[Any]:
     """The last value that was known before an interval of the same field began."""
     earlier = INTERVAL.alias("earlier")
     before = (
-        sa.select(earlier.c.value)
-        .where(*_known_of_same(earlier), earlier.c.valid_from <= INTERVAL.c.valid_from, earlier.c.id < INTERVAL.c.id)
+        sa.select(_told(earlier, blank))
+        .where(
+            *_known_of_same(earlier, blank),
+            earlier.c.valid_from <= INTERVAL.c.valid_from,
+            earlier.c.id < INTERVAL.c.id,
+        )
         .order_by(earlier.c.valid_from.desc(), earlier.c.id.desc())
         .limit(1)
     )
     return before.correlate(INTERVAL).scalar_subquery()
 
 
-def _known_next() -> ColumnElement[Any]:
+def _known_next(blank: str | None) -> ColumnElement[Any]:
     """When another value than an interval's came to be known of the same field; null where none has."""
     later = INTERVAL.alias("later")
     after = sa.select(sa.func.min(later.c.valid_from)).where(
-        *_known_of_same(later),
+        *_known_of_same(later, blank),
         later.c.valid_from >= INTERVAL.c.valid_from,
         later.c.id > INTERVAL.c.id,
-        later.c.value != INTERVAL.c.value,
+        _told(later, blank) != _told(INTERVAL, blank),
     )
     return after.correlate(INTERVAL).scalar_subquery()
 
 
-def _known_of_same(interval: FromClause) -> list[ColumnElement[bool]]:
+def _known_of_same(interval: FromClause, blank: str | None) -> list[ColumnElement[bool]]:
     same = [interval.c[name] == INTERVAL.c[name] for name in ("thing", "thing_id", "field")]
-    return [*same, interval.c.value.is_not(None)]
+    return same if blank is not None else [*same, interval.c.value.is_not(None)]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from rules.alerts.gaps import Gaps
 from rules.alerts.query import CompiledRule
+from rules.language.fields import NETWORK
 from rules.lifecycle import State
 from rules.matching.scope import TABLES
 from storage.dialects import AnyRow
@@ -27,6 +28,7 @@ _WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME)
 _NEWEST = [
     sa.select(sa.func.max(table.c[name])).scalar_subquery().label(f"{thing}_{name}")
     for thing, table in TABLES.items()
+    if thing != NETWORK
     for name in sorted({"changed_seq", news_of(table).name})
 ]
 _NEWEST_GAP_SEQ = sa.select(sa.func.max(GAP.c.changed_seq)).scalar_subquery().label("gap_seq")

@@ -29,7 +29,7 @@ from rules.documents.windows import WINDOWS, YESTERDAY
 from rules.documents.yaml_text import YamlItem
 from rules.language.errors import RuleErrors
 from rules.language.expressions import Expression, duration_text
-from rules.language.fields import THINGS
+from rules.language.fields import SUBJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _kind_of_rule(document: Mapping[Any, Any]) -> Kind:
 
 def _read_alert(reader: DocumentReader, labels: dict[str, str]) -> dict[str, Any]:
     """What an alert rule says beside its name, channels and labels, by the names of `Rule`."""
-    for_each = reader.choice("for_each", THINGS)
+    for_each = reader.choice("for_each", SUBJECTS)
     when, when_text = reader.condition("when", for_each)
     while_, while_text = reader.condition("while", for_each)
     said: dict[str, Any] = {

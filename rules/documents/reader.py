@@ -37,6 +37,7 @@ EVENTS = {
     "session.ended": "session",
     "session.failed": "session",
     "status.changed": "connector",
+    "error_code.changed": "connector",
     "charger.online": "charger",
     "charger.offline": "charger",
     "price.changed": "location",

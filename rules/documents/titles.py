@@ -6,7 +6,7 @@ It parses and checks the template; what stands in its places is filled in where 
 from collections.abc import Iterator, Mapping
 from string import Formatter
 
-from rules.language.fields import REACHABLE, nearest
+from rules.language.fields import NETWORK, REACHABLE, nearest
 
 LONGEST_TITLE = 80
 DURATION = "duration"
@@ -15,7 +15,8 @@ DURATION = "duration"
 
 def title_places(for_each: str, *, lasts: bool = True) -> tuple[str, ...]:
     """The places that a title may have in a rule about these things; `lasts`: what it tells of has a duration."""
-    return (*REACHABLE[for_each], DURATION) if lasts else REACHABLE[for_each]
+    things = tuple(thing for thing in REACHABLE[for_each] if thing != NETWORK)
+    return (*things, DURATION) if lasts else things
 
 
 def title_problem(title: str, places: tuple[str, ...]) -> tuple[str, str | None] | None:

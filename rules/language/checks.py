@@ -4,6 +4,7 @@ It takes the tree as parsed and gives it back with its functions resolved, or sa
 whose own error is already told causes no second one.
 """
 
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -12,6 +13,7 @@ from rules.language.expressions import (
     Aggregate,
     And,
     Arithmetic,
+    Comparator,
     Compare,
     Expression,
     Extreme,
@@ -24,11 +26,22 @@ from rules.language.expressions import (
     Or,
     Since,
     Windowed,
+    orders_versions,
     to_text,
     type_of,
     walk,
 )
-from rules.language.fields import FIELDS, REACHABLE, UNIT_EXAMPLES, WEEKDAYS, Type, nearest, nearest_field, units_of
+from rules.language.fields import (
+    FIELDS,
+    NETWORK,
+    REACHABLE,
+    UNIT_EXAMPLES,
+    WEEKDAYS,
+    Type,
+    nearest,
+    nearest_field,
+    units_of,
+)
 from rules.language.functions import (
     FUNCTIONS,
     MAX_AGGREGATES,
@@ -41,7 +54,9 @@ from rules.language.functions import (
     relation_of,
 )
 from rules.language.quantities import SCALARS, product_of, quotient_of
+from storage.sql import VERSION
 
+_OF_NETWORK = "a function, as in count(network.chargers where not charger.online)"
 _TEXTS = frozenset({Type.TEXT, Type.ENUM})
 _PLAIN = frozenset({Type.NUMBER, Type.MONEY})
 
@@ -116,7 +131,11 @@ class _Checker:
 
     def within(self, thing: str, node: Unchecked) -> Expression:
         """The condition of a `where` over another thing."""
-        return _Checker(thing, self.broken, self.errors, is_inside=True).condition(node)
+        inner = _Checker(thing, self.broken, self.errors, is_inside=True)
+        checked = inner.condition(node)
+        for _ in range(inner.aggregates):
+            self.count_aggregate(node.column)
+        return checked
 
     def count_aggregate(self, column: int) -> None:
         """One more function over other things or history: each is a query of its own."""
@@ -128,21 +147,21 @@ class _Checker:
         spec = FIELDS.get(node.key)
         if spec is not None and spec.thing in REACHABLE[self.for_each]:
             return spec.type
-        things = _listed(REACHABLE[self.for_each])
+        fields = f"a field of {_listed(REACHABLE[self.for_each])}" if self.for_each != NETWORK else _OF_NETWORK
         related = relation_of(node)
         if related is not None:
             self.error(node.column, f"{related[0]} are many things", f"a function over them: count({related[0]})")
             return None
         if spec is not None:
             message = f"{node.key} cannot be read for each {self.for_each}"
-            self.error(node.column, message, f"a field of {things}")
+            self.error(node.column, message, fields)
             return None
         key = f'unknown field "{_shortened(node.key)}"'
         if node.key.lower() in {"true", "false"}:
             self.error(node.column, key, suggestion=node.key.lower())
             return None
         suggestion = nearest_field(node.key, self.for_each)
-        self.error(node.column, key, None if suggestion else f"a field of {things}", suggestion)
+        self.error(node.column, key, None if suggestion else fields, suggestion)
         return None
 
     def _compare(self, node: Compare) -> Compare:
@@ -189,11 +208,19 @@ class _Checker:
                 return self.error(side.column, f"{_described(side)} is {type_.value}", '"contains" after it')
         if not self._agree(left, left_type, right, right_type):
             return None
+        if orders_versions(Compare(cast("Comparator", op), left, right)):
+            return self._versions(left, right)
         if op not in {"==", "!="} and left_type not in QUANTITIES:
             return self.error(left.column, f'"{op}" orders quantities, but {_described(left)} is {left_type.value}')
         self._known_value(left, right)
         self._known_value(right, left)
         return None
+
+    def _versions(self, left: Expression, right: Expression) -> None:
+        for side in (left, right):
+            if isinstance(side, Literal) and not re.fullmatch(VERSION, str(side.value)):
+                message = f'"{_shortened(str(side.value))}" is no version that can be read'
+                self.error(side.column, message, 'numbers with dots between them, as in "1.4.12"')
 
     def _known_value(self, field: Expression, literal: Expression) -> None:
         values = _values(field)

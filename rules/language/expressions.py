@@ -136,13 +136,14 @@ class Aggregate:
 class Windowed:
     """What the kept history says of a window that ends now: `changes(what, window)`, `increase(field, window)`, and
     `uptime(connector, window)` and `downtime`, which have no `operand`, but may have a `where`: time of which it is
-    false does not count.
+    false does not count. They are `of` a connector, or of all the connectors of a charger or a location together.
     """
 
     name: typing.Literal["changes", "increase", "uptime", "downtime"]
     operand: "Expression | None"
     window: Literal
     where: "Expression | None" = None
+    of: str = "connector"
     column: int = field(default=1, compare=False)
 
 
@@ -214,9 +215,10 @@ def walk(expression: Expression) -> Iterator[Expression]:
 
 
 def outside(expression: Expression) -> Iterator[Expression]:
-    """As `walk`, without what stands inside an aggregate: that is said of other things than the subject."""
+    """As `walk`, without what is said of other things than the subject: inside an aggregate, or an uptime of many."""
     yield expression
-    if not isinstance(expression, Aggregate):
+    of_others = isinstance(expression, Aggregate) or (isinstance(expression, Windowed) and expression.of != "connector")
+    if not of_others:
         for part in parts_of(expression):
             yield from outside(part)
 
@@ -224,8 +226,9 @@ def outside(expression: Expression) -> Iterator[Expression]:
 def fields_of(expression: Expression) -> frozenset[str]:
     """The keys of all fields that `expression` reads of its subject and of the things above it."""
     keys = {node.key for node in outside(expression) if isinstance(node, FieldRef)}
-    if any(isinstance(node, Windowed) and node.name in {"uptime", "downtime"} for node in outside(expression)):
-        keys |= {"connector.status", "charger.online"}
+    for node in outside(expression):
+        if isinstance(node, Windowed) and node.name in {"uptime", "downtime"}:
+            keys |= {"connector.status", "charger.online"} if node.of == "connector" else set()
     return frozenset(keys)
 
 
@@ -258,6 +261,14 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
             return Type.ENUM
         case _:
             return Type.BOOLEAN
+
+
+def orders_versions(node: Compare) -> bool:
+    """Whether a comparison orders versions, of which at least one side is a field."""
+    sides = (node.left, node.right)
+    return node.op in {"<", "<=", ">", ">="} and any(
+        isinstance(side, FieldRef) and side.key in FIELDS and FIELDS[side.key].is_version for side in sides
+    )
 
 
 def made_of(node: Arithmetic) -> Made:
@@ -312,8 +323,8 @@ def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911, PLR091
             return f"{name}({', '.join(to_text(part) for part in operands)})", _ATOM
         case Aggregate():
             return _aggregate_text(expression), _ATOM
-        case Windowed(name, operand, window, where):
-            what = "connector" if operand is None else to_text(operand)
+        case Windowed(name, operand, window, where, of):
+            what = of if operand is None else to_text(operand)
             counted = "" if where is None else f" where {to_text(where)}"
             return f"{name}({what}{counted}, {_literal_text(window)})", _ATOM
         case Since(operand):

@@ -82,16 +82,24 @@ UNIT_EXAMPLES = {
 """One literal of each type that needs a unit, for errors and documentation."""
 
 THINGS = ("connector", "charger", "location", "session")
+NETWORK = "network"
+SUBJECTS = (*THINGS, NETWORK)
+"""What a rule can look at: each of a kind of thing, or the one network."""
 
 REACHABLE = {
     "connector": ("connector", "charger", "location"),
     "charger": ("charger", "location"),
     "location": ("location",),
     "session": ("session", "connector", "charger", "location"),
+    NETWORK: (NETWORK,),
 }
 """For each `for_each`: the things whose fields a condition can read, itself first."""
 
 RELATIONS = {
+    "network.locations": "location",
+    "network.chargers": "charger",
+    "network.connectors": "connector",
+    "network.sessions": "session",
     "location.chargers": "charger",
     "location.connectors": "connector",
     "location.sessions": "session",
@@ -119,7 +127,7 @@ class FieldSpec:
     `describes`: it says what a thing is, not how it stands, and nothing tells when that changed; so beside a state it
     does not date a condition. `spelled` gives the spelling in which a text that it is compared with is stored.
     `kept` makes its value of the text that history keeps, where that is another. `currencies` are the keys of the
-    fields that name an amount's currency, the first one that is known.
+    fields that name an amount's currency, the first one that is known. `is_version`: it is ordered as versions are.
     """
 
     key: str
@@ -136,6 +144,7 @@ class FieldSpec:
     spelled: Callable[[str], str] = str
     kept: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None
     currencies: tuple[str, ...] = ()
+    is_version: bool = False
 
 
 def _column(name: str) -> Sql:
@@ -189,11 +198,12 @@ def _spec(
     spelled: Callable[[str], str] = str,
     kept: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None,
     currencies: tuple[str, ...] = (),
+    is_version: bool = False,
 ) -> FieldSpec:
     sql = _column(column) if isinstance(column, str) else column
     thing = key.split(".", maxsplit=1)[0]
     dated = (changed_at, interval, reads_clock, key in _DESCRIPTIONS)
-    return FieldSpec(key, thing, type_, unit, values, english, sql, *dated, spelled, kept, currencies)
+    return FieldSpec(key, thing, type_, unit, values, english, sql, *dated, spelled, kept, currencies, is_version)
 
 
 _DESCRIPTIONS = frozenset(
@@ -247,7 +257,13 @@ _SPECS = (
     _spec("charger.name", Type.TEXT, "The charger's name.", "name"),
     _spec("charger.vendor", Type.TEXT, "Who made the charger.", "vendor"),
     _spec("charger.model", Type.TEXT, "The charger's model.", "model"),
-    _spec("charger.firmware", Type.TEXT, "The firmware's version: a text, not a number.", "firmware"),
+    _spec(
+        "charger.firmware",
+        Type.TEXT,
+        "The firmware's version, a text; `<` and `>=` order it by its numbers, so that 1.10 comes after 1.9.",
+        "firmware",
+        is_version=True,
+    ),
     _spec("charger.serial", Type.TEXT, "The serial number or charge box id.", "serial"),
     _spec(
         "charger.online",

@@ -35,6 +35,9 @@ LONGEST_WINDOW = 400 * 86_400.0
 
 MOST_LAST = 1_000
 
+UPTIME_OF = ("connector", "charger", "location")
+"""Of what `uptime` and `downtime` are: a connector, or all the connectors of a charger or location together."""
+
 QUANTITIES = frozenset({Type.DURATION, Type.ENERGY, Type.POWER, *SCALARS, *AMOUNTS})
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
@@ -77,7 +80,8 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         (
             "The share of the observed time in which it was online, not Faulted or Unavailable. With a `where` on one "
             "field with a history, time of which it is false is left out: "
-            "`uptime(connector where connector.status != 'Unavailable', 30d)`."
+            "`uptime(connector where connector.status != 'Unavailable', 30d)`. `uptime(charger, 30d)` and "
+            "`uptime(location, 30d)` are those of all the connectors there together."
         ),
     ),
     "downtime": (
@@ -296,20 +300,19 @@ def _window(checker: Checker, node: Unchecked) -> Literal | None:
 def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one return a mistake)
     name = cast("OneOf['changes', 'increase', 'uptime', 'downtime']", node.name)
     checker.count_aggregate(node.column)
-    if checker.is_inside:
-        checker.error(node.column, f'"{name}" cannot stand inside the "where" of another function')
-        return _NOTHING
     if len(node.operands) != 2:
         return _misused(checker, node, f'"{name}" takes two things: what, and a window')
     window = _window(checker, node.operands[1])
     operand: Expression | None = None
     subject, part = _split(node.operands[0])
     where: Expression | None = None
+    of = "connector"
     if name in {"uptime", "downtime"}:
-        if not isinstance(subject, FieldRef) or subject.key != "connector":
-            return _misused(checker, node, f'"{name}" is that of the connector')
-        if "connector" not in REACHABLE[checker.for_each]:
-            checker.error(subject.column, f"connector cannot be read for each {checker.for_each}")
+        if not isinstance(subject, FieldRef) or subject.key not in UPTIME_OF:
+            return _misused(checker, node, f'"{name}" is that of a {", a ".join(UPTIME_OF)}')
+        of = subject.key
+        if of not in REACHABLE[checker.for_each]:
+            checker.error(subject.column, f"{of} cannot be read for each {checker.for_each}")
             return _NOTHING
         where = None if part is None else checker.within("connector", part)
         if where is not None and not _is_kept(checker, where, f'the "where" of "{name}"'):
@@ -322,7 +325,7 @@ def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one retu
             return _NOTHING
     if window is None:
         return _NOTHING
-    built = Windowed(name, operand, window, where, node.column)
+    built = Windowed(name, operand, window, where, of, node.column)
     return built, type_of(built)
 
 

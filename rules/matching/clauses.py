@@ -30,17 +30,18 @@ from rules.language.expressions import (
     Windowed,
     fields_of,
     made_of,
+    orders_versions,
     outside,
     type_of,
 )
 from rules.language.fields import FIELDS, FieldSpec, Type
 from rules.matching.amounts import divided, where_currencies_agree
 from rules.matching.learning import compile_learner, compile_learning_comparison
-from rules.matching.scope import MOMENT, NOW, SUBJECT, TABLES, AsOf, Resolve, Scope, kept_value
+from rules.matching.scope import MOMENT, NOW, SUBJECT, TABLES, AsOf, Resolve, kept_value, scope_of
 from rules.matching.windows import compile_local_time
 from storage.dialects import earliest, greatest, latest, least
 from storage.schema import INTERVAL
-from storage.sql import json_list_contains, seconds_between, shifted, text_contains, text_starts_with
+from storage.sql import json_list_contains, seconds_between, shifted, text_contains, text_starts_with, version_key
 
 _NEVER = sa.literal(datetime(9999, 1, 1, tzinfo=UTC), type_=MOMENT)
 
@@ -80,7 +81,7 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
             found = _extreme(name, [compile_condition(operand, resolve) for operand in operands])
             return where_currencies_agree(operands, resolve, compile_condition, found)
         case Aggregate() | Windowed():
-            return compile_learner(expression, compile_condition)
+            return compile_learner(expression, compile_condition, scope_of(resolve))
         case Since(operand):
             return _elapsed(operand.key, resolve)
         case LocalTime():
@@ -88,7 +89,7 @@ def compile_condition(expression: Expression, resolve: Resolve) -> ColumnElement
 
 
 def _elapsed(key: str, resolve: Resolve) -> ColumnElement[Any]:
-    scope = resolve if isinstance(resolve, Scope) else SUBJECT
+    scope = scope_of(resolve)
     return sa.case((scope(key).is_not(None), seconds_between(scope.moment(key), NOW)))
 
 
@@ -132,11 +133,13 @@ def _compare(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
 
 def _compared(expression: Compare, resolve: Resolve) -> ColumnElement[Any]:
     learning = compile_learning_comparison(
-        expression, compile_condition, lambda other: compile_condition(other, resolve)
+        expression, compile_condition, lambda other: compile_condition(other, resolve), scope_of(resolve)
     )
     if learning is not None:
         return learning
     left, right = _side(expression.left, expression, resolve), _side(expression.right, expression, resolve)
+    if orders_versions(expression):
+        left, right = version_key(left), version_key(right)
     if expression.op == "contains" and type_of(expression.left) is Type.TEXTS:
         return json_list_contains(left, right)
     compared: ColumnElement[Any] = _OPERATORS[expression.op](left, right)

@@ -27,7 +27,7 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import changes_read, inner_keys, inner_things, moved_itself, reached, start_of
+from rules.matching.relations import changes_read, inner_keys, inner_things, moved_itself, reached, start_of, uptimes_of
 from rules.matching.scope import PATHS, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
 from storage.schema import CONNECTOR, SESSION
@@ -76,9 +76,9 @@ def demand_of(rule: Rule) -> Demand:
     keys = tuple(sorted(frozenset[str]().union(*map(read_by, conditions))))
     local_time = any(isinstance(node, LocalTime) for node in nodes)
     things = frozenset({FIELDS[key].thing for key in keys} | {rule.for_each}).union(
-        map(start_of, aggregates), {"location"} if local_time else ()
+        map(start_of, aggregates), {"location"} if local_time else (), *map(_uptimes, nodes)
     )
-    polled = things.union(*map(inner_things, aggregates))
+    polled = things.union(*map(inner_things, aggregates), *map(_polled_for_uptime, conditions))
     wake = wakes_of(conditions)
     by_clock = wake is None and any(map(reads_clock, conditions))
     plain = moved_itself(rule.for_each, things, keys) if wake is None and not aggregates else None
@@ -177,7 +177,7 @@ def compile_check(condition: Expression, for_each: str) -> CompiledCheck:
     local_time = any(isinstance(node, LocalTime) for node in nodes)
     keys = read_by(condition)
     things = {for_each, *(FIELDS[key].thing for key in keys), *map(start_of, aggregates)}
-    polled = things.union(*map(inner_things, aggregates))
+    polled = things.union(*map(inner_things, aggregates), _polled_for_uptime(condition), *map(_uptimes, nodes))
     table = TABLES[for_each]
     truth = sa.type_coerce(compile_condition(condition, current), sa.Boolean())
     answer = sa.select(truth.label("truth")).select_from(with_things_above(for_each, table))
@@ -188,10 +188,20 @@ def compile_check(condition: Expression, for_each: str) -> CompiledCheck:
     )
 
 
+def _uptimes(node: Expression) -> frozenset[str]:
+    """Of what kind of thing a function reads the uptime, where it does so of its subject or of what is above it."""
+    return uptimes_of(node) if isinstance(node, Windowed) else frozenset()
+
+
+def _polled_for_uptime(condition: Expression) -> frozenset[str]:
+    """The uptime of anything is that of connectors, which come with their chargers."""
+    return frozenset({"charger"}) if uptimes_of(condition) else frozenset()
+
+
 def _polls(things: Iterable[str], keys: Iterable[str]) -> frozenset[str]:
     """The resources whose polls tell of these things and fields."""
     asked_alone = {"prices"} if any(FIELDS[key].interval == "price" for key in keys) else set[str]()
-    return frozenset(RESOURCE_OF[thing] for thing in things) | asked_alone
+    return frozenset(RESOURCE_OF[thing] for thing in things if thing in RESOURCE_OF) | asked_alone
 
 
 def _full_every(conditions: list[Expression], aggregates: list[Aggregate], *, by_clock: bool) -> timedelta | None:

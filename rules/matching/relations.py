@@ -9,11 +9,11 @@ from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause
 
-from rules.language.expressions import Aggregate, Expression, FieldRef, walk
-from rules.language.fields import FIELDS, RELATIONS, RESTLESS
-from rules.matching.scope import NOW, PATHS, SEEN, TABLES, Resolve, Scope
+from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
+from rules.language.fields import FIELDS, NETWORK, RELATIONS, RESTLESS
+from rules.matching.scope import NETWORK_ID, NOW, PATHS, SEEN, TABLES, Resolve, Scope
 from storage.recording.things import news_of
 from storage.schema import SESSION
 from storage.sql import ascii_upper, shifted
@@ -26,20 +26,28 @@ Ids = sa.Select[Any] | sa.CompoundSelect[Any]
 
 def inner_things(node: Aggregate) -> frozenset[str]:
     """The kinds of things that an aggregate reads: its members, and what its conditions say of things above them."""
-    return frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in inner_keys(node))})
+    below = frozenset({RELATIONS[node.path], *(FIELDS[key].thing for key in inner_keys(node))})
+    return below.union(*(uptimes_of(part) for part in (node.where, node.among) if part is not None))
+
+
+def uptimes_of(expression: Expression) -> frozenset[str]:
+    """The kinds of things of which an expression reads the uptime or downtime, wherever it does."""
+    windows = [node for node in walk(expression) if isinstance(node, Windowed)]
+    return frozenset(node.of for node in windows if node.name in {"uptime", "downtime"})
 
 
 def inner_keys(node: Aggregate) -> frozenset[str]:
     """The fields that an aggregate reads of its members, and of things above them."""
     parts = [part for part in (node.where, node.among) if part is not None]
     keys = {below.key for part in parts for below in walk(part) if isinstance(below, FieldRef)}
+    keys = keys.union(*map(fields_of, parts))
     keys = keys if node.value is None else keys | {node.value}
     return frozenset(keys).union(*(FIELDS[key].currencies for key in keys))
 
 
-def changes_of(thing: str, keys: Iterable[str]) -> Column[Any]:
+def changes_of(thing: str, keys: Iterable[str]) -> ColumnElement[Any]:
     """The column that says when a change of a thing was last one that counts, for who reads these fields."""
-    column: Column[Any] = TABLES[thing].c.changed_seq
+    column: ColumnElement[Any] = TABLES[thing].c.changed_seq
     restless = any(key in RESTLESS and FIELDS[key].thing == thing for key in keys)
     return column if restless else news_of(TABLES[thing])
 
@@ -52,6 +60,14 @@ def seen_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
     here = TABLES[start_of(node)].c.id
     found = _streak(node, say) if node.name == "streak" else _over_members(node, say)
     return sa.case((here.is_not(None), found.correlate(TABLES[start_of(node)]).scalar_subquery()))
+
+
+def belongs(member: FromClause, start: str) -> ColumnElement[bool]:
+    """Whether a thing is one of those below the thing that a path starts from; all are the network's."""
+    if start == NETWORK:
+        return sa.true()
+    column: ColumnElement[Any] = member.c[f"{start}_id"]
+    return column == TABLES[start].c.id
 
 
 def start_of(node: Aggregate) -> str:
@@ -118,7 +134,7 @@ def _is_one(currency: ColumnElement[Any], counted: ColumnElement[Any]) -> Column
 
 def members(node: Aggregate, member: FromClause, say: Say) -> list[ColumnElement[bool]]:
     """What makes a row of `member` one of the things that an aggregate goes over, its `where` aside."""
-    of_start: ColumnElement[bool] = member.c[f"{start_of(node)}_id"] == TABLES[start_of(node)].c.id
+    of_start = belongs(member, start_of(node))
     if RELATIONS[node.path] != "session":
         return [of_start, member.c.gone_at.is_(None)]
     if node.window is not None:
@@ -131,7 +147,7 @@ def members(node: Aggregate, member: FromClause, say: Say) -> list[ColumnElement
 def _latest(node: Aggregate, say: Say) -> sa.Select[Any]:
     scope = _scope(node)
     member = scope.tables["session"]
-    ended = [member.c[f"{start_of(node)}_id"] == TABLES[start_of(node)].c.id, member.c.ended_at.is_not(None)]
+    ended = [belongs(member, start_of(node)), member.c.ended_at.is_not(None)]
     among = [say(node.among, scope)] if node.among is not None else []
     ordered = sa.select(member.c.id).select_from(joined(node, scope)).where(*ended, *among)
     return (
@@ -145,13 +161,13 @@ def _streak(node: Aggregate, say: Say) -> sa.Select[Any]:
     """How many there are, for which it is true, after the latest one for which it is false."""
     assert node.where is not None  # noqa: S101 - checked by the language
     counted = _scope(node)
-    member, start = counted.tables["session"], TABLES[start_of(node)]
+    member = counted.tables["session"]
     stop = stopped(node, say)
     since = sa.or_(stop.is_(None), member.c.ended_at > stop)
     return (
         sa.select(sa.func.count())
         .select_from(joined(node, counted))
-        .where(member.c[f"{start_of(node)}_id"] == start.c.id, member.c.ended_at.is_not(None), since)
+        .where(belongs(member, start_of(node)), member.c.ended_at.is_not(None), since)
         .where(say(node.where, counted))
     )
 
@@ -164,7 +180,7 @@ def stopped(node: Aggregate, say: Say) -> ColumnElement[Any]:
     return (
         sa.select(stop.c.ended_at)
         .select_from(joined(node, begun))
-        .where(stop.c[f"{start_of(node)}_id"] == start.c.id, stop.c.ended_at.is_not(None))
+        .where(belongs(stop, start_of(node)), stop.c.ended_at.is_not(None))
         .where(sa.not_(say(node.where, begun).self_group()))
         .order_by(stop.c.ended_at.desc())
         .limit(1)
@@ -210,7 +226,7 @@ def changes_read(
     things: Iterable[str], keys: Collection[str], aggregates: Iterable[Aggregate]
 ) -> frozenset[tuple[str, str]]:
     """By thing, the columns that say whether anything changed that may move a rule which reads all this."""
-    own = {(thing, changes_of(thing, keys).name) for thing in things}
+    own = {(thing, changes_of(thing, keys).name) for thing in things if thing != NETWORK}
     inner = {(thing, changes_of(thing, inner_keys(node)).name) for node in aggregates for thing in inner_things(node)}
     return frozenset(own | inner)
 
@@ -273,10 +289,11 @@ def reached(
     }
     for start, inner, changes, above in sorted(ways):
         member = TABLES[inner].alias()
-        starts = [sa.select(member.c[f"{start}_id"]).where(member.c[changes] > SEEN)]
+        above_it = sa.literal(NETWORK_ID, sa.String) if start == NETWORK else member.c[f"{start}_id"]
+        starts = [sa.select(above_it).select_from(member).where(member.c[changes] > SEEN)]
         for thing, changes_above in above:
             moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c[changes_above] > SEEN)
-            starts.append(sa.select(member.c[f"{start}_id"]).where(member.c[f"{thing}_id"].in_(moved)))
+            starts.append(sa.select(above_it).select_from(member).where(member.c[f"{thing}_id"].in_(moved)))
         own = table.c.id if start == for_each else PATHS[for_each][start]
         found.extend(sa.select(table.c.id).where(own.in_(ids), *looked_at) for ids in starts)
     found.extend(others)

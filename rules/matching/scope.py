@@ -8,21 +8,39 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy import ColumnElement, FromClause
 
 from rules.language.fields import FIELDS, FieldSpec, Type
-from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
+from storage.schema import CHARGER, CONNECTOR, LOCATION, POLL, SESSION
 
 Resolve = Callable[[str], ColumnElement[Any]]
 """Gives the SQL value of a field by its key."""
 
-TABLES: dict[str, Table] = {"connector": CONNECTOR, "charger": CHARGER, "location": LOCATION, "session": SESSION}
+MOMENT = CONNECTOR.c.changed_at.type
+NETWORK_ID = "network"
+NETWORK = sa.select(
+    sa.literal(NETWORK_ID, sa.String).label("id"),
+    sa.select(sa.func.min(POLL.c.first_good_at, type_=MOMENT)).scalar_subquery().label("first_seen_at"),
+    sa.literal(0).label("changed_seq"),
+    sa.cast(sa.null(), MOMENT).label("gone_at"),
+    sa.cast(sa.null(), MOMENT).label("stale_since"),
+).subquery("network")
+"""The whole fleet as the one thing that it is: it has no row, no field and no change of its own."""
+
+TABLES: dict[str, FromClause] = {
+    "connector": CONNECTOR,
+    "charger": CHARGER,
+    "location": LOCATION,
+    "session": SESSION,
+    "network": NETWORK,
+}
 
 # from a thing, the column that leads to each thing above it
 PATHS: dict[str, dict[str, ColumnElement[Any]]] = {
     "connector": {"charger": CONNECTOR.c.charger_id, "location": CONNECTOR.c.location_id},
     "charger": {"location": CHARGER.c.location_id},
     "location": {},
+    "network": {},
     "session": {
         "connector": SESSION.c.connector_id,
         "charger": SESSION.c.charger_id,
@@ -30,7 +48,6 @@ PATHS: dict[str, dict[str, ColumnElement[Any]]] = {
     },
 }
 
-MOMENT = CONNECTOR.c.changed_at.type
 NOW: ColumnElement[Any] = sa.bindparam("now", type_=MOMENT)
 SEEN = sa.bindparam("seen", type_=sa.Integer)
 RULE_ID = sa.bindparam("rule", type_=sa.String)
@@ -70,8 +87,13 @@ class AsOf:
         return self.resolve(key)
 
 
-SUBJECT = Scope(TABLES)
+SUBJECT = Scope({thing: table for thing, table in TABLES.items() if thing != "network"})
 """The subject of a rule and the things above it."""
+
+
+def scope_of(resolve: Resolve) -> Scope:
+    """Where a resolver finds the rows of things: its own tables, else those of the subject."""
+    return resolve if isinstance(resolve, Scope) else SUBJECT
 
 
 def kept_value(spec: FieldSpec, interval: FromClause) -> ColumnElement[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
-from rules.language.expressions import Aggregate
+from rules.language.expressions import Aggregate, Windowed, walk
 from rules.language.fields import FIELDS, RELATIONS, Type
 from rules.matching.relations import Say, inner_things, joined, members, seen_of_aggregate, start_of
 from rules.matching.scope import TABLES, Scope
@@ -51,7 +51,7 @@ def all_read(node: Aggregate) -> ColumnElement[bool]:
         table = TABLES[thing].alias()
         there = table.c.ended_at.is_(None) if thing == "session" else table.c.gone_at.is_(None)
         found.append(~sa.exists().where(table.c.stale_since.is_not(None), there))
-    return sa.and_(*found)
+    return sa.and_(sa.true(), *found)
 
 
 def unread_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
@@ -62,7 +62,27 @@ def unread_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
 def compile_read(node: Aggregate, say: Say) -> ColumnElement[Any]:
     """The value of an aggregate; null where it depends on what cannot be read."""
     seen = seen_of_aggregate(node, say)
+    if reads_history(node):
+        return sa.case((all_read(node), seen), (_old_members(node, say) == 0, seen))
     return sa.case((all_read(node), seen), (unread_members(node, say) == 0, seen))
+
+
+def reads_history(node: Aggregate) -> bool:
+    """Whether the `where` of an aggregate reads windows: then it is unknown while any of its members cannot be read,
+    because what its bounds would cost is more than they tell.
+    """
+    return node.where is not None and any(isinstance(below, Windowed) for below in walk(node.where))
+
+
+def _old_members(node: Aggregate, say: Say) -> ColumnElement[Any]:
+    """How many members of the subject, or things above them that are read, cannot be read."""
+    scope = Scope({thing: TABLES[thing].alias() for thing in sorted(inner_things(node))})
+    start = TABLES[start_of(node)]
+    stands = [table for thing, table in scope.tables.items() if thing != "location"]
+    old = sa.or_(sa.false(), *(table.c.stale_since.is_not(None) for table in stands))
+    found = sa.select(sa.func.count()).select_from(joined(node, scope))
+    found = found.where(*members(node, scope.tables[RELATIONS[node.path]], say), old)
+    return found.correlate(start).scalar_subquery()
 
 
 def compile_read_comparison(op: str, node: Aggregate, limit: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
@@ -92,7 +112,8 @@ class _Members:
         truth = say(node.where, self._scope) if node.where is not None else sa.true()
         told = sa.case((truth, 1), (sa.not_(truth.self_group()), 0))
         value = self._scope(node.value) if node.value is not None else sa.literal(1.0)
-        old = sa.or_(*(self._scope.tables[thing].c.stale_since.is_not(None) for thing in things if thing != "location"))
+        stands = [self._scope.tables[thing] for thing in things if thing != "location"]
+        old = sa.or_(sa.false(), *(table.c.stale_since.is_not(None) for table in stands))
         missing = sa.or_(told.is_(None), sa.and_(told == 1, value.is_(None)))
         self.yes, self.no = (sa.func.count(sa.case((told == answer, 1))) for answer in (1, 0))
         self.unread = sa.func.count(sa.case((sa.and_(old, missing), 1)))

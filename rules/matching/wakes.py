@@ -46,7 +46,7 @@ def _reads_clock_inside(node: Aggregate) -> bool:
     keys = [] if node.value is None else [node.value]
     for part in (node.where, node.among):
         below = [] if part is None else list(walk(part))
-        if any(isinstance(one, Since | LocalTime) for one in below):
+        if any(isinstance(one, Since | LocalTime | Windowed) for one in below):
             return True
         keys += [one.key for one in below if isinstance(one, FieldRef)]
     return not has_ended and any(FIELDS[key].reads_clock for key in keys)
@@ -75,6 +75,8 @@ def is_slow(expression: Expression) -> bool:
     match expression:
         case Windowed("uptime" | "downtime", _, window):
             return float(window.value) >= 86_400
+        case Aggregate(_, _, value, window=None) if value is None or not FIELDS[value].reads_clock:
+            return all(map(is_slow, parts_of(expression)))
         case Windowed() | Since() | LocalTime() | Aggregate():
             return not reads_clock(expression)
         case FieldRef(key):

@@ -11,26 +11,28 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy import ColumnElement, FromClause
 
 from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.language.fields import FIELDS, WEEKDAYS
 from rules.matching.relations import Say
-from rules.matching.scope import CLOCKS, NOW, OFFSETS, PATHS, SUBJECT, TABLES, kept_value
+from rules.matching.scope import CLOCKS, NOW, OFFSETS, SUBJECT, Scope, kept_value
 from storage.dialects import greatest, least
 from storage.recording.things import STALE
-from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
+from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE
 from storage.sql import json_number, seconds_between, shifted, week_clock
 
 _DAY = 86_400
 
 
-def seen_of_window(node: Windowed, say: Say) -> ColumnElement[Any]:
-    """What is kept of `changes`, `increase`, `uptime` or `downtime` for the subject."""
+def seen_of_window(node: Windowed, say: Say, scope: Scope = SUBJECT) -> ColumnElement[Any]:
+    """What is kept of `changes`, `increase`, `uptime` or `downtime` for the subject, or for the things of a scope."""
     start = window_start(node)
     if node.name == "changes":
-        return _changes(node, start, say)
-    return _increase(start) if node.name == "increase" else _uptime(node, start, say)
+        return _changes(node, start, say, scope)
+    if node.name == "increase":
+        return _increase(start, scope.tables["session"])
+    return _Uptime(node, start, say, scope).value()
 
 
 def window_start(node: Windowed) -> ColumnElement[Any]:
@@ -38,33 +40,33 @@ def window_start(node: Windowed) -> ColumnElement[Any]:
     return shifted(NOW, -float(node.window.value))
 
 
-def kept_thing(node: Windowed) -> Table:
-    """The table of the thing whose field `changes` reads."""
+def kept_thing(node: Windowed, scope: Scope = SUBJECT) -> FromClause:
+    """The table, or its alias, of the thing whose field `changes` reads."""
     assert node.operand is not None  # noqa: S101 - checked by the language
     (key,) = fields_of(node.operand)
-    return TABLES[FIELDS[key].thing]
+    return scope.tables[FIELDS[key].thing]
 
 
-def intervals_of(node: Windowed, interval: FromClause) -> list[ColumnElement[bool]]:
+def intervals_of(node: Windowed, interval: FromClause, scope: Scope = SUBJECT) -> list[ColumnElement[bool]]:
     """What makes a row of `interval` one of those of the field that `changes` reads."""
     assert node.operand is not None  # noqa: S101 - checked by the language
     (key,) = fields_of(node.operand)
     spec = FIELDS[key]
-    of_thing = interval.c.thing_id == TABLES[spec.thing].c.id
+    of_thing = interval.c.thing_id == scope.tables[spec.thing].c.id
     return [interval.c.thing == spec.thing, of_thing, interval.c.field == spec.interval]
 
 
-def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
+def _changes(node: Windowed, start: ColumnElement[Any], say: Say, scope: Scope) -> ColumnElement[Any]:
     """How many intervals that began in the window differ from the last one before them, of those that are known."""
     assert node.operand is not None  # noqa: S101 - checked by the language
     operand = node.operand
     (key,) = fields_of(operand)
-    thing = TABLES[FIELDS[key].thing]
+    thing = scope.tables[FIELDS[key].thing]
     now, before = INTERVAL.alias(), INTERVAL.alias()
 
     def value(interval: FromClause) -> ColumnElement[Any]:
         then = kept_value(FIELDS[key], interval)
-        return then if isinstance(operand, FieldRef) else say(operand, lambda one: then if one == key else SUBJECT(one))
+        return then if isinstance(operand, FieldRef) else say(operand, lambda one: then if one == key else scope(one))
 
     earlier = sa.or_(
         before.c.valid_from < now.c.valid_from,
@@ -72,7 +74,7 @@ def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnEleme
     )
     last = (
         sa.select(value(before))
-        .where(*intervals_of(node, before), before.c.valid_from <= now.c.valid_from, earlier)
+        .where(*intervals_of(node, before, scope), before.c.valid_from <= now.c.valid_from, earlier)
         .where(value(before).is_not(None))
         .order_by(before.c.valid_from.desc(), before.c.id.desc())
         .limit(1)
@@ -80,32 +82,32 @@ def _changes(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnEleme
         .scalar_subquery()
     )
     changed = sa.select(sa.func.count()).where(
-        *intervals_of(node, now), now.c.valid_from > start, sa.type_coerce(value(now), last.type) != last
+        *intervals_of(node, now, scope), now.c.valid_from > start, sa.type_coerce(value(now), last.type) != last
     )
     return sa.case((thing.c.id.is_not(None), changed.select_from(now).correlate(thing).scalar_subquery()))
 
 
-def _increase(start: ColumnElement[Any]) -> ColumnElement[Any]:
+def _increase(start: ColumnElement[Any], session: FromClause) -> ColumnElement[Any]:
     """The energy now less the last one known before the window; 0 where it has not changed since.
 
     A fall is a reset of the counter, as in Prometheus: what it showed before is added.
     """
     before, last = SAMPLE.alias(), SAMPLE.alias()
-    at_the_edge = _latest_known(before, before.c.at <= start)
-    newest = _latest_known(last)
-    energy = SESSION.c.energy_kwh
+    at_the_edge = _latest_known(session, before, before.c.at <= start)
+    newest = _latest_known(session, last)
+    energy = session.c.energy_kwh
     fallen_since = sa.case((energy < newest, newest), else_=0.0)
     return sa.case(
         (energy.is_(None), sa.null()),
-        (SESSION.c.energy_changed_at <= start, sa.literal(0.0)),
-        else_=energy - at_the_edge + _resets(start) + fallen_since,
+        (session.c.energy_changed_at <= start, sa.literal(0.0)),
+        else_=energy - at_the_edge + _resets(start, session) + fallen_since,
     )
 
 
-def _resets(start: ColumnElement[Any]) -> ColumnElement[Any]:
+def _resets(start: ColumnElement[Any], session: FromClause) -> ColumnElement[Any]:
     """What the counter showed before each fall between two samples of which the later one is in the window."""
     now, before, between = SAMPLE.alias(), SAMPLE.alias(), SAMPLE.alias()
-    of_both = (now.c.session_id == SESSION.c.id, before.c.session_id == now.c.session_id, before.c.at < now.c.at)
+    of_both = (now.c.session_id == session.c.id, before.c.session_id == now.c.session_id, before.c.at < now.c.at)
     neighbours = ~sa.exists().where(
         between.c.session_id == now.c.session_id,
         between.c.at > before.c.at,
@@ -115,84 +117,95 @@ def _resets(start: ColumnElement[Any]) -> ColumnElement[Any]:
     fell = sa.select(sa.func.coalesce(sa.func.sum(before.c.energy_kwh), 0.0)).where(
         *of_both, now.c.at > start, now.c.energy_kwh < before.c.energy_kwh, neighbours
     )
-    return fell.select_from(now, before).correlate(SESSION).scalar_subquery()
+    return fell.select_from(now, before).correlate(session).scalar_subquery()
 
 
-def _latest_known(sample: FromClause, *when: ColumnElement[bool]) -> ColumnElement[Any]:
+def _latest_known(session: FromClause, sample: FromClause, *when: ColumnElement[bool]) -> ColumnElement[Any]:
     known = sa.select(sample.c.energy_kwh).where(
-        sample.c.session_id == SESSION.c.id, sample.c.energy_kwh.is_not(None), *when
+        sample.c.session_id == session.c.id, sample.c.energy_kwh.is_not(None), *when
     )
-    return known.order_by(sample.c.at.desc()).limit(1).correlate(SESSION).scalar_subquery()
+    return known.order_by(sample.c.at.desc()).limit(1).correlate(session).scalar_subquery()
+
+
+class _Uptime:
+    """Up time over up and down time, or down time alone: down where either the status or the connection says so, up
+    where both do. Time of which `where` is false is neither. Of a charger, a location or the network, all of its
+    connectors count together.
+    """
+
+    def __init__(self, node: Windowed, start: ColumnElement[Any], say: Say, scope: Scope) -> None:
+        self.node, self.start, self.say = node, start, say
+        self.outer = scope.tables[node.of]
+        self.connector = self.outer if node.of == "connector" else CONNECTOR.alias()
+        self.scope = Scope({**scope.tables, "connector": self.connector})
+        self.sources: list[FromClause] = [] if node.of == "connector" else [self.connector]
+        here = [] if node.of == "connector" else [self.connector.c[f"{node.of}_id"] == self.outer.c.id]
+        self.here: list[ColumnElement[bool]] = [*here, self.connector.c.gone_at.is_(None)] if here else []
+
+    def value(self) -> ColumnElement[Any]:
+        status, online = INTERVAL.alias(), INTERVAL.alias()
+        of_status, of_online = self._of("connector.status", status), self._of("charger.online", online)
+        is_up = [*of_status, status.c.value.not_in(_DOWN)]
+        is_down = [*of_status, status.c.value.in_(_DOWN)]
+        is_online, is_offline = [*of_online, online.c.value == "true"], [*of_online, online.c.value == "false"]
+        down = self._seconds(is_down, status) + self._seconds(is_offline, online)
+        down -= self._seconds([*is_down, *is_offline], status, online)
+        if self.node.name == "downtime":
+            return sa.case((self.outer.c.id.is_not(None), down))
+        up = self._seconds([*is_up, *is_online], status, online)
+        return up / sa.func.nullif(up + down, 0.0)
+
+    def _seconds(self, conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
+        """How long all of the spans lasted together within the window, but for the time in which nothing was seen of
+        the connector: in gaps of polling, and where it could not be read.
+        """
+        counted, is_counted = self._counted()
+        conditions, together = [*conditions, *is_counted], [*spans, *counted]
+        stale, here = INTERVAL.alias(), self.connector.c.id
+        is_stale = [stale.c.thing == "connector", stale.c.thing_id == here, stale.c.field == STALE]
+        unseen = self._polled([*conditions, *is_stale], [*together, stale])
+        if self.node.of == "connector":
+            ever = sa.exists().where(*is_stale, sa.or_(stale.c.valid_to.is_(None), stale.c.valid_to > self.start))
+            unseen = sa.case((ever, unseen), else_=0.0)
+        return self._polled(conditions, together) - unseen
+
+    def _polled(self, conditions: list[ColumnElement[bool]], spans: list[FromClause]) -> ColumnElement[Any]:
+        """How long all of the spans lasted together within the window, the gaps in polling left out."""
+        gap = GAP.alias()
+        in_gaps = self._overlap([*conditions, gap.c.resource == "chargers"], [*spans, gap])
+        return self._overlap(conditions, spans) - in_gaps
+
+    def _of(self, key: str, interval: FromClause) -> list[ColumnElement[bool]]:
+        """What makes a row of `interval` one of a field of the connector, of its charger or its location."""
+        spec = FIELDS[key]
+        name = "id" if spec.thing == "connector" else f"{spec.thing}_id"
+        thing_id = self.connector.c[name]
+        return [interval.c.thing == spec.thing, interval.c.thing_id == thing_id, interval.c.field == spec.interval]
+
+    def _counted(self) -> tuple[list[FromClause], list[ColumnElement[bool]]]:
+        """The intervals in which time counts: all but those of which `where` is false; none where there is none."""
+        if self.node.where is None:
+            return [], []
+        (key,) = fields_of(self.node.where)
+        interval = INTERVAL.alias()
+        then = kept_value(FIELDS[key], interval)
+        counts = self.say(self.node.where, lambda one: then if one == key else self.scope(one))
+        return [interval], [*self._of(key, interval), sa.or_(counts.is_(None), counts)]
+
+    def _overlap(self, conditions: list[ColumnElement[bool]], spans: list[FromClause]) -> ColumnElement[Any]:
+        began = greatest(self.start, *(span.c.valid_from for span in spans))
+        ended = least(NOW, *(sa.func.coalesce(span.c.valid_to, NOW) for span in spans))
+        total = sa.func.coalesce(sa.func.sum(seconds_between(began, ended)), 0.0)
+        sources = [*self.sources, *spans]
+        source: FromClause = sources[0]
+        for one in sources[1:]:
+            source = source.join(one, sa.true())
+        in_window = [sa.or_(span.c.valid_to.is_(None), span.c.valid_to > self.start) for span in spans]
+        found = sa.select(total).select_from(source).where(*self.here, *conditions, *in_window, began < ended)
+        return found.correlate(self.outer).scalar_subquery()
 
 
 _DOWN = ("Faulted", "Unavailable")
-
-
-def _uptime(node: Windowed, start: ColumnElement[Any], say: Say) -> ColumnElement[Any]:
-    """Up time over up and down time, or down time alone: down where either the status or the connection says so, up
-    where both do. Time of which `where` is false is neither.
-    """
-    status, online, gap = INTERVAL.alias(), INTERVAL.alias(), GAP.alias()
-    of_status = _of_connector("connector.status", status)
-    of_online = _of_connector("charger.online", online)
-    is_up = [*of_status, status.c.value.not_in(_DOWN)]
-    is_down = [*of_status, status.c.value.in_(_DOWN)]
-    is_online, is_offline = [*of_online, online.c.value == "true"], [*of_online, online.c.value == "false"]
-    counted, is_counted = _counted(node, say)
-
-    stale = INTERVAL.alias()
-    is_stale = [stale.c.thing == "connector", stale.c.thing_id == CONNECTOR.c.id, stale.c.field == STALE]
-    ever_stale = sa.exists().where(*is_stale, sa.or_(stale.c.valid_to.is_(None), stale.c.valid_to > start))
-
-    def polled(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
-        """How long all of the spans lasted together within the window, the gaps in polling left out."""
-        return _overlap(start, conditions, spans) - _overlap(
-            start, [*conditions, gap.c.resource == "chargers"], [*spans, gap]
-        )
-
-    def seconds(conditions: list[ColumnElement[bool]], *spans: FromClause) -> ColumnElement[Any]:
-        """The same, but for the time in which the connector could not be read."""
-        conditions, spans = [*conditions, *is_counted], (*spans, *counted)
-        unseen = sa.case((ever_stale, polled([*conditions, *is_stale], *spans, stale)), else_=0.0)
-        return polled(conditions, *spans) - unseen
-
-    down = seconds(is_down, status) + seconds(is_offline, online) - seconds([*is_down, *is_offline], status, online)
-    if node.name == "downtime":
-        return sa.case((CONNECTOR.c.id.is_not(None), down))
-    up = seconds([*is_up, *is_online], status, online)
-    return up / sa.func.nullif(up + down, 0.0)
-
-
-def _of_connector(key: str, interval: FromClause) -> list[ColumnElement[bool]]:
-    """What makes a row of `interval` one of a field of the connector, or of its charger."""
-    spec = FIELDS[key]
-    thing_id = {"connector": CONNECTOR.c.id, **PATHS["connector"]}[spec.thing]
-    return [interval.c.thing == spec.thing, interval.c.thing_id == thing_id, interval.c.field == spec.interval]
-
-
-def _counted(node: Windowed, say: Say) -> tuple[list[FromClause], list[ColumnElement[bool]]]:
-    """The intervals in which time counts: all but those of which `where` is false; none where there is no `where`."""
-    if node.where is None:
-        return [], []
-    (key,) = fields_of(node.where)
-    interval = INTERVAL.alias()
-    counts = say(node.where, lambda one: kept_value(FIELDS[key], interval) if one == key else SUBJECT(one))
-    return [interval], [*_of_connector(key, interval), sa.or_(counts.is_(None), counts)]
-
-
-def _overlap(
-    start: ColumnElement[Any], conditions: list[ColumnElement[bool]], spans: Iterable[FromClause]
-) -> ColumnElement[Any]:
-    listed = list(spans)
-    began = greatest(start, *(span.c.valid_from for span in listed))
-    ended = least(NOW, *(sa.func.coalesce(span.c.valid_to, NOW) for span in listed))
-    total = sa.func.coalesce(sa.func.sum(seconds_between(began, ended)), 0.0)
-    source: FromClause = listed[0]
-    for span in listed[1:]:
-        source = source.join(span, sa.true())
-    in_window = [sa.or_(span.c.valid_to.is_(None), span.c.valid_to > start) for span in listed]
-    found = sa.select(total).select_from(source).where(*conditions, *in_window, began < ended)
-    return found.correlate(CONNECTOR).scalar_subquery()
 
 
 def local_clocks(zones: Iterable[str], now: datetime, default_zone: str | None = None) -> str:

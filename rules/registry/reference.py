@@ -22,7 +22,7 @@ from rules.documents.reader import (
 from rules.documents.windows import WINDOWS
 from rules.language.conditions import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from rules.language.expressions import duration_text
-from rules.language.fields import REACHABLE, THINGS, UNITS, FieldSpec, Type, fields_for
+from rules.language.fields import REACHABLE, SUBJECTS, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language.functions import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.matching.learning import BACKFILL
 
@@ -36,7 +36,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         "The channels where it speaks, by name or id; without it, `CHARGEHAND_ALERT_CHANNEL`.",
     ),
     "labels": ("`{team: north}`", "Words of your own that each alert carries."),
-    "for_each": ("; ".join(f"`{thing}`" for thing in THINGS), "What is looked at, one alert each. Needed."),
+    "for_each": (
+        "; ".join(f"`{subject}`" for subject in SUBJECTS),
+        "What is looked at, one alert each; `network` is the whole fleet, one alert. Needed.",
+    ),
     "when": (
         "a condition",
         "When it is true, the alert begins. An alert needs it; an event without it is always announced.",
@@ -119,6 +122,11 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
 OPERATORS = (
     ("`==` `!=`", "equal, not equal", '`connector.status == "Faulted"`'),
     ("`<` `<=` `>` `>=`", "less, more; between quantities of one kind", "`session.energy < 0.1 kWh`"),
+    (
+        "`<` `<=` `>` `>=`",
+        "of a firmware: an earlier or later version; unknown where it has anything but numbers and a `v`",
+        '`charger.firmware < "1.10.2"`',
+    ),
     ("`in [..]` `not in [..]`", "is one of these, or none", '`connector.status in ["Faulted", "Unavailable"]`'),
     ("`contains`", "a text has this part; a list has this member", '`charger.labels contains "test"`'),
     ("`starts_with`", "a text begins so", '`charger.firmware starts_with "1.4."`'),
@@ -150,10 +158,11 @@ or session; an *event* rule tells of something that happened, once; a *digest* r
 
 _EVENTS = """\
 An event is judged and announced once, and has no resolve. What was there when polling began, or before the rule was
-made, is none. `session.*` reads the fields of a session, `status.changed` those of a connector, `charger.*` those of a
-charger, `price.changed` those of a location, each with the things above it. A session has ended when EOSVOLT says since
-when, failed ones too. A status or link that did not last `settle` is not announced, and an unknown one is no change.
-Prices are asked for about once an hour: a change is dated at the moment when it was seen."""
+made, is none. `session.*` reads the fields of a session, `status.changed` and `error_code.changed` those of a
+connector, `charger.*` those of a charger, `price.changed` those of a location, each with the things above it. A session
+has ended when EOSVOLT says since when, failed ones too. A status or link that did not last `settle` is not announced,
+and an unknown one is no change; an error code that is not told is `NoError`. Prices are asked for about once an hour: a
+change is dated at the moment when it was seen."""
 
 _ACTIONS = f"""\
 A *step* of `actions` does one thing. The first one is due when the alert fires, the next one when the one before did
@@ -264,13 +273,15 @@ case differ in them; words of the language are in lower case."""
 _FUNCTIONS = f"""\
 Functions go over *related things*, or over *history*. `location.chargers`, `location.connectors`, `charger.connectors`
 and `connector.sessions`, `charger.sessions`, `location.sessions` are what belongs to a thing: what is gone is not among
-them. A field is named after them, as in `sum(connector.sessions.energy, 24h)`. Inside `where`, the inner thing has its
-own name: `count(location.connectors where connector.status == "Faulted")`.
+them. For `for_each: network` there are `network.locations`, `network.chargers`, `network.connectors` and
+`network.sessions`: all of them. A field is named after them, as in `sum(connector.sessions.energy, 24h)`. Inside
+`where`, the inner thing has its own name: `count(location.connectors where connector.status == "Faulted")`.
 
 Sessions with a window are those that *ended* in it, `last` and `streak` go over ended ones too, newest first; without
 a window they are the open ones. Of members about which it is unknown, none counts, and none is in the denominator. A
-window is at most {LONGEST_WINDOW / 86_400:.0f} days long. A condition has at most {MAX_AGGREGATES} such functions, and
-none stands inside the `where` of another."""
+window is at most {LONGEST_WINDOW / 86_400:.0f} days long. A condition has at most {MAX_AGGREGATES} such functions.
+Inside a `where` stand only those over history:
+`count(location.connectors where changes(connector.status, 1h) >= 4)`."""
 
 _LEARNING = f"""\
 A window that history does not cover yet is *learning*: unknown, not 0, unless what was seen already decides. Four
@@ -347,7 +358,7 @@ def render_rules_reference() -> str:
         _UNITS,
         _table(("unit", "is", "kind", "example"), _unit_rows()),
         "## Fields",
-        "\n".join(f"- `for_each: {thing}` reads the fields of {', '.join(REACHABLE[thing])}." for thing in REACHABLE),
+        "\n".join(f"- `for_each: {thing}` reads the fields of {', '.join(REACHABLE[thing])}." for thing in THINGS),
     ]
     for thing in THINGS:
         sections.append(f"### {thing.capitalize()}")

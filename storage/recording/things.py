@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, select
 
 from storage.prepared import Prepared
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
@@ -85,9 +85,9 @@ STALE = "stale"
 """The field of Interval under which it is kept when a connector could not be read."""
 
 
-def news_of(table: Table) -> Column[Any]:
+def news_of(table: FromClause) -> ColumnElement[Any]:
     """The column that says at which `changed_seq` there was last news of a thing, its restless values aside."""
-    column: Column[Any] = table.c["news_seq" if "news_seq" in table.c else "changed_seq"]
+    column: ColumnElement[Any] = table.c["news_seq" if "news_seq" in table.c else "changed_seq"]
     return column
 
 

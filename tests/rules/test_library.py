@@ -28,6 +28,8 @@ RECIPES = {
     13: {"silent-plug"},
     14: {"uptime-budget-50", "uptime-budget-75", "uptime-budget-100"},
     15: {"daily-sessions"},
+    17: {"fleet-offline", "fleet-flapping"},
+    18: {"old-firmware", "low-uptime", "new-error-code"},
     16: {"odd-cost", "odd-price", "slow-session"},
 }
 """The rules that each recipe comes to."""
@@ -88,6 +90,11 @@ BROKEN = [
     ("start-failures", "< 90 %", "<= 90 %"),
     ("overstay", "> location", ">= location"),
     ("silent-plug", "48h", "47h"),
+    ("fleet-offline", "20 %", "60 %"),
+    ("fleet-offline", "1h) >= 4", "1h) >= 5"),
+    ("old-firmware", '"1.10.0"', '"1.9.1"'),
+    ("old-firmware", '!= "NoError"', '== "NoError"'),
+    ("old-firmware", "97 %", "96 %"),
     ("odd-costs", "0.90 EUR/kWh", "0.89 EUR/kWh"),
     ("odd-costs", "> 1.00 EUR/kWh", "> 5.00 EUR/kWh"),
     ("odd-costs", "< 3 kW", "< 1 kW"),

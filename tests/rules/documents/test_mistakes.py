@@ -53,8 +53,8 @@ def test_all_errors_of_a_file_are_told_at_once_each_with_its_place(tmp_path: Pat
             'did you mean "bad-name"?'
         ),
         (
-            'site.yaml: rule "Bad Name", line 6: "for_each" is "conector", but must be connector, charger, location or '
-            'session; did you mean "connector"?'
+            'site.yaml: rule "Bad Name", line 6: "for_each" is "conector", but must be connector, charger, location, '
+            'session or network; did you mean "connector"?'
         ),
         'site.yaml: rule "Bad Name", line 7: "when" is empty',
         'site.yaml: rule "Bad Name", line 8: "for" is 30, which has no unit; did you mean "30m"?',
@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
             {"on": "session.end"},
             (
                 '"on" is "session.end", but must be session.started, session.ended, session.failed, status.changed, '
-                'charger.online, charger.offline or price.changed; did you mean "session.ended"?'
+                'error_code.changed, charger.online, charger.offline or price.changed; did you mean "session.ended"?'
             ),
         ),
         ({"for_each": "session"}, '"for_each" does not belong in a rule that has "on"'),
@@ -213,7 +213,7 @@ def test_a_mistake_in_how_an_alert_speaks_is_told(key: str, value: Any, error: s
         ({"name": ...}, 'slack: the key "name" is missing'),
         ({"description": ["x"]}, 'slack: rule "faulted": "description" must be a text, but this is a list'),
         ({"description": "x" * 1001}, 'slack: rule "faulted": "description" has more than 1,000 characters'),
-        ({"for_each": "network"}, "but must be connector, charger, location or session"),
+        ({"for_each": "fleet"}, "but must be connector, charger, location, session or network"),
         ({"while": True}, 'slack: rule "faulted": "while" must be a text, but this is true or false'),
         ({"for": -5}, 'slack: rule "faulted": "for" is -5, which has no unit'),
         ({"for": "5 minuts"}, 'slack: rule "faulted": "for": unknown unit "minuts"; did you mean "minutes"?'),

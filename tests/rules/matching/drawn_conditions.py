@@ -25,6 +25,8 @@ from tests.rules.matching.worlds import NUMBERS, TEXTS
 
 T = TypeVar("T")
 
+READABLE = ("1.4", "v1.10", "1.9.0", "1.10.0", "2")
+
 QUANTITIES = (
     *(Type.DURATION, Type.ENERGY, Type.POWER, Type.NUMBER, Type.RATIO),
     *(Type.MONEY, Type.PRICE, Type.RATE),
@@ -130,6 +132,7 @@ def _text_tests(draw: st.DrawFn, for_each: str) -> Expression:
 def _others(draw: st.DrawFn, for_each: str) -> Expression:
     """What is left: unknown or not, truths of their own, lists of texts."""
     forms = ["unknown", "constant"] + (["truth", "member"] if _of_type(for_each, Type.BOOLEAN) else [])
+    forms += ["version"] if any(spec.is_version for spec in fields_for(for_each)) else []
     forms += ["list"] if _of_type(for_each, Type.TEXTS) else []
     form = draw(st.sampled_from(forms))
     constant = Literal(draw(st.booleans()), Type.BOOLEAN)
@@ -137,6 +140,11 @@ def _others(draw: st.DrawFn, for_each: str) -> Expression:
         return IsUnknown(FieldRef(draw(st.sampled_from(fields_for(for_each))).key), draw(st.booleans()))
     if form == "constant":
         return constant
+    if form == "version":
+        version: Expression = Literal(draw(st.sampled_from(READABLE)), Type.TEXT)
+        both: list[Expression] = [FieldRef("charger.firmware"), version]
+        sides = draw(st.permutations(both))
+        return Compare(draw(st.sampled_from(ORDERINGS)), sides[0], sides[1])
     if form == "list":
         labels = FieldRef(draw(st.sampled_from(_of_type(for_each, Type.TEXTS))).key)
         return Compare("contains", labels, Literal(draw(st.sampled_from(TEXTS)), Type.TEXT))

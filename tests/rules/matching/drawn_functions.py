@@ -17,6 +17,8 @@ OF_SESSION = st.sampled_from(
         'session.status == "Failed" or connector.status == "Faulted"',
         "not (session.energy < 0.5 kWh)",
         "charger.online",
+        "increase(session.energy, 30m) < 0.5 kWh",
+        "uptime(connector, 1h) < 50 %",
     ]
 )
 OF_CONNECTOR = st.sampled_from(
@@ -27,17 +29,30 @@ OF_CONNECTOR = st.sampled_from(
         "since(connector.status) >= 5m",
         'connector.status == "Available" and charger.online',
         'location.name == "Location l1"',
+        'changes(connector.status == "Faulted", 1h) >= 1',
+        "uptime(connector where charger.online, 30m) < 100 %",
+        "downtime(charger, 1h) > 5m",
     ]
 )
-OF_CHARGER = st.sampled_from(["charger.online", "not charger.online", "charger.online is unknown"])
+OF_CHARGER = st.sampled_from(
+    [
+        "charger.online",
+        "not charger.online",
+        "charger.online is unknown",
+        "changes(charger.online, 1h) >= 1",
+        "uptime(charger, 1h) < 50 %",
+    ]
+)
+OF_LOCATION = st.sampled_from(['location.name == "Location l1"', "uptime(location, 1h) >= 50 %", "false"])
 COMPARED = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 
 INSIDE = {
     "connector": ["session"],
     "charger": ["session", "connector"],
     "location": ["session", "connector", "charger"],
+    "network": ["session", "connector", "charger", "location"],
 }
-ABOVE = {"location": ["location"], "charger": ["charger", "location"]}
+ABOVE = {"network": ["network"], "location": ["location"], "charger": ["charger", "location"]}
 EVERY = ["connector", "charger", "location"]
 PLANNED = [
     "",
@@ -74,7 +89,11 @@ def comparisons(draw: st.DrawFn) -> Compared:
 def functions(draw: st.DrawFn, for_each: str) -> str:
     """One comparison of a function, as written."""
     by = draw(comparisons())
-    made = [*draw(of_members(for_each, by)), *draw(over_time(for_each, by)), *OF_CLOCK]
+    made = [
+        *draw(of_members(for_each, by)),
+        *draw(over_time(for_each, by)),
+        *([] if for_each == "network" else OF_CLOCK),
+    ]
     return draw(st.sampled_from(made))
 
 
@@ -83,7 +102,9 @@ def of_members(draw: st.DrawFn, for_each: str, by: Compared) -> list[str]:
     """Of the things inside the subject, or beside it inside a thing above it."""
     start = draw(st.sampled_from(ABOVE.get(for_each, EVERY)))
     inner = draw(st.sampled_from(INSIDE[start]))
-    where = draw({"session": OF_SESSION, "connector": OF_CONNECTOR, "charger": OF_CHARGER}[inner])
+    where = draw(
+        {"session": OF_SESSION, "connector": OF_CONNECTOR, "charger": OF_CHARGER, "location": OF_LOCATION}[inner]
+    )
     path, tail = f"{start}.{inner}s", draw(st.sampled_from(["", f" where {where}"]))
     made = [f"count({path}{tail}) {by.op} {by.number}", f"share({path} where {where}) {by.op} {by.ratio}"]
     if inner == "session":
@@ -117,7 +138,13 @@ def over_time(draw: st.DrawFn, for_each: str, by: Compared) -> list[str]:
     """Of the subject's own fields over a time."""
     op, window, number, ratio = by.op, by.window, by.number, by.ratio
     made = []
-    if for_each != "location":
+    if for_each != "network":
+        made += [
+            f"uptime(location, {window}) {op} {ratio}",
+            f"downtime(location where charger.online, {window}) {op} 5m",
+        ]
+    if for_each not in {"location", "network"}:
+        made += [f"uptime(charger, {window}) {op} {ratio}", f"downtime(charger, {window}) {op} 30m"]
         made += [f"changes(charger.online, {window}) {op} {number}", f"since(charger.online) {op} {window}"]
         made += [f"changes(not charger.online, {window}) {op} {number}"]
     if for_each in {"connector", "session"}:

@@ -82,6 +82,8 @@ def value_of(expression: Expression, values: Values) -> Any:  # noqa: PLR0911, P
         case Compare(op, left, right):
             if not agree(currencies_of(left, values), currencies_of(right, values)):
                 return None
+            if op in {"<", "<=", ">", ">="} and FieldRef("charger.firmware") in {left, right}:
+                return _of_known(COMPARISONS[op], *(_version(value_of(side, values)) for side in (left, right)))
             return _compared(COMPARISONS[op], _worth(left, values), _worth(right, values))
         case Arithmetic(op, left, right):
             if op != "*" and not agree(currencies_of(left, values), currencies_of(right, values)):
@@ -153,6 +155,20 @@ SUMS: dict[str, Callable[[Any, Any], float | None]] = {
     "*": lambda left, right: left * right,
     "/": lambda left, right: None if abs(right) < 1e-9 else left / right,
 }
+
+
+def _version(text: str | None) -> list[int] | None:
+    """The numbers of a version, without the zeros at its end; None where there is anything else in it."""
+    bare = (text or "").removeprefix("v").removeprefix("V").replace("-", ".").replace("_", ".")
+    parts = bare.split(".")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts) or len(parts) > 8:
+        return None
+    numbers = [int(part) for part in parts]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
+
+
 HOURS = {
     ("/", Type.ENERGY, Type.DURATION): 3600.0,
     ("/", Type.ENERGY, Type.POWER): 3600.0,

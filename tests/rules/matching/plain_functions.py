@@ -36,6 +36,12 @@ COLUMNS = {
 }
 
 
+class Network:
+    """The one network, which has no row."""
+
+    id = "network"
+
+
 class Stored:
     """Everything that is stored, and what can be said of it at `now`."""
 
@@ -50,6 +56,8 @@ class Stored:
 
     def subjects(self, for_each: str) -> dict[str, Subject]:
         """Each thing that a rule looks at, ready to be asked."""
+        if for_each == "network":
+            return {"network": self.subject("network", Network())}
         looked_at = [
             row for row in self.rows[for_each] if (row.ended_at if for_each == "session" else row.gone_at) is None
         ]
@@ -92,7 +100,7 @@ class Stored:
                 return self.changes(function, chain)
             case Windowed("increase"):
                 return self.increase(function, chain["session"])
-        return self.uptime(function, chain["connector"])
+        return self.uptime(function, chain[function.of])
 
     def aggregate(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a kind)
         """Its value, or all that it may be where what is kept does not reach back far enough."""
@@ -122,7 +130,7 @@ class Stored:
         if node.name == "count" and node.where is None:
             return seen
         inner = RELATIONS[node.path]
-        rows = [row for row in self.rows[inner] if getattr(row, f"{node.path.split('.')[0]}_id") == start.id]
+        rows = self.below(inner, node.path.split(".")[0], start)
         rows = [row for row in rows if (row.ended_at if inner == "session" else row.gone_at) is None]
         told = [self.without_what_is_old(inner, row, node) for row in rows]
         answers = [answer for answer, _, _ in told]
@@ -130,6 +138,8 @@ class Stored:
         values = [value for answer, value, _ in told if answer and value is not None]
         if not unread and not any(old for _, _, old in told):
             return seen
+        if node.where is not None and any(isinstance(below, Windowed) for below in walk(node.where)):
+            return None if any(old for _, _, old in told) else seen
         yes, no = answers.count(True), answers.count(False)
         if node.name == "count":
             return Between(yes, yes + unread)
@@ -147,6 +157,9 @@ class Stored:
         """What is said of a member, its value, and whether anything that is read of it is old."""
         keys = {below.key for below in walk(node.where) if isinstance(below, FieldRef)} if node.where else set()
         keys |= {node.value} if node.value else set()
+        for below in walk(node.where) if node.where else ():
+            if isinstance(below, Windowed) and below.name in {"uptime", "downtime"}:
+                keys |= {"connector.status", "charger.online"} if below.of == "connector" else {f"{below.of}.id"}
         chain = self.chain(inner, row)
         old = {
             thing
@@ -166,6 +179,8 @@ class Stored:
         return None if reads_old else self.work_out(function, chain)
 
     def sessions_known_since(self, thing: str, row: Row) -> datetime | None:
+        if thing == "network":
+            return None if self.began.get("sessions") is None else self.began["sessions"] - timedelta(days=35)
         polled = self.began.get({"location": "locations"}.get(thing, "chargers"))
         if self.began.get("sessions") is None:
             return None
@@ -176,18 +191,22 @@ class Stored:
     def ended(self, node: Aggregate, chain: Chain) -> list[tuple[Row, Subject]]:
         """The sessions that have ended; with `last`, the latest so many of those that it is about."""
         start = node.path.split(".")[0]
-        rows = [row for row in self.rows["session"] if getattr(row, f"{start}_id") == chain[start].id and row.ended_at]
+        rows = [row for row in self.below("session", start, chain[start]) if row.ended_at]
         members = [(row, self.subject("session", row)) for row in rows]
         if node.last is None:
             return members
         members = [one for one in members if node.among is None or truth(node.among, one[1])]
         return sorted(members, key=lambda one: (one[0].ended_at, one[0].id), reverse=True)[: node.last]
 
+    def below(self, inner: str, start: str, row: Row) -> list[Row]:
+        rows = self.rows[inner]
+        return rows if start == "network" else [one for one in rows if getattr(one, f"{start}_id") == row.id]
+
     def seen(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a function)
         start, inner = node.path.split(".")[0], RELATIONS[node.path]
         if chain[start] is None:
             return None
-        rows = [row for row in self.rows[inner] if getattr(row, f"{start}_id") == chain[start].id]
+        rows = self.below(inner, start, chain[start])
         if inner != "session":
             rows = [row for row in rows if row.gone_at is None]
         elif node.window is not None:
@@ -267,6 +286,18 @@ class Stored:
         if row is None:
             return None
         begin = self.now - timedelta(seconds=float(node.window.value))
+        connectors = (
+            [one for one in self.below("connector", node.of, row) if one.gone_at is None]
+            if node.of != "connector"
+            else [row]
+        )
+        spells = [self.up_and_down(node, one, begin) for one in connectors]
+        up, down = sum(one for one, _ in spells), sum(other for _, other in spells)
+        if node.name == "downtime":
+            return down if row.first_seen_at <= begin else Between(down, math.inf)
+        return up / (up + down) if up + down and row.first_seen_at <= begin else None
+
+    def up_and_down(self, node: Windowed, row: Row, begin: datetime) -> tuple[float, float]:
         charger = next((one for one in self.rows["charger"] if one.id == row.charger_id), None)
         statuses = self.of_field("connector.status", row)
         onlines = self.of_field("charger.online", charger) if charger else []
@@ -287,9 +318,7 @@ class Stored:
                 down += (end - start).total_seconds()
             elif status is not None and online == "true":
                 up += (end - start).total_seconds()
-        if node.name == "downtime":
-            return down if row.first_seen_at <= begin else Between(down, math.inf)
-        return up / (up + down) if up + down and row.first_seen_at <= begin else None
+        return up, down
 
     def counts(self, node: Windowed, key: str, counted: list[Row], moment: datetime) -> bool:
         if node.where is None:

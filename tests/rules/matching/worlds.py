@@ -53,6 +53,7 @@ TEXTS = (
 )
 STATUSES = ("Available", "Charging", "Faulted", "faulted", "Rebooting", "Faulted ", None)
 NUMBERS = (0.0, -0.0, 0.1, 0.2, 0.30000000000000004, 1.0, 1.5, -1.0, 7.0, 60.0, 1200.0, 1e9, 1e-9, 123456.789)
+VERSIONS = ("1.4", "1.9.0", "V1.10", "1.10.0", "1-10_1", "v2.0.0.0", "0.0", "1.4-rc1", "1..4", "1.4.")
 CODES = ("EUR", "EUR", "eur", "SEK", "kr.", "")
 BEATS = tuple(NOW - timedelta(seconds=seconds) for seconds in (0, 0.25, 59.999, 60, 1200, -30))
 
@@ -89,7 +90,7 @@ def chargers(id_: str) -> st.SearchStrategy[ChargerReading]:
         st.sampled_from(TEXTS),
         vendor=maybe(TEXTS),
         model=maybe(TEXTS),
-        firmware=maybe(TEXTS),
+        firmware=maybe((*VERSIONS, *VERSIONS, *TEXTS)),
         serial=maybe(TEXTS),
         online=maybe((True, False)),
         last_heartbeat=maybe(BEATS),
