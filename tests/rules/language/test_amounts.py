@@ -71,6 +71,8 @@ def test_products_and_quotients_whose_units_go_together_can_be_said(condition: s
         ("location.price > 5 EUR/kwh", 'unknown unit "EUR/kwh"; did you mean "EUR/kWh"?'),
         ("location.price > 5 EUR/kW", 'unknown unit "EUR/kW"; did you mean "EUR/kWh"?'),
         ("session.cost > 5 XYZ", 'unknown unit "XYZ"'),
+        ("session.cost > 5 €", 'unexpected "€"; expected the code after the number, as in 0.90 EUR/kWh'),
+        ('charger.firmware < "1.4-rc"', '"1.4-rc" is no version that can be read; expected numbers with dots'),
     ],
 )
 def test_different_units_are_an_error(condition: str, message: str) -> None:

@@ -285,12 +285,6 @@ ERRORS = [
         19,
         'connector.power is a power and 2h is a duration; expected what is measured alike on both sides of "/"',
     ),
-    (
-        'charger.firmware < "1.4-rc"',
-        20,
-        '"1.4-rc" is no version that can be read; expected numbers with dots between them, as in "1.4.12"',
-    ),
-    ("connector.power > 5 €", 21, 'unexpected "€"; expected the code after the number, as in 0.90 EUR/kWh'),
     ("charger.online ; true", 16, 'unexpected ";"'),
     ("charger.online\x00", 15, 'unexpected "\\x00"'),
     (
