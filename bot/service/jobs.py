@@ -81,10 +81,22 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A list that is not read to its end yet: where it stands, and what the client goes on with."""
+    """A list that is not read to its end yet: where it stands, and what the client goes on with.
+
+    `stuck`: the last go did not get on, for another reason than a limit of calls.
+    """
 
     place: ListPlace
     rest: Rest
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """A list of everything that takes long, or had no end: since when, and what is said of it."""
+
+    since: datetime
+    told: str
 
 
 @dataclass(slots=True)
@@ -107,6 +119,7 @@ class Jobs:
     absent: dict[str, datetime] = field(default_factory=dict)  # resources that the account lacks, since when
     recorded: dict[str, dict[str, int]] = field(default_factory=dict)  # by resource and id: what was last recorded
     lists: dict[str, UnderWay | None] = field(default_factory=dict)  # by resource; absent: read the stored place first
+    unended: dict[str, Unended] = field(default_factory=dict)  # by resource
     news: News = field(default_factory=News)
     broken: dict[str, dict[str, Broken]] = field(default_factory=dict)  # by what fails, and by the rule's name
     named: set[str] = field(default_factory=set)  # resources whose stored ids are known to be those of the contract

@@ -8,16 +8,17 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from bot.service.jobs import Jobs, UnderWay, put_right
+from bot.service.jobs import Jobs, UnderWay, Unended, put_right
 from bot.service.pace import Paces
 from bot.service.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
 from bot.service.recording.answered import Answer
 from bot.service.recording.answers import record_answers
+from eosvolt.errors import TooMuch
 from eosvolt.models import Fetched
 from rules.matching.learning import BACKFILL
 from storage.ahead import is_ahead
@@ -47,6 +48,11 @@ async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
     before = jobs.polls
     due = [resource for resource in RESOURCES if is_due(jobs.plan, jobs.absent, resource, before.get(resource), now)]
     due.sort(key=lambda resource: (resource in before, before[resource].attempted_at if resource in before else now))
+    changes = [await _ask_between(jobs, paces, resource, before.get(resource), now) for resource in due]
+    between = [answer for answer in changes if answer is not None]
+    if between:
+        jobs.polls = None
+        before = before | await jobs.run(record_answers, jobs, between, now)
     answers = [
         await _ask(jobs, paces, resource, before.get(resource), now)
         for resource in due
@@ -60,9 +66,9 @@ async def poll(jobs: Jobs, now: datetime) -> frozenset[str]:
         named = await _ask(jobs, paces, "locations", after.get("locations"), now)  # a charger names one that is new
         after |= await jobs.run(record_answers, jobs, [named], now)
     jobs.polls = after
-    if not any(answer.fetched.complete for answer in answers):
+    if not any(answer.fetched.complete for answer in (*between, *answers)):
         return frozenset()
-    unasked = frozenset(due) - {answer.resource for answer in answers}
+    unasked = frozenset(due) - {answer.resource for answer in (*between, *answers)}
     return fresh(jobs, after, now) - unasked
 
 
@@ -80,11 +86,18 @@ async def poll_resource(jobs: Jobs, resource: str, now: datetime) -> bool:
     state = states.get(resource)
     if paces.is_paused(resource, now) or not is_due(jobs.plan, jobs.absent, resource, state, now):
         return False
+    changes = await _ask_between(jobs, paces, resource, state, now)
+    if changes is not None:
+        state = (await jobs.run(record_answers, jobs, [changes], now))[resource]
+        if changes.fetched.complete:
+            jobs.news.note(turn, now)
+        if paces.is_paused(resource, now):
+            return changes.fetched.complete
     answer = await _ask(jobs, paces, resource, state, now)
     await jobs.run(record_answers, jobs, [answer], now)
     if answer.fetched.complete:
         jobs.news.note(turn, now)
-    return answer.fetched.complete
+    return answer.fetched.complete or (changes is not None and changes.fetched.complete)
 
 
 def _is_any_ahead(states: Mapping[str, PollState], now: datetime) -> bool:
@@ -106,10 +119,30 @@ async def paces_of(jobs: Jobs) -> Paces:
     return jobs.paces
 
 
+async def _ask_between(
+    jobs: Jobs, paces: Paces, resource: str, state: PollState | None, now: datetime
+) -> Answer | None:
+    """Ask for what changed while a list of everything takes several polls; None where that is not so, or not yet.
+
+    Of a list that does not get on, nothing is asked beside it: that it fails is to be seen.
+    """
+    left = await _under_way(jobs, resource, now)
+    if left is None or left.stuck or not left.place.is_sweep or state is None or state.good_at is None:
+        return None
+    if resource == "locations" or paces.is_paused(resource, now):
+        return None
+    pace = paces.in_force(resource, now)
+    skew = paces.whole(now).clock_skew
+    since = since_of(jobs.plan, replace(pace, clock_skew=skew), resource, state, now, sweep=False)
+    place = ListPlace(resource, now, since, False, None)
+    return await _asked(jobs, paces, place, state, now, between=True)
+
+
 async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None, now: datetime) -> Answer:
     """Ask for a resource: go on with its list where that was left, else begin it."""
     pace = paces.in_force(resource, now)
-    left = await _left(jobs, resource, now)
+    left = await _under_way(jobs, resource, now)
+    jobs.lists.pop(resource, None)  # where it stands is not known until what comes now is recorded
     if left is None:
         sweep = is_sweep(jobs.plan, resource, state, now)
         skew = paces.whole(now).clock_skew
@@ -117,6 +150,21 @@ async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None,
         place = ListPlace(resource, now, None if sweep and resource in jobs.anew else since, sweep, None)
     else:
         place = left.place
+    return await _asked(jobs, paces, place, state, now, left)
+
+
+async def _asked(  # noqa: PLR0917 - a question and its circumstances
+    jobs: Jobs,
+    paces: Paces,
+    place: ListPlace,
+    state: PollState | None,
+    now: datetime,
+    left: UnderWay | None = None,
+    *,
+    between: bool = False,
+) -> Answer:
+    """What the API says to a list that begins, or goes on where it was left, and the pace that follows from it."""
+    resource, pace = place.resource, paces.in_force(place.resource, now)
     ticks = asyncio.get_running_loop().time
     began = ticks()
     fetched = await (_begin(jobs, place) if left is None else jobs.client.go_on(left.rest))
@@ -124,7 +172,8 @@ async def _ask(jobs: Jobs, paces: Paces, resource: str, state: PollState | None,
     _note_failure(jobs, resource, fetched, state, now)
     _tell_pace(resource, pace, paces.in_force(resource, now))
     _tell_list(place, fetched, now)
-    return Answer(place, fetched, state, pace.slowness, changed, goes_on=left is not None)
+    _note_length(jobs, place, fetched, now)
+    return Answer(place, fetched, state, pace.slowness, changed, goes_on=left is not None, between=between)
 
 
 def _tell_pace(resource: str, before: Pace, after: Pace) -> None:
@@ -174,15 +223,34 @@ def _tell_list(place: ListPlace, fetched: Fetched[Any], now: datetime) -> None:
         log.info("a list was read to its end", resource=place.resource, began_at=str(place.began_at))
 
 
-async def _left(jobs: Jobs, resource: str, now: datetime) -> UnderWay | None:
+LONG_LIST = timedelta(hours=2)
+"""From so long on it is told that a list of everything is not read to its end."""
+
+
+def _note_length(jobs: Jobs, place: ListPlace, fetched: Fetched[Any], now: datetime) -> None:
+    """Note a list of everything that takes long or that a limit ended, until one is read to its end."""
+    before = jobs.unended.get(place.resource)
+    if not place.is_sweep:
+        return
+    if fetched.complete:
+        jobs.unended.pop(place.resource, None)
+    elif isinstance(fetched.error, TooMuch) and fetched.rest is None:
+        since = before.since if before is not None else now
+        jobs.unended[place.resource] = Unended(since, str(fetched.error))
+    elif fetched.rest is not None and before is None and now - place.began_at >= LONG_LIST:
+        jobs.unended[place.resource] = Unended(place.began_at, fetched.rest.told)
+
+
+async def _under_way(jobs: Jobs, resource: str, now: datetime) -> UnderWay | None:
     """The list of a resource that was left before its end, by this process or by one before it."""
-    if resource in jobs.lists:
-        left = jobs.lists.pop(resource)  # where it stands is not known until what comes now is recorded
-        return None if left is None or is_ahead(left.place.began_at, now) else left
-    place: ListPlace | None = await jobs.run(_stored_place, jobs.database, resource, now)
-    if place is None or place.bookmark is None:
-        return None
-    return UnderWay(place, jobs.client.pick_up(resource, _words(place), place.bookmark))
+    if resource not in jobs.lists:
+        place: ListPlace | None = await jobs.run(_stored_place, jobs.database, resource, now)
+        jobs.lists[resource] = None
+        if place is not None and place.bookmark is not None:
+            rest = jobs.client.pick_up(resource, _words(place), place.bookmark)
+            jobs.lists[resource] = UnderWay(place, rest)
+    left = jobs.lists[resource]
+    return None if left is None or is_ahead(left.place.began_at, now) else left
 
 
 def _stored_place(database: Database, resource: str, now: datetime) -> ListPlace | None:

@@ -53,7 +53,7 @@ class Sweep(Generic[R]):
         exacting: bool = False,
     ) -> None:
         self._paging, self._most_pages = route.paging, contract.limits.most_pages
-        self._most_rows = contract.limits.most_rows
+        self._most_rows, self._most_things = contract.limits.most_rows, contract.limits.most_things
         self._first = route.paging.first_offset if route.paging.style == "offset" else route.paging.first_page
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
         self._granted = route.limit
@@ -64,6 +64,7 @@ class Sweep(Generic[R]):
         self._judge = Judge(self._memory, exacting=exacting, empty_pages=route.paging.empty_pages)
         self._rows: dict[str, R] = {}
         self._new: dict[str, R] = {}  # since the last hand-over
+        self._things = 0  # in what is kept: the rows, and the connectors in them
         self._left_at: Place | None = None
         self._holes: list[int] = []  # places of pages that failed and were gone on behind
         self._rivals = Rivals()
@@ -139,6 +140,7 @@ class Sweep(Generic[R]):
             or reading.updated_at is None
             or reading.updated_at >= known.updated_at
         ):
+            self._things += _things_in(reading) - (0 if known is None else _things_in(known))
             self._rows[reading.id] = self._new[reading.id] = reading
 
     def _choose_next(self, page: Page, fresh: int, *, everything_again: bool) -> None:
@@ -158,6 +160,10 @@ class Sweep(Generic[R]):
         """Whether the list ends here, because no list is as long."""
         if len(self._pass.seen) + self._pass.skipped > self._most_rows:
             self._stop(f"the list still goes on after {self._most_rows} rows: limits.most_rows", TooMuch)
+        elif self._judge.exacting and self._things > self._most_things:
+            # what is gone shows in all of it together, so that all is kept until the list ends
+            told = f"the list still goes on after {self._things} things were kept: limits.most_things"
+            self._stop(told, TooMuch)
         elif self._pages >= self._most_pages:
             self._stop(f"the list still goes on after {self._pages} pages: limits.most_pages", TooMuch)
         self.is_endless = self._error is not None and self.query is None
@@ -394,5 +400,10 @@ class Sweep(Generic[R]):
         rows = tuple(row for row in self._new.values() if row.id not in self._rivals)
         aside = (*tuple(self._set_aside.values())[self._new_aside :], *self._rivals.set_aside())
         self._new, self._new_aside, self._is_handed_over = {}, len(self._set_aside), True
-        self._rows = self._rows if self._judge.exacting else {}  # what is gone shows in these
+        if not self._judge.exacting:  # what is gone shows in these
+            self._rows, self._things = {}, 0
         return Fetched(rows, aside, False, self._error, clock_skew, tuple(retries), cleaned)
+
+
+def _things_in(reading: LocationReading | ChargerReading | SessionReading) -> int:
+    return 1 + len(reading.connectors) if isinstance(reading, ChargerReading) else 1

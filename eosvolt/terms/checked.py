@@ -182,6 +182,7 @@ def build(tables: dict[str, Any], packaged: Mapping[str, Any], source: str) -> C
             most_answer_bytes=limits.whole("most_answer_bytes", 1),
             most_answer_values=limits.whole("most_answer_values", 1),
             most_rows=limits.whole("most_rows", 1),
+            most_things=limits.whole("most_things", 1),
             longest_list_seconds=limits.number("longest_list_seconds", 0.001),
         ),
         times=_times(Checked(tables["times"], "times")),

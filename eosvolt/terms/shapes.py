@@ -166,6 +166,7 @@ class Limits:
     most_answer_bytes: int
     most_answer_values: int
     most_rows: int
+    most_things: int
     longest_list_seconds: float
 
 

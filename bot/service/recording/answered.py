@@ -21,6 +21,7 @@ class Answer:
     slowness: int = 1  # of the pace at which it was asked for
     paces: Mapping[str, Pace] = field(default_factory=dict)  # those that this answer changed, by resource
     goes_on: bool = False  # with a list that was left at an earlier poll
+    between: bool = False  # what changed, asked for while a list of everything is not read to its end
 
     @property
     def resource(self) -> str:

@@ -17,6 +17,7 @@ from bot.service.poll_plan import PollPlan
 from bot.service.recording.answered import Answer
 from bot.service.recording.homes import known_homes, relabel
 from bot.service.recording.new_ids import under_new_ids
+from eosvolt.errors import RateLimited
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
 from rules.matching.learning import BACKFILL
 from storage.health import (
@@ -69,8 +70,7 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
     answers = _unambiguous(jobs, under_new_ids(jobs, answers, now), told, homes)
     rest: list[tuple[Sequence[Any], Observation]] = []
     for answer in answers:
-        floor = answer.state.good_at if answer.state else None
-        observation = Observation(now, floor, jobs.plan.tag_key, jobs.plan.plain_tags, homes)
+        observation = Observation(now, _floor(answer, now), jobs.plan.tag_key, jobs.plan.plain_tags, homes)
         sessions = answer.resource == "sessions"  # they come and go: nothing is remembered of them
         came = list(_came(answer))
         news, beating = (came, []) if sessions else _news(answer, told[answer.resource], homes)
@@ -91,9 +91,9 @@ def record_answers(jobs: Jobs, answers: Sequence[Answer], now: datetime) -> dict
             record_unreadable(connection, answer.fetched, now)
         states = [_finished(connection, answer, jobs.plan, now) for answer in answers]
         store_poll_states(connection, states)
-        lists = {answer.resource: _left(answer) for answer in answers}
+        lists = {answer.resource: _left(answer) for answer in answers if not answer.between}
         for answer in answers:
-            if answer.goes_on or answer.fetched.rest is not None:
+            if answer.resource in lists and (answer.goes_on or answer.fetched.rest is not None):
                 left = lists[answer.resource]
                 store_place(connection, answer.resource, left.place if left is not None else None)
         record_counts(connection, [*_counted(answers), *_counted_pauses(answers)], now)
@@ -187,13 +187,26 @@ def _came(answer: Answer) -> Iterator[Any]:
 def _left(answer: Answer) -> UnderWay | None:
     """The list as the next poll finds it, None where that begins another one."""
     rest = answer.fetched.rest
-    return None if rest is None else UnderWay(replace(answer.place, bookmark=rest.bookmark), rest)
+    if rest is None:
+        return None
+    stuck = not isinstance(answer.fetched.error, RateLimited | None)
+    return UnderWay(replace(answer.place, bookmark=rest.bookmark), rest, stuck)
+
+
+def _floor(answer: Answer, now: datetime) -> datetime | None:
+    """The poll before this one that was good, behind which no change is dated."""
+    state = answer.state
+    if state is None or state.good_at != now:
+        return None if state is None else state.good_at
+    return state.previous_good_at  # what changed was asked for a moment ago
 
 
 def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datetime) -> PollState:
     resource, fetched, state = answer.resource, answer.fetched, answer.state
     if not fetched.complete:
         bad = after_bad_poll(resource, now, _said(fetched), state=state)
+        if state is not None and state.good_at == now and isinstance(fetched.error, RateLimited | None):
+            bad = state  # what changed was read a moment ago, and the rest of the list is on its way
         if fetched.rest is not None:
             return _asked_again(bad, answer, now) if _is_doubtful(answer) else bad
         # a failed second look at old sessions has had its turn: it may not stand in the way of new ones
@@ -203,6 +216,8 @@ def _finished(connection: Connection, answer: Answer, plan: PollPlan, now: datet
     interval = plan.interval_of(resource) * answer.slowness
     began_at = min(answer.place.began_at, now)  # what changed since then is asked for next
     good = after_good_poll(connection, resource, now, interval, state=state, seen=seen, began_at=began_at)
+    if state is not None and state.good_at == now:  # by what changed; of the list, the first page is older
+        good = replace(good, attempted_at=now, good_at=now, previous_good_at=state.previous_good_at)
     if judged.believed:
         for table in SWEPT[resource]:
             record_missing(connection, table, (seen or {}).get(table.name, set()), now)

@@ -156,6 +156,7 @@ class Watchdog:
             set_aside={one.resource: (one.rows, one.of) for one in unseen_things(connection)},
             unread=unread_fields(connection),
             doubts=open_doubts(connection),
+            unended=dict(self.jobs.unended),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.service.jobs import Broken
+from bot.service.jobs import Broken, Unended
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
 from bot.slack.charge.alerting.rule_files import GONE
@@ -49,7 +49,7 @@ MOST_SKEW = timedelta(minutes=2)
 class Sight:
     """Everything that one look sees. `began_at` is the service's start: what happened before it is not its delay.
 
-    `broken` are rules of which something fails, by what and by name.
+    `broken` are rules of which something fails, by what and by name; `unended` lists of everything without an end.
     `set_aside` is by kind of thing how many cannot be read now, and how many are known; `unread` are fields of which
     that is so, `doubts` the sweeps that are not believed.
     `unsent` is how many messages have waited for BACKLOG_AFTER, or for UNSENT_AFTER where Slack did not take them,
@@ -83,6 +83,7 @@ class Sight:
     unread: tuple[UnreadField, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     broken: Mapping[str, Mapping[str, Broken]] = field(default_factory=dict)
+    unended: Mapping[str, Unended] = field(default_factory=dict)
 
     def slowness(self, resource: str) -> int:
         """In how many intervals a resource is polled once."""
@@ -107,6 +108,13 @@ def _shortfalls(sight: Sight) -> Iterator[Finding]:
     for name, state in sight.polls.items():
         if state.error and not state.failures:  # a good poll of a list that never reached its total
             yield Finding(f"shortfall:{name}", AT_ONCE, facts={"error": state.error})
+
+
+def _unended(sight: Sight) -> Iterator[Finding]:
+    for name, one in sight.unended.items():
+        state = sight.polls.get(name)
+        if state is not None and state.good_at is not None:  # else it is told that nothing was read yet
+            yield Finding(f"unended:{name}", AT_ONCE, one.since, facts={"error": one.told})
 
 
 def _token(sight: Sight) -> Iterator[Finding]:
@@ -231,6 +239,7 @@ def _clock(sight: Sight) -> Iterator[Finding]:
 WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _polls,
     _shortfalls,
+    _unended,
     _token,
     _rate_limit,
     _broken_rules,

@@ -1,9 +1,11 @@
 """Lists that take several polls: what came is kept and gone on from, also by another process, and nothing is lost."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +16,11 @@ from bot.service.jobs import Jobs, run_inline
 from bot.service.polling import poll
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
+from eosvolt.listing import Walk
 from eosvolt.tokens import TokenSource
 from storage.engine import Database
 from storage.polls import PollState, poll_states
-from storage.schema import CHARGER, PLACE, SESSION, SET_ASIDE
+from storage.schema import CHARGER, CONNECTOR, PLACE, SESSION, SET_ASIDE
 from tests.bot.service.jobs.api_of_rows import charger_row, plug_row, session_row
 from tests.readings import T0
 
@@ -39,6 +42,7 @@ class LongApi:
         self.refused = 0
         self.endless = False
         self.between: Callable[[str, int], None] = lambda _resource, _number: None
+        self.contract = load_contract()
         self._window: list[datetime] = []
         self.now = T0
         self.start()
@@ -49,7 +53,7 @@ class LongApi:
         client = EosvoltClient(
             "https://api.example.com",
             source,
-            load_contract(),
+            self.contract,
             transport=httpx.MockTransport(self._answer),
             attempts=1,
             clock=lambda: self.now,
@@ -72,6 +76,10 @@ class LongApi:
         start = (number - 1) * self.page
         if self.endless and resource == "sessions":
             rows, start = [session_row(f"{number}-{one}", "c1", T0) for one in range(self.page)], 0
+            return self._good({"data": rows, "hasNextPage": True})
+        if self.endless and resource == "chargers" and not changes:
+            named = [f"{number}-{one}" for one in range(self.page)]
+            rows = [charger_row(f"new{one}", plug_row(f"new{one}.1")) for one in named]
             return self._good({"data": rows, "hasNextPage": True})
         told: dict[str, Any] = {"data": rows[start : start + self.page]}
         return self._good(told | ({"total": len(rows)} if self.total else {}))
@@ -230,3 +238,65 @@ async def test_a_place_that_cannot_be_read_is_none(database: Database, damage: s
     await api.tick(10)
     assert len(api.stored(SESSION)) == 100
     assert api.state("sessions").failures == 0
+
+
+async def test_what_changes_while_a_sweep_takes_several_polls_is_seen_at_once(
+    database: Database, tmp_path: Path
+) -> None:
+    """A new status on a page that was walked already; polls are good all the while, and in the end all is swept."""
+    api = LongApi(database, page=4, calls=10**9)
+    bounds = tmp_path / "bounds.toml"
+    bounds.write_text("[limits]\nlongest_list_seconds = 0.03\n")
+    api.rows["chargers"] = chargers(60)
+    await api.tick(2)
+    api.contract = load_contract(bounds)
+    api.start()
+    api.between = lambda resource, number: time.sleep(0.01 if resource == "chargers" and number > 1 else 0)
+    api.now += timedelta(hours=1)
+    polls = 0
+    while polls == 0 or api.jobs.lists.get("chargers") is not None:
+        status = "Faulted" if polls % 2 else "Available"
+        api.changed["chargers"] = api.rows["chargers"][:1] = [charger_row("ch0", plug_row("0.1", status=status))]
+        assert "chargers" in await api.tick() or polls == 0
+        polls += 1
+        with database.read() as connection:
+            found = connection.execute(sa.select(CONNECTOR.c.status).where(CONNECTOR.c.id == "0.1")).scalar_one()
+        assert found == status or polls == 1
+    assert polls > 3
+    assert (api.state("chargers").failures, api.state("chargers").good_at) == (0, api.now)
+    assert api.now - (api.state("chargers").swept_at or T0) == (polls - 1) * MINUTE, "as old as its first page"
+    assert api.stored(CHARGER, CHARGER.c.gone_at.is_not(None)) == set()
+
+
+async def test_a_list_of_chargers_without_an_end_is_bounded_goes_on_in_small_steps_and_is_told(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    api = LongApi(sqlite, page=5, calls=10**9)
+    bounds = tmp_path / "bounds.toml"
+    bounds.write_text("[limits]\nmost_things = 600\n")
+    api.contract = load_contract(bounds)
+    api.start()
+    api.rows["chargers"] = chargers(20)
+    await api.tick(2)
+    api.endless = True
+    api.changed["chargers"] = [charger_row("ch0", plug_row("0.1", status="Faulted"))]
+    api.now += timedelta(hours=1)
+    kept, costs, told = [], [], set()
+    for _ in range(12):
+        before = api.asked["chargers"]
+        await api.tick()
+        costs.append(api.asked["chargers"] - before)
+        left = api.jobs.lists.get("chargers")
+        kept.append(len(left.rest.sweep._rows) if left is not None and isinstance(left.rest, Walk) else 0)
+        told |= {one.told for one in api.jobs.unended.values()}
+    assert max(kept) <= 305, "chargers with one connector each: two things"
+    assert any("limits.most_things" in one for one in told)
+    ended = next(place for place, number in enumerate(kept) if place and number < kept[place - 1])
+    assert set(costs[ended + 1 : ended + 3]) <= {20, 21, 22}, "20 pages a poll, and what changed beside them"
+    with sqlite.read() as connection:
+        assert (
+            connection.execute(sa.select(CONNECTOR.c.status).where(CONNECTOR.c.id == "0.1")).scalar_one() == "Faulted"
+        )
+    api.endless = False
+    await api.tick(10)
+    assert (api.jobs.unended, api.state("chargers").failures) == ({}, 0)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.service.jobs import Broken, Jobs
+from bot.service.jobs import Broken, Jobs, Unended
 from bot.service.poll_plan import PollPlan
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
@@ -59,6 +59,7 @@ SHORT = {"chargers": PollState("chargers", T0, T0, None, T0, 0, "6 rows came of 
         ({}, []),
         ({"polls": OLD}, ["polls:chargers"]),
         ({"polls": SHORT}, ["shortfall:chargers"]),
+        ({"unended": {"chargers": Unended(T0, "limits.most_things")}}, ["unended:chargers"]),
         ({"polls": OLD, "began_at": T0 - MINUTE}, []),  # the service was down: the first polls are to come
         ({"polls": OLD, "intervals": {"chargers": 10 * MINUTE}}, []),
         ({"polls": OLD, "unauthorized": frozenset({"chargers"})}, ["token"]),
@@ -183,6 +184,7 @@ def test_who_must_mend_it_is_told_and_what_they_were_told_follows(database: Data
     [
         "polls:x",
         "shortfall:x",
+        "unended:x",
         "token",
         "rate_limit",
         "digest:daily",
