@@ -22,7 +22,7 @@ from eosvolt.errors import (
     Unreachable,
 )
 from eosvolt.lists.bookmarks import Bookmark, Place
-from eosvolt.lists.passes import Judge, ListMemory, Pass, Verdict
+from eosvolt.lists.passes import Bounds, Judge, ListMemory, Pass, Verdict, things_in
 from eosvolt.lists.rivals import Rivals
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading, SetAside
 
@@ -52,8 +52,9 @@ class Sweep(Generic[R]):
         windowed: bool = False,
         exacting: bool = False,
     ) -> None:
-        self._paging, self._most_pages = route.paging, contract.limits.most_pages
-        self._most_rows, self._most_things = contract.limits.most_rows, contract.limits.most_things
+        limits, self._paging = contract.limits, route.paging
+        self._most_pages = limits.most_pages
+        self._bounds = Bounds(limits.most_pages, limits.most_rows, limits.most_things)
         self._first = route.paging.first_offset if route.paging.style == "offset" else route.paging.first_page
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
         self._granted = route.limit
@@ -140,7 +141,7 @@ class Sweep(Generic[R]):
             or reading.updated_at is None
             or reading.updated_at >= known.updated_at
         ):
-            self._things += _things_in(reading) - (0 if known is None else _things_in(known))
+            self._things += things_in(reading) - (0 if known is None else things_in(known))
             self._rows[reading.id] = self._new[reading.id] = reading
 
     def _choose_next(self, page: Page, fresh: int, *, everything_again: bool) -> None:
@@ -158,14 +159,10 @@ class Sweep(Generic[R]):
 
     def _is_too_long(self) -> bool:
         """Whether the list ends here, because no list is as long."""
-        if len(self._pass.seen) + self._pass.skipped > self._most_rows:
-            self._stop(f"the list still goes on after {self._most_rows} rows: limits.most_rows", TooMuch)
-        elif self._judge.exacting and self._things > self._most_things:
-            # what is gone shows in all of it together, so that all is kept until the list ends
-            told = f"the list still goes on after {self._things} things were kept: limits.most_things"
-            self._stop(told, TooMuch)
-        elif self._pages >= self._most_pages:
-            self._stop(f"the list still goes on after {self._pages} pages: limits.most_pages", TooMuch)
+        rows = len(self._pass.seen) + self._pass.skipped
+        told = self._bounds.exceeded(self._pages, rows, self._things if self._judge.exacting else 0)
+        if told:
+            self._stop(f"the list still goes on after {told}", TooMuch)
         self.is_endless = self._error is not None and self.query is None
         return self.is_endless
 
@@ -403,7 +400,3 @@ class Sweep(Generic[R]):
         if not self._judge.exacting:  # what is gone shows in these
             self._rows, self._things = {}, 0
         return Fetched(rows, aside, False, self._error, clock_skew, tuple(retries), cleaned)
-
-
-def _things_in(reading: LocationReading | ChargerReading | SessionReading) -> int:
-    return 1 + len(reading.connectors) if isinstance(reading, ChargerReading) else 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from eosvolt.lists.bookmarks import Bookmark, Place
+from eosvolt.models import ChargerReading, LocationReading, SessionReading
 
 MOST_PASSES = 6
 MOST_A_GO, UNKNOWN_A_GO, LEAST_A_GO = 2000, 500, 50
@@ -23,6 +24,28 @@ class Verdict(Enum):
     SHORT = "short"  # the total was not reached, and another look would change nothing
     AGAIN = "again"
     MOVING = "moving"  # rows kept moving for as long as anybody looks
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a list is walked, and how many things are kept of one of which all is kept until it ends."""
+
+    pages: int
+    rows: int
+    things: int
+
+    def exceeded(self, pages: int, rows: int, things: int) -> str:
+        """Which bound a list has passed that still goes on, in words; empty where it is none."""
+        if rows > self.rows:
+            return f"{self.rows} rows: limits.most_rows"
+        if things > self.things:
+            return f"{things} things were kept: limits.most_things"
+        return f"{pages} pages: limits.most_pages" if pages >= self.pages else ""
+
+
+def things_in(reading: LocationReading | ChargerReading | SessionReading) -> int:
+    """How many things a reading tells of: a charger and its connectors, else one."""
+    return 1 + len(reading.connectors) if isinstance(reading, ChargerReading) else 1
 
 
 @dataclass(slots=True)
