@@ -53,7 +53,6 @@ class Sweep(Generic[R]):
         exacting: bool = False,
     ) -> None:
         limits, self._paging = contract.limits, route.paging
-        self._most_pages = limits.most_pages
         self._bounds = Bounds(limits.most_pages, limits.most_rows, limits.most_things)
         self._first = route.paging.first_offset if route.paging.style == "offset" else route.paging.first_page
         self._limit, self._request = route.limit, f"{route.method} {route.path}"
@@ -160,8 +159,7 @@ class Sweep(Generic[R]):
     def _is_too_long(self) -> bool:
         """Whether the list ends here, because no list is as long."""
         rows = len(self._pass.seen) + self._pass.skipped
-        told = self._bounds.exceeded(self._pages, rows, self._things if self._judge.exacting else 0)
-        if told:
+        if told := self._bounds.exceeded(self._pages, rows, self._things if self._judge.exacting else 0):
             self._stop(f"the list still goes on after {told}", TooMuch)
         self.is_endless = self._error is not None and self.query is None
         return self.is_endless
@@ -316,7 +314,7 @@ class Sweep(Generic[R]):
         offset = self._paging.style == "offset"
         self._place += self._granted if offset else 1
         reached = self._place if offset else (self._place - self._paging.first_page) * self._granted
-        if self._paging.style in _BY_PLACE and reached < self._total and self._pages < self._most_pages:
+        if self._paging.style in _BY_PLACE and reached < self._total and self._pages < self._bounds.pages:
             self._holes.append(place.number)
             self._left_at = None
             self.query = self._at_place()
