@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -48,6 +49,7 @@ from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
 from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
+from bot.slack.listeners.home import refresh_homes
 from bot.slack.listeners.responder import Responder
 from bot.slack.web_client import WebClient
 from eosvolt.client import EosvoltClient
@@ -59,6 +61,7 @@ from storage.sharing.occupied import Occupation
 log = structlog.get_logger()
 
 DELIVER_EVERY = timedelta(seconds=1)
+HOMES_EVERY = timedelta(minutes=1)
 DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
@@ -257,6 +260,7 @@ class Service:
             *of_the_leader,
             Job("deliver", self.deliver, DELIVER_EVERY),
             Job("commands", self.send_commands, COMMANDS_EVERY),
+            Job("home tabs", partial(refresh_homes, self.responder), HOMES_EVERY, at_once=False),
         ]
 
     async def slack_alive(self) -> bool:

@@ -20,6 +20,7 @@ from bot.slack.listeners import (
     copies,
     events,
     forms,
+    home,
     rule_buttons,
     slash_command,
     snooze_buttons,
@@ -59,6 +60,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
     rule_buttons.register(app, responder)
     card_buttons.register(app, responder)
     forms.register(app, responder)
+    home.register(app, responder)
 
 
 def _answer_to(error: Exception) -> Answer | None:

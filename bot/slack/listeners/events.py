@@ -1,27 +1,22 @@
-"""Mentions and the Home tab: Bolt acknowledges events at once, then the words are answered in their thread.
+"""Mentions: Bolt acknowledges events at once, then the words are answered in their thread.
 
 What reads is answered where the question stands; a preview, which one person confirms, is shown to that person alone.
 """
 
-import asyncio
 import re
 from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
-from sqlalchemy import Connection
 
 from bot.slack.charge import registry
-from bot.slack.charge.answer import Answer, Mode, told
+from bot.slack.charge.answer import Answer, Mode
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder
-from bot.slack.permissions import Role
-from storage.queries.state import data_age, fleet_counts, open_alerts
 
 Json = dict[str, Any]
 
 MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
-SHOWN_ALERTS = 10
 
 
 def register(app: AsyncApp, responder: Responder) -> None:
@@ -48,32 +43,3 @@ def register(app: AsyncApp, responder: Responder) -> None:
                 unfurls: Json = {"unfurl_links": False, "unfurl_media": False}
                 await responder.say(partial(responder.slack.chat_postMessage, **content, **unfurls))
             said = await responder.finish(said)
-
-    @app.event("app_home_opened")
-    async def on_home(event: Json) -> None:
-        if event.get("tab") != "home":
-            return
-        standing = await responder.permissions.standing_of(event["user"])
-        if standing.may(Role.VIEWER):
-            answer = await asyncio.to_thread(_home, responder, standing.role.word)
-        else:
-            answer = registry.not_allowed(standing, Role.VIEWER, "/charge")
-        view = {"type": "home", "blocks": answer.blocks}
-        await responder.say(partial(responder.slack.views_publish, user_id=event["user"], view=view))
-
-
-def _home(responder: Responder, role: str) -> Answer:
-    now = responder.clock()
-    with responder.database.read() as connection:
-        return _home_answer(connection, responder, role, now)
-
-
-def _home_answer(connection: Connection, responder: Responder, role: str, now: Any) -> Answer:
-    return told(
-        "answer_home",
-        counts=fleet_counts(connection),
-        alerts=open_alerts(connection, SHOWN_ALERTS),
-        age=data_age(connection, "chargers", now, responder.interval),
-        role=role,
-        now=now,
-    )

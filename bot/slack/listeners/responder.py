@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
+from bot.slack.listeners.home_tabs import HomeTabs
 from bot.slack.permissions import Permissions, Standing
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
@@ -72,6 +73,7 @@ class Responder:
     wake_reminders: Callable[[], None] = lambda: None
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
+    homes: HomeTabs = field(default_factory=HomeTabs)
     write_seconds: float = WRITE_SECONDS
     commit_seconds: float = COMMIT_SECONDS
     _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time

@@ -1,0 +1,115 @@
+"""The Home tab: whose it is decides what it offers, its buttons work there, and it is fresh for who has it open."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.slack.listeners.home import refresh_homes
+from bot.slack.listeners.home_tabs import FOLLOWED, MOST_FOLLOWED, HomeTabs
+from sandbox.slack import View
+from storage.schema import ALERT
+from tests.bot.house import CALM, FAULTED, House
+
+
+async def home_of(house: House, user: str) -> View:
+    """Open the Home tab of a person; what it shows."""
+    await house.workspace.open_home(user)
+    view: View = await house.wait_for(lambda: house.workspace.home(user))
+    return view
+
+
+def labels(view: View) -> list[str]:
+    found = [e for block in view.blocks if block["type"] == "actions" for e in block["elements"]]
+    return [e["text"]["text"] for e in found if e["type"] == "button"]
+
+
+def buttons(view: View, action_id: str) -> list[dict[str, Any]]:
+    found = [e for block in view.blocks if block["type"] == "actions" for e in block["elements"]]
+    return [e for e in found if e["action_id"].startswith(action_id)]
+
+
+async def published(house: House) -> None:
+    await refresh_homes(house.running.responder, house.clock())
+
+
+async def test_each_role_is_offered_what_it_may_do(closed_house: House) -> None:
+    house = closed_house
+    house.break_connector(house.free())
+    await house.start(FAULTED)
+    await house.card_of_an_alert()
+    viewer, operator, admin = [await home_of(house, user) for user in ("vera", "ole", "ada")]
+    assert labels(viewer) == ["Alerts", "Status", "Help"]
+    assert "Start a session…" in labels(operator)
+    assert "Acknowledge" in labels(operator)
+    assert "Change prices…" not in labels(operator)
+    assert "Change prices…" in labels(admin)
+    for view, role in ((viewer, "viewer"), (operator, "operator"), (admin, "admin")):
+        assert f"you are *{role}*" in str(view.blocks)
+        assert "1 problem open" in str(view.blocks)
+        assert "a week ago by this time" in str(view.blocks)
+
+
+async def test_its_buttons_act_and_answer_in_a_modal(closed_house: House) -> None:
+    house = closed_house
+    house.break_connector(house.free())
+    await house.start(FAULTED)
+    card = await house.card_of_an_alert()
+    view = await home_of(house, "ole")
+    (acknowledge,) = buttons(view, "acknowledge_incident")
+    await house.click("ole", view, "acknowledge_incident", acknowledge["value"])
+    told = await house.wait_for(lambda: house.workspace.modal("ole"))
+    await house.wait_for(lambda: "Acknowledged: 1 alert" in str(told.blocks))
+    await house.wait_for(lambda: "Acknowledged by <@U0OLE00002>" in card.plain())
+    await house.workspace.close_modal("ole")
+    await published(house)
+    assert "Undo acknowledge" in labels(view)
+    menu = buttons(view, "alert_menu")[0]
+    option = next(one for one in menu["options"] if one["text"]["text"] == "Assign…")
+    await house.click("ole", view, "alert_menu", option["value"])
+    form = await house.wait_for(
+        lambda: (top := house.workspace.modal("ole")) and top.callback_id == "form_assign" and top
+    )
+    assert (await house.workspace.submit("ole", form, {})).ok
+    await house.wait_for(lambda: "Assigned to <@U0OLE00002>" in card.plain())
+    await published(house)
+    assert "Yours to see to" in str(view.blocks)
+    await house.workspace.close_modal("ole")
+    quick = next(e for e in buttons(view, "run_words") if e["text"]["text"] == "Alerts")
+    await house.click("ole", view, quick["action_id"], quick["value"])
+    await house.wait_for(lambda: (top := house.workspace.modal("ole")) and "Open alerts" in str(top.blocks))
+
+
+async def test_it_is_published_anew_where_it_changed_and_for_an_hour_only(closed_house: House) -> None:
+    house = closed_house
+    house.break_connector(house.free())
+    await house.start(FAULTED)
+    await home_of(house, "ole")
+    calls = house.workspace.calls
+    await published(house)
+    before = len([call for call in calls if call.method == "views.publish"])
+    await published(house)
+    assert len([call for call in calls if call.method == "views.publish"]) == before
+    with house.running.database.write() as connection:
+        connection.execute(sa.update(ALERT).values(acknowledged_at=house.clock(), acknowledged_by="U0OLE00002"))
+    await house.ask("silence rule=connector-faulted for 5h Known", "ole")
+    await published(house)
+    assert len([call for call in calls if call.method == "views.publish"]) == before + 1
+    assert "Kept quiet" in str(house.workspace.home("ole").blocks)  # type: ignore[union-attr]  # it was opened
+    house.clock.ahead += FOLLOWED
+    await house.ask("silence end 1", "ole")
+    await published(house)
+    assert len([call for call in calls if call.method == "views.publish"]) == before + 1
+
+
+def test_the_longest_opened_are_forgotten_first() -> None:
+    tabs = HomeTabs()
+    for number in range(MOST_FOLLOWED + 2):
+        tabs.note_opened(f"U{number}", CALM + timedelta(seconds=number), "")
+    tabs.note_opened("U2", CALM + timedelta(seconds=MOST_FOLLOWED + 2), "new")
+    followed = tabs.followed(CALM + timedelta(minutes=30))
+    assert followed[0] == "U2"
+    assert len(followed) == MOST_FOLLOWED
+    assert "U1" not in followed
+    assert tabs.shows("U2", "new")
+    assert tabs.followed(CALM + FOLLOWED * 2) == []
