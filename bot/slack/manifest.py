@@ -28,6 +28,13 @@ SCOPES = {
 EVENTS = ("app_home_opened", "app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel")
 """The last three let a channel that refused messages be tried at once; nothing depends on them."""
 
+SILENCE_THIS, WHY_THIS = "silence_this", "why_this"
+SHORTCUTS = (
+    (SILENCE_THIS, "Silence this", "Keep the alerts of this message quiet for a while"),
+    (WHY_THIS, "Why?", "Why the alerts of this message fire, clause by clause"),
+)
+"""In the menu of each message: the id under which Slack tells of it, its name, and what it is for."""
+
 
 def manifest(*, name: str = "Chargehand", request_url: str | None = None, command: str = COMMAND) -> dict[str, Any]:
     """The manifest for Socket Mode, or with `request_url` (https://.../slack/events) for HTTP mode."""
@@ -51,6 +58,10 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": name, "always_online": True},
+            "shortcuts": [
+                {"name": name, "type": "message", "callback_id": callback, "description": does}
+                for callback, name, does in SHORTCUTS
+            ],
             "slash_commands": [
                 {
                     "command": command,

@@ -22,6 +22,7 @@ from bot.slack.listeners import (
     forms,
     home,
     rule_buttons,
+    shortcuts,
     slash_command,
     snooze_buttons,
 )
@@ -61,6 +62,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
     card_buttons.register(app, responder)
     forms.register(app, responder)
     home.register(app, responder)
+    shortcuts.register(app, responder)
 
 
 def _answer_to(error: Exception) -> Answer | None:

@@ -7,7 +7,7 @@ outside, acknowledges first. Nothing here knows what a form asks.
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from sqlalchemy import Connection
 
 from bot.slack.charge import registry
-from bot.slack.charge.answer import Answer
+from bot.slack.charge.answer import Answer, Asked
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, TooLateError, too_late
 from bot.slack.views import handling_forms, price_form, rule_forms, silence_form, start_form
@@ -23,6 +23,7 @@ from bot.slack.views.form import CALLBACK, Form, Said, Written
 from bot.slack.views.inputs import FieldErrors, Typed
 from bot.slack.views.showing import SHOWN, channel_of, metadata_of, modal, of_answer, open_then, show_in, waiting
 from notify.text.action_ids import ActionId
+from notify.text.message import Block
 from notify.text.words import slack_escape
 from storage.engine import Database
 
@@ -56,8 +57,8 @@ def register(app: AsyncApp, responder: Responder) -> None:
         await take(responder, form, body, ack, context.get(ONCE, ""))
 
 
-async def open_form(responder: Responder, body: Json, name: str, given: Json) -> None:
-    """Show a form with what it is opened with, or why this person may not have it."""
+async def open_form(responder: Responder, body: Json, name: str, given: Json | Callable[[Connection], Json]) -> None:
+    """Show a form with what it is opened with (or what is looked up for that), or why this person may not have it."""
     form, channel = FORMS[name], channel_of(body)
 
     async def build() -> Json:
@@ -65,18 +66,21 @@ async def open_form(responder: Responder, body: Json, name: str, given: Json) ->
         if not standing.may(form.needs):
             answer = registry.not_allowed(standing, form.needs, form.title)
             return of_answer(answer, channel=channel, title=form.title)
-        opened = await asyncio.to_thread(_opened, responder, form, asked, given)
+        opened, about = await asyncio.to_thread(_opened, responder, form, asked, given)
         if isinstance(opened, Answer):
             return of_answer(opened, channel=channel, title=form.title)
-        kept = {**given, "channel": channel}
+        kept = {**about, "channel": channel}
         return modal(form.title, opened, submit=form.submit, callback_id=CALLBACK + name, metadata=kept, close="Cancel")
 
     await open_then(responder.slack, body, build, form.title)
 
 
-def _opened(responder: Responder, form: Form, asked: Any, given: Json) -> Any:
+def _opened(
+    responder: Responder, form: Form, asked: Asked, given: Json | Callable[[Connection], Json]
+) -> tuple[Sequence[Block] | Answer, Json]:
     with responder.database.read() as connection:
-        return form.opened(connection, asked, given)
+        about = given(connection) if callable(given) else given
+        return form.opened(connection, asked, about), about
 
 
 async def take(responder: Responder, form: Form, body: Json, ack: AsyncAck, once: str) -> None:

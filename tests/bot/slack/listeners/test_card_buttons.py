@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.slack import Message, View
+from bot.slack.manifest import manifest
+from sandbox.slack import Message, SlackWorkspace, View
 from storage.schema import ALERT, AUDIT, NOTE, SILENCE
 from tests.bot.house import FAULTED, House
 
@@ -219,3 +220,35 @@ async def test_a_modal_that_came_too_late_for_its_trigger_costs_no_click(closed_
     await house.click("ole", card, "silence_alerts")
     assert (await house.workspace.click("ole", card, "silence_alerts")).ok
     assert (await filled(house, callback_id="form_silence")).user == "U0OLE00002"
+
+
+async def test_a_shortcut_silences_or_explains_what_a_message_is_about(closed_house: House) -> None:
+    house = closed_house
+    card, connector = await card_of(house)
+    assert (await house.workspace.shortcut("ole", "Silence this", card)).ok
+    form = await filled(house, callback_id="form_silence")
+    chosen = form.blocks[0]["element"]["initial_option"]["value"]
+    assert chosen == f"connector={connector} rule={FAULTED['name']}"
+    await house.workspace.close_modal("ole")
+    before = len(house.workspace.ephemerals("vera"))
+    assert (await house.workspace.shortcut("vera", "Why?", card)).ok
+    assert 'connector.status == "Faulted"' in (await house.next_whisper("vera", before)).plain()
+    remark = await house.workspace.say("ole", "#ev-alerts", "on my way", thread_ts=card.ts)
+    assert (await house.workspace.shortcut("vera", "Why?", remark)).ok
+    assert connector in (await house.next_whisper("vera", before + 1)).plain()
+
+
+async def test_a_shortcut_of_a_message_about_no_alert_says_what_to_do(house: House) -> None:
+    message = await house.workspace.say("ole", "#ev-ops", "good morning")
+    assert (await house.workspace.shortcut("vera", "Why?", message)).ok
+    assert "about no alert" in (await house.next_whisper("vera", 0)).plain()
+    assert (await house.workspace.shortcut("ole", "Silence this", message)).ok
+    form = await filled(house, callback_id="form_silence")
+    assert form.blocks[0]["element"]["type"] == "plain_text_input"
+
+
+def test_the_manifest_names_the_shortcuts_that_the_stand_in_offers() -> None:
+    told = manifest()["features"]["shortcuts"]
+    assert [(one["callback_id"], one["name"]) for one in told] == [
+        (one.callback_id, one.name) for one in SlackWorkspace().shortcuts
+    ]
