@@ -5,7 +5,8 @@ thrown away because a later page failed. It stores nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -15,8 +16,8 @@ from eosvolt.contract import Contract, Route
 from eosvolt.errors import EosvoltError, RateLimited, Timeout, TooMuch, Unreachable
 from eosvolt.exchange import Exchange
 from eosvolt.lists.paging import R, Sweep
-from eosvolt.lists.passes import ListMemory
-from eosvolt.models import Fetched, SetAside, Unread
+from eosvolt.lists.passes import ListMemory, things_in
+from eosvolt.models import ChargerReading, Fetched, SetAside, Unread
 from eosvolt.readings import Aside, Reader
 from eosvolt.speech import Speech
 
@@ -121,11 +122,7 @@ class Lists:
                 page = self._answers.page(answer.document, call.request, answer.headers, walk.route.inside)
                 read = await _apart(answer.is_large, self._read, walk, page)
                 if len(read.set_aside) <= MOST_SET_ASIDE:
-                    for start in range(0, len(read.readings), AT_ONCE):
-                        if start:
-                            await asyncio.sleep(0)
-                        for reading in read.readings[start : start + AT_ONCE]:
-                            self._learn(reading)
+                    await self._learn_in_turns(read.readings)
                     await _apart(answer.is_large, sweep.record_page, page, *read)
                 aside += len(read.set_aside)
                 if aside > MOST_SET_ASIDE:
@@ -142,6 +139,16 @@ class Lists:
         elif fetched.complete:
             self._endless.pop(walk.route.name, None)
         return _with_rest(walk, fetched, pages, came)
+
+    async def _learn_in_turns(self, readings: Sequence[Any]) -> None:
+        """Show readings to whoever learns from them, a few things at a time, also of one that holds very many."""
+        shown = 0
+        for part in (part for reading in readings for part in _in_parts(reading)):
+            if shown >= AT_ONCE:
+                shown = 0
+                await asyncio.sleep(0)
+            self._learn(part)
+            shown += things_in(part)
 
     def _read(self, walk: Walk[R], page: Page) -> "_Read[R]":
         """What a page holds, as far as it can be read: too many rows that cannot end it."""
@@ -168,9 +175,29 @@ class Lists:
         return memory
 
 
+def _in_parts(reading: Any) -> Iterator[Any]:
+    """A reading, or the same again and again with a few of its many connectors."""
+    if not isinstance(reading, ChargerReading) or len(reading.connectors) <= AT_ONCE:
+        yield reading
+        return
+    for start in range(0, len(reading.connectors), AT_ONCE):
+        yield replace(reading, connectors=reading.connectors[start : start + AT_ONCE])
+
+
 async def _apart(is_large: bool, work: Callable[..., T], *given: Any) -> T:
     """Do a piece of work: away from the loop where it is large, so that clicks and other polls do not wait for it."""
-    return await asyncio.to_thread(work, *given) if is_large else work(*given)
+    return await asyncio.to_thread(_uncollected, work, *given) if is_large else work(*given)
+
+
+def _uncollected(work: Callable[..., T], *given: Any) -> T:
+    """Do work that makes very many values, none of them garbage: looking through all of them would stop everybody."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return work(*given)
+    finally:
+        if was_on:  # else another such piece of work is on its way, and puts it on
+            gc.enable()
 
 
 def _with_rest(walk: Walk[R], fetched: Fetched[R], pages: int, came: int) -> Fetched[R]:

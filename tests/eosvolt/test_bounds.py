@@ -112,10 +112,15 @@ async def test_deep_nesting_is_refused_or_kept_and_breaks_nothing(tmp_path: Path
     assert fetched.complete == (len(fetched.rows) == 1)
 
 
-async def test_a_large_page_is_read_away_from_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spread", [True, False], ids=["many chargers", "one charger of many connectors"])
+async def test_a_large_page_is_read_away_from_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: bool
+) -> None:
     api, many = stand_in(), 20 * listing.AT_ONCE
-    rows = [charger(str(number)) for number in range(many)]
-    api.faults.bodies = {"chargers": json.dumps({"data": rows, "total": many, "hasNextPage": False}).encode()}
+    plugs = [{"id": f"1.{number}", "status": "Available"} for number in range(many)]
+    rows = [charger(str(number)) for number in range(many)] if spread else [charger("1") | {"connectors": plugs}]
+    told = {"data": rows, "total": len(rows), "hasNextPage": False}
+    api.faults.bodies = {"chargers": json.dumps(told).encode()}
     elsewhere: list[object] = []
     to_thread = asyncio.to_thread
 
@@ -126,7 +131,7 @@ async def test_a_large_page_is_read_away_from_the_loop(tmp_path: Path, monkeypat
     monkeypatch.setattr(asyncio, "to_thread", noted)
     async with client(api, tmp_path) as eosvolt:
         (fetched, turns) = await turns_of(eosvolt.fetch_chargers())
-    assert (len(fetched.rows), fetched.complete) == (many, True)
+    assert (len(fetched.rows), fetched.complete) == (len(rows), True)
     assert len(elsewhere) == 3, "its text, its rows and its place in the list"
     assert turns >= many // listing.AT_ONCE
 

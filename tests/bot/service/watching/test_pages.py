@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from notify.troubles import open_troubles
 from sandbox.slack.workspace.model import User
-from tests.bot.house import House, open_house, polled_anew
+from tests.bot.house import Clock, House, open_house, polled_anew
 
 PAGES = ("livez", "readyz", "healthz")
 
@@ -57,6 +57,32 @@ async def test_nothing_polled_yet_is_not_well(http_house: House) -> None:
     code, facts = await page(http_house, "healthz")
     assert (code, facts["troubles"]) == (503, ["unpolled"])
     assert (await codes(http_house))[:2] == [200, 200]
+
+
+class StoppedClock(Clock):
+    """The clock of a house, which a test can stop."""
+
+    shows: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self.shows or super().__call__()
+
+
+async def test_a_clock_that_stands_still_is_never_well(http_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.service.watching.watches.STILL_AFTER_S", 0.5)
+    http_house.clock = clock = StoppedClock()
+    await http_house.start()
+    assert await codes(http_house) == [200, 200, 200]
+    clock.shows = clock()
+    async with asyncio.timeout(30):
+        while (await codes(http_house)) != [200, 200, 503]:
+            pass
+    assert "clock_still" in (await page(http_house, "healthz"))[1]["troubles"]
+    assert "The clock stands still" in (await http_house.ask("health")).plain()
+    clock.shows = None
+    async with asyncio.timeout(30):
+        while "clock_still" in (await page(http_house, "healthz"))[1]["troubles"]:
+            pass
 
 
 async def test_while_every_poll_fails_it_is_ready_and_not_well(http_house: House) -> None:

@@ -47,6 +47,21 @@ async def test_out_of_service_and_back(house: House) -> None:
     assert posts(house) == [f"/v1/chargers/{connector.rpartition('.')[0]}/availability"] * 2
 
 
+async def test_rules_that_cannot_act_keep_back_no_command_of_a_person_and_are_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise RuntimeError("no rule can act")
+
+    monkeypatch.setattr("bot.service.app.automate", broken)
+    card = await confirmed(house, f"disable {house.free()}")
+    await house.wait_for(lambda: posts(house))
+    await house.wait_for(lambda: "*Done" in card.plain())
+    await house.wait_for(lambda: house.running.ticker.states["commands"].error is not None)
+    assert "RuntimeError" in str(house.running.ticker.states["commands"].error)
+    assert "The job commands fails" in (await house.ask("health")).plain()
+
+
 async def test_a_refused_right_is_told_and_asked_for_again_by_the_next_who_tries(house: House) -> None:
     connector = house.free()
     charger = connector.rpartition(".")[0]
