@@ -183,9 +183,9 @@ async def test_of_the_account_that_is_assumed_nothing_differs(as_assumed: list[A
     assert len(found.lists["chargers"].rows) == len(as_assumed[1]) == 12
 
 
-@pytest.mark.parametrize("tongue", DIFFERENCES.values(), ids=DIFFERENCES.keys())
-async def test_each_difference_is_named_and_its_lines_mend_it(tongue: Tongue, as_assumed: list[Any]) -> None:
-    place = Place(tongue)
+@pytest.mark.parametrize("difference", DIFFERENCES.values(), ids=DIFFERENCES.keys())
+async def test_each_difference_is_named_and_its_lines_mend_it(difference: Tongue, as_assumed: list[Any]) -> None:
+    place = Place(difference)
     found = await survey(place.client, FEW, place.clock.now)
     assert found.differences
     assert all(one.field and one.told for one in found.differences)
