@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test bench bench-quick chaos lint format lock docs clean
+.PHONY: help .venv demo test bench bench-quick chaos lint format lock docs slack-types clean
 
 help:  ## show what make can do
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -54,5 +54,8 @@ lock:  ## resolve requirements.lock and requirements-run.lock anew (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --constraint requirements.lock \
 	  --no-annotate --no-header pyproject.toml --output-file requirements-run.lock
 
+slack-types:  ## have the test of views ask Slack's own types, too (needs npm)
+	npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund typescript@5.9.3 @slack/types@3.2.0
+
 clean:  ## remove what make made
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .node build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

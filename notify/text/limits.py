@@ -1,4 +1,4 @@
-"""Slack's limits on a message, each checked and named; the numbers are those of Slack's Block Kit reference.
+"""Slack's limits on a message or a view, each checked and named; the numbers are those of Slack's Block Kit reference.
 
 It finds what Slack would refuse or cut, also what slack_sdk.models does not look for: too many blocks, an id used
 twice, too much text in all. It mends nothing.
@@ -25,6 +25,11 @@ CONTEXT_ELEMENTS = 10
 ACTION_ELEMENTS = 25
 ID_LENGTH = 255
 ADDRESS = 3_000
+VIEW_BLOCKS = 100
+VIEW_TITLE = 24
+METADATA = 3_000
+PLACEHOLDER = 150
+OPTIONS = 100
 LOUD = ("<!channel", "<!here", "<!everyone")
 
 
@@ -47,6 +52,30 @@ def check_message(message: SlackMessage) -> list[str]:
     return problems
 
 
+def check_view(view: Mapping[str, Any]) -> list[str]:
+    """Everything about a modal or a Home tab that Slack would refuse or shout; empty where it is fine."""
+    blocks: list[Mapping[str, Any]] = view["blocks"]
+    problems = [
+        *_longer("blocks", len(blocks), VIEW_BLOCKS),
+        *_longer("title", len((view.get("title") or {}).get("text", "")), VIEW_TITLE),
+        *_longer("submit", len((view.get("submit") or {}).get("text", "")), VIEW_TITLE),
+        *_longer("private_metadata", len(view.get("private_metadata") or ""), METADATA),
+        *_longer("callback_id", len(view.get("callback_id") or ""), ID_LENGTH),
+        *_repeated("block_id", (block["block_id"] for block in blocks if "block_id" in block)),
+    ]
+    for number, block in enumerate(blocks):
+        problems += [f"block {number}: {problem}" for problem in _check_block(block)]
+    if view["type"] == "modal" and not view.get("submit") and any(block["type"] == "input" for block in blocks):
+        problems.append("a modal with fields has no submit")
+    problems += [
+        f"{word}> would page a channel"
+        for kind, text in _texts(blocks)
+        for word in LOUD
+        if kind == "mrkdwn" and word in text
+    ]
+    return problems
+
+
 def _check_block(block: Mapping[str, Any]) -> Iterator[str]:
     yield from _longer("block_id", len(block.get("block_id", "")), ID_LENGTH)
     yield from (f"{kind} text is empty" for kind, text in _texts([block]) if not text.strip())
@@ -66,6 +95,10 @@ def _check_block(block: Mapping[str, Any]) -> Iterator[str]:
         case "actions":
             yield from _longer("action elements", len(block["elements"]), ACTION_ELEMENTS)
             yield from _check_elements(block["elements"])
+        case "input":
+            yield from _longer("label", len(block["label"]["text"]), FIELD_TEXT)
+            yield from _longer("hint", len((block.get("hint") or {}).get("text", "")), FIELD_TEXT)
+            yield from _check_elements([block["element"]])
 
 
 def _check_elements(elements: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -75,7 +108,12 @@ def _check_elements(elements: list[Mapping[str, Any]]) -> Iterator[str]:
         if element["type"] == "button":
             yield from _longer("button text", len(element["text"]["text"]), BUTTON_TEXT)
             yield from _longer("button value", len(element.get("value", "")), BUTTON_VALUE)
-        for option in element.get("options", ()):
+        most = element.get("max_length", SECTION_TEXT)
+        yield from _longer("initial_value", len(element.get("initial_value") or ""), most)
+        yield from _longer("placeholder", len((element.get("placeholder") or {}).get("text", "")), PLACEHOLDER)
+        groups = [group["options"] for group in element.get("option_groups", ())]
+        yield from _longer("options", max(map(len, [element.get("options", ()), *groups])), OPTIONS)
+        for option in [*element.get("options", ()), *(option for group in groups for option in group)]:
             yield from _longer("option text", len(option["text"]["text"]), OPTION_TEXT)
             yield from _longer("option value", len(option["value"]), OPTION_VALUE)
             yield from _longer("option url", len(option.get("url") or ""), ADDRESS)

@@ -18,6 +18,7 @@ from slack_sdk.webhook import WebhookResponse
 from bot.slack.charge.answer import Answer
 from bot.slack.web_client import SLACK_FAULTS, error_name
 from notify.text.blocks import sections
+from notify.text.limits import VIEW_BLOCKS, VIEW_TITLE, check_view
 from notify.text.message import Block
 
 log = structlog.get_logger()
@@ -26,8 +27,6 @@ Json = dict[str, Any]
 
 TITLE = "Chargehand"
 WAITING = "One moment…"
-LONGEST_TITLE = 24
-MOST_BLOCKS = 100
 SHOWN = "shown_view"
 """The key in a request's body of the modal that waits for its answer."""
 
@@ -44,14 +43,18 @@ def modal(
     """A modal as the SDK writes it; `metadata` comes back with every click and submission."""
     view = View(
         type="modal",
-        title=PlainTextObject(text=title[:LONGEST_TITLE], emoji=False),
+        title=PlainTextObject(text=title[:VIEW_TITLE], emoji=False),
         close=PlainTextObject(text=close, emoji=False),
         submit=PlainTextObject(text=submit, emoji=False) if submit else None,
-        blocks=list(blocks)[:MOST_BLOCKS],
+        blocks=list(blocks)[:VIEW_BLOCKS],
         callback_id=callback_id or None,
         private_metadata=json.dumps(metadata, separators=(",", ":")) if metadata else None,
     )
-    return dict(view.to_dict())
+    made = dict(view.to_dict())
+    problems = check_view(made)
+    if problems:
+        log.error("a modal breaks Slack's limits", title=title, problems=problems[:5])
+    return made
 
 
 def waiting(title: str = TITLE) -> Json:
