@@ -14,8 +14,8 @@ from bench.measuring import Stopwatch
 from bench.peers.bare_bolt import bare_bolt
 from bench.sandboxes import TOKEN, Addresses, Sandboxes, Typed, sandboxes
 from bench.sizes import Size
-from bot.service import polling
 from bot.service.app import build
+from bot.service.polling import polls
 from bot.settings import Settings
 from rules.documents.document import Rule
 from storage.migrate import upgrade
@@ -50,7 +50,7 @@ def settings_for(addresses: Addresses, database_url: str) -> Settings:
 async def _rounds(watch: Stopwatch, database_url: str, world: Sandboxes, size: Size) -> None:
     service = build(settings_for(world.addresses, database_url), host="127.0.0.1")
     upgrade(service.database)
-    await polling.poll(service.jobs, service.clock())  # before, every answer says that there is no data yet
+    await polls.poll(service.jobs, service.clock())  # before, every answer says that there is no data yet
     await service.start(list[Rule]())
     assert service.http is not None
     ours = f"http://127.0.0.1:{service.http.port}/slack/events"

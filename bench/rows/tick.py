@@ -17,10 +17,11 @@ from bench.rows.slash_command import settings_for
 from bench.sandboxes import Sandboxes, sandboxes
 from bench.sizes import Size
 from bench.world import MINUTE, T0, Fleet, alerts, rules
-from bot.service import evaluating, polling
+from bot.service import evaluating
 from bot.service.app import Service, build
 from bot.service.delivering.workers import deliver
 from bot.service.jobs import use_rules
+from bot.service.polling import polls
 from bot.service.speaking import speak
 from eosvolt.client import EosvoltClient
 from eosvolt.models import ChargerReading, Fetched, LocationReading, SessionReading
@@ -82,7 +83,7 @@ class Ticks:
         client = self._client
         client.wall = client.cpu = 0.0
         wall, cpu = time.perf_counter(), time.process_time()
-        while "chargers" not in await polling.poll(self._service.jobs, now):  # a long list takes several polls
+        while "chargers" not in await polls.poll(self._service.jobs, now):  # a long list takes several polls
             if time.perf_counter() - wall > 120:
                 raise WrongWorldError("the chargers were not read to their end")
         took, used = time.perf_counter() - wall, time.process_time() - cpu

@@ -18,8 +18,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.logs import configure_logs
-from bot.service import evaluating, jobs, polling
+from bot.service import evaluating, jobs
 from bot.service.app import Service, build, utc_now
+from bot.service.polling import polls
 from bot.settings import Settings
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.files import load_rules
@@ -190,7 +191,7 @@ async def watch_before(service: Service, api: Api, now: datetime) -> None:
     await asyncio.to_thread(upgrade, service.database)
     rules = [rule for rule in demo_rules(now) if rule.kind == "alert"]
     await asyncio.to_thread(jobs.use_rules, service.jobs, rules, then)
-    fresh = await polling.poll(service.jobs, then)
+    fresh = await polls.poll(service.jobs, then)
     await asyncio.to_thread(evaluating.evaluate, service.jobs, then, fresh)
     api.clock = clock
 

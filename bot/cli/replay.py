@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TextIO
 
-from bot.service import digesting, evaluating, jobs, polling
-from bot.service.price_polls import PricePolls
+from bot.service import digesting, evaluating, jobs
+from bot.service.polling.polls import poll
+from bot.service.polling.price_polls import PricePolls
 from notify.digests.digest import DigestEnqueued
 from rules.alerts.events import Event
 from rules.documents.document import Rule
@@ -69,7 +70,7 @@ async def replay(
     while now < end + interval:
         clock.now = now
         story.advance_to(now)
-        fresh = await polling.poll(work, now)
+        fresh = await poll(work, now)
         moved = evaluating.evaluate(work, now, fresh)
         if prices is not None and fresh:
             await prices.poll(now)

@@ -57,7 +57,7 @@ async def replay_recording(
     """Replay a recording through the client's HTTP code and the stand-in API, in this process."""
     from bot.cli.replay import ReplayClock, replay
     from bot.service.jobs import Jobs, run_inline
-    from bot.service.poll_plan import PollPlan
+    from bot.service.polling.poll_plan import PollPlan
     from eosvolt.client import EosvoltClient
     from eosvolt.contract import load_contract
     from eosvolt.tokens import TokenSource

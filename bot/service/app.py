@@ -35,8 +35,8 @@ from bot.service.parts import (
     responder_of,
     watchdog_of,
 )
-from bot.service.price_polls import PricePolls
-from bot.service.rounds import Rounds
+from bot.service.polling.price_polls import PricePolls
+from bot.service.polling.rounds import Rounds
 from bot.service.rule_files import RuleKeeper
 from bot.service.speaking import speak
 from bot.service.ticker import STOP_SECONDS, Job, Step, Ticker

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from bot.service.jobs import CORRECTION, DIGEST, Jobs, note_broken
-from bot.service.poll_plan import MOST_SKEW
+from bot.service.polling.poll_plan import MOST_SKEW
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.digests.slots import slots_to_refresh
 from storage.ahead import AHEAD

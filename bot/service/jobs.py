@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from bot.service.pace import Paces
-from bot.service.poll_plan import PollPlan
+from bot.service.polling.pace import Paces
+from bot.service.polling.poll_plan import PollPlan
 from bot.service.ticker import Step, cause_of
 from eosvolt.client import EosvoltClient
 from eosvolt.models import Rest

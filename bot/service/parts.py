@@ -16,7 +16,7 @@ from bot.service.delivering.delivery import Delivery
 from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.metrics import Metrics
-from bot.service.poll_plan import plan_from
+from bot.service.polling.poll_plan import plan_from
 from bot.service.rule_files import RuleKeeper
 from bot.service.watching.pages import Wellness
 from bot.service.watching.watchdog import Watchdog

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.service import polling
 from bot.service.app import Service, build
-from bot.service.pace import OFTEN
-from bot.service.poll_plan import RESOURCES
-from bot.service.rounds import poll_job
+from bot.service.polling import polls
+from bot.service.polling.pace import OFTEN
+from bot.service.polling.poll_plan import RESOURCES
+from bot.service.polling.rounds import poll_job
 from bot.settings import Settings
 from rules.documents.document import rule_from_document
 from sandbox.eosvolt.api import Api, create_api
@@ -105,7 +105,7 @@ class House:
         self.service.responder.permissions.click_seconds = UNHURRIED  # a test's machine may be slow
         if polled:
             upgrade(self.service.database)
-            await polling.poll(self.service.jobs, self.clock())
+            await polls.poll(self.service.jobs, self.clock())
         await self.service.start([rule_from_document(rule, "test") for rule in rules])
         if self.http:
             assert self.service.http is not None

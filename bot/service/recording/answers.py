@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.service.jobs import Jobs, UnderWay
-from bot.service.poll_plan import PollPlan
+from bot.service.polling.poll_plan import PollPlan
 from bot.service.recording.answered import Answer
 from bot.service.recording.homes import known_homes, relabel
 from bot.service.recording.new_ids import under_new_ids

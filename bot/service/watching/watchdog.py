@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.service.jobs import RULE, Broken, Jobs, mute_rules
-from bot.service.pace import Paces
+from bot.service.polling.pace import Paces
 from bot.service.rule_files import Held
 from bot.service.ticker import LOUD_STEP, JobState, Step, cause_of
 from bot.service.watching.watches import AT_ONCE, BACKLOG_AFTER, UNHEARD_AFTER, UNSENT_AFTER, Sight, find_troubles

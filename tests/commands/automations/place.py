@@ -16,8 +16,8 @@ from bot.service.automating import automate
 from bot.service.commanding import run_commands
 from bot.service.evaluating import evaluate
 from bot.service.jobs import Jobs, run_inline, use_rules
-from bot.service.poll_plan import PollPlan
-from bot.service.polling import poll
+from bot.service.polling.poll_plan import PollPlan
+from bot.service.polling.polls import poll
 from bot.service.speaking import speak
 from commands.automations.tries import set_switch
 from commands.outcomes.sending import recover_commands

@@ -8,7 +8,8 @@ import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.service import evaluating, jobs, polling
+from bot.service import evaluating, jobs
+from bot.service.polling import polls
 from bot.service.recording import answers
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
@@ -47,7 +48,7 @@ async def _live(folder: Path, url: str, begin: datetime, end: datetime, point: s
             source.advance_to(now)
             if now == end:
                 _arm(point)
-            fresh = await polling.poll(work, now)
+            fresh = await polls.poll(work, now)
             if now == end and point == "between record and evaluate":
                 kill_myself()
             evaluating.evaluate(work, now, fresh)

@@ -22,8 +22,8 @@ from bot.service.commanding import run_commands
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.workers import deliver
 from bot.service.jobs import Jobs, run_inline
-from bot.service.poll_plan import PollPlan
-from bot.service.polling import poll
+from bot.service.polling.poll_plan import PollPlan
+from bot.service.polling.polls import poll
 from commands.outcomes.approvals import approve_command
 from commands.outcomes.sending import recover_commands
 from commands.requests.enqueue import enqueue_command

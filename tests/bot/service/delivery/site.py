@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from bot.service.commanding import run_commands
 from bot.service.jobs import Jobs
-from bot.service.poll_plan import PollPlan
-from bot.service.polling import poll
+from bot.service.polling.poll_plan import PollPlan
+from bot.service.polling.polls import poll
 from commands.outcomes.sending import wants_faster_polls
 from commands.requests.enqueue import Enqueued, enqueue_command
 from eosvolt.client import EosvoltClient

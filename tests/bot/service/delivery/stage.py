@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.service.jobs import Jobs, run_inline
-from bot.service.poll_plan import PollPlan
-from bot.service.polling import poll
+from bot.service.polling.poll_plan import PollPlan
+from bot.service.polling.polls import poll
 from eosvolt.client import EosvoltClient
 from eosvolt.tokens import TokenSource
 from notify.render import render_message

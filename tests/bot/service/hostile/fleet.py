@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from bot.service import polling
 from bot.service.jobs import Jobs, run_inline
-from bot.service.poll_plan import PollPlan
+from bot.service.polling import polls
+from bot.service.polling.poll_plan import PollPlan
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
@@ -82,7 +82,7 @@ class Poller:
         for _ in range(minutes):
             self.now += MINUTE
             live(self.source, self.now)
-            fresh += bool(await polling.poll(self.work, self.now))
+            fresh += bool(await polls.poll(self.work, self.now))
         return fresh
 
     def health(self) -> PollHealth:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.service import polling
 from bot.service.jobs import News
-from bot.service.pace import LONGEST_PAUSE, Paces
-from bot.service.poll_plan import PollPlan, fresh_resources, is_lacking
+from bot.service.polling import polls
+from bot.service.polling.pace import LONGEST_PAUSE, Paces
+from bot.service.polling.poll_plan import PollPlan, fresh_resources, is_lacking
 from eosvolt.errors import Forbidden, NotFound, RateLimited, ServerFault
 from eosvolt.models import Fetched
 from storage.engine import Database
@@ -170,7 +170,7 @@ async def test_a_slow_poll_that_ends_late_is_evaluated_at_the_later_polls_moment
     async with poller(sqlite, tmp_path) as ill:
         ill.now += MINUTE
         turn = ill.work.news.begin()
-        assert await polling.poll_resource(ill.work, "chargers", ill.now)
+        assert await polls.poll_resource(ill.work, "chargers", ill.now)
         ill.work.news.note(turn, ill.now - MINUTE)
         assert ill.work.news.take() == ill.now
 

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.service.pace import LONGEST_PAUSE, OFTEN, pace_after
-from bot.service.poll_plan import PollPlan
+from bot.service.polling.pace import LONGEST_PAUSE, OFTEN, pace_after
+from bot.service.polling.poll_plan import PollPlan
 from eosvolt.errors import RateLimited, ServerFault, Timeout
 from eosvolt.models import Fetched
 from storage.engine import Database

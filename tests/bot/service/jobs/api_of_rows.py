@@ -14,7 +14,7 @@ from sqlalchemy import Row, Table
 
 from bot.service.evaluating import evaluate
 from bot.service.jobs import Jobs, run_inline, use_rules
-from bot.service.polling import poll
+from bot.service.polling.polls import poll
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract, contract_from, load_contract
 from eosvolt.tokens import TokenSource

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.service import digesting, evaluating, jobs, polling
+from bot.service import digesting, evaluating, jobs
 from bot.service.commanding import run_commands
 from bot.service.jobs import Jobs, clock_was_put, put_right
-from bot.service.pace import OFTEN, Paces
-from bot.service.poll_plan import PollPlan, is_due, is_sweep, since_of
+from bot.service.polling import polls
+from bot.service.polling.pace import OFTEN, Paces
+from bot.service.polling.poll_plan import PollPlan, is_due, is_sweep, since_of
 from bot.service.speaking import speak
 from bot.service.ticker import Step
 from commands.requests.enqueue import enqueue_command
@@ -40,7 +41,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 async def polled(world: World, now: datetime) -> frozenset[str]:
     """A poll at `now` by our clock, while the world goes on by its own."""
-    return await polling.poll(world.jobs, now)
+    return await polls.poll(world.jobs, now)
 
 
 @pytest.mark.parametrize("ahead", [12 * HOUR, 30 * DAY])
@@ -179,7 +180,7 @@ async def live(world: World, now: datetime, minute: int) -> None:
     status = ("Faulted", "Available")[minute % 3 == 2]
     world.fleet.force_connector(plugs[minute % 4], {"status": status}, world.now)
     work = world.jobs
-    fresh = await polling.poll(work, now)
+    fresh = await polls.poll(work, now)
     evaluating.evaluate(work, now, fresh)
     with work.database.write() as connection:
         create_silence(connection, author="U1", reason="r", now=now, until=now + HOUR, rule_id="long")

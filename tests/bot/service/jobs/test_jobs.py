@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.service import evaluating, jobs, polling
+from bot.service import evaluating, jobs
 from bot.service.jobs import Broken
+from bot.service.polling import polls
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
@@ -42,7 +43,7 @@ class World:
     async def poll(self, now: datetime) -> frozenset[str]:
         self.now = now
         self.fleet.advance_to(now)
-        return await polling.poll(self.jobs, now)
+        return await polls.poll(self.jobs, now)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import event
 
-from bot.service import evaluating, jobs, polling
+from bot.service import evaluating, jobs
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.pace import Pace
 from bot.service.delivering.workers import deliver
 from bot.service.jobs import Jobs, run_inline
+from bot.service.polling import polls
 from bot.service.speaking import speak
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
@@ -49,7 +50,7 @@ async def _live_a_minute(told: dict[str, Any]) -> None:
     async with EosvoltClient(told["eosvolt"], token, load_contract(), attempts=1, clock=lambda: now) as client:
         work = Jobs(database, client, PLAN, run=run_inline, alert_channel="#ev-ops", card_budget=1000)
         jobs.take_up_rules(work)
-        fresh = await polling.poll(work, now)
+        fresh = await polls.poll(work, now)
         if fresh:
             evaluating.evaluate(work, now, fresh)
         speak(work, now)

@@ -16,12 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.service import evaluating, jobs, polling
+from bot.service import evaluating, jobs
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.pace import Pace
 from bot.service.delivering.workers import begin_deliveries
 from bot.service.jobs import Jobs, run_inline
-from bot.service.poll_plan import PollPlan
+from bot.service.polling import polls
+from bot.service.polling.poll_plan import PollPlan
 from bot.service.speaking import speak
 from bot.service.ticker import Step
 from bot.service.watching.pages import Wellness
@@ -129,7 +130,7 @@ class World:
             await self.minute(happen)
 
     async def _poll(self) -> None:
-        fresh = await polling.poll(self.work, self.now)
+        fresh = await polls.poll(self.work, self.now)
         if fresh:
             evaluating.evaluate(self.work, self.now, fresh)
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.service.jobs import Jobs, use_rules
-from bot.service.poll_plan import PollPlan
+from bot.service.polling.poll_plan import PollPlan
 from bot.service.speaking import speak
 from bot.service.watching.watchdog import Watchdog
 from eosvolt.client import EosvoltClient

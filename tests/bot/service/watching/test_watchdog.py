@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.service.jobs import Broken, Jobs, Unended
-from bot.service.poll_plan import PollPlan
+from bot.service.polling.poll_plan import PollPlan
 from bot.service.rule_files import Held
 from bot.service.ticker import JobState, Step
 from bot.service.watching.watchdog import Watchdog

@@ -15,7 +15,7 @@ from storage.polls import PollState, known_at
 
 RESOURCES = ("locations", "chargers", "sessions")
 PRICES = "prices"
-"""Asked for location by location, by `bot.service.price_polls`."""
+"""Asked for location by location, by `bot.service.polling.price_polls`."""
 
 ONE_DAY = timedelta(days=1)
 MOST_SKEW = ONE_DAY

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.service.jobs import Jobs, run_inline
-from bot.service.polling import poll
+from bot.service.polling.polls import poll
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.listing import Walk
@@ -198,7 +198,7 @@ async def test_what_came_but_could_not_be_written_is_asked_for_again(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bot.service.polling.record_answers", broken)
+        patch.setattr("bot.service.polling.polls.record_answers", broken)
         for _ in range(3):
             with pytest.raises(OSError, match="disk"):
                 await api.tick(10)

@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from bot.service.jobs import Jobs
-from bot.service.poll_plan import PRICES, is_lacking
-from bot.service.polling import paces_of
+from bot.service.polling.poll_plan import PRICES, is_lacking
+from bot.service.polling.polls import paces_of
 from commands.requests.prices import as_text
 from eosvolt.errors import EosvoltError, Forbidden, NotFound, RateLimited
 from eosvolt.models import Fetched, PricingReading

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.service import evaluating
-from bot.service.rounds import poll_job
+from bot.service.polling.rounds import poll_job
 from rules.alerts.evaluate import evaluate_rule
 from rules.alerts.query import CompiledRule
 from storage.schema import ALERT, RULE

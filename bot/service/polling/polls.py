@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from bot.service.jobs import Jobs, UnderWay, Unended, put_right
-from bot.service.pace import Paces
-from bot.service.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
+from bot.service.polling.pace import Paces
+from bot.service.polling.poll_plan import RESOURCES, fresh_resources, is_due, is_lacking, is_sweep, since_of
 from bot.service.recording.answered import Answer
 from bot.service.recording.answers import record_answers
 from eosvolt.errors import TooMuch

@@ -12,11 +12,12 @@ from functools import partial
 
 import structlog
 
-from bot.service import evaluating, polling
+from bot.service import evaluating
 from bot.service.automating import automate
 from bot.service.jobs import Jobs
-from bot.service.poll_plan import PRICES, RESOURCES
-from bot.service.price_polls import PricePolls
+from bot.service.polling import polls
+from bot.service.polling.poll_plan import PRICES, RESOURCES
+from bot.service.polling.price_polls import PricePolls
 from bot.service.speaking import speak
 from bot.service.ticker import Job
 from commands.outcomes.sending import wants_faster_polls
@@ -47,18 +48,18 @@ class Rounds:
 
     def table(self) -> list[Job]:
         """The jobs of the rounds, each at the interval of the polls: which are due is known to the plan."""
-        polls = [
+        of_resources = [
             Job(poll_job(resource), partial(self.poll, resource), self.jobs.plan.interval) for resource in RESOURCES
         ]
         return [
-            *polls,
+            *of_resources,
             Job(poll_job(PRICES), self.prices.poll, self.jobs.plan.interval),
             Job(EVALUATE, self.evaluate, self.jobs.plan.interval),
         ]
 
     async def poll(self, resource: str, now: datetime) -> None:
         """Poll one resource, and have what is good evaluated."""
-        if await polling.poll_resource(self.jobs, resource, now):
+        if await polls.poll_resource(self.jobs, resource, now):
             self.wake(EVALUATE)
             if resource == "chargers":
                 self.wake(poll_job("locations"))  # one of them may stand at a location that is not known yet
@@ -80,7 +81,7 @@ class Rounds:
 
     async def _evaluate(self, at: datetime) -> None:
         states: dict[str, PollState] = await asyncio.to_thread(_states, self.jobs.database)
-        fresh = polling.fresh(self.jobs, states, at)
+        fresh = polls.fresh(self.jobs, states, at)
         async with self.rules:
             try:
                 moved = await asyncio.to_thread(evaluating.evaluate, self.jobs, at, fresh)

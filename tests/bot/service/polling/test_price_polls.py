@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.service import evaluating, jobs, polling
-from bot.service.poll_plan import PRICES, PollPlan
-from bot.service.price_polls import AT_ONCE, FEWEST, PricePolls
+from bot.service import evaluating, jobs
+from bot.service.polling import polls
+from bot.service.polling.poll_plan import PRICES, PollPlan
+from bot.service.polling.price_polls import AT_ONCE, FEWEST, PricePolls
 from commands.requests.prices import as_text
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
@@ -59,7 +60,7 @@ class Town:
         self.ids = sorted(self.fleet.world.locations.rows)
 
     async def begin(self) -> None:
-        await polling.poll(self.jobs, T0)
+        await polls.poll(self.jobs, T0)
 
     async def ask(self, minute: int) -> Sequence[str]:
         """Whose prices were asked for at a minute."""
@@ -97,7 +98,7 @@ async def test_a_round_asks_for_each_location_once_and_the_next_one_comes_an_hou
     state = town.state()
     assert state is not None
     assert (state.good_at, state.failures) == (T0 + MINUTE, 0)
-    assert PRICES in await polling.poll(town.jobs, T0 + 2 * MINUTE)
+    assert PRICES in await polls.poll(town.jobs, T0 + 2 * MINUTE)
     assert await town.ask(60) == []
     assert await town.ask(61) == town.ids[:FEWEST]
 
@@ -156,7 +157,7 @@ async def test_a_price_that_is_changed_makes_one_event(town: Town) -> None:
     told = []
     for minute in range(60, 66):
         now = T0 + minute * MINUTE
-        told += evaluating.evaluate(town.jobs, now, await polling.poll(town.jobs, now))
+        told += evaluating.evaluate(town.jobs, now, await polls.poll(town.jobs, now))
         await town.ask(minute)
     assert [event.subject for event in told] == [town.ids[0]]
 
