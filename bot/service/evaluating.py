@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from bot.service.jobs import RULE, Jobs, note_broken
 from commands.automations.tries import plan_tries, tell_recovered
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
+from notify.alert_cards.channels import freeze_channels
 from notify.events import enqueue_event_messages
 from notify.routing import Routing
 from rules.alerts.evaluate import evaluate_rule
@@ -149,7 +150,8 @@ def tell_of_rule(
 
 def tell(connection: Connection, jobs: Jobs, transitions: Sequence[Transition], routing: Routing) -> None:
     """Enqueue, in the caller's transaction, what transitions say and what is tried because of them."""
+    settled = freeze_channels(connection, transitions, routing)
     # what is tried first is planned first: it may hold the messages back
-    told = plan_tries(connection, transitions, routing, jobs.automations)
+    told = plan_tries(connection, settled, routing, jobs.automations)
     enqueue_alert_messages(connection, told, routing)
     tell_recovered(connection, told, routing)

@@ -5,7 +5,6 @@ An edit of a card notifies nobody, so what matters is also said as a broadcast r
 alerts and incidents that the evaluation wrote.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.alert_cards.channels import frozen_channels
 from notify.alert_cards.covered import note_covered
 from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
@@ -347,30 +347,6 @@ def insert_cards(
     return Opened({item["channel"] for item in own}, {item["incident_id"] for item in own} - elsewhere)
 
 
-def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: Routing) -> dict[int, Sequence[str]]:
-    """Where the cards of these incidents (id to rule id) stand: chosen when the first one is opened, and kept.
-
-    A route is asked for each alert that fires then; an incident of several places may have the channels of each.
-    """
-    incidents = _THESE_INCIDENTS.all(connection, {"incidents": list(rules)})
-    kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
-    usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
-    chosen: dict[int, Sequence[str]] = dict(usual)
-    if routing.routes_something and usual:
-        severities = {row.id: row.severity for row in incidents}
-        routed: dict[int, list[str]] = {}
-        over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
-        which = sa.or_(ALERT.c.state == State.FIRING.value, ALERT.c.incident_id.in_(over))
-        firing = (ALERT.c.incident_id.in_(usual), which)
-        for alert in connection.execute(sa.select(ALERT).where(*firing).order_by(ALERT.c.id)):
-            i = alert.incident_id
-            routed.setdefault(i, []).extend(routing.channels(rules[i], severities[i], alert.location_id, alert.labels))
-        chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
-    rows = [{"incident": i, "told": json.dumps(list(told))} for i, told in chosen.items() if told]
-    _KEEP_CHANNELS.run_many(connection, rows)
-    return {**chosen, **kept}
-
-
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
     """Those that are resolved and had a member that was not kept quiet to the end."""
     return set(_RESOLVED.scalars(connection, {"incidents": list(incident_ids)}))
@@ -378,9 +354,6 @@ def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[
 
 _INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
 _THESE_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(_INCIDENTS)))
-_KEEP_CHANNELS = Prepared(
-    sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
-)
 _KNOWN_CARDS = Prepared(
     sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
 )

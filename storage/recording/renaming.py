@@ -112,12 +112,23 @@ def _rename_alerts(connection: Connection, kind: str, renamed: Mapping[str, str]
 
 
 def _regroup(connection: Connection, kind: str, renamed: Mapping[str, str], incidents: set[int]) -> None:
-    known = sa.select(INCIDENT.c.id, INCIDENT.c.group_key).where(INCIDENT.c.resolved_at.is_(None))
-    for row in connection.execute(known).all():
+    problems = {f"{kind}:{old}": f"{kind}:{new}" for old, new in renamed.items()}
+    known = sa.select(INCIDENT.c.id, INCIDENT.c.group_key, INCIDENT.c.problem_key)
+    moved: dict[int, dict[str, str]] = {}
+    for row in connection.execute(known.where(INCIDENT.c.resolved_at.is_(None))).all():
         group = json.loads(row.group_key)
         if row.id in incidents and group.get(kind) in renamed:
-            key = json.dumps({**group, kind: renamed[group[kind]]}, ensure_ascii=False)
-            connection.execute(sa.update(INCIDENT).where(INCIDENT.c.id == row.id).values(group_key=key))
+            moved[row.id] = {"group_key": json.dumps({**group, kind: renamed[group[kind]]}, ensure_ascii=False)}
+        elif row.problem_key in problems:
+            problem = problems[row.problem_key]
+            group = {**group, "problem": problem} if "problem" in group else group
+            moved[row.id] = {"group_key": json.dumps(group, ensure_ascii=False), "problem_key": problem}
+    # two that change places are no moment equal
+    for incident_id in moved:
+        aside = {"group_key": f"moved:{incident_id}"}
+        connection.execute(sa.update(INCIDENT).where(INCIDENT.c.id == incident_id).values(aside))
+    for incident_id, values in moved.items():
+        connection.execute(sa.update(INCIDENT).where(INCIDENT.c.id == incident_id).values(values))
 
 
 def _forget_wakes(connection: Connection, kind: str, renamed: Mapping[str, str]) -> None:

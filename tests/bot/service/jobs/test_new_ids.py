@@ -12,7 +12,19 @@ from eosvolt.contract import contract_from
 from eosvolt.terms.identities import Identities, own_part
 from storage.engine import Database
 from storage.migrate import latest_revision
-from storage.schema import ALERT, CHARGER, COMMAND, CONNECTOR, INTERVAL, OUTBOX, SAMPLE, SESSION, SILENCE, TRANSITION
+from storage.schema import (
+    ALERT,
+    CHARGER,
+    COMMAND,
+    CONNECTOR,
+    INCIDENT,
+    INTERVAL,
+    OUTBOX,
+    SAMPLE,
+    SESSION,
+    SILENCE,
+    TRANSITION,
+)
 from tests.bot.service.jobs.api_of_rows import ApiOfRows, charger_row, plug_row, session_row
 
 FAULTED: dict[str, Any] = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
@@ -153,6 +165,17 @@ SHORT: dict[str, Any] = {
     "when": "session.energy < 1 kWh",
     "notify": ["#alerts"],
 }
+
+
+async def test_a_problem_follows_its_charger_and_has_one_card(api: ApiOfRows) -> None:
+    await api.restart('fields.charger.id = "{locationId}/{id}"\n')
+    await api.ticks(2)
+    assert set(column(api, INCIDENT.c.problem_key)) == {"charger:l1/ch1", "charger:l1/ch2"}
+    first = charger_row("ch1", plug_row("1", "Faulted"), plug_row("x1", "Faulted"))
+    api.rows["chargers"][0] = first
+    assert await api.tick(chargers=[first]) == ["x1 firing", "x1 event"]
+    cards = column(api, OUTBOX.c.kind, OUTBOX.c.rule_id)
+    assert cards.count(("alert_card", "faulted")) == 2, "one of each charger, as before"
 
 
 async def test_sessions_follow_with_their_alerts_energies_and_commands_and_are_not_doubled(database: Database) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.service import jobs
+from notify.render import render_message
 from rules.documents.document import rule_from_document
 from rules.documents.routes import Route
 from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
-from storage.schema import INCIDENT
+from storage.schema import ALERT, INCIDENT
 from tests.bot.service.jobs.site import Site
 from tests.readings import T0, at, charger, connector, location
 
@@ -62,28 +63,63 @@ def test_a_rule_s_own_channels_go_first(database: Database) -> None:
     assert cards(made) == [("a-faulted", "#own")]
 
 
-def test_an_incident_stays_in_the_channels_in_which_its_card_was_opened(database: Database) -> None:
+def test_an_alert_stays_in_the_channels_that_were_chosen_as_it_fired(database: Database) -> None:
     made = site(database, FAULTED)
     made.tick(at("10:01"), faulted("l2", "c1"))
     made.tick(at("10:02"))
-    jobs.use_rules(made.work, [rule_from_document(FAULTED | {"notify": ["#new"]}, "t")], at("10:03"))
+    jobs.use_rules(made.work, [rule_from_document(FAULTED | {"notify": ["#new", "#north"]}, "t")], at("10:03"))
     made.tick(at("10:03"), faulted("l2", "c1", "c2"))
     made.tick(at("10:10"))
-    assert cards(made) == [("a-faulted", "#harbour"), ("a-faulted", "#north")]
-    assert {row.channel for row in made.messages() if row.kind == "alert_reply"} == {"#harbour", "#north"}
-    (incident,) = made.rows(sa.select(INCIDENT.c.channels))
-    assert json.loads(incident.channels) == ["#harbour", "#north"]
-    made.tick(at("10:11"), faulted("l2", "c1", "c2", status="Available"))
-    made.tick(at("10:20"), faulted("l2", "c1"))
-    made.tick(at("10:21"))
-    assert ("a-faulted", "#new") in cards(made)
+    assert named(made, "#harbour") == {"c1"}
+    assert named(made, "#new") == {"c2"}
+    assert named(made, "#north") == {"c1", "c2"}
+    assert cards(made) == [(FAULTED["name"], channel) for channel in ("#harbour", "#new", "#north")]
+    assert [row.channel for row in made.messages() if row.kind == "alert_reply"] == ["#north"]
+    made.tick(at("10:11"), faulted("l2", "c1", status="Available"), faulted("l2", "c2"))
+    made.tick(at("10:17"))
+    ends = [row.channel for row in made.messages() if row.kind == "alert_reply" and row.facts["full_resolve"]]
+    assert ends == ["#harbour"]
 
 
-def test_an_incident_of_several_places_is_opened_where_each_of_them_is_sent(database: Database) -> None:
+def test_an_incident_of_several_places_names_in_each_channel_what_is_sent_there(database: Database) -> None:
     made = site(database, FAULTED | {"group_by": []})
     made.tick(at("10:01"), faulted("l1", "c1"), faulted("l2", "c2"))
     made.tick(at("10:02"))
     assert cards(made) == [("a-faulted", "#alerts"), ("a-faulted", "#harbour"), ("a-faulted", "#north")]
+    assert named(made, "#alerts") == {"c1"}
+    assert named(made, "#harbour") == named(made, "#north") == {"c2"}
+
+
+def test_a_rule_with_a_group_of_its_own_has_one_card_in_a_channel_that_all_its_places_have(database: Database) -> None:
+    everywhere = SpeechPlan((Route(("#all",), goes_on=True), Route(("#two",), locations=("l2",))))
+    made = Site(database, FAULTED | {"group_by": []}, now=T0, plan=everywhere)
+    made.tick(T0, location("l1"), location("l2"), resource="locations")
+    made.tick(at("10:01"), faulted("l1", "c1"), faulted("l2", "c2"))
+    made.tick(at("10:02"))
+    assert cards(made) == [("a-faulted", "#all"), ("a-faulted", "#two")]
+    assert named(made, "#all") == {"c1", "c2"}
+    assert named(made, "#two") == {"c2"}
+    with made.database.read() as connection:
+        ranges = {row.channel: json.loads(_button(render_message(connection, row, at("10:02")))) for row in shown(made)}
+    ids = {row.subject: row.id for row in made.rows(sa.select(ALERT))}
+    assert ranges["#all"]["alerts"] == f"{ids['c1']}-{ids['c2']}"
+    assert ranges["#two"]["alerts"] == str(ids["c2"])
+
+
+def shown(made: Site) -> list[Any]:
+    return [row for row in made.messages() if row.kind == "alert_card"]
+
+
+def named(made: Site, channel: str) -> set[str]:
+    """The connectors that the card of a channel names."""
+    (card,) = [row for row in shown(made) if row.channel == channel]
+    words = made.words(card, at("10:10"))
+    return {name for name in ("c1", "c2") if f"`{name}`" in words}
+
+
+def _button(message: Any) -> str:
+    (actions,) = [block for block in message.blocks if block["type"] == "actions"]
+    return str(actions["elements"][0]["value"])
 
 
 def test_the_plan_of_the_files_survives_a_restart_and_goes_with_them(database: Database) -> None:
@@ -95,7 +131,8 @@ def test_the_plan_of_the_files_survives_a_restart_and_goes_with_them(database: D
 
 
 def test_a_label_of_the_rule_s_own_groups_and_its_incident_is_at_no_one_place(database: Database) -> None:
-    made = site(database, FAULTED | {"labels": {"team": "south"}, "group_by": ["team"]})
+    made = Site(database, FAULTED | {"labels": {"team": "south"}, "group_by": ["team"]}, now=T0)
+    made.tick(T0, location("l1"), location("l2"), resource="locations")
     made.tick(at("10:01"), faulted("l1", "c1"), faulted("l2", "c2"))
     made.tick(at("10:02"))
     (incident,) = made.rows(sa.select(INCIDENT))

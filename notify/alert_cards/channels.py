@@ -1,0 +1,146 @@
+"""Where alerts are told: the channels of each are chosen as it fires, and kept; no edited rule or route moves a card.
+
+An incident has one set of channels. What is to be told elsewhere than its incident, though it is of the same rule and
+group, becomes an incident beside it: so no channel's card names what is not meant for it. Nothing here says anything.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from notify.alert_cards.thread import CHUNK
+from notify.routing import Routing
+from rules.alerts.incidents import close_incidents
+from rules.lifecycle import State, Transition
+from storage.prepared import Prepared
+from storage.schema import ALERT, INCIDENT
+
+Channels = tuple[str, ...]
+
+
+def freeze_channels(
+    connection: Connection, transitions: Sequence[Transition], routing: Routing
+) -> Sequence[Transition]:
+    """Choose the channels of what fires by these transitions; they come back with the incidents that they are part of.
+
+    The first that fires of an incident decides for it; another that is to be told elsewhere moves beside it.
+    """
+    fired = {t.alert_id: t for t in transitions if t.to_state == State.FIRING and t.incident_id is not None}
+    ids = sorted(fired)
+    moved: dict[int, int] = {}
+    for start in range(0, len(ids), CHUNK):
+        moved |= _freeze(connection, [fired[alert_id] for alert_id in ids[start : start + CHUNK]], routing)
+    if not moved:
+        return transitions
+    return [replace(t, incident_id=moved.get(t.alert_id, t.incident_id)) for t in transitions]
+
+
+def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routing) -> dict[int, int]:
+    """The incidents of those alerts that move."""
+    incidents = {row.id: row for row in _INCIDENTS.all(connection, {"incidents": sorted(_of(fired))})}
+    chosen = _chosen(connection, fired, incidents, routing)
+    kept = {i: tuple(json.loads(row.channels)) for i, row in incidents.items() if row.channels is not None}
+    first: dict[int, Channels] = {}
+    elsewhere: dict[tuple[int, Channels], list[int]] = {}
+    for one in fired:
+        assert one.incident_id is not None  # noqa: S101 - only these are asked about
+        channels = chosen[one.alert_id]
+        if not channels:
+            continue
+        here = kept.get(one.incident_id) or first.setdefault(one.incident_id, channels)
+        if set(here) != set(channels):
+            elsewhere.setdefault((one.incident_id, channels), []).append(one.alert_id)
+    keep(connection, first)
+    moved: dict[int, int] = {}
+    for (incident_id, channels), alert_ids in elsewhere.items():
+        beside = _beside(connection, incidents[incident_id], channels)
+        connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(alert_ids)).values(incident_id=beside))
+        moved |= dict.fromkeys(alert_ids, beside)
+    close_incidents(connection, {incident_id for incident_id, _ in elsewhere}, routing.now)
+    return moved
+
+
+def _of(fired: Iterable[Transition]) -> set[int]:
+    return {one.incident_id for one in fired if one.incident_id is not None}
+
+
+def _chosen(
+    connection: Connection, fired: Sequence[Transition], incidents: Mapping[int, Any], routing: Routing
+) -> dict[int, Channels]:
+    """The channels of each alert, by its id; none where there is nowhere to speak."""
+    if not routing.routes_something:
+        return {one.alert_id: routing.usual_channels(one.rule_id) for one in fired}
+    chosen: dict[int, Channels] = {}
+    for row in _PLACES.all(connection, {"alerts": [one.alert_id for one in fired]}):
+        severity = incidents[row.incident_id].severity
+        told = routing.channels(row.rule_id, severity, row.location_id, row.labels)
+        chosen[row.id] = tuple(dict.fromkeys(told))
+    return chosen
+
+
+def _beside(connection: Connection, incident: Any, channels: Channels) -> int:
+    """The open incident of the same rule and group that is told in these channels; opened where there is none."""
+    problem = incident.problem_key or f"group:{incident.rule_id}:{incident.group_key}"
+    if incident.problem_key is None:  # in a channel that both have, they share a card
+        _SHARE.run(connection, {"incident": incident.id, "problem": problem})
+    key = json.dumps({**json.loads(incident.group_key), "channels": sorted(channels)}, ensure_ascii=False)
+    known = _KNOWN.scalar(connection, {"rule": incident.rule_id, "key": key})
+    if known is not None:
+        return int(known)
+    values = {name: getattr(incident, name) for name in ("rule_id", "severity", "location_id", "opened_at")}
+    new = {**values, "group_key": key, "problem_key": problem, "channels": json.dumps(list(channels))}
+    return int(connection.execute(sa.insert(INCIDENT).values(**new).returning(INCIDENT.c.id)).scalar_one())
+
+
+def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: Routing) -> dict[int, Sequence[str]]:
+    """Where the cards of these incidents (id to rule id) stand: chosen as they fired, or now, and kept.
+
+    One that had nowhere to speak as it fired, or fired before channels were chosen then, may be of several places: it
+    has the channels of each.
+    """
+    incidents = _INCIDENTS.all(connection, {"incidents": list(rules)})
+    kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
+    usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
+    chosen: dict[int, Channels] = dict(usual)
+    if routing.routes_something and usual:
+        severities = {row.id: row.severity for row in incidents}
+        routed: dict[int, list[str]] = {}
+        over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
+        which = sa.or_(ALERT.c.state == State.FIRING.value, ALERT.c.incident_id.in_(over))
+        firing = (ALERT.c.incident_id.in_(usual), which)
+        for alert in connection.execute(sa.select(ALERT).where(*firing).order_by(ALERT.c.id)):
+            i = alert.incident_id
+            routed.setdefault(i, []).extend(routing.channels(rules[i], severities[i], alert.location_id, alert.labels))
+        chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
+    keep(connection, {i: told for i, told in chosen.items() if told})
+    return {**chosen, **kept}
+
+
+def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:
+    """Keep the channels of these incidents."""
+    _KEEP.run_many(connection, [{"incident": i, "told": json.dumps(list(told))} for i, told in channels.items()])
+
+
+_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True))))
+_PLACES = Prepared(
+    sa.select(ALERT.c.id, ALERT.c.rule_id, ALERT.c.incident_id, ALERT.c.location_id, ALERT.c.labels).where(
+        ALERT.c.id.in_(sa.bindparam("alerts", expanding=True))
+    )
+)
+_KEEP = Prepared(
+    sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
+)
+_SHARE = Prepared(
+    sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(problem_key=sa.bindparam("problem"))
+)
+_KNOWN = Prepared(
+    sa.select(INCIDENT.c.id).where(
+        INCIDENT.c.rule_id == sa.bindparam("rule"),
+        INCIDENT.c.group_key == sa.bindparam("key"),
+        INCIDENT.c.resolved_at.is_(None),
+    )
+)
