@@ -21,7 +21,7 @@ from eosvolt.contract import Contract, load_contract
 from eosvolt.tokens import TokenSource
 from notify.house_words import ConsoleUrlError, HouseWords, checked_console_url
 from notify.text.error_codes import CodesError, load_codes
-from rules.actions.command_kinds import COMMANDS_PER_DAY
+from rules.actions.command_kinds import ASKED_FOR, COMMANDS_PER_DAY, CommandKind, kinds_of
 from storage.engine import normalise_url
 
 
@@ -92,6 +92,16 @@ PURPOSES = {
     "CHARGEHAND_PRICE_APPROVAL_CHANNEL": Purpose(
         "where a second admin approves each change of prices, those of rules too; without it nobody has to",
         "a channel, such as #ev-prices",
+    ),
+    "CHARGEHAND_TWO_PEOPLE": Purpose(
+        "what a second person must approve, who asked excepted: any of start, stop, reset, unlock, enable, disable, "
+        "price, and `do NAME` of the account's own commands; `price` holds for rules too, which else ask where their "
+        "own `approval` says",
+        "words, separated by commas; it needs CHARGEHAND_APPROVAL_CHANNEL",
+    ),
+    "CHARGEHAND_APPROVAL_CHANNEL": Purpose(
+        "where what CHARGEHAND_TWO_PEOPLE names is approved or refused",
+        "a channel with those who may, such as #ev-ops",
     ),
     "CHARGEHAND_ALLOW_HTTP": Purpose(
         "whether an address may begin with http:// though it is not on this machine, so that others may read tokens",
@@ -177,6 +187,8 @@ class Settings(BaseSettings):
     chargehand_commands_per_day: int = Field(default=COMMANDS_PER_DAY, ge=1, le=10_000)
     chargehand_automations: str = Field(default="dry-run", pattern="^(on|off|dry-run)$")
     chargehand_price_approval_channel: str | None = None
+    chargehand_two_people: Words = ()
+    chargehand_approval_channel: str | None = None
     chargehand_allow_http: bool = False
     chargehand_contract: Path | None = None
     chargehand_codes: Path | None = None
@@ -191,10 +203,21 @@ class Settings(BaseSettings):
     chargehand_heartbeat_url_file: Path | None = None
     log_format: str = Field(default="console", pattern="^(json|console)$")
 
-    @field_validator("chargehand_rules", "chargehand_admins", "chargehand_operators", mode="before")
+    @field_validator(
+        "chargehand_rules", "chargehand_admins", "chargehand_operators", "chargehand_two_people", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("chargehand_two_people")
+    @classmethod
+    def _are_actions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        said = tuple(" ".join(word.lower().split()) for word in value)
+        wrong = [word for word in said if not kinds_of(word)]
+        if wrong:
+            raise ValueError(f"{wrong[0][:60]} is none of {', '.join(ASKED_FOR)} and `do NAME`")
+        return said
 
     @field_validator("eosvolt_base_url", "slack_api_url")
     @classmethod
@@ -280,6 +303,23 @@ class Settings(BaseSettings):
                     "https://, or set CHARGEHAND_ALLOW_HTTP=true where the network is your own"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _has_a_place_to_approve(self) -> "Settings":
+        if self.chargehand_two_people and self.chargehand_approval_channel is None:
+            raise ValueError(
+                "CHARGEHAND_TWO_PEOPLE needs CHARGEHAND_APPROVAL_CHANNEL, the channel in which somebody else approves"
+            )
+        return self
+
+    @property
+    def approvals(self) -> dict[str, str]:
+        """The channel in which each kind of command is approved by a second person; the others need none."""
+        named = [kind for word in self.chargehand_two_people for kind in kinds_of(word)]
+        channels = dict.fromkeys(named, self.chargehand_approval_channel or "")
+        if self.chargehand_price_approval_channel is not None:
+            channels[CommandKind.CHANGE_PRICE.value] = self.chargehand_price_approval_channel
+        return channels
 
     @cached_property
     def poll_interval(self) -> timedelta:

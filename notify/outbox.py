@@ -29,6 +29,7 @@ EVENTS = "events"
 QUIET_SUMMARY = "quiet_summary"
 NOTICE = "notice"
 TROUBLE = "trouble"
+ACT = "act"
 
 RETURNED = "returned"
 COPY = "copy"
@@ -56,6 +57,7 @@ OF_KIND = {
     EVENT: Rank.OTHER,
     EVENTS: Rank.OTHER,
     NOTICE: Rank.OTHER,
+    ACT: Rank.OTHER,
     RETURNED: Rank.OTHER,
     COPY: Rank.OTHER,
     QUIET_SUMMARY: Rank.DIGEST,

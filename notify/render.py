@@ -26,6 +26,7 @@ from notify.events import event_context, events_context
 from notify.handling import handling_of
 from notify.house_words import PLAIN_WORDS, HouseWords
 from notify.outbox import (
+    ACT,
     ALERT_CARD,
     ALERT_REPLY,
     COMMAND_CARD,
@@ -219,6 +220,12 @@ def _notice(_connection: Connection, item: Row[Any], _now: datetime, _words: Hou
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
 
+def _act(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+    until = item.facts.get("until")
+    said = {"safety": False, "concerned": 0, "reason": "", **item.facts}
+    return _built("act.mrkdwn.j2", item, act={**said, "until": datetime.fromisoformat(until) if until else None})
+
+
 def _returned(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
 
@@ -243,6 +250,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], t
     RETURNED: _returned,
     COPY: _copy,
     NOTICE: _notice,
+    ACT: _act,
     TROUBLE: _trouble,
 }
 

@@ -129,6 +129,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.DOUBT: Moments(("since", "swept_at", "confirmed_at")),
     schema.SILENCE: Moments(("created_at", "ended_at"), planned={"until": ("created_at",)}),
     schema.SWITCH: Moments(("set_at",)),
+    schema.ROLE_GRANT: Moments(("granted_at",)),
     schema.TROUBLES: Moments(("since", "raised_at", "ended_at")),
     schema.TRY: Moments(
         ("planned_at", "acted_at", "ended_at"),

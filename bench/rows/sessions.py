@@ -14,6 +14,7 @@ from bench.sizes import Size
 from bench.world import T0, Fleet, chargers
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Asked, Errand
+from bot.slack.charge.spoken import split
 from bot.slack.permissions import Role, Standing
 from notify.digests.digest import facts_now
 from rules.documents.document import Rule, rule_from_document
@@ -100,6 +101,6 @@ def _answer(watch: Stopwatch, house: House, words: str) -> None:
     """Time one word's answer, unless it must ask EOSVOLT."""
     asked = Asked((), "U0ADA00001", Role.ADMIN, T0, timedelta(minutes=1))
     with house.database.read() as connection:
-        answer = partial(registry.answer, connection, registry.split(words), asked, Standing(Role.ADMIN))
+        answer = partial(registry.answer, connection, split(words), asked, Standing(Role.ADMIN))
         if not isinstance(answer(), Errand):
             watch.time(f"/charge {words}", answer)

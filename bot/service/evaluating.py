@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from bot.service.jobs import RULE, Jobs, note_broken
 from commands.automations.tries import plan_tries, tell_recovered
+from notify.acts import Act, enqueue_act
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.alert_cards.channels import freeze_channels
 from notify.events import enqueue_event_messages
@@ -146,6 +147,15 @@ def tell_of_rule(
     usual = jobs.usual_channels({rule.name: rule})
     routing = replace(jobs.routing(now), usual=usual, rules={**jobs.rules.documents, rule.name: rule})
     tell(connection, jobs, transitions, routing)
+
+
+def tell_of_act(jobs: Jobs, connection: Connection, act: Act, now: datetime, rule: Rule | None = None) -> None:
+    """Tell, in the caller's transaction, the channels that it concerns what somebody did, about `rule` if about one."""
+    routing = jobs.routing(now)
+    if rule is not None:
+        usual = {**routing.usual, **jobs.usual_channels({rule.name: rule})}
+        routing = replace(routing, usual=usual, rules={**routing.rules, rule.name: rule})
+    enqueue_act(connection, act, routing, jobs.alert_channel)
 
 
 def tell(connection: Connection, jobs: Jobs, transitions: Sequence[Transition], routing: Routing) -> None:

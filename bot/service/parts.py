@@ -4,7 +4,7 @@ Nothing here starts, connects or decides what the process consists of.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,7 +28,9 @@ from bot.slack.listeners.responder import Responder
 from bot.slack.permissions import USER_ID, Permissions
 from eosvolt.client import EosvoltClient
 from rules.actions.automations import Mode
+from rules.actions.command_kinds import CommandKind
 from storage.engine import Database
+from storage.grants import Grant, all_grants
 
 if TYPE_CHECKING:  # it is made of these
     from bot.service.app import Service
@@ -75,11 +77,15 @@ def jobs_of(settings: Settings, clock: Callable[[], datetime]) -> Jobs:
         settings.chargehand_card_budget,
         automations=Mode(settings.chargehand_automations),
         commands_per_day=settings.chargehand_commands_per_day,
-        price_approval=settings.chargehand_price_approval_channel,
+        price_approval=settings.approvals.get(CommandKind.CHANGE_PRICE),
     )
 
 
-def permissions_of(settings: Settings, slack: AsyncWebClient, identity: Identity) -> Permissions:
+def permissions_of(settings: Settings, slack: AsyncWebClient, identity: Identity, database: Database) -> Permissions:
+    def granted() -> Mapping[str, Grant]:
+        with database.read() as connection:
+            return all_grants(connection)
+
     return Permissions(
         slack,
         identity,
@@ -87,6 +93,7 @@ def permissions_of(settings: Settings, slack: AsyncWebClient, identity: Identity
         settings.chargehand_operators,
         workspace_admins=settings.chargehand_workspace_admins,
         outsiders_look=settings.chargehand_outsiders_may_look,
+        granted=granted,
     )
 
 
@@ -134,8 +141,9 @@ def responder_of(  # noqa: PLR0917 - what answers are made of
         client=work.client,
         slack=slack,
         slack_link=later.slack_link,
+        permissions=permissions,
         wrong=wellness.wrong,
-        price_approval=settings.chargehand_price_approval_channel,
+        approvals=settings.approvals,
     )
     return Responder(
         database=work.database,
@@ -152,4 +160,5 @@ def responder_of(  # noqa: PLR0917 - what answers are made of
         wake_reminders=lambda: later.wake("reminders"),
         adopt_rules=keeper.adopt_stored,
         tell_of_rule=partial(evaluating.tell_of_rule, work),
+        tell_of_act=partial(evaluating.tell_of_act, work),
     )

@@ -67,7 +67,7 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
                     "command": command,
                     "description": "Look at chargers and sessions; start, stop, reset; prices, reports, exports",
                     "usage_hint": "help | status | charger ID | start CONNECTOR | reset CHARGER",
-                    "should_escape": False,
+                    "should_escape": True,
                     **url,
                 }
             ],

@@ -1,4 +1,4 @@
-"""Who may do what: a role a person, from the settings, Slack's user groups and, where a setting says so, its admins.
+"""Who may do what: a role a person, from the settings, Slack's user groups, its admins and what admins gave in Slack.
 
 Roles only grow: outsider, viewer, operator, admin. Whoever is not a full member of this workspace is an outsider,
 however they are named, and acts on nothing. Slack is asked at most once a minute for each answer. Where Slack cannot be
@@ -8,7 +8,7 @@ asked, nobody gets more than the settings name outright, and the standing says s
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.doors.identity import Identity, Workspace
 from bot.slack.web_client import SLACK_FAULTS, error_name
+from storage.grants import Grant
 
 log = structlog.get_logger()
 
@@ -56,17 +57,26 @@ MEANS = {
     Role.ADMIN: "also changes prices, rules and roles",
 }
 
+GIVEN = {role.word: role for role in (Role.OPERATOR, Role.ADMIN)}
+"""The roles that can be given, by their words."""
+GRANTED = "/charge grant"
+"""The source of a role that an admin gave in Slack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A person's role; `unsure` where Slack could not be asked, so that it may be higher.
 
-    `outside` says why somebody is no full member of this workspace; empty for one who is.
+    `outside` says why somebody is no full member of this workspace; empty for one who is. `source` says where a role
+    comes from: the name of a setting, or GRANTED; `group` is the user group that has it, `by` who gave it.
     """
 
     role: Role
     unsure: bool = False
     outside: str = ""
+    source: str = field(default="", compare=False)
+    group: str = field(default="", compare=False)
+    by: str = field(default="", compare=False)
 
     def may(self, needed: Role) -> bool:
         """Whether this is enough."""
@@ -79,6 +89,7 @@ class Permissions:
 
     `workspace_admins`: the workspace's admins and owners are admins here too. `outsiders_look`: guests and people of
     other workspaces may read. `click_seconds`: how long Slack has to tell of a person whose click waits for its answer.
+    `granted` reads what admins gave in Slack, by the ids of people and user groups.
     """
 
     slack: AsyncWebClient
@@ -88,28 +99,58 @@ class Permissions:
     workspace_admins: bool = False
     outsiders_look: bool = False
     click_seconds: float = CLICK_LOOKUP_SECONDS
+    granted: Callable[[], Mapping[str, Grant]] = dict
     _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
-        """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer."""
-        named = Role.ADMIN if user in self.admins else Role.OPERATOR if user in self.operators else Role.VIEWER
+        """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer.
+
+        Raises what keeps the database from being read.
+        """
+        named = self.named_in_settings(user)
         try:
             async with asyncio.timeout(seconds):
-                return await self._standing_in_slack(user, named)
+                grants = await asyncio.to_thread(self.granted)
+                return await self._standing_in_slack(user, _higher(named, _given(grants.get(user))), grants)
         except SLACK_FAULTS as error:
             log.warning("Slack could not be asked for a person's role", user=user, error=error_name(error))
             known = self._remembered.get(f"user:{user}")
             if known is not None and known[1][0]:
                 return self._outside(known[1][0])
-            return Standing(named, unsure=True)
+            return replace(named, unsure=True)
+
+    def named_in_settings(self, holder: str) -> Standing:
+        """What the settings say of a person's id, outright."""
+        for role, names in ((Role.ADMIN, self.admins), (Role.OPERATOR, self.operators)):
+            if holder in names:
+                return Standing(role, source=f"CHARGEHAND_{role.name}S")
+        return Standing(Role.VIEWER)
+
+    def group_in_settings(self, group: Mapping[str, Any]) -> Standing:
+        """What the settings say of a user group, as Slack tells of it."""
+        names = {str(group.get("id")).lower(), str(group.get("handle")).lower()}
+        for role, named in ((Role.ADMIN, self.admins), (Role.OPERATOR, self.operators)):
+            if names & {name.lstrip("@").lower() for name in named}:
+                return Standing(role, source=f"CHARGEHAND_{role.name}S", group=str(group.get("handle")))
+        return Standing(Role.VIEWER)
+
+    async def groups(self) -> Sequence[Mapping[str, Any]]:
+        """The workspace's user groups with their members, as Slack tells them; raises Slack's faults."""
+        return await self._remember("groups", self._fetch_groups)
+
+    async def why_outside(self, user: str) -> str:
+        """Why a person is no full member here; empty for one who is. Raises Slack's faults."""
+        return (await self._remember(f"user:{user}", lambda: self._fetch_user(user)))[0]
 
     async def standing_at_click(self, user: str) -> Standing:
         """The standing of somebody whose click Slack gives three seconds to answer: asked within `click_seconds`."""
         return await self.standing_of(user, self.click_seconds)
 
     async def nobody_may_act(self) -> bool:
-        """Whether no name in the settings is a person's id or a group with members; in doubt somebody may."""
-        names = [*self.admins, *self.operators]
+        """Whether nobody is named, by a person's id or a group with members, nor was given a role; in doubt somebody
+        may.
+        """
+        names = [*self.admins, *self.operators, *await asyncio.to_thread(self.granted)]
         if self.workspace_admins or any(USER_ID.fullmatch(name) for name in names):
             return False
         if not names:
@@ -120,19 +161,24 @@ class Permissions:
         except SLACK_FAULTS:
             return False
 
-    async def _standing_in_slack(self, user: str, named: Role) -> Standing:
+    async def _standing_in_slack(self, user: str, named: Standing, grants: Mapping[str, Grant]) -> Standing:
         outside, is_workspace_admin = await self._remember(f"user:{user}", lambda: self._fetch_user(user))
         if outside:
             return self._outside(outside)
-        if named is Role.ADMIN or (self.workspace_admins and is_workspace_admin):
-            return Standing(Role.ADMIN)
-        for role, names in ((Role.ADMIN, self.admins), (Role.OPERATOR, self.operators)):
-            if role <= named:
-                break
-            groups = {name.lstrip("@").lower() for name in names} - {user.lower()}
-            if groups and user in await self._members_of(groups):
-                return Standing(role)
-        return Standing(named)
+        if self.workspace_admins and is_workspace_admin:
+            named = _higher(named, Standing(Role.ADMIN, source="CHARGEHAND_WORKSPACE_ADMINS"))
+        by_group = [grant for holder, grant in grants.items() if holder != user and _given(grant).role > named.role]
+        if not by_group and not self._names_others(user, named.role):
+            return named
+        for group in await self.groups():
+            if user in _listed(group.get("users")):
+                named = _higher(named, self.group_in_settings(group), _given(grants.get(str(group.get("id")))))
+        return named
+
+    def _names_others(self, user: str, role: Role) -> bool:
+        """Whether the settings give a higher role to any other name, which may be a group."""
+        higher = [names for of, names in ((Role.ADMIN, self.admins), (Role.OPERATOR, self.operators)) if of > role]
+        return any(name.lower() != user.lower() for names in higher for name in names)
 
     def _outside(self, why: str) -> Standing:
         return Standing(Role.VIEWER if self.outsiders_look else Role.OUTSIDER, outside=why)
@@ -151,10 +197,9 @@ class Permissions:
         return why_outside(told, us), bool(told.get("is_admin") or told.get("is_owner"))
 
     async def _members_of(self, groups: set[str]) -> set[str]:
-        known = await self._remember("groups", self._fetch_groups)
         return {
             member
-            for group in known
+            for group in await self.groups()
             if {str(group.get("id")).lower(), str(group.get("handle")).lower()} & groups
             for member in _listed(group.get("users"))
         }
@@ -175,6 +220,19 @@ class Permissions:
             self._remembered[key] = (now + REMEMBERED_SECONDS, value)
         known: T = value
         return known
+
+
+def _higher(*standings: Standing) -> Standing:
+    """The first of those with the highest role."""
+    return max(standings, key=lambda standing: standing.role)
+
+
+def _given(grant: Grant | None) -> Standing:
+    """What a grant gives; a word that is no role (any more) gives nothing."""
+    role = GIVEN.get(grant.role) if grant is not None else None
+    if grant is None or role is None:
+        return Standing(Role.VIEWER)
+    return Standing(role, source=GRANTED, group=grant.handle, by=grant.granted_by)
 
 
 def why_outside(told: Mapping[str, Any], us: Workspace) -> str:

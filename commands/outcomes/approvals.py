@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from commands.outcomes.sending import cancel_command, move_command, show_command
 from commands.requests.checks import check_command
 from commands.requests.enqueue import EXPIRES_AFTER, lock_thing, write_audit
+from eosvolt.terms.own_commands import OwnCommand
 from rules.actions.command_kinds import COMMANDS_PER_DAY, CommandState, Refusal
 from storage.schema import COMMAND
 
@@ -39,9 +40,18 @@ class Decision:
 
 
 def approve_command(
-    connection: Connection, command_id: str, user: str, now: datetime, *, per_day: int = COMMANDS_PER_DAY
+    connection: Connection,
+    command_id: str,
+    user: str,
+    now: datetime,
+    *,
+    per_day: int = COMMANDS_PER_DAY,
+    own_command: OwnCommand | None = None,
 ) -> Decision:
-    """Approve a command for `user`, in the caller's transaction: it is then due like any other request."""
+    """Approve a command for `user`, in the caller's transaction: it is then due like any other request.
+
+    `own_command` is what the contract says of one of the account's own.
+    """
     command = _waiting(connection, command_id)
     if isinstance(command, Decision):
         return command
@@ -49,7 +59,7 @@ def approve_command(
         return _told(command, "too_late")
     if command.requested_by == user:
         return _told(command, "own")
-    refusals = _speaks_against(connection, command, now, per_day)
+    refusals = _speaks_against(connection, command, now, per_day, own_command)
     if refusals:
         because = "; ".join(refusal.text for refusal in refusals)
         cancel_command(connection, command, f"things had changed when it was approved: {because}", now)
@@ -91,7 +101,9 @@ def _waiting(connection: Connection, command_id: str) -> Row[Any] | Decision:
     return _told(command, "decided")
 
 
-def _speaks_against(connection: Connection, command: Row[Any], now: datetime, per_day: int) -> tuple[Refusal, ...]:
+def _speaks_against(
+    connection: Connection, command: Row[Any], now: datetime, per_day: int, own_command: OwnCommand | None
+) -> tuple[Refusal, ...]:
     target = command.session_id or command.connector_id or command.charger_id or command.location_id
     check = check_command(
         connection,
@@ -102,6 +114,7 @@ def _speaks_against(connection: Connection, command: Row[Any], now: datetime, pe
         whole_charger=command.connector_id is None,
         per_day=per_day,
         own=command.id,
+        own_command=own_command,
     )
     return check.refusals
 

@@ -22,6 +22,8 @@ class ActionId(StrEnum):
     REFUSE_COMMAND = "refuse_command"
     CANCEL_COMMAND = "cancel_command"
     CONFIRM_RULE = "confirm_rule"
+    CONFIRM_WORDS = "confirm_words"
+    """Do what the words say that were shown first; its nonce lets it act once."""
     PREVIOUS_PAGE = "previous_page"
     NEXT_PAGE = "next_page"
     RUN_WORDS = "run_words"

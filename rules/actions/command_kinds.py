@@ -53,6 +53,24 @@ def is_own(kind: str) -> bool:
     return kind.startswith(OWN)
 
 
+ASKED_FOR: Mapping[str, tuple[str, ...]] = {
+    "start": (CommandKind.START_SESSION.value,),
+    "stop": (CommandKind.STOP_SESSION.value,),
+    "reset": (CommandKind.RESET_SOFT.value, CommandKind.RESET_HARD.value),
+    "unlock": (CommandKind.UNLOCK.value,),
+    "enable": (CommandKind.ENABLE.value,),
+    "disable": (CommandKind.DISABLE.value,),
+    "price": (CommandKind.CHANGE_PRICE.value,),
+}
+"""The word that people ask for each kind with, and the kinds that it may mean."""
+
+
+def kinds_of(words: str) -> tuple[str, ...]:
+    """The kinds of commands that words such as `reset` or `do reboot` ask for; none where they ask for nothing."""
+    verb, _, name = words.partition(" ")
+    return (f"{OWN}{name}",) if verb == "do" and name else ASKED_FOR.get(words, ())
+
+
 def noun_of(kind: str) -> str:
     """A kind as a thing that is asked for; an own command by its name."""
     return NOUNS.get(kind) or kind.removeprefix(OWN)

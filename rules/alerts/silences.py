@@ -150,8 +150,8 @@ def quiet_until(silence: Row[Any], local_zone: str | None, now: datetime) -> dat
     return min(ends, default=None)
 
 
-def matches(silence: Row[Any], alert: Row[Any]) -> bool:
-    """Whether an alert agrees with every matcher of a silence that is set."""
+def matches(silence: Any, alert: Row[Any]) -> bool:
+    """Whether an alert agrees with every matcher of a silence (its row, or what has the same names) that is set."""
     set_ = (name for name in ("rule_id", *PLACES) if getattr(silence, name) is not None)
     if any(getattr(silence, name) != getattr(alert, name) for name in set_):
         return False

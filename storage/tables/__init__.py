@@ -32,6 +32,7 @@ from storage.tables.polls import (
     SetAsideRow,
     UnreadField,
 )
+from storage.tables.roles import RoleGrant
 from storage.tables.sharing import ChannelTurn, Lease, LeaseTerm
 from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
@@ -69,6 +70,7 @@ __all__ = [
     "PollGap",
     "PollPlace",
     "RefusedChannel",
+    "RoleGrant",
     "Rule",
     "RuleDraft",
     "RuleEvent",

@@ -111,6 +111,7 @@ LIVES: Mapping[Table, Life] = {
     schema.SPEECH_PLAN: Life("one row"),
     schema.INHIBITION: Life("what the rules in force say"),
     schema.SWITCH: Life("one row"),
+    schema.ROLE_GRANT: Life("one row a person or group with a role, gone when it is taken back"),
     schema.REFUSED: Life("one row a channel, gone when it takes messages again"),
     schema.DRAFT: Life("changes of rules that nobody confirmed", Span.TWO_DAYS, schema.DRAFT.c.created_at),
     schema.HEARD: Life("requests of Slack that were heard", Span.TWO_DAYS, schema.HEARD.c.heard_at),

@@ -6,6 +6,7 @@ it. Words are the templates' work, structure is built here.
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,9 +24,10 @@ from slack_sdk.models.blocks import (
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 
-from bot.slack.permissions import Role
+from bot.slack.permissions import Permissions, Role
 from eosvolt.client import EosvoltClient
 from eosvolt.terms.own_commands import OwnCommand
+from notify.acts import Act
 from notify.render import render_words
 from notify.text import blocks
 from notify.text.action_ids import ActionId
@@ -39,6 +41,8 @@ from storage.queries.state import Kind, data_age, nearest_ids
 
 PAGE = 10
 LONGEST_QUESTION = 200  # so that it fits into a button's value
+LONGEST_WORDS = 1_500
+"""As many characters of words does a Confirm button carry: its value may have 2,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,24 @@ class Asked:
     automations: str = "dry-run"  # as the setting says
     text: str = ""
     own_commands: Mapping[str, OwnCommand] = field(default_factory=dict)
+    approvals: Mapping[str, str] = field(default_factory=dict)  # the channel in which a kind of command is approved
+    confirmed: bool = False  # a preview of these very words was shown, and its button pressed
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said: `text` for notifications, `blocks` for eyes. `later`, run in a thread, says the rest."""
+    """What is said: `text` for notifications, `blocks` for eyes. `later`, run in a thread, says the rest.
+
+    One that is for one person `alone` is shown to nobody else. `act` is what channels are to be told of, in the same
+    transaction. After one that says `again` the button that asked may be pressed once more.
+    """
 
     text: str
     blocks: list[Block]
     later: "Callable[[Database], Answer] | None" = None
+    alone: bool = False
+    act: Act | None = None
+    again: bool = False
 
 
 class Mode(Enum):
@@ -84,17 +97,18 @@ class Mode(Enum):
 class Office:
     """Where an answer that must ask outside turns to. Nothing here is used while a transaction is open.
 
-    `slack_link` says how the connection to Slack stands, `wrong` what is wrong now; `price_approval` is the channel in
-    which changes of prices are approved, where they must be. `work` are tasks that go on after their answer, and `wait`
-    waits for so many seconds.
+    `slack_link` says how the connection to Slack stands, `wrong` what is wrong now; `approvals` are the channels in
+    which kinds of commands are approved by a second person, where they must be. `work` are tasks that go on after their
+    answer, and `wait` waits for so many seconds.
     """
 
     database: Database
     client: EosvoltClient
     slack: AsyncWebClient
     slack_link: Callable[[], Awaitable[str]]
-    price_approval: str | None = None
+    approvals: Mapping[str, str] = field(default_factory=dict)
     wrong: Callable[[], Awaitable[Sequence[Finding]]] | None = None
+    permissions: Permissions | None = None
     work: set[asyncio.Task[None]] = field(default_factory=set)
     wait: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -164,6 +178,15 @@ def words_button(label: str, words: str, number: int = 0) -> ButtonElement:
     return button(label, ActionId.RUN_WORDS, {"words": words}, number=number)
 
 
+def confirm_words(label: str, words: str, *, style: str = "primary") -> list[ButtonElement]:
+    """The buttons below a preview: one that does what these words say, once, and one that does nothing."""
+    value = {"words": words, "nonce": uuid.uuid4().hex}
+    return [
+        button(label, ActionId.CONFIRM_WORDS, value, style=style),
+        button("Cancel", ActionId.CANCEL_COMMAND, {"verb": words.partition(" ")[0]}),
+    ]
+
+
 def told(
     template: str,
     *,
@@ -172,6 +195,8 @@ def told(
     preformatted: str = "",
     rows: Sequence[tuple[str, ButtonElement | None]] = (),
     later: Callable[[Database], Answer] | None = None,
+    alone: bool = False,
+    act: Act | None = None,
     **values: Any,
 ) -> Answer:
     """An answer in the words of templates/`template`.mrkdwn.j2, its buttons in a row below.
@@ -198,7 +223,7 @@ def told(
     if buttons:
         built.append(ActionsBlock(elements=list(buttons), block_id="actions").to_dict())
     built += blocks.context((), words.get("context", ""))
-    return Answer(" ".join(words["fallback"].split()), built, later)
+    return Answer(" ".join(words["fallback"].split()), built, later, alone, act)
 
 
 def refused(

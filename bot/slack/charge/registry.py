@@ -25,9 +25,10 @@ from bot.slack.charge.fleet import (
     sessions,
     status,
 )
+from bot.slack.charge.governing import audit, roles
+from bot.slack.charge.spoken import plain, split
 from bot.slack.permissions import Role, Standing
 from commands.requests.routes import COMMAND_ROUTES
-from notify.text.words import slack_unescape
 from storage.health import ASK_SOON, switched_off
 from storage.polls import poll_states
 
@@ -61,13 +62,10 @@ WORDS: tuple[Word, ...] = (
     *digests.WORDS,
     *why.WORDS,
     *silences.WORDS,
+    *roles.WORDS,
+    *audit.WORDS,
 )
 BY_NAME = {word.word: word for word in WORDS}
-
-
-def split(text: str) -> tuple[str, ...]:
-    """The words of a text as Slack sends it, with its three escapes undone."""
-    return tuple(slack_unescape(text).split())
 
 
 def find_word(words: tuple[str, ...]) -> Word | None:
@@ -87,7 +85,7 @@ def writes(text: str) -> bool:
 def rest_of(text: str, word: Word | None) -> str:
     """What follows an entry's own words in a text as Slack sends it: its lines are kept, its escapes undone."""
     own = len(word.word.split()) if word is not None else 0
-    parts = slack_unescape(text).split(maxsplit=own)
+    parts = plain(text).split(maxsplit=own)
     return parts[own].rstrip() if len(parts) > own else ""
 
 
@@ -126,8 +124,9 @@ def not_allowed(standing: Standing, needed: Role, what: str) -> Answer:
         )
     return refused(
         f"`{what}` needs the role {needed.word}; you are {standing.role.word}",
-        mend=f"Whoever runs Chargehand names people and user groups in CHARGEHAND_{needed.name}S. What you may do:",
-        examples=["/charge help"],
+        mend="An admin can give it to you with `/charge grant`, as can whoever runs Chargehand with "
+        f"CHARGEHAND_{needed.name}S. Who the admins are, and what you may do:",
+        examples=["/charge roles", "/charge help"],
     )
 
 

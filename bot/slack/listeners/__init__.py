@@ -25,6 +25,7 @@ from bot.slack.listeners import (
     shortcuts,
     slash_command,
     snooze_buttons,
+    word_buttons,
 )
 from bot.slack.listeners.responder import HeardBeforeError, NotKnownYetError, Responder, whisper
 from bot.slack.views.showing import SHOWN, ViewRespond, of_answer, show_in
@@ -63,6 +64,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
     forms.register(app, responder)
     home.register(app, responder)
     shortcuts.register(app, responder)
+    word_buttons.register(app, responder)
 
 
 def _answer_to(error: Exception) -> Answer | None:

@@ -6,6 +6,7 @@ clicks on one have one effect: each person is told what happened.
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ from notify.alert_cards.card import (
     named_alerts,
 )
 from notify.text.action_ids import ActionId
-from rules.actions.command_kinds import OWN, CommandKind, is_own
+from rules.actions.command_kinds import OWN, is_own
 from storage.tables import AuditEntry
 
 Json = dict[str, Any]
@@ -146,8 +147,9 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
     if not standing.may(needed):
         return registry.not_allowed(standing, needed, session_commands.verb_of(intent.kind)), False
     now = responder.clock()
-    asks = responder.office.price_approval is not None and intent.kind == CommandKind.CHANGE_PRICE
-    approval = APPROVE_WITHIN if asks else None
+    approved_in = responder.office.approvals.get(intent.kind)
+    intent = replace(intent, channel=approved_in or intent.channel)
+    approval = APPROVE_WITHIN if approved_in else None
     target: Json = {f"{intent.thing}_id": intent.target}
 
     def write(connection: Connection) -> Enqueued:
@@ -178,14 +180,20 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
 async def decide(responder: Responder, user: str, value: Json, *, approves: bool) -> Answer:
     """Approve or refuse, for a person who may, a command that waits for it; what to tell them."""
     standing = await responder.permissions.standing_at_click(user)
-    needed = session_commands.role_for(str(value["kind"]))
+    kind = str(value["kind"])
+    there = responder.office.client.own_commands
+    own = there.get(kind.removeprefix(OWN)) if is_own(kind) else None
+    needed = session_commands.role_for(kind, own)
     if not standing.may(needed):
         return registry.not_allowed(standing, needed, "Approve" if approves else "Refuse")
+    if own is None and is_own(kind) and approves:
+        return own_commands.gone(kind, there)
     now, command_id = responder.clock(), str(value["command"])
 
     def write(connection: Connection) -> Decision:
         if approves:
-            return approve_command(connection, command_id, user, now, per_day=responder.commands_per_day)
+            per_day = responder.commands_per_day
+            return approve_command(connection, command_id, user, now, per_day=per_day, own_command=own)
         return refuse_command(connection, command_id, user, now)
 
     try:

@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Mode
+from bot.slack.charge.spoken import split
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder
 
@@ -27,7 +28,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
         if event.get("bot_id") or not event.get("user"):
             return
         text = MENTION.sub("", event["text"], count=1)
-        word = registry.find_word(registry.split(text))
+        word = registry.find_word(split(text))
         once = context.get(ONCE, "")
         if word is None or word.mode is Mode.READS:
             await responder.claim(once)
@@ -37,7 +38,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
         said: Answer | None = answer
         while said is not None:
             content: Json = {"text": said.text, "blocks": said.blocks, **place}
-            if word is not None and (word.acts or word.mode is Mode.REHEARSES):
+            if said.alone or (word is not None and (word.acts or word.mode is Mode.REHEARSES)):
                 await responder.say(partial(responder.slack.chat_postEphemeral, user=event["user"], **content))
             else:
                 unfurls: Json = {"unfurl_links": False, "unfurl_media": False}

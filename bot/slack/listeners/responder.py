@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
+from bot.slack.charge.spoken import split
 from bot.slack.listeners.home_tabs import HomeTabs
 from bot.slack.permissions import Permissions, Standing
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
@@ -56,7 +57,7 @@ class Responder:
     """Shared by all listeners. `clock` is read once for each click, command or event.
 
     `adopt_rules` makes the stored rules those that are evaluated; `wake_reminders` lets what is newly quiet or loud say
-    so; `tell_of_rule` enqueues what a change of a rule moved.
+    so; `tell_of_rule` enqueues what a change of a rule moved, `tell_of_act` what channels are told of somebody's act.
     """
 
     database: Database
@@ -74,31 +75,35 @@ class Responder:
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
     homes: HomeTabs = field(default_factory=HomeTabs)
+    tell_of_act: Callable[..., None] | None = None
     write_seconds: float = WRITE_SECONDS
     commit_seconds: float = COMMIT_SECONDS
     _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time
 
-    async def answer(self, text: str, *, user: str, channel: str, offset: int = 0, once: str = "") -> Answer:
+    async def answer(
+        self, text: str, *, user: str, channel: str, offset: int = 0, once: str = "", confirmed: bool = False
+    ) -> Answer:
         """The answer to words as Slack sent them, for this person. What the words do is done once it is there.
 
         `once` is what tells the request from every other: raises HeardBeforeError where it was acted on already.
+        `confirmed`: what the words do was shown first, and somebody pressed its button.
         """
-        words = registry.split(text)
+        words = split(text)
         word = registry.find_word(words)
-        mode = word.mode if word is not None else Mode.READS
+        mode = Mode.WRITES if confirmed else word.mode if word is not None else Mode.READS
         acts = word is not None and word.acts
         standing, asked = await self.asking(user, channel, writes=mode is Mode.WRITES, acts=acts)
-        asked = replace(asked, offset=offset, text=registry.rest_of(text, word))
+        asked = replace(asked, offset=offset, text=registry.rest_of(text, word), confirmed=confirmed)
         if mode is not Mode.WRITES:
             if mode is Mode.READS:
                 answer = await asyncio.to_thread(self._read, words, asked, standing)
             else:
                 answer = await asyncio.to_thread(self._rehearse, words, asked, standing, once)
-            if isinstance(answer, Errand):
+            if isinstance(answer, Errand) and mode is Mode.READS:  # the other has claimed it
                 await self.claim(once)
             return await self._run(answer, words) if isinstance(answer, Errand) else answer
         try:
-            answer = await self.write(lambda connection: registry.answer(connection, words, asked, standing), once)
+            answer = await self.write(lambda connection: self._act(connection, words, asked, standing), once)
         except TooLateError:
             return too_late("Nothing was done")
         self.wake_reminders()
@@ -122,8 +127,16 @@ class Responder:
             commands_per_day=self.commands_per_day,
             automations=self.automations,
             own_commands=self.office.client.own_commands,
+            approvals=self.office.approvals,
         )
         return standing, asked
+
+    def _act(self, connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
+        """What words do, with what channels are to be told of it."""
+        answer = registry.answer(connection, words, asked, standing)
+        if isinstance(answer, Answer) and answer.act is not None and self.tell_of_act is not None:
+            self.tell_of_act(connection, answer.act, asked.now)
+        return answer
 
     async def finish(self, answer: Answer) -> Answer | None:
         """What an answer says later, once it is known."""
@@ -268,7 +281,8 @@ def _forget(task: "asyncio.Task[Any]") -> None:
 def too_late(what: str) -> Answer:
     """An intent could not be written in time, so nothing was done."""
     log.error("an intent could not be written in time")
-    return refused(f"{what}: the database was too busy to write it down", mend="Please try again.")
+    answer = refused(f"{what}: the database was too busy to write it down", mend="Please try again.")
+    return replace(answer, again=True)
 
 
 async def whisper(respond: AsyncRespond, answer: Answer, **how: Any) -> None:

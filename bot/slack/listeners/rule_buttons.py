@@ -14,8 +14,10 @@ from bot.slack.charge.alerting.rules import confirmed, refusal
 from bot.slack.charge.answer import Answer
 from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
 from bot.slack.permissions import Role
+from notify.acts import Act
 from notify.text.action_ids import ActionId
 from rules.language.errors import RuleErrors
+from rules.registry.authoring import Act as RuleAct
 from rules.registry.authoring import RuleRefused
 from rules.registry.drafts import Confirmed, confirm_draft
 from storage.audit import record_act
@@ -35,6 +37,16 @@ def register(app: AsyncApp, responder: Responder) -> None:
         await whisper(respond, answer, replace_original=final)
 
 
+ENDS = (RuleAct.SWITCH_OFF, RuleAct.DELETE)
+"""After these a rule says nothing any more, which its channels are told."""
+
+
+def _told_of(done: Confirmed, user: str) -> Act:
+    verb = "deleted" if done.draft.act is RuleAct.DELETE else "switched off"
+    facts = {"verb": verb, "rule": done.rule.name, "ended": sum(done.outcome.ended.values())}
+    return Act("rule", user, (done.rule.name,), {**facts, "safety": False})
+
+
 async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer, bool]:
     """Do what a draft says for a person, if they may; what to tell them, and whether it was done."""
     standing = await responder.permissions.standing_at_click(user)
@@ -48,6 +60,8 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
             responder.tell_of_rule(connection, done.rule, done.outcome.transitions, now)
         facts = {"version": done.outcome.version, "document": done.rule.document}
         record_act(connection, user, "rule", f"rule {done.rule.name}", now, outcome=done.draft.act.value, facts=facts)
+        if done.draft.act in ENDS and responder.tell_of_act is not None:
+            responder.tell_of_act(connection, _told_of(done, user), now, done.rule)
         return done
 
     try:

@@ -11,6 +11,7 @@ from sandbox.slack.block_kit import inputs
 from sandbox.slack.block_kit.errors import SlackError
 from sandbox.slack.workspace import answers, fresh_workspace, payloads, posting, views
 from sandbox.slack.workspace.app_link import Ack, AppLink, Delivery
+from sandbox.slack.workspace.encoding import encoded
 from sandbox.slack.workspace.model import Channel, Message, Shortcut, User, View
 from sandbox.slack.workspace.state import SLACKBOT, WorkspaceState
 
@@ -84,7 +85,9 @@ class SlackWorkspace(WorkspaceState):
             self._slackbot(place, person, f"`{command}` is not a valid command.")
             return Outcome("unknown_command")
         url, behind = payloads.new_response_url(self, "commands", person, place)
-        payload = payloads.slash_command(self, person, place, command=command, text=text, response_url=url)
+        payload = payloads.slash_command(
+            self, person, place, command=command, text=encoded(self, text), response_url=url
+        )
         ack = await self.link.deliver("slash_commands", payload)
         if ack.error is None and SHOWN & set(ack.body or {}):
             ack = self._shown(ack, lambda body: answers.answer(self, behind, body))

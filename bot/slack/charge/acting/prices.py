@@ -113,7 +113,8 @@ async def _preview(office: Office, asked: Asked, place: tuple[str, str, Charging
         "before": before,
         **measure_of(pricing),
     }
-    channel = office.price_approval or asked.card_channel
+    approval = office.approvals.get(CommandKind.CHANGE_PRICE)
+    channel = approval or asked.card_channel
     intent = Intent(CommandKind.CHANGE_PRICE.value, location_id, "location", uuid.uuid4().hex, channel, details=details)
     steep = steep_change(before, changes)
     buttons = _buttons(intent, steep)
@@ -124,7 +125,7 @@ async def _preview(office: Office, asked: Asked, place: tuple[str, str, Charging
         measure=measure_of(pricing),
         location_id=location_id,
         name=name,
-        approval=office.price_approval,
+        approval=approval,
         charging=charging,
         steep=steep,
     )

@@ -16,18 +16,9 @@ from commands.requests.checks import check_command
 from commands.requests.enqueue import Enqueued
 from eosvolt.terms.own_commands import OwnCommand
 from notify.text.action_ids import ActionId
-from rules.actions.command_kinds import OWN, CommandCheck, CommandKind, Reason
+from rules.actions.command_kinds import ASKED_FOR, OWN, CommandCheck, CommandKind, Reason
 
-VERBS = {
-    CommandKind.START_SESSION.value: "start",
-    CommandKind.STOP_SESSION.value: "stop",
-    CommandKind.RESET_SOFT.value: "reset",
-    CommandKind.RESET_HARD.value: "reset",
-    CommandKind.UNLOCK.value: "unlock",
-    CommandKind.ENABLE.value: "enable",
-    CommandKind.DISABLE.value: "disable",
-    CommandKind.CHANGE_PRICE.value: "price",
-}
+VERBS = {kind: verb for verb, kinds in ASKED_FOR.items() for kind in kinds}
 """The word that each kind is asked for with."""
 
 INSTEAD = {
@@ -151,6 +142,7 @@ def preview(  # noqa: PLR0917 - what is asked for, of what, by whom
         verb=verb,
         age=age_of(connection, asked),
         now=asked.now,
+        approval=asked.approvals.get(check.kind),
     )
 
 

@@ -1,28 +1,42 @@
 """`/charge silence ...`, `silences` and `silence end`: quiet about some alerts, for a time, an event or every week.
 
-What is understood is written down at once, with who asked and why; nothing here moves an alert.
+What is understood is written down at once, with who asked and why; what covers alerts of safety, or many, is shown
+first and told to their channels. Nothing here moves an alert.
 """
 
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
+from bot.slack.charge.alerting.silence_lines import Matching, Reach, act_of, line_of, reach_of
 from bot.slack.charge.alerting.silence_matchers import read_matchers
-from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, form_button, paging, refused, told, words_button
+from bot.slack.charge.answer import (
+    LONGEST_WORDS,
+    PAGE,
+    Answer,
+    Asked,
+    Mode,
+    Word,
+    confirm_words,
+    form_button,
+    paging,
+    refused,
+    told,
+    words_button,
+)
+from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import Thing, WrongWords
 from bot.slack.permissions import Role
-from rules.alerts.silences import PLACES, active_silences, create_silence, end_silence, matches, quiet_until
-from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, days_text, read_days, window_from
+from rules.alerts.silences import active_silences, create_silence, end_silence
+from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, read_days
 from rules.language.conditions import QuantityError, parse_duration
 from storage.audit import record_act
 from storage.queries.rows import Page
-from storage.queries.state import FIRING
-from storage.schema import ALERT, LOCATION, SILENCE
+from storage.schema import LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")
 LONGEST_SILENCE = timedelta(days=400)
@@ -48,21 +62,11 @@ class Wanted:
     weekly: WeeklyWindow | None = None
     reason: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class SilenceLine:
-    """A silence as a list shows it: what it matches as plain text, and how it ends. A window opens and closes."""
-
-    id: int
-    about: str
-    how: str  # time | recovery | session | weekly
-    until: datetime | None
-    window: str | None
-    quiet_now: bool
-    opens: datetime | None
-    closes: datetime | None
-    author: str
-    reason: str
+    @property
+    def matching(self) -> Matching:
+        """What it matches, in the columns of silences."""
+        places = {self.thing.column: self.thing.id} if self.thing is not None else {}
+        return Matching(rule_id=self.rule_id, labels=dict(self.labels), **places)
 
 
 def read_silence(connection: Connection, asked: Asked) -> Wanted:
@@ -91,22 +95,13 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
 
 
 def answer_silence(connection: Connection, asked: Asked) -> Answer:
-    """Silence what the words say."""
+    """Silence what the words say; ask first where that takes alerts of safety, or many."""
     try:
         wanted = read_silence(connection, asked)
-        number = create_silence(
-            connection,
-            author=asked.user,
-            reason=wanted.reason[:500],
-            now=asked.now,
-            until=wanted.until,
-            until_recovery=wanted.until_recovery,
-            until_session_end=wanted.until_session_end,
-            weekly=wanted.weekly,
-            rule_id=wanted.rule_id,
-            labels=dict(wanted.labels),
-            **({wanted.thing.column: wanted.thing.id} if wanted.thing is not None else {}),
-        )
+        reach = reach_of(connection, wanted.matching)
+        if reach.is_wide and not asked.confirmed:
+            return _ask(connection, asked, wanted, reach)
+        number = _create(connection, asked, wanted)
     except WrongWords as wrong:
         return wrong.answer
     except ValueError as wrong:
@@ -114,24 +109,55 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
             "This silence cannot be made", reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES
         )
     row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
-    line = _line(connection, row, asked.now)
+    line = line_of(connection, row, asked.now)
     facts = {"about": line.about, "how": line.how, "reason": wanted.reason[:500]}
     record_act(connection, asked.user, "silence", f"silence {number}", asked.now, outcome="silenced", facts=facts)
-    firing = connection.execute(sa.select(ALERT).where(ALERT.c.state == FIRING)).all()
-    concerned = sum(matches(row, alert) for alert in firing)
     return told(
         "answer_silenced",
         buttons=[words_button("End it", f"silence end {number}")],
         plain=[line.about],
+        act=act_of(line, reach, asked.user) if reach.is_wide else None,
         line=line,
-        concerned=concerned,
+        reach=reach,
     )
+
+
+def _create(connection: Connection, asked: Asked, wanted: Wanted) -> int:
+    return create_silence(
+        connection,
+        author=asked.user,
+        reason=wanted.reason[:500],
+        now=asked.now,
+        until=wanted.until,
+        until_recovery=wanted.until_recovery,
+        until_session_end=wanted.until_session_end,
+        weekly=wanted.weekly,
+        rule_id=wanted.rule_id,
+        labels=dict(wanted.labels),
+        **({wanted.thing.column: wanted.thing.id} if wanted.thing is not None else {}),
+    )
+
+
+def _ask(connection: Connection, asked: Asked, wanted: Wanted, reach: Reach) -> Answer:
+    """What a wide silence would keep quiet, made and taken back: it is refused now rather than at the click."""
+    savepoint = connection.begin_nested()
+    try:
+        number = _create(connection, asked, wanted)
+        row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
+        line = line_of(connection, row, asked.now)
+    finally:
+        savepoint.rollback()
+    words = typed(("silence", *asked.words))
+    if len(words) > LONGEST_WORDS:
+        raise WrongWords(refused("The reason is too long", mend="Say it in fewer words:", examples=EXAMPLES[:1]))
+    buttons = confirm_words("Silence it", words, style="danger")
+    return told("answer_silence_ask", alone=True, buttons=buttons, plain=[line.about], line=line, reach=reach)
 
 
 def answer_silences(connection: Connection, asked: Asked) -> Answer:
     """The silences that last, in pages, each with a button to end it."""
     rows = active_silences(connection, asked.now)
-    lines = [_line(connection, row, asked.now) for row in rows[asked.offset : asked.offset + PAGE]]
+    lines = [line_of(connection, row, asked.now) for row in rows[asked.offset : asked.offset + PAGE]]
     page = Page(tuple(lines), asked.offset, len(rows))
     ends = [words_button(f"End #{line.id}", f"silence end {line.id}", n) for n, line in enumerate(lines, 1)]
     acts = [*ends, form_button("Silence…", "silence", 11)] if asked.role >= Role.OPERATOR else []
@@ -254,41 +280,6 @@ def _zone(connection: Connection, thing: Thing | None) -> str | None:
         return ZoneInfo(said).key if said else None
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _line(connection: Connection, row: Row[Any], now: datetime) -> SilenceLine:
-    about = [f"rule {row.rule_id}"] if row.rule_id is not None else []
-    about += [f"{name.removesuffix('_id')} {getattr(row, name)}" for name in PLACES if getattr(row, name) is not None]
-    about += [f"{name} = {value}" for name, value in row.labels.items()]
-    how = "recovery" if row.until_recovery else "session" if row.until_sessions else "time"
-    window = opens = closes = None
-    quiet_now = True
-    if row.weekly:
-        how = "weekly"
-        weekly = window_from(row.weekly)
-        local = None
-        if row.location_id is not None:
-            place = sa.select(LOCATION.c.timezone).where(LOCATION.c.id == row.location_id)
-            local = connection.execute(place).scalar()
-        zone = "each location's own time" if weekly.zone == BY_LOCATION else weekly.zone
-        window = f"{days_text(weekly.days)} {weekly.start} to {weekly.end}, {zone}"
-        dates = [f"{word} {day}" for word, day in (("from", weekly.first), ("to", weekly.last)) if day is not None]
-        window = ", ".join([window, *([" ".join(dates)] if dates else [])])
-        present = weekly.open_at(now, local)
-        quiet_now = present is not None
-        opens, closes = present or weekly.coming(now, local) or (None, None)
-    return SilenceLine(
-        id=row.id,
-        about=", ".join(about),
-        how=how,
-        until=quiet_until(row, None, now) if not row.weekly else row.until,
-        window=window,
-        quiet_now=quiet_now,
-        opens=opens,
-        closes=closes,
-        author=row.author,
-        reason=row.reason,
-    )
 
 
 WORDS = (

@@ -8,16 +8,19 @@ import asyncio
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, BinaryIO, cast
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, refused, told
-from bot.slack.charge.fleet.sessions import RANGE
+from bot.slack.charge.days import NoSuchDays, read_days
+from bot.slack.charge.governing.audit import read_wanted
+from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
@@ -26,21 +29,24 @@ from notify.kpis.scope import By, Scope, with_location
 from notify.kpis.times import stood
 from notify.render import render_words
 from notify.text.table_csv import write_table
-from rules.documents.windows import Period, day_bounds, one_day
+from rules.documents.windows import ONE_DAY, Period, day_bounds, one_day
 from storage.audit import record_act
-from storage.schema import ALERT, AUDIT, CONNECTOR
+from storage.queries.acts import ActFilter, acts_of
+from storage.schema import ALERT, CONNECTOR
 
 log = structlog.get_logger()
 
 MOST_DAYS = 400
 IN_MEMORY_BYTES = 2_000_000
-ONE_DAY = timedelta(days=1)
 Rows = Iterator[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnOrder:
-    """What was asked for: a kind of history, and local days, both included; `zone` is that of what has no location."""
+    """What was asked for: a kind of history, and local days, both included; `zone` is that of what has no location.
+
+    `which` narrows acts further, as the words that were `said` ask.
+    """
 
     kind: str
     user: str
@@ -48,16 +54,19 @@ class OwnOrder:
     last: date
     zone: str
     now: datetime
+    which: ActFilter | None = None
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OwnExport:
-    """A table of our own history: its header, its rows, and who may have it."""
+    """A table of our own history: its header and rows, who may have it, and whether `audit`'s filters narrow it."""
 
     header: tuple[str, ...]
     rows: Callable[[Connection, OwnOrder], Rows]
     does: str
     needs: Role = Role.OPERATOR
+    filtered: bool = False
 
 
 def _scope(connection: Connection, order: OwnOrder, period: Period) -> Scope:
@@ -75,10 +84,8 @@ def _alerts(connection: Connection, order: OwnOrder) -> Rows:
 
 
 def _audit(connection: Connection, order: OwnOrder) -> Rows:
-    columns = [AUDIT.c[name] for name in ("at", "user", "action", "subject", "outcome", "facts")]
     since, until = day_bounds(order.first, order.zone)[0], day_bounds(order.last, order.zone)[1]
-    statement = sa.select(*columns).where(AUDIT.c.at >= since, AUDIT.c.at < until)
-    yield from map(tuple, connection.execute(statement.order_by(AUDIT.c.at, AUDIT.c.id)))
+    yield from acts_of(connection, replace(order.which or ActFilter(), since=since, until=until))
 
 
 def _uptime(connection: Connection, order: OwnOrder) -> Rows:
@@ -104,6 +111,7 @@ EXPORTS: Mapping[str, OwnExport] = {
         _audit,
         "a CSV file of who did what on these days, sent to you",
         Role.ADMIN,
+        filtered=True,
     ),
     "uptime": OwnExport(
         ("day", "connector", "charger", "location", "up_s", "down_s", "free_s", "uptime"),
@@ -114,22 +122,33 @@ EXPORTS: Mapping[str, OwnExport] = {
 
 
 def _answer_for(kind: str) -> Callable[[Connection, Asked], Answer | Errand]:
-    def answer(_connection: Connection, asked: Asked) -> Answer | Errand:
-        example = [f"/charge export {kind} 2026-01-01 2026-01-31"]
-        days = RANGE.fullmatch(asked.words[0]) if asked.words else None
-        texts, rest = (days.groups(), asked.words[1:]) if days else (asked.words[:2], asked.words[2:])
+    def answer(connection: Connection, asked: Asked) -> Answer | Errand:
+        example = [f"/charge export {kind} 2026-01-01 2026-01-31", f"/charge export {kind} last month"]
+        today = asked.now.astimezone(ZoneInfo(asked.zone)).date()
         try:
-            first, last = (date.fromisoformat(text) for text in texts)
-            begins = day_bounds(first, asked.zone)[0]
-        except (ValueError, OverflowError):
+            days, rest = read_days(asked.words, today)
+            wanted = None
+            if days is not None and rest and EXPORTS[kind].filtered:
+                wanted = read_wanted(connection, rest, asked.zone, today)
+        except (NoSuchDays, OverflowError) as wrong:
+            return refused(
+                "There must be two days, the last not before the first",
+                reasons=[str(wrong)],
+                mend="For example:",
+                examples=example,
+            )
+        except WrongWords as wrong:
+            return wrong.answer
+        if days is None:
             return refused("An export needs a first and a last day", mend="For example:", examples=example)
-        if first > last or begins >= asked.now or rest:
+        if days.first > today or (rest and wanted is None):
             problem = "There must be two days, the last not before the first and the first not to come"
             return refused(problem, mend="For example:", examples=example)
-        if (last - first).days >= MOST_DAYS:
+        if days.days > MOST_DAYS:
             return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=example)
-        last = min(last, asked.now.date() + ONE_DAY)
-        order = OwnOrder(kind, asked.user, first, last, asked.zone, asked.now)
+        last = min(days.last, asked.now.date() + ONE_DAY)
+        which = wanted.which if wanted is not None else None
+        order = OwnOrder(kind, asked.user, days.first, last, asked.zone, asked.now, which, rest)
         return Errand(f"own_{kind}", lambda office: _begin(office, order))
 
     return answer
@@ -181,13 +200,14 @@ def _write(office: Office, order: OwnOrder, file: BinaryIO) -> int:
 
 
 async def _tell_failure(office: Office, order: OwnOrder, reason: str) -> None:
-    again = f"/charge export {order.kind} {order.first} {order.last}"
+    again = f"/charge export {order.kind} {order.first} {order.last} {' '.join(order.said)}".strip()
     answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
     await tell_person(office.slack, order.user, answer.text, answer.blocks)
 
 
 def _record(office: Office, order: OwnOrder, rows: int) -> None:
     facts = {"from": str(order.first), "to": str(order.last), "rows": rows}
+    facts |= {"only": " ".join(order.said)} if order.said else {}
     with office.database.write() as connection:
         record_act(connection, order.user, f"export_{order.kind}", "", order.now, outcome="sent", facts=facts)
 
@@ -195,7 +215,7 @@ def _record(office: Office, order: OwnOrder, rows: int) -> None:
 WORDS = tuple(
     Word(
         f"export {kind}",
-        f"export {kind} FROM TO",
+        f"export {kind} FROM TO" + (" [FILTERS]" if export.filtered else ""),
         export.does,
         f"export {kind} 2026-01-01 2026-01-31",
         _answer_for(kind),

@@ -70,7 +70,12 @@ async def test_each_word_answers_in_both_modes(either_house: House) -> None:
         **dict.fromkeys(("assign #1 me", "note #1 hello"), "Nothing of it fires any more"),
         "unack #1": "Nothing here is acknowledged",
         "automations": "Automations are *dry-run*",
-        **{f"automations {mode}": f"Automations are *{mode}*" for mode in ("on", "dry-run", "off")},
+        "automations on": "Switch automations *on*?",
+        "automations dry-run": "Automations are still *dry-run*",
+        "automations off": "Automations are *off*",
+        "roles": "You are *admin*, as an admin of the workspace",
+        **dict.fromkeys(("grant", "revoke"), "needs one person or user group"),
+        "audit": "Who did what",
     }
     assert {find_word(tuple(text.split())) for text in said} == set(WORDS)
     for text, expected in said.items():

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sandbox.slack import Message
 from storage.schema import AUDIT
 from tests.bot.house import House, wake_polls
+from tests.bot.slack.charge.confirming import confirmed
 
 HEALING = {
     "name": "self-healing",
@@ -46,14 +47,14 @@ async def test_automations_begin_as_a_dry_run_and_only_an_admin_switches_them(cl
     assert "`self-healing`: soft reset" in said
     assert "Nothing waits." in said
     assert "needs the role admin" in (await house.ask("automations on", "ole")).plain()
-    assert "Automations are *on*" in (await house.ask("automations on", "ada")).plain()
+    assert "Automations are *on*" in (await confirmed(house, "automations on")).plain()
     assert "Automations are *on*, as <@U0ADA00001> said" in (await house.ask("automations", "vera")).plain()
 
 
 async def test_off_cancels_what_waits_and_says_how_many(closed_house: House) -> None:
     house = closed_house
     await house.start(HEALING)
-    await house.ask("automations on", "ada")
+    await confirmed(house, "automations on")
     request = await asked_for(house)
     assert "1 for approval" in (await house.ask("automations", "ole")).plain()
     answer = (await house.ask("automations off", "ada")).plain()
@@ -68,7 +69,7 @@ async def test_off_cancels_what_waits_and_says_how_many(closed_house: House) -> 
 async def test_a_rule_asks_resets_and_tells(closed_house: House) -> None:
     house = closed_house
     await house.start(HEALING)
-    await house.ask("automations on", "ada")
+    await confirmed(house, "automations on")
     charger, connector = quiet_charger(house)
     request = await asked_for(house)
     assert "asked for by the rule `self-healing`" in request.plain()
