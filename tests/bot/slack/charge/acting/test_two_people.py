@@ -1,5 +1,6 @@
 """Actions that a setting names wait for a second person, who is never the one who asked."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,16 @@ from pydantic import ValidationError
 
 from bot.settings import Settings
 from storage.schema import COMMAND
-from tests.bot.house import House
+from tests.bot.house import House, open_house
 from tests.bot.slack.charge.acting.test_own_commands import OWN
 from tests.bot.slack.charge.acting.test_session_commands import posts
+
+
+@pytest.fixture
+async def closed_house(tmp_path: Path) -> AsyncIterator[House]:
+    """EOSVOLT's API as it is: the contract file of these tests is written for it."""
+    async with open_house(f"sqlite:///{tmp_path / 'chargehand.db'}") as house:
+        yield house
 
 
 @pytest.fixture
