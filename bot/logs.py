@@ -22,7 +22,8 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.settings import SECRETS, Settings
+from bot.setting_purposes import SECRETS
+from bot.settings import Settings
 
 REDACTED = "[redacted]"
 LOOKS_SECRET = re.compile(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from bot.settings import PURPOSES, SECRETS, Settings
+from bot.setting_purposes import PURPOSES, SECRETS
+from bot.settings import Settings
 
 OURS = ("CHARGEHAND_", "EOSVOLT_")
 """What begins so is meant for Chargehand; other names are doubted only where they are nearly one of ours."""

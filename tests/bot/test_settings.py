@@ -5,7 +5,8 @@ import re
 import pytest
 
 from bot.setting_doubts import odd_names
-from bot.settings import PURPOSES, SECRETS, Settings
+from bot.setting_purposes import PURPOSES, SECRETS
+from bot.settings import Settings
 from tests.conftest import ROOT
 
 FIELDS = {name.upper() for name in Settings.model_fields} - {f"{secret}_FILE" for secret in SECRETS}
