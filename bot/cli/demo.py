@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.cli.demo_panel import DemoClock, World
 from bot.logs import configure_logs
 from bot.service import evaluating, jobs
 from bot.service.app import Service, build, utc_now
@@ -38,10 +39,11 @@ TOKEN = "sandbox-token"  # noqa: S105 - a stand-in's token is no secret
 POLL_SECONDS = 10
 FLEET_LEAD = timedelta(hours=6)
 RULES_LEAD = timedelta(hours=1)
+DIGEST_ZONE = "Europe/Copenhagen"
 FAULTS = (
     (timedelta(minutes=47), "GroundFailure"),
     (timedelta(minutes=36), "ConnectorLockFailure"),
-    (timedelta(minutes=28, seconds=30), "PowerMeterFailure"),
+    (timedelta(seconds=10), "PowerMeterFailure"),
 )
 """How long the first connectors have been out of order at the start; the last one fires before one's eyes."""
 
@@ -106,13 +108,15 @@ async def running_demo(
     `clock` is the time of the fleet and of the service alike; `prepare_logs` is called before anything is logged.
     """
     listen(HOST, port).close()  # a port in use is said before anything is started
+    clock = DemoClock(clock)
     now = clock()
     fleet = FleetSource(chargers, seed, now - FLEET_LEAD)  # so that sessions are going on already
     workspace = SlackWorkspace()
     api = create_api(fleet, clock=clock, token=TOKEN)
     async with contextlib.AsyncExitStack() as stack:
         eosvolt = await _serve_eosvolt(stack, api, port)
-        server = await stack.enter_async_context(SlackServer(workspace, port=port, host=HOST))
+        world = World(fleet, api, clock, (digest_schedule(now), DIGEST_ZONE))
+        server = await stack.enter_async_context(SlackServer(workspace, port=port, host=HOST, levers=world.levers()))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chargehand-demo-"))
         settings = demo_settings(eosvolt, server, database_url or f"sqlite:///{folder}/demo.db")
         prepare_logs(settings)
@@ -165,13 +169,18 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
     )
 
 
+def digest_schedule(now: datetime) -> str:
+    """Every ten minutes, from the minute at which the demo begins."""
+    return f"{now.minute % 10}-59/10 * * * *"
+
+
 def demo_rules(now: datetime) -> list[Rule]:
     """The library's rules, with what would keep a visitor waiting made short; `_welcome` says so."""
     changes: dict[str, dict[str, Any]] = {
-        "connector-faulted": {"keep_firing_for": "30s", "notify": ["#ev-alerts"]},
+        "connector-faulted": {"for": "1m", "keep_firing_for": "30s", "notify": ["#ev-alerts"]},
         "daily-sessions": {
-            "schedule": f"{now.minute % 10}-59/10 * * * *",
-            "timezone": "Europe/Copenhagen",
+            "schedule": digest_schedule(now),
+            "timezone": DIGEST_ZONE,
             "notify": ["#ev-daily"],
         },
     }
@@ -223,19 +232,20 @@ def what_to_try(demo: Demo) -> list[str]:
         f"  The demo's Slack is at  {demo.page}",
         f"  The demo's EOSVOLT API at {demo.eosvolt}",
         "",
-        "Within a minute, #ev-alerts shows connectors that have been out of order for over half an hour, and",
+        "Within a minute, #ev-alerts shows connectors that are out of order, and",
         "#ev-daily what was charged yesterday. In any channel, type for example:",
         "",
         "  /charge                     what you may do (Ada is admin, Ole operator, Vera viewer: choose on the page)",
         "  /charge status              the fleet in numbers",
         f"  /charge start {demo.free:<14}asks, starts a session, and its card follows until it charges",
         "",
-        "Press Acknowledge on a card. Then repair a connector, and see its card resolve within a minute:",
+        "Press Acknowledge on a card. Then repair a connector, under *The world* on the page or here, and see its card",
+        "resolve within a minute:",
         "",
         f"  {demo.repair}",
         "",
-        "Made short for the demo: polls every 10 s, the digest every 10 minutes instead of at 08:00, recovered after",
-        "30 s instead of 5 minutes. Stop with Ctrl-C.",
+        "Made short for the demo: polls every 10 s, the digest every 10 minutes instead of at 08:00, out of order",
+        "after 1 minute instead of 30, recovered after 30 s instead of 5 minutes. Stop with Ctrl-C.",
     ]
 
 
@@ -252,9 +262,10 @@ def _welcome(demo: Demo, now: datetime) -> None:
         "*Welcome to the Chargehand demo.* Slack and EOSVOLT are stand-ins on this machine; everything else is the "
         "real service. Within a minute cards appear here, and a digest in <#C0DAILY002>.\n"
         f"Try `/charge`, `/charge status`, `/charge start {demo.free}`, and press Acknowledge on a card. "
-        f"To repair `{demo.faulted}`, paste into a terminal:\n```{demo.repair}```\n"
+        f"Under *The world*, on the left, you break and repair what it watches; or, to repair `{demo.faulted}`, paste "
+        f"into a terminal:\n```{demo.repair}```\n"
         "_Made short for the demo: polls every 10 s; the digest comes every 10 minutes instead of at 08:00; a "
-        "connector counts as recovered after 30 s instead of 5 minutes._"
+        "connector counts as out of order after 1 minute instead of 30, and as recovered after 30 s instead of 5._"
     )
     posting.post(workspace, workspace.channel("#ev-alerts"), SLACKBOT, text=text)
 

@@ -3,6 +3,7 @@
 It answers the Web API, opens Socket Mode websockets and sends signed requests; it never reaches the real Slack.
 """
 
+from sandbox.slack.server.panel import Lever
 from sandbox.slack.server.server import SlackServer
 from sandbox.slack.workspace.clock import HandClock
 from sandbox.slack.workspace.model import Channel, Message, Shortcut, User, View
@@ -12,6 +13,7 @@ __all__ = [
     "ALL_EVENTS",
     "Channel",
     "HandClock",
+    "Lever",
     "Message",
     "Outcome",
     "Shortcut",

@@ -4,6 +4,7 @@
 import { el, mrkdwn } from "./mrkdwn.js";
 import { blockNodes } from "./blocks.js";
 import { showModal } from "./modal.js";
+import { drawPanel } from "./panel.js";
 
 const $ = (id) => document.getElementById(id);
 const HOME = "home";
@@ -290,6 +291,9 @@ $("user").addEventListener("change", () => {
   if (isHome()) { state.user = place.user; act({ verb: "home" }); } else refresh();
 });
 addEventListener("hashchange", () => { place.channel = null; draw(); });
+
+drawPanel($("panel"), toast);
+$("panel").addEventListener("toggle", () => { if ($("panel").open) drawPanel($("panel"), toast); });
 
 const changes = new EventSource("/page/changes");
 changes.addEventListener("message", refresh);

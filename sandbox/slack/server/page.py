@@ -20,7 +20,7 @@ Json = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "page"
 FILES = {
     "": "index.html",
-    **{name: name for name in ("style.css", "app.js", "blocks.js", "elements.js", "mrkdwn.js", "modal.js")},
+    **{name: name for name in ("style.css", "app.js", "blocks.js", "elements.js", "mrkdwn.js", "modal.js", "panel.js")},
 }
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 SECURITY = {

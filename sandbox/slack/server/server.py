@@ -5,6 +5,7 @@ It carries out the faults that tests order and decides nothing else; the methods
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp import WSMsgType, web
 
 from sandbox.slack.block_kit.errors import SlackError
 from sandbox.slack.server import page, saved_workspace
+from sandbox.slack.server.panel import Lever, PanelServer
 from sandbox.slack.web_api.api import call_method
 from sandbox.slack.workspace.answers import use_response_url
 from sandbox.slack.workspace.faults import Fault
@@ -29,16 +31,22 @@ class SlackServer:
     """Serves a workspace while entered: `async with SlackServer(workspace) as server: server.url`.
 
     `port` 0 lets the system choose. `save_to` names a JSON file, written at most once a second after changes and at
-    the end; read it again with `saved.load`.
+    the end; read it again with `saved.load`. `levers` stand in the panel beside the page.
     """
 
     def __init__(
-        self, workspace: SlackWorkspace, port: int = 0, host: str = "127.0.0.1", save_to: Path | None = None
+        self,
+        workspace: SlackWorkspace,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        save_to: Path | None = None,
+        levers: Sequence[Lever] = (),
     ) -> None:
         self.workspace = workspace
         self.host = host
         self.port = port
         self.save_to = save_to
+        self.levers = levers
         self._runner: web.AppRunner | None = None
         self._saver: asyncio.Task[None] | None = None
 
@@ -61,6 +69,7 @@ class SlackServer:
         app.router.add_post("/app/{tail:.+}", self._response_url)
         app.router.add_post("/upload/v1/{file}", self._upload)
         app.router.add_get("/files-pri/{file}/{name:.*}", self._download)
+        PanelServer(self.levers).add_routes(app)
         page.PageServer(self.workspace).add_routes(app)
         # A client that is gone stops its call where it stands, as a killed process's call would stop.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)

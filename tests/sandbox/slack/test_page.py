@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack import Shortcut, SlackServer, SlackWorkspace
+from sandbox.slack import Lever, Shortcut, SlackServer, SlackWorkspace
 from tests.sandbox.slack.app import CARD, MODAL, Heard
 from tests.sandbox.slack.browser import launched, open_page
 
@@ -289,3 +289,26 @@ async def test_the_page_answers_no_other_host_and_no_form(server: SlackServer) -
         form = await client.post("/page/act", data={"verb": "slash"})
         assert form.status_code == 415
         assert (await client.get("/../workspace.py")).status_code == 404
+
+
+async def test_a_lever_of_the_panel_is_pulled_and_tells_what_it_did(
+    workspace: SlackWorkspace, browser: Browser
+) -> None:
+    pulled: list[str] = []
+    choices = [("c1", "c1 (Available)"), ("c2", "c2 (Charging)")]
+    levers = [
+        Lever("break", "Break it", lambda one: pulled.append(one) or f"{one} is broken.", lambda: choices),  # type: ignore[func-returns-value]  # that of a list
+        Lever("cut", "Cut it off", lambda _: "It is cut off."),
+    ]
+    async with SlackServer(workspace, levers=levers) as server, open_page(browser, f"{server.url}/#{ALERTS}") as page:
+        await page.locator("#panel summary").click()
+        await page.get_by_label("Break it").select_option("c2")
+        await page.get_by_role("button", name="Break it").click()
+        await expect(page.locator("#toasts")).to_contain_text("c2 is broken.")
+        await page.get_by_role("button", name="Cut it off").click()
+        await expect(page.locator("#toasts")).to_contain_text("It is cut off.")
+    assert pulled == ["c2"]
+
+
+async def test_without_levers_there_is_no_panel(page: Page) -> None:
+    await expect(page.locator("#panel")).to_be_hidden()

@@ -1,0 +1,28 @@
+// The panel: levers that change the world which the app watches, drawn as the server tells them.
+
+import { el } from "./mrkdwn.js";
+
+async function ask(what) {
+  const answer = await fetch("/page/panel", what ? { method: "POST",
+    headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) } : {});
+  return answer.json();
+}
+
+function leverNode(lever, pulled) {
+  const menu = lever.choices === null ? null : el("select", { "aria-label": lever.label },
+    ...lever.choices.map(([value, words]) => el("option", { value }, words)));
+  const button = el("button", { type: "button", "data-lever": lever.name,
+    disabled: lever.choices !== null && !lever.choices.length,
+    on: { click: async () => {
+      button.disabled = true;
+      pulled((await ask({ name: lever.name, value: menu?.value ?? "" })).told);
+    } } }, lever.label);
+  return el("div", { class: "lever" }, menu, button);
+}
+
+export async function drawPanel(panel, toast) {
+  const { levers } = await ask(null);
+  panel.hidden = !levers.length;
+  const again = (told) => { toast(told); drawPanel(panel, toast); };
+  panel.querySelector(".levers").replaceChildren(...levers.map((lever) => leverNode(lever, again)));
+}
