@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.documents.document import Rule
+from rules.documents.rising import graver
 from rules.documents.speech_plan import PLAIN, SpeechPlan
 
 GROUP_WAIT = timedelta(seconds=30)
@@ -58,13 +59,16 @@ class Routing:
             return usual
         return self.plan.channels(severity, location_id, labels) or usual
 
-    def quiet_until(self, rule_id: str, severity: str, zone: str | None) -> datetime | None:
+    def quiet_until(self, rule_id: str, severity: str, zone: str | None, risen: str | None = None) -> datetime | None:
         """Until when (UTC) quiet hours hold this back, or None; a rule of safety is never held.
 
-        What the rule says now of its severity counts before `severity`: made critical in the night, it speaks.
+        What the rule says now of its severity counts before `severity`: made critical in the night, it speaks. `risen`
+        is what an alert of a rule whose severity rises has become since it fired.
         """
         rule = self.rules.get(rule_id)
         if self.plan.quiet_hours is None or (rule is not None and rule.safety):
             return None
         severity = rule.severity if rule is not None else severity
+        if rule is not None and rule.rises:
+            severity = graver(severity, risen)
         return self.plan.quiet_hours.until(severity, zone, self.default_zone, self.now)

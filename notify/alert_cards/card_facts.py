@@ -154,6 +154,7 @@ class AlertReplyContext:
     released: int = 0
     unmended: int = 0
     repriced: int = 0
+    risen: int = 0
     repeated: bool = False
     mentions: tuple[Mention, ...] = ()
     also: tuple[AlsoOver, ...] = ()  # other incidents of the channel that ended, the first of them

@@ -10,6 +10,7 @@ from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
 from notify.alert_cards.covered import judge_covered
 from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
 from notify.alert_cards.reminders import enqueue_due_reminders
+from notify.alert_cards.rising import open_added_cards, raise_severities
 from notify.alert_cards.unheard import may_speak_now
 from notify.routing import Routing
 from rules.alerts.acknowledgements import end_acknowledgements
@@ -30,27 +31,29 @@ def rules_with_alerts(connection: Connection) -> list[str]:
 def speak_due(connection: Connection, routing: Routing, only: str | None = None) -> int:
     """Let everything speak that is due, or what one rule has to say; how many threads and cards have something new.
 
-    1. Bring up to date what keeps alerts quiet; snoozes and quiet hours first, because a source that is itself quiet
-       inhibits nothing. The cards say so.
+    1. Raise the severity of what has fired long enough, and bring up to date what keeps alerts quiet; snoozes and quiet
+       hours first, because a source that is itself quiet inhibits nothing. The cards say so.
     2. What is no longer quiet and still fires speaks after group_wait, and so does what had no channel until now; what
        came and went in quiet hours gets a line.
     3. What joined a card without a word in the evaluation that is over speaks where nothing covers it any more.
     4. What nobody acknowledged is said again, or to more people.
     """
     now = routing.now
+    risen = raise_severities(connection, routing, only)
     mine = of_rule(only)
     woken = end_snoozes(connection, now, mine)
     released = release_held(connection, routing, mine)
     reviewed = review_mutings(connection, now, mine)
     lapsed = end_acknowledgements(connection, routing.rules, now, mine)
-    changed = reviewed.incidents.union(
-        i for i in (*woken.values(), *lapsed.values(), *released.firing.values()) if i is not None
-    )
+    moved = (*risen.values(), *woken.values(), *lapsed.values(), *released.firing.values())
+    changed = reviewed.incidents.union(i for i in moved if i is not None)
     shown = refresh_alert_cards(connection, changed, now)
     again = {**dict.fromkeys(reviewed.unmuted, "unmuted"), **dict.fromkeys(woken, "woken")}
     again |= dict.fromkeys(may_speak_now(connection, routing, only), "unmuted")
     again |= dict.fromkeys(lapsed, "lapsed") | dict.fromkeys(released.firing, "released")
+    again |= dict.fromkeys(risen, "risen")
     shown += enqueue_night_summaries(connection, released.ended, routing, only)
     enqueue_unmuted(connection, again, routing)
+    open_added_cards(connection, risen, routing)
     judge_covered(connection, routing, mine)
     return shown + enqueue_due_reminders(connection, routing, only)

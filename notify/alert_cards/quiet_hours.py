@@ -60,7 +60,7 @@ def hold_back(connection: Connection, alert_ids: Collection[int], routing: Routi
     held: dict[int, datetime] = {}
     for ids in _chunks(alert_ids):
         for row in connection.execute(_WITH_PLACE.where(ALERT.c.id.in_(ids))):
-            until = routing.quiet_until(row.rule_id, row.severity, row.timezone)
+            until = routing.quiet_until(row.rule_id, row.severity, row.timezone, row.risen)
             if until is not None:
                 held[row.id] = until
     for ids in _chunks(held):
@@ -86,7 +86,7 @@ def quiet_until(connection: Connection, incident_ids: Sequence[int], routing: Ro
         .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
         .where(INCIDENT.c.id.in_(incident_ids))
     )
-    ends = [routing.quiet_until(row.rule_id, row.severity, row.timezone) for row in rows]
+    ends = [routing.quiet_until(row.rule_id, row.severity, row.timezone, row.severity) for row in rows]
     return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 
@@ -94,7 +94,7 @@ def release_held(connection: Connection, routing: Routing, which: ColumnElement[
     """Release what quiet hours hold no longer, because they are over or were taken away; of `which` alerts."""
     waiting = (which, ALERT.c.quiet_since.is_not(None), ALERT.c.quiet_ended_at.is_(None))
     rows = connection.execute(_WITH_PLACE.where(*waiting).order_by(ALERT.c.id)).all()
-    free = [row for row in rows if routing.quiet_until(row.rule_id, row.severity, row.timezone) is None]
+    free = [row for row in rows if routing.quiet_until(row.rule_id, row.severity, row.timezone, row.risen) is None]
     for ids in _chunks([row.id for row in free]):
         connection.execute(
             sa.update(ALERT).where(ALERT.c.id.in_(ids)).values(quiet_ended_at=routing.now, heard_at=routing.now)
@@ -157,6 +157,7 @@ _WITH_PLACE: sa.Select[Any] = (
         *(ALERT.c[name] for name in ("id", "rule_id", "state", "incident_id", "location_id", "labels")),
         *(ALERT.c[name] for name in ("silence_id", "inhibited_by", "quiet_since", "active_at", "resolved_at")),
         INCIDENT.c.severity,
+        ALERT.c.severity.label("risen"),
         INCIDENT.c.location_id.label("incident_location_id"),
         LOCATION.c.timezone,
         LOCATION.c.name.label("location_name"),

@@ -34,7 +34,7 @@ def enqueue_due_reminders(connection: Connection, routing: Routing, only: str | 
     due: dict[int, Saying] = {}
     for start in range(0, len(names), CHUNK):
         for row in connection.execute(_waiting(names[start : start + CHUNK])):
-            if routing.quiet_until(row.rule_id, row.severity, row.timezone) is not None:
+            if routing.quiet_until(row.rule_id, row.severity, row.timezone, row.severity) is not None:
                 continue
             saying = _due(connection, row, rules[row.rule_id], now)
             if saying is not None:

@@ -22,7 +22,7 @@ from storage.schema import ALERT, INCIDENT, OUTBOX
 CHUNK = 500  # below every database's limit of bound values, with several a row
 
 
-AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended", "repriced")
+AGAIN = ("unmuted", "woken", "lapsed", "released", "unmended", "repriced", "risen")
 """Why an alert that still fires speaks again."""
 
 
@@ -61,6 +61,7 @@ class Saying:
     released: list[int] = field(default_factory=list)  # quiet hours are over
     unmended: list[int] = field(default_factory=list)  # its rule's actions are over and did not help
     repriced: list[int] = field(default_factory=list)  # its rule has changed the price, which ends no alert
+    risen: list[int] = field(default_factory=list)  # it became graver, because it has fired for so long
     repeated: bool = False
     mentions: list[str] = field(default_factory=list)
     held_since: str | None = None  # ISO 8601: quiet hours keep it back from then on

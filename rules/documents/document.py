@@ -18,13 +18,13 @@ from rules.documents.reader import (
     MAX_AGE,
     ON_GAP,
     SETTLE,
-    SEVERITIES,
     DocumentReader,
     Kind,
     OnGap,
     Severity,
     kind_of_value,
 )
+from rules.documents.rising import SEVERITIES, Rise, rises_document
 from rules.documents.windows import WINDOWS, YESTERDAY
 from rules.documents.yaml_text import YamlItem
 from rules.language.errors import RuleErrors
@@ -57,6 +57,7 @@ class Rule:
     keep_firing_for: timedelta = timedelta()
     on_gap: OnGap = "keep"
     severity: Severity = "warning"
+    rises: tuple[Rise, ...] = ()
     title: str | None = None
     group_by: tuple[str, ...] | None = None  # None: its alerts join the card of what stands on their charger or place
     schedule: str | None = None
@@ -125,10 +126,10 @@ def _read_alert(reader: DocumentReader, labels: dict[str, str]) -> dict[str, Any
         "for_": reader.duration("for"),
         "keep_firing_for": reader.duration("keep_firing_for"),
         "on_gap": reader.choice("on_gap", ON_GAP) or "keep",
-        "severity": reader.choice("severity", SEVERITIES) or "warning",
         "title": reader.title(for_each),
         "group_by": reader.groups(for_each, labels),
     }
+    said["severity"], said["rises"] = reader.severity()
     speech, acting = reader.speech(), reader.acting(for_each)
     said |= {name: getattr(speech, name) for name in ("repeat", "ack_for", "escalate", "inhibits", "safety")}
     return said | {name: getattr(acting, name) for name in ("actions", "alert_at_once", "dry_run")}
@@ -164,7 +165,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "on_gap": rule.on_gap if rule.on_gap != "keep" else None,
         "settle": _text(rule.settle) if rule.settle != SETTLE else None,
         "max_age": _text(rule.max_age) if rule.max_age != MAX_AGE else None,
-        "severity": rule.severity if rule.severity != "warning" else None,
+        "severity": rises_document(rule.severity, rule.rises) if rule.severity != "warning" or rule.rises else None,
         "title": rule.title,
         "group_by": list(rule.group_by) if rule.group_by is not None else None,
         "repeat": _text(rule.repeat) if rule.repeat else None,

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from rules.documents.maintenance import DAYS, WeeklyWindow, read_days, window_from
-from rules.documents.reader import SEVERITIES, DocumentReader
+from rules.documents.reader import DocumentReader
+from rules.documents.rising import SEVERITIES
 from rules.documents.schedules import usable_zone
 from rules.language.fields import nearest
 

@@ -16,6 +16,7 @@ from cronsim import CronSim, CronSimError
 from rules.actions.steps import CHANNEL, ActionStep, read_actions
 from rules.documents.escalation import Step, read_steps
 from rules.documents.plain_schedules import cron_of
+from rules.documents.rising import SEVERITIES, Rise, read_rises
 from rules.documents.titles import title_places, title_problem
 from rules.documents.yaml_text import YamlItem
 from rules.language.conditions import QuantityError, parse_condition, parse_duration
@@ -27,7 +28,6 @@ Kind = Literal["alert", "digest", "event"]
 OnGap = Literal["keep", "pause", "reset"]
 Severity = Literal["info", "warning", "critical"]
 
-SEVERITIES = ("info", "warning", "critical")
 ON_GAP = ("keep", "pause", "reset")
 DIGESTS = ("sessions", "uptime", "alerts", "revenue", "maintenance")
 GROUPS = ("location", "charger", "connector", "session")
@@ -188,6 +188,16 @@ class DocumentReader:
             return text
         self.wrong(key, f'"{key}" is "{text[:60]}", but must be {_listed(words)}', nearest(text, words))
         return None
+
+    def severity(self) -> tuple[str, tuple[Rise, ...]]:
+        """The severity of an alert, and what it rises to."""
+        value = self.values.get("severity")
+        if not isinstance(value, list | tuple):
+            return self.choice("severity", SEVERITIES) or "warning", ()
+        severity, rises, problems = read_rises(value)
+        for problem in problems:
+            self.wrong("severity", problem)
+        return severity or "warning", rises
 
     def event(self) -> EventKeys:
         """What an event rule waits for."""

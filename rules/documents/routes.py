@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rules.documents.reader import SEVERITIES, DocumentReader, kind_of_value
+from rules.documents.reader import DocumentReader, kind_of_value
+from rules.documents.rising import SEVERITIES
 from rules.language.fields import nearest
 
 KEYS = ("severity", "location", "labels", "notify", "continue")

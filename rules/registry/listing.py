@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from rules.documents.document import Rule
 from rules.documents.files import load_rules
+from rules.documents.rising import first_severity
 from rules.lifecycle import OPEN_STATES, State
 from rules.registry.store import FROM_SLACK
 from storage.schema import ALERT, RULE, RULE_VERSION, TROUBLES
@@ -77,7 +78,7 @@ def list_rules(connection: Connection, name: str | None = None) -> list[RuleLine
             name=row.id,
             description=row.document.get("description") or "",
             kind=kind_of(row.document),
-            severity=row.document.get("severity") or "warning",
+            severity=first_severity(row.document),
             enabled=row.enabled,
             version=row.version,
             file=row.source if row.source != FROM_SLACK else None,

@@ -17,8 +17,8 @@ from rules.documents.reader import (
     MAX_AGE,
     ON_GAP,
     SETTLE,
-    SEVERITIES,
 )
+from rules.documents.rising import SEVERITIES
 from rules.documents.windows import WINDOWS
 from rules.language.conditions import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from rules.language.expressions import duration_text
@@ -60,7 +60,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
         ", ".join(f"`{word}`" for word in ON_GAP),
         "What a gap in polling (over 3 intervals) does to `for`: nothing (`keep`, the usual), `pause` it, `reset` it.",
     ),
-    "severity": (", ".join(f"`{word}`" for word in SEVERITIES), "How bad it is; `warning` where nothing is said."),
+    "severity": (
+        ", ".join(f"`{word}`" for word in SEVERITIES),
+        "How bad it is; `warning` by default. An alert's may rise: `[warning, {after: 4h, severity: critical}]`.",
+    ),
     "title": (
         '`"{connector} out of order for {duration}"`',
         "What a message says first, in words; places for what it is about and what is above that, and `{duration}`.",
@@ -231,6 +234,10 @@ and their sessions share it. Alerts about a location share that of the location,
 not known. The gravest alert that may speak gives the card its title and colour. What joins is also said in the thread,
 except another rule's alert about the same thing that is no graver than what fires there, on a card that has spoken
 within a day and is not acknowledged. Alerts, silences and `/charge why` stay one a rule and thing.
+
+A `severity` that rises counts from when an alert fired, also while it is held. What becomes graver and is neither
+acknowledged nor kept quiet says so in its thread, ends quiet hours that spare its new severity, and gets a card in the
+channels that this one routes to, too; it keeps those that it has.
 
 A rule with a `group_by` of its own keeps cards of its own, and its alerts join no other. A rule of `safety` always
 speaks.

@@ -131,7 +131,7 @@ class Scratch:
                 self.speaker.act(
                     connection, self.rules, max((one.interval for one in answers), default=ONE_MINUTE), now
                 )
-            if any(rule.repeat or rule.escalate or rule.inhibits for rule in self.rules.documents.values()):
+            if any(one.repeat or one.escalate or one.inhibits or one.rises for one in self.rules.documents.values()):
                 self.speaker.remind(connection, self.rules, now)
             if self.rules.digests:
                 self.speaker.enqueue_digests(connection, self.rules, now)

@@ -156,6 +156,7 @@ class Alert(SQLModel, table=True):
     quiet_since: datetime | None = None  # quiet hours keep it back from here on
     quiet_ended_at: datetime | None = None  # and no longer
     switched_on: datetime | None = None  # the first match of its rule, if it was already so then, with others
+    severity: str | None = None  # what it has become where its rule's severity rises; else the rule's
     silence_id: int | None = None  # the silence that keeps it quiet while it fires
     inhibited_by: int | None = None  # the id of the alert that keeps it quiet while both fire
     acting_until: datetime | None = None  # its rule's actions keep it quiet until they end, at the latest until then

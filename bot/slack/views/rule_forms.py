@@ -27,7 +27,8 @@ from bot.slack.views.inputs import (
 )
 from notify.text.message import Block
 from rules.documents.document import Rule, rule_from_document
-from rules.documents.reader import DIGESTS, SEVERITIES
+from rules.documents.reader import DIGESTS
+from rules.documents.rising import SEVERITIES
 from rules.documents.typed_text import read_typed
 from rules.documents.windows import WINDOWS
 from rules.documents.yaml_text import to_yaml

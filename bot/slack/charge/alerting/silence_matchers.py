@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import refused
 from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule
 from rules.alerts.silences import PLACES
+from rules.documents.rising import first_severity
 from rules.language.fields import nearest
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.schema import RULE
@@ -120,7 +121,7 @@ def _unknown_key(key: str, value: str, known: Sequence[str], rules: dict[str, di
     """The answer to a word that is neither a kind of thing nor a label."""
     reasons = [f"It matches {', '.join(known[:-1])} and {known[-1]}"]
     if key.lower() == "severity":
-        alike = [name for name, document in rules.items() if document.get("severity", "warning") == value.lower()]
+        alike = [name for name, document in rules.items() if first_severity(document) == value.lower()]
         examples = [f"/charge silence rule={name} for 2h REASON" for name in alike[:3]] or ["/charge rules"]
         mend = "Silence the rules one by one:" if alike else "See which rules there are:"
         return refused("A silence has no", about=key, reasons=reasons, mend=mend, examples=examples)
