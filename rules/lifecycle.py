@@ -7,6 +7,9 @@ down what it answers. Unknown never moves an alert; neither does a `while` that 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from rules.hours import Hours
 
 
 class State(StrEnum):
@@ -26,6 +29,9 @@ class OnGap(StrEnum):
     RESET = "reset"
 
 
+NO_ZONE = ZoneInfo("UTC")
+"""The zone where none is asked for: lengths that count at any hour are the same in all."""
+
 OPEN_STATES = (State.PENDING, State.FIRING)
 
 
@@ -36,6 +42,17 @@ class Timing:
     for_: timedelta = timedelta(0)
     keep_firing_for: timedelta = timedelta(0)
     on_gap: OnGap = OnGap.KEEP
+    hours: Hours | None = None  # those in which the time of `for_` counts
+
+    def due_at(self, active_at: datetime, added: timedelta, zone: ZoneInfo) -> datetime:
+        """When `for_` and what gaps added are over; hours are those of `zone`."""
+        if self.hours is None or not self.for_:
+            return active_at + self.for_ + added
+        return self.hours.after(active_at, self.for_ + added, zone)
+
+    def counted(self, start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
+        """How much of a time counts."""
+        return end - start if self.hours is None else self.hours.within(start, end, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ class Match:
 
     `truth` is Kleene's: None is unknown. `held`: `while` is not true. `since`: when the condition became true in the
     world, asked only where no alert is open; `unseen`: how much of the time since then lies in gaps. `gone`: the
-    subject vanished from the API's answers.
+    subject vanished from the API's answers. `zone` is its location's, for rules that count hours of the day.
     """
 
     subject: str
@@ -75,6 +92,7 @@ class Match:
     since: datetime | None = None
     gone: bool = False
     unseen: timedelta = timedelta(0)
+    zone: ZoneInfo = NO_ZONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +149,7 @@ def path(before: AlertState | None, match: Match, edit: Edit, gap: timedelta, no
     """
     states: list[AlertState] = []
     if gap and before is not None:
-        before = after_gap(before, gap, edit.timing, now)
+        before = after_gap(before, gap, edit.timing, now, match.zone)
         states.append(before)
         if before.state not in OPEN_STATES:
             before, match = None, replace(match, since=now, unseen=timedelta(0))
@@ -146,7 +164,7 @@ def _edited(alert: AlertState, match: Match, edit: Edit, now: datetime) -> Alert
         return None
     if match.truth is False and not edit.same_condition:
         return end(alert, now, "rule changed")
-    return next_state(retimed(alert, edit.timing), match, edit.timing, now)
+    return next_state(retimed(alert, edit.timing, match.zone), match, edit.timing, now)
 
 
 def end(alert: AlertState, now: datetime, reason: str) -> AlertState:
@@ -156,7 +174,7 @@ def end(alert: AlertState, now: datetime, reason: str) -> AlertState:
     return replace(alert, state=State.INACTIVE, due_at=None, reason=reason)
 
 
-def after_gap(alert: AlertState, gap: timedelta, timing: Timing, now: datetime) -> AlertState:
+def after_gap(alert: AlertState, gap: timedelta, timing: Timing, now: datetime, zone: ZoneInfo = NO_ZONE) -> AlertState:
     """The alert at the second good poll of a gap, before that poll's own match is looked at.
 
     `gap` is, of a pending alert, how long nothing was seen since `active_at` that was not counted before; of a firing
@@ -168,13 +186,14 @@ def after_gap(alert: AlertState, gap: timedelta, timing: Timing, now: datetime) 
         more = max(gap.total_seconds() - alert.gap_s, 0.0)
         return replace(alert, due_at=alert.due_at + timedelta(seconds=more), gap_s=alert.gap_s + more)
     if timing.on_gap == OnGap.PAUSE and alert.due_at:
-        return replace(alert, due_at=alert.due_at + gap, gap_s=alert.gap_s + gap.total_seconds())
+        added = timedelta(seconds=alert.gap_s) + gap
+        return replace(alert, due_at=timing.due_at(alert.active_at, added, zone), gap_s=added.total_seconds())
     if timing.on_gap == OnGap.RESET:
         return end(alert, now, "gap in the data")
     return alert
 
 
-def retimed(alert: AlertState, timing: Timing) -> AlertState:
+def retimed(alert: AlertState, timing: Timing, zone: ZoneInfo = NO_ZONE) -> AlertState:
     """An open alert that waits, under the edited rule's times: `active_at` stays, the moment it is due moves.
 
     What gaps have added to it stays too, unless the rule no longer pauses.
@@ -183,9 +202,9 @@ def retimed(alert: AlertState, timing: Timing) -> AlertState:
     if alert.state == State.FIRING and alert.false_since:
         return replace(alert, due_at=alert.false_since + timing.keep_firing_for + added)
     if alert.state == State.PENDING and timing.on_gap == OnGap.PAUSE:
-        return replace(alert, due_at=alert.active_at + timing.for_ + added)
+        return replace(alert, due_at=timing.due_at(alert.active_at, added, zone))
     if alert.state == State.PENDING:
-        return replace(alert, due_at=alert.active_at + timing.for_, gap_s=0.0)
+        return replace(alert, due_at=timing.due_at(alert.active_at, timedelta(0), zone), gap_s=0.0)
     return alert
 
 
@@ -195,7 +214,7 @@ def _begin(match: Match, timing: Timing, now: datetime) -> AlertState:
     pending = AlertState(
         State.PENDING,
         active_at,
-        due_at=active_at + timing.for_ + added,
+        due_at=timing.due_at(active_at, added, match.zone),
         gap_s=added.total_seconds(),
         reason="condition true",
     )

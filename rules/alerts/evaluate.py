@@ -7,6 +7,7 @@ outside, and how an alert moves is decided by `lifecycle` alone.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -58,13 +59,19 @@ def evaluate_rule(
         if alert is None:
             states = begin(match)
         else:
-            states = path(alert.state, match, edits[alert.rule_version], gaps.told_to(alert.state), now)
+            states = path(alert.state, match, edits[alert.rule_version], _new_gaps(compiled, gaps, subject), now)
         ledger.follow(compiled, subject, states)
     if position.evaluated_seq == 0:
         ledger.note_switch_on()
     transitions = ledger.write(compiled.severity, compiled.group_by)
     store_position(connection, compiled, position, newest, now)
     return Evaluated(transitions, frozenset(ledger.held_incidents))
+
+
+def _new_gaps(compiled: CompiledRule, gaps: Gaps, subject: Subject) -> timedelta:
+    """What the gaps that are new to a rule are to an open alert of it."""
+    assert subject.alert is not None  # noqa: S101 - asked of open alerts alone
+    return gaps.told_to(subject.alert.state, partial(compiled.timing.counted, zone=subject.match.zone))
 
 
 NO_TIME = timedelta(0)
@@ -76,9 +83,10 @@ def _beginnings(compiled: CompiledRule, gaps: Gaps, now: datetime) -> Callable[[
     known: dict[tuple[Any, ...], list[AlertState]] = {}
 
     def begin(match: Match) -> list[AlertState]:
-        key = (match.truth, match.held, match.since, match.gone)
+        key = (match.truth, match.held, match.since, match.gone, match.zone)
         if key not in known:
-            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now)))
+            counted = partial(compiled.timing.counted, zone=match.zone)
+            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now), counted))
             known[key] = path(None, match, edit, NO_TIME, now)
         return known[key]
 

@@ -4,7 +4,7 @@ It decides nothing about them. A look may be taken ahead, in a transaction that 
 moved since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from rules.alerts.query import CompiledRule
 from rules.alerts.records import AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
 from rules.matching.relations import MANY
-from rules.matching.windows import local_clocks
+from rules.matching.windows import local_clocks, zones_of_locations
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
 from storage.schema import ALERT, LOCATION, WAKE
@@ -74,9 +74,21 @@ def subjects_to_judge(
     for stored in waiting:
         row = rows.get(stored.subject) if stored.held_since is None else None
         subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored), row)
+    if compiled.timing.hours is not None:
+        _note_zones(connection, compiled, subjects.values())
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, subjects)
     return [subjects[name] for name in sorted(subjects)]  # on every database in the same order
+
+
+def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterable[Subject]) -> None:
+    """Note the zone of each subject's location, else the default one."""
+    zones = zones_of_locations(connection, compiled.default_zone)
+    for subject in subjects:
+        told = subject.row.location_id if subject.row is not None else None
+        if told is None and subject.alert is not None:
+            told = subject.alert.subject_ids.get("location_id")
+        subject.match = replace(subject.match, zone=zones(told))
 
 
 _OPEN = (State.PENDING, State.FIRING)

@@ -104,7 +104,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         severity=rule.severity,
         group_by=rule.group_by,
         labels=rule.labels,
-        timing=Timing(rule.for_, rule.keep_firing_for, OnGap(rule.on_gap)),
+        timing=Timing(rule.for_, rule.keep_firing_for, OnGap(rule.on_gap), rule.for_hours),
         resources=demand.resources,
         changes=demand.changes,
         full_every=demand.full_every,

@@ -27,6 +27,7 @@ from rules.documents.reader import (
 from rules.documents.rising import SEVERITIES, Rise, rises_document
 from rules.documents.windows import WINDOWS, YESTERDAY
 from rules.documents.yaml_text import YamlItem
+from rules.hours import Hours
 from rules.language.errors import RuleErrors
 from rules.language.expressions import Expression, duration_text
 from rules.language.fields import SUBJECTS
@@ -54,6 +55,7 @@ class Rule:
     while_: Expression | None = None
     while_text: str | None = None
     for_: timedelta = timedelta()
+    for_hours: Hours | None = None  # those in which it counts
     keep_firing_for: timedelta = timedelta()
     on_gap: OnGap = "keep"
     severity: Severity = "warning"
@@ -123,13 +125,13 @@ def _read_alert(reader: DocumentReader, labels: dict[str, str]) -> dict[str, Any
         "when_text": when_text,
         "while_": while_,
         "while_text": while_text,
-        "for_": reader.duration("for"),
         "keep_firing_for": reader.duration("keep_firing_for"),
         "on_gap": reader.choice("on_gap", ON_GAP) or "keep",
         "title": reader.title(for_each),
         "group_by": reader.groups(for_each, labels),
     }
     said["severity"], said["rises"] = reader.severity()
+    said["for_"], said["for_hours"] = reader.lasting()
     speech, acting = reader.speech(), reader.acting(for_each)
     said |= {name: getattr(speech, name) for name in ("repeat", "ack_for", "escalate", "inhibits", "safety")}
     return said | {name: getattr(acting, name) for name in ("actions", "alert_at_once", "dry_run")}
@@ -160,7 +162,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "for_each": rule.for_each,
         "when": rule.when_text,
         "while": rule.while_text,
-        "for": _text(rule.for_) if rule.for_ else None,
+        "for": _text(rule.for_) + (f" of {rule.for_hours}" if rule.for_hours else "") if rule.for_ else None,
         "keep_firing_for": _text(rule.keep_firing_for) if rule.keep_firing_for else None,
         "on_gap": rule.on_gap if rule.on_gap != "keep" else None,
         "settle": _text(rule.settle) if rule.settle != SETTLE else None,

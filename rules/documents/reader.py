@@ -19,6 +19,7 @@ from rules.documents.plain_schedules import cron_of
 from rules.documents.rising import SEVERITIES, Rise, read_rises
 from rules.documents.titles import title_places, title_problem
 from rules.documents.yaml_text import YamlItem
+from rules.hours import Hours, read_hours
 from rules.language.conditions import QuantityError, parse_condition, parse_duration
 from rules.language.errors import ConditionErrors, RuleError
 from rules.language.expressions import Expression, duration_text
@@ -210,14 +211,24 @@ class DocumentReader:
             self.wrong("max_age", '"max_age" is not longer than "settle": no event would ever be announced')
         return EventKeys(on, settle, max_age)
 
-    def duration(self, key: str) -> timedelta:
+    def lasting(self) -> tuple[timedelta, Hours | None]:
+        """How long `when` must be true, and the hours of the day in which that counts."""
+        value = self.values.get("for")
+        found = read_hours(value) if isinstance(value, str) else None
+        if isinstance(found, str):
+            self.wrong("for", found)
+            return timedelta(), None
+        return (self.duration("for"), None) if found is None else (self.duration("for", found[0]), found[1])
+
+    def duration(self, key: str, written: str | None = None) -> timedelta:
+        """The duration at `key`, or the one that is `written` there beside other words."""
         value = self.values.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
             if value == 0:
                 return timedelta()
             self.wrong(key, f'"{key}" is {value}, which has no unit', f"{value}m" if value > 0 else None)
             return timedelta()
-        text = self.text(key)
+        text = written or self.text(key)
         if text is None:
             return timedelta()
         try:

@@ -5,7 +5,7 @@ else stands in its way are told beside them.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from rules.explanations.clause_truths import Clause, ask, clause_of, tree_of
 from rules.explanations.muting_and_card import Card, Muted, find_card, find_muting
 from rules.lifecycle import OPEN_STATES, State
 from rules.matching.scope import PATHS, TABLES
+from rules.matching.windows import zones_of_locations
 from storage.dialects import AnyRow
 from storage.polls import poll_states
 from storage.schema import ALERT, RULE, TRANSITION
@@ -124,7 +125,8 @@ def explain(
     alert_row = _alert_row(connection, rule_id, subject)
     alert = _alert(alert_row)
     notes = _notes(row, answers.row, freshness)
-    earliest, assuming = _earliest(rule, alert, when, while_, now)
+    fires_at = _fires_at(connection, rule, subject, default_zone)
+    earliest, assuming = _earliest(rule, alert, when, while_, now=now, fires_at=fires_at)
     past = _past(connection, rule_id, subject)
     muted, card = find_muting(connection, alert_row, now), find_card(connection, alert_row)
     return Explanation(
@@ -207,8 +209,28 @@ def _notes(rule: AnyRow, answer: AnyRow, freshness: Sequence[Freshness]) -> tupl
     return tuple(notes)
 
 
+def _fires_at(
+    connection: Connection, rule: Rule, subject: str, default_zone: str | None
+) -> Callable[[datetime], datetime]:
+    """When a condition that is true since a moment has been so for long enough."""
+    if rule.for_hours is None:
+        return lambda since: since + rule.for_
+    for_each = str(rule.for_each)
+    table = TABLES[for_each]
+    place = table.c.id if for_each == "location" else PATHS[for_each].get("location", sa.null())
+    location_id = connection.execute(sa.select(place).where(table.c.id == subject)).scalar()
+    zone, hours = zones_of_locations(connection, default_zone)(location_id), rule.for_hours
+    return lambda since: hours.after(since, rule.for_, zone)
+
+
 def _earliest(
-    rule: Rule, alert: AlertNow | None, when: Clause, while_: Clause | None, now: datetime
+    rule: Rule,
+    alert: AlertNow | None,
+    when: Clause,
+    while_: Clause | None,
+    *,
+    now: datetime,
+    fires_at: Callable[[datetime], datetime],
 ) -> tuple[datetime | None, str]:
     """When the alert may fire at the earliest, and what that supposes."""
     if alert is not None and alert.state == State.FIRING:
@@ -220,8 +242,8 @@ def _earliest(
     if alert is not None and alert.state == State.PENDING:
         return max(alert.due_at or now, now), supposed or "if the condition stays true"
     if when.truth is True:
-        return max((when.since or now) + rule.for_, now), supposed or "if the condition stays true"
-    return now + rule.for_, supposed or "if the condition became true now"
+        return max(fires_at(when.since or now), now), supposed or "if the condition stays true"
+    return fires_at(now), supposed or "if the condition became true now"
 
 
 def _past(connection: Connection, rule_id: str, subject: str) -> tuple[Moved, ...]:

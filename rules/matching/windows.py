@@ -5,13 +5,13 @@ the window is for `learning` to say.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, Connection, FromClause
 
 from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.language.fields import FIELDS, WEEKDAYS
@@ -254,6 +254,13 @@ def _known_zones(zones: Iterable[str], default_zone: str | None) -> list[tuple[s
     otherwise = None if default_zone is None else _zone(default_zone)
     found = [(name, _zone(name) or otherwise) for name in dict.fromkeys(["", *zones])]
     return [(name, zone) for name, zone in found if zone is not None]
+
+
+def zones_of_locations(connection: Connection, default_zone: str | None) -> Callable[[str | None], ZoneInfo]:
+    """Gives the zone of a location by its id: the default one, else UTC, where it names none that there is."""
+    named = {row.id: row.timezone for row in connection.execute(sa.select(LOCATION.c.id, LOCATION.c.timezone))}
+    otherwise = _zone(default_zone or "UTC") or ZoneInfo("UTC")
+    return lambda location_id: _zone(named.get(location_id or "") or "") or otherwise
 
 
 def _zone(name: str) -> ZoneInfo | None:

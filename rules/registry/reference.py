@@ -50,7 +50,10 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "for": (
         "a duration",
-        "How long `when` must be true without a break before the alert fires; else it fires at once.",
+        (
+            "How long `when` must be true without a break before the alert fires; else it fires at once. With hours, "
+            'as in `30m of business_hours("08:00-18:00")`, only the time in them counts, by the location\'s clock.'
+        ),
     ),
     "keep_firing_for": (
         "a duration",

@@ -45,6 +45,7 @@ def find_spells(connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> "
     None for a rule that reads more than the present values of kept fields, or must know what was pending in a gap.
     """
     is_plain = merge_alike(connection, rule, kept)
+    is_plain = is_plain and rule.for_hours is None
     if not is_plain or rule.for_each not in {"connector", "charger"} or (kept.gaps and rule.on_gap != "keep"):
         return None
     return Spells(connection, rule, kept, poll)
