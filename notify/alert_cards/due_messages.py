@@ -10,7 +10,7 @@ from notify.alert_cards.card import enqueue_unmuted, refresh_alert_cards
 from notify.alert_cards.covered import judge_covered
 from notify.alert_cards.quiet_hours import enqueue_night_summaries, release_held
 from notify.alert_cards.reminders import enqueue_due_reminders
-from notify.alert_cards.rising import open_added_cards, raise_severities
+from notify.alert_cards.timed.rising import open_added_cards, raise_severities
 from notify.alert_cards.unheard import may_speak_now
 from notify.routing import Routing
 from rules.alerts.acknowledgements import end_acknowledgements
