@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.documents.document import Rule
-from rules.documents.rising import graver
 from rules.documents.speech_plan import PLAIN, SpeechPlan
+from rules.rising import graver
 
 GROUP_WAIT = timedelta(seconds=30)
 GROUP_INTERVAL = timedelta(minutes=5)

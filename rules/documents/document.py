@@ -24,13 +24,13 @@ from rules.documents.reader import (
     Severity,
     kind_of_value,
 )
-from rules.documents.rising import SEVERITIES, Rise, rises_document
 from rules.documents.windows import WINDOWS, YESTERDAY
 from rules.documents.yaml_text import YamlItem
 from rules.hours import Hours
 from rules.language.errors import RuleErrors
 from rules.language.expressions import Expression, duration_text
 from rules.language.fields import SUBJECTS
+from rules.rising import SEVERITIES, Rise, rises_document
 
 
 @dataclass(frozen=True, slots=True)

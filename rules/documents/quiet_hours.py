@@ -10,9 +10,9 @@ from typing import Any
 
 from rules.documents.maintenance import DAYS, WeeklyWindow, read_days, window_from
 from rules.documents.reader import DocumentReader
-from rules.documents.rising import SEVERITIES
 from rules.documents.schedules import usable_zone
 from rules.language.fields import nearest
+from rules.rising import SEVERITIES
 
 KEYS = ("from", "to", "timezone", "days", "severities")
 HELD = ("info", "warning")

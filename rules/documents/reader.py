@@ -16,7 +16,6 @@ from cronsim import CronSim, CronSimError
 from rules.actions.steps import CHANNEL, ActionStep, read_actions
 from rules.documents.escalation import Step, read_steps
 from rules.documents.plain_schedules import cron_of
-from rules.documents.rising import SEVERITIES, Rise, read_rises
 from rules.documents.titles import title_places, title_problem
 from rules.documents.yaml_text import YamlItem
 from rules.hours import Hours, read_hours
@@ -24,6 +23,7 @@ from rules.language.conditions import QuantityError, parse_condition, parse_dura
 from rules.language.errors import ConditionErrors, RuleError
 from rules.language.expressions import Expression, duration_text
 from rules.language.fields import REACHABLE, THINGS, nearest
+from rules.rising import SEVERITIES, Rise, read_rises
 
 Kind = Literal["alert", "digest", "event"]
 OnGap = Literal["keep", "pause", "reset"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.documents.reader import DocumentReader, kind_of_value
-from rules.documents.rising import SEVERITIES
 from rules.language.fields import nearest
+from rules.rising import SEVERITIES
 
 KEYS = ("severity", "location", "labels", "notify", "continue")
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from rules.documents.document import Rule
 from rules.documents.files import load_rules
-from rules.documents.rising import first_severity
 from rules.lifecycle import OPEN_STATES, State
 from rules.registry.store import FROM_SLACK
+from rules.rising import first_severity
 from storage.schema import ALERT, RULE, RULE_VERSION, TROUBLES
 
 TROUBLE_OF_RULE = "rule:"

@@ -18,13 +18,13 @@ from rules.documents.reader import (
     ON_GAP,
     SETTLE,
 )
-from rules.documents.rising import SEVERITIES
 from rules.documents.windows import WINDOWS
 from rules.language.conditions import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from rules.language.expressions import duration_text
 from rules.language.fields import REACHABLE, SUBJECTS, THINGS, UNITS, FieldSpec, Type, fields_for
 from rules.language.functions import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
 from rules.matching.learning import BACKFILL
+from rules.rising import SEVERITIES
 
 _SETTLE, _MAX_AGE, _ACK_FOR = (length.total_seconds() for length in (SETTLE, MAX_AGE, ACK_FOR))
 

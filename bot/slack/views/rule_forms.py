@@ -28,13 +28,13 @@ from bot.slack.views.inputs import (
 from notify.text.message import Block
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.reader import DIGESTS
-from rules.documents.rising import SEVERITIES
 from rules.documents.typed_text import read_typed
 from rules.documents.windows import WINDOWS
 from rules.documents.yaml_text import to_yaml
 from rules.language.errors import RuleErrors
 from rules.language.fields import FIELDS, THINGS, Type, fields_for
 from rules.registry.authoring import RuleRefused, find_rule
+from rules.rising import SEVERITIES
 
 Json = dict[str, Any]
 

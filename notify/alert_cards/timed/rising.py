@@ -16,8 +16,8 @@ from notify.alert_cards.thread import CHUNK
 from notify.routing import Routing
 from rules.alerts.incidents import AUDIBLE
 from rules.documents.document import Rule
-from rules.documents.rising import graver, severity_after
 from rules.lifecycle import State
+from rules.rising import graver, severity_after
 from storage.schema import ALERT, INCIDENT
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import refused
 from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule
 from rules.alerts.silences import PLACES
-from rules.documents.rising import first_severity
 from rules.language.fields import nearest
 from rules.registry.authoring import RuleRefused, find_rule
+from rules.rising import first_severity
 from storage.schema import RULE
 
 KEYS = ("rule", *(name.removesuffix("_id") for name in PLACES))

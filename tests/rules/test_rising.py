@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from rules.documents.document import rule_from_document
-from rules.documents.rising import Rise, severity_after
 from rules.language.errors import RuleErrors
+from rules.rising import Rise, severity_after
 
 PLAIN = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
 HOUR = timedelta(hours=1)
