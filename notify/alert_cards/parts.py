@@ -57,6 +57,23 @@ def read_parts(connection: Connection, incident_ids: Sequence[int], now: datetim
     return tuple(sorted((_part(row, names, now) for row in rows), key=lambda part: part.weight))
 
 
+def alert_titles(connection: Connection, alert_ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """What each of these alerts says first, by its id: for lists of a page or so."""
+    rows = connection.execute(
+        sa.select(ALERT.c.id, ALERT.c.rule_id, ALERT.c.resolved_at, RULE.c.document, *counted_things(sa.true()))
+        .select_from(ALERT)
+        .outerjoin(CONNECTOR, CONNECTOR.c.id == ALERT.c.connector_id)
+        .outerjoin(RULE, RULE.c.id == ALERT.c.rule_id)
+        .where(ALERT.c.id.in_(alert_ids))
+        .group_by(ALERT.c.id, RULE.c.id)
+    ).all()
+    names = names_of(connection, rows)
+    return {
+        row.id: titled_row(row, names, (row.resolved_at or now) - row.active_at, is_over=row.resolved_at is not None)[0]
+        for row in rows
+    }
+
+
 FIRING = ALERT.c.state == State.FIRING.value
 THING_IDS: Mapping[str, sa.ColumnElement[str | None]] = {
     "session": ALERT.c.session_id,

@@ -11,9 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row
 
+from notify.alert_cards.parts import read_parts
 from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, QUIET_SUMMARY, insert_items, new_item
 from notify.routing import Routing
+from notify.text.titles import title_of
 from rules.alerts.incidents import EVERY_RULE
 from rules.lifecycle import State
 from storage.schema import ALERT, INCIDENT, LOCATION, OUTBOX, TRANSITION
@@ -35,6 +37,7 @@ class NightLine:
     """One incident that came and went in quiet hours. `location` is None where it spans several."""
 
     rule: str
+    title: str
     severity: str
     location: str | None
     alerts: int
@@ -129,7 +132,7 @@ def enqueue_night_summaries(
             channel,
             due_at=routing.due_at,
             now=routing.now,
-            facts=_facts(incidents),
+            facts=_facts(connection, incidents, routing.now),
         )
         for channel, incidents in told.items()
     ]
@@ -141,6 +144,7 @@ def night_context(facts: Mapping[str, Any]) -> NightContext:
     lines = tuple(
         NightLine(
             line["rule"],
+            line.get("title") or title_of({}, line["rule"], {}, timedelta(), is_over=True),
             line["severity"],
             line["location"],
             line["alerts"],
@@ -177,12 +181,17 @@ def _unheard(connection: Connection, incident_ids: Collection[int]) -> set[int]:
     return unheard
 
 
-def _facts(incidents: Sequence[Sequence[Row[Any]]]) -> dict[str, Any]:
+def _facts(connection: Connection, incidents: Sequence[Sequence[Row[Any]]], now: datetime) -> dict[str, Any]:
     """The facts of one summary: the first incidents by when they began, and the number of the others."""
     in_order = sorted(incidents, key=lambda rows: min(row.active_at for row in rows))
+    titles = {
+        part.incident_id: part.title
+        for part in read_parts(connection, [rows[0].incident_id for rows in in_order[:LINES]], now)
+    }
     lines = [
         {
             "rule": rows[0].rule_id,
+            "title": titles[rows[0].incident_id],
             "severity": rows[0].severity,
             "location": (rows[0].location_name or rows[0].location_id) if rows[0].incident_location_id else None,
             "alerts": len(rows),

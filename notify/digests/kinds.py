@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from notify.kpis.scope import NETWORK_KEY, By, Scope, with_location
 from notify.kpis.sessions import revenue
 from notify.kpis.times import stood, time_to_repair
+from notify.text.titles import kind_of
 from rules.actions.automations import SAFETY_CODES
-from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, RULE
 from storage.sql import seconds_between, shifted
 
 MOST = 5
@@ -76,15 +77,31 @@ def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
     people = people.where(scope.within(ALERT.c.acknowledged_at), scope.of(ALERT), ALERT.c.acknowledged_by.is_not(None))
     people = people.group_by(ALERT.c.acknowledged_by).order_by(sa.desc("number"), ALERT.c.acknowledged_by)
     noisy = [row for row in rows if row.fired >= NOISY and 2 * row.short >= row.fired]
+    told = sa.select(RULE.c.id, RULE.c.document).where(RULE.c.id.in_([row.rule_id for row in (*rows[:MOST], *noisy)]))
+    titles = {row.id: kind_of(row.document, row.id) for row in connection.execute(told)}
     return {
         "fired": sum(row.fired for row in rows),
         "taken": sum(row.taken for row in rows),
-        "rules": [{"rule": row.rule_id, "fired": row.fired, "lasted_s": _rounded(row.lasted_s)} for row in rows[:MOST]],
+        "rules": [
+            {
+                "rule": row.rule_id,
+                "title": titles.get(row.rule_id),
+                "fired": row.fired,
+                "lasted_s": _rounded(row.lasted_s),
+            }
+            for row in rows[:MOST]
+        ],
         "people": [
             {"user": row.acknowledged_by, "number": row.number} for row in connection.execute(people.limit(MOST))
         ],
         "noisy": [
-            {"rule": row.rule_id, "fired": row.fired, "short": row.short, "longer_s": LONGER.total_seconds()}
+            {
+                "rule": row.rule_id,
+                "title": titles.get(row.rule_id),
+                "fired": row.fired,
+                "short": row.short,
+                "longer_s": LONGER.total_seconds(),
+            }
             for row in noisy[:MOST]
         ],
     }

@@ -4,6 +4,7 @@ It takes plain values as they came from outside and gives plain text: escaping i
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -54,3 +55,13 @@ def title_of(
     words = str(document.get("name") or rule_id).replace("-", " ").capitalize()
     about = str(document.get("for_each") or next(iter(things), ""))
     return f"{words}: {values[about]}" if about in values else words
+
+
+def kind_of(document: Mapping[str, object], rule_id: str) -> str:
+    """What a rule finds, in words, of no thing in particular: for figures of many of its alerts."""
+    title = document.get("title")
+    words = str(document.get("name") or rule_id).replace("-", " ")
+    if isinstance(title, str):
+        with suppress(ValueError, KeyError):  # stored by a version that knew another form
+            words = fill_title(title.replace(f" for {{{DURATION}}}", ""), {thing: f"{thing}s" for thing in NAMED_AFTER})
+    return words[:1].upper() + words[1:]

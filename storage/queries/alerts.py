@@ -46,6 +46,7 @@ class AlertFilter:
 class OpenAlert:
     """One open alert as a list shows it. `incident_id` is None while it is pending."""
 
+    id: int
     incident_id: int | None
     rule_id: str
     subject: str
@@ -63,7 +64,7 @@ class OpenAlert:
 def list_alerts(connection: Connection, which: AlertFilter, offset: int, limit: int) -> Page[OpenAlert]:
     """A page of the open alerts: what fires and nobody acknowledged first, then the oldest."""
     conditions = which.conditions()
-    names = ("incident_id", "rule_id", "subject")
+    names = ("id", "incident_id", "rule_id", "subject")
     rest = ("state", "active_at", "due_at", "held_since", "acknowledged_by", "silence_id", "inhibited_by")
     place = LOCATION.c.name.label("location_name")
     rows = connection.execute(

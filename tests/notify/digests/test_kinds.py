@@ -78,8 +78,10 @@ def test_alerts_tell_what_fired_who_took_it_and_which_rule_is_noisy(database: Da
     facts, text = said_of(database, "alerts")
     more = facts["kind"]
     assert (more["fired"], more["taken"], more["people"]) == (7, 1, [{"user": "U1", "number": 1}])
-    assert more["rules"][0] == {"rule": "faulted", "fired": 7, "lasted_s": pytest.approx((5 * 5 + 2 * 50) * 60 / 7)}
-    assert more["noisy"] == [{"rule": "faulted", "fired": 7, "short": 5, "longer_s": 600}]
+    said = {"rule": "faulted", "title": "Faulted", "fired": 7}
+    assert more["rules"][0] == {**said, "lasted_s": pytest.approx((5 * 5 + 2 * 50) * 60 / 7)}
+    assert more["noisy"] == [{**said, "short": 5, "longer_s": 600}]
+    assert "1. Faulted · 7" in text
     assert "5 of 7 were over within 10 min" in text
     assert facts["to_do"]["untaken"] == 1
     assert "1 alert that nobody has acknowledged" in text

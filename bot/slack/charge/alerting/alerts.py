@@ -25,6 +25,7 @@ from bot.slack.charge.answer import (
 from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
+from notify.alert_cards.parts import alert_titles
 from notify.render import render_words
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
@@ -77,8 +78,9 @@ def answer_alerts(connection: Connection, asked: Asked) -> Answer:
     except WrongWords as wrong:
         return wrong.answer
     page = list_alerts(connection, which, asked.offset, PAGE)
+    titles = alert_titles(connection, [row.id for row in page.rows], asked.now)
     rows = [
-        (render_words("answer_alert_row.mrkdwn.j2", alert=row)["body"], _beside(row, asked, n))
+        (render_words("answer_alert_row.mrkdwn.j2", alert=row, title=titles[row.id])["body"], _beside(row, asked, n))
         for n, row in enumerate(page.rows, 1)
     ]
     buttons = paging(page, f"alerts {said}".strip())

@@ -83,7 +83,8 @@ def test_quiet_hours_are_those_of_the_location(database: Database) -> None:
 
 
 def test_what_came_and_went_is_one_line_of_a_summary(database: Database) -> None:
-    made = site(database, FAULTED | {"group_by": ["location"]})
+    titled = {"title": "{connector} out of order for {duration}"}
+    made = site(database, FAULTED | {"group_by": ["location"]} | titled)
     made.tick(at("22:14"), faulted("c1", "c2"), faulted("c5", place="l2"))
     made.tick(at("22:50"), faulted("c1", "c2", status="Available"))
     morning(made)
@@ -91,7 +92,8 @@ def test_what_came_and_went_is_one_line_of_a_summary(database: Database) -> None
     summary = next(row for row in made.messages() if row.kind == "quiet_summary")
     words = made.words(summary, at("07:01") + DAY)
     assert "Quiet hours are over: 2 alerts came and went" in words
-    assert "`a-faulted` at `Location l1`, 2 alerts · since" in words
+    assert "2 connectors out of order for 36 min · Location l1, 2 alerts · since" in words
+    assert "Rules: a-faulted" in words
     assert "lasted 36 min" in words
     assert "Location l2" not in words
     morning(made, "07:02")

@@ -32,3 +32,16 @@ async def test_a_charger_that_moved_while_its_alert_fires_is_found_at_its_new_lo
     await found_at(house, broken, new)
     assert broken not in (await house.ask(f"alerts location={old}")).plain()
     assert "It concerns 1 alert that fires now" in (await house.ask(f"silence location={new} for 2h Moved")).plain()
+
+
+async def test_a_list_of_alerts_says_in_words_what_each_is_and_the_rule_after_it(closed_house: House) -> None:
+    house = closed_house
+    broken = house.free()
+    house.break_connector(broken)
+    await house.start(FAULTED | {"for": "0s", "title": "{connector} out of order for {duration}"})
+    await house.card_of_an_alert()
+    answer = await house.ask("alerts")
+    row = next(line for line in answer.plain().splitlines() if broken in line)
+    words, slug = row.split("out of order for over")
+    assert FAULTED["name"] not in words
+    assert slug.endswith(f"`{broken}` `{FAULTED['name']}`")
