@@ -6,7 +6,7 @@ read again. The message that is kept up to date stays as it is; nothing here pos
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.outbox import ALERT_CARD, COPY, insert_items, new_item
 from storage.schema import OUTBOX
+
+SOUGHT_FOR, MOST_SOUGHT = timedelta(days=14), 500
+"""For how long, and of how many messages, copies are looked for that no edit led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ def mark_copy(connection: Connection, kept: Row[Any], channel: str, ts: str, now
 def may_have_copies(item: Row[Any]) -> bool:
     """Whether a message may stand twice, and nobody has looked for its copies yet."""
     return bool(item.facts.get("may_repeat")) and not item.facts.get("copies_sought")
+
+
+def unsought_rows(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """The messages of the last while that may stand twice and whose copies nobody has looked for, the newest first."""
+    stands = (OUTBOX.c.message_ts.is_not(None), OUTBOX.c.created_at > now - SOUGHT_FOR)
+    may = OUTBOX.c.facts["may_repeat"].as_boolean()
+    newest = sa.select(OUTBOX).where(*stands, may).order_by(OUTBOX.c.created_at.desc(), OUTBOX.c.id)
+    return [row for row in connection.execute(newest.limit(MOST_SOUGHT)) if may_have_copies(row)]
 
 
 def note_sought(connection: Connection, item_id: str) -> None:

@@ -20,6 +20,7 @@ from bot.service import digesting, jobs
 from bot.service.automating import automate
 from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
+from bot.service.delivering.seeking import seek_all_copies
 from bot.service.delivering.workers import begin_deliveries, end_deliveries, leave_channels
 from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
@@ -64,6 +65,7 @@ DELIVER_EVERY = timedelta(seconds=1)
 HOMES_EVERY = timedelta(minutes=1)
 DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
+COPIES_EVERY = timedelta(hours=1)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
@@ -222,6 +224,11 @@ class Service:
         """Send what is due; a channel that is slow holds up neither this job nor another channel."""
         await begin_deliveries(self.delivery, now)
 
+    async def seek_copies(self, now: datetime) -> None:
+        """Look for copies of messages whose channel's history could not be read before."""
+        if await seek_all_copies(self.delivery, now):
+            self.ticker.wake("deliver")
+
     async def clock_was_put(self, step: Step) -> None:
         """Go by the clock as it is now, before any job does."""
         self.watchdog.note_step(step)
@@ -250,6 +257,7 @@ class Service:
             Job("watchdog", self.watch, WATCH_EVERY, alone=True),
             Job("reload", self.reload_rules),
             Job("rule files", self.look_at_rule_files, RULE_FILES_EVERY),
+            Job("copies", self.seek_copies, COPIES_EVERY, at_once=False),
             Job("keeping", self.keeping.run, KEEP_EVERY, at_once=False),
         ]
         for job in of_the_leader:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.service.delivering.marking import mark_sent
 from bot.slack.client import MessageRef
 from notify.claims import claim_next
-from notify.copies import note_seen
+from notify.copies import note_seen, unsought_rows
 from notify.outbox import ALERT_CARD, COPY, insert_items, new_item
 from notify.render import render_message
 from storage.engine import Database
@@ -53,6 +53,16 @@ def test_the_message_itself_another_incidents_channel_and_a_stranger_are_no_copi
     assert not note(database, COPIED, {})
     for hostile in HOSTILE:
         assert not note(database, COPIED, {"item": without_nul(hostile, database)})
+
+
+def test_copies_are_looked_for_of_what_may_stand_twice_and_of_nothing_older_than_two_weeks(database: Database) -> None:
+    may = standing(database, facts={"may_repeat": True})
+    standing(database, natural_key="b", facts={})
+    standing(database, natural_key="c", facts={"may_repeat": True, "copies_sought": True})
+    standing(database, natural_key="d", facts={"may_repeat": True}, **NOWHERE)
+    with database.read() as connection:
+        assert [row.id for row in unsought_rows(connection, T0 + timedelta(days=13))] == [may]
+        assert unsought_rows(connection, T0 + timedelta(days=15)) == []
 
 
 def test_a_copy_in_another_channel_says_in_which_the_message_is_kept(database: Database) -> None:

@@ -15,7 +15,7 @@ from bot.service.delivering.delivery import Delivery, Rendered
 from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, PostFault, Refused, Uncertain
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
-from notify.copies import mark_others, note_sought, place_of
+from notify.copies import mark_others, note_sought, place_of, unsought_rows
 from notify.house_words import HouseWords
 from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
@@ -110,6 +110,12 @@ def mark_found_copies(database: Database, item: Row[Any], found: Sequence[Messag
         if mark_others(connection, item.id, [(ref.channel, ref.ts) for ref in found], now):
             log.warning("a message stands twice; the copy is marked", item=item.id)
         note_sought(connection, item.id)
+
+
+def unsought(database: Database, now: datetime) -> list[Row[Any]]:
+    """The messages that may stand twice and whose copies nobody has looked for, the newest first."""
+    with database.read() as connection:
+        return unsought_rows(connection, now)
 
 
 def mark_unwritten(database: Database, item: Row[Any], now: datetime) -> None:

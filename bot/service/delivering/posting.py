@@ -6,7 +6,7 @@ Each step has its own transaction, the call none. Where it may stand or what may
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,13 +16,13 @@ from bot.service.delivering.delivery import Delivery, Moment, Rendered
 from bot.service.delivering.marking import (
     is_said_already,
     mark_fault,
-    mark_found_copies,
     mark_found_groups,
     mark_sent,
     mark_unwritten,
     render,
     say_may_repeat,
 )
+from bot.service.delivering.seeking import CLOCK_SLACK, seek_copies
 from bot.slack.channel_names import is_channel_id
 from bot.slack.client import (
     CLOSED_THREADS,
@@ -35,7 +35,6 @@ from bot.slack.client import (
     find_posted,
     open_direct,
     post_or_update,
-    posted,
 )
 from notify.copies import may_have_copies
 from notify.text.blocks import sections
@@ -49,9 +48,6 @@ SEND_SECONDS = 60
 
 STANDS_STILL = 60.0
 """Seconds after which a claim is not trusted before the call: well before its lease is over."""
-
-CLOCK_SLACK = timedelta(minutes=1)
-"""How far Slack's clock may be behind ours when a message is looked for since a moment of ours."""
 
 PLAIN_TEXT = 2_000
 CARD_STANDS_NOWHERE = "card_stands_nowhere"
@@ -95,23 +91,11 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("after_mark")
     delivery.note("sent")
     if rendered.place is not None and may_have_copies(rendered.row):
-        await _seek_copies(delivery, rendered.row, ref, moment)
+        await seek_copies(delivery, rendered.row, ref, moment.now)
     if rendered.place is None:
         delivery.pace.note_post(moment.now, *{item.channel, delivery.names.known(item.channel), ref.channel})
     log.info("message stands", item=item.id, kind=item.kind, channel=ref.channel, version=version, marked=marked)
     return True
-
-
-async def _seek_copies(delivery: Delivery, row: Row[Any], kept: MessageRef, moment: Moment) -> None:
-    """Mark the copies of a message that was just edited, where its channel's history can be read by now."""
-    since = row.created_at - CLOCK_SLACK
-    try:
-        seen = posted(delivery.slack, kept.channel, row.id, oldest=since, latest=kept.ts)
-        found = [one.ref async for one in seen]
-    except PostFault as fault:  # it is tried again when the message is edited again
-        log.debug("copies of a message cannot be looked for", item=row.id, error=fault.error)
-        return
-    await delivery.run(mark_found_copies, delivery.database, row, found, moment.now)
 
 
 async def _find_groups(delivery: Delivery, item: Row[Any]) -> None:

@@ -1,5 +1,6 @@
 """Two messages of one row: where the history can be read again, the next edit of the kept one marks the other."""
 
+from bot.service.delivering.seeking import seek_all_copies
 from tests.bot.service.delivery.bench import Bench, words_of
 
 
@@ -43,3 +44,23 @@ async def test_what_keeps_the_copies_from_being_found_holds_up_no_edit(bench: Be
     bench.say("newest")
     await bench.settle(2)
     assert "earlier copy" in words_of(copy)
+
+
+async def test_copies_of_messages_that_are_edited_no_more_are_marked_once_the_scope_comes(bench: Bench) -> None:
+    may = bench.workspace.scopes
+    await twice(bench)
+    bench.say("it is over")
+    await bench.settle(2)
+    asked = bench.calls("conversations.history")
+    assert await seek_all_copies(bench.delivery(), bench.now) == 0
+    assert bench.calls("conversations.history") == asked + 1, "one call tells that the scope is missing"
+    bench.workspace.scopes = may
+    bench.workspace.faults.fail_next("conversations.history", 503)
+    assert await seek_all_copies(bench.delivery(), bench.now) == 0
+    assert await seek_all_copies(bench.delivery(), bench.now) == 1
+    await bench.settle(2)
+    copy, kept = bench.messages()
+    assert "earlier copy" in words_of(copy)
+    assert "it is over" in words_of(kept)
+    assert "Only this one is kept up to date" in words_of(kept)
+    assert await seek_all_copies(bench.delivery(), bench.now) == 0, "it is done once"
