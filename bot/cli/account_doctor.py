@@ -46,6 +46,7 @@ async def examine_account(settings: Settings, now: datetime, write: Path | None 
     told += [f"{name}: not there ({why})" for name, why in found.lacking.items()]
     told += _understood([row for name in ("chargers", "sessions") for row in _first(found, name)])
     told += _differences(found.differences, found.lines)
+    told += _acting(override, found.lines)
     told += _ids(settings, override, found)
     told += [f"Not mended: {trouble}" for trouble in found.troubles]
     told += _written(write, override, found.lines)
@@ -104,6 +105,19 @@ def _ids(settings: Settings, override: str, found: Survey) -> list[str]:
         return []
     readings = {name: fetched.rows for name, fetched in found.lists.items()}
     return told_of_ids(settings.database_url, Identities(contract).forms, readings)
+
+
+def _acting(override: str, lines: Mapping[str, Any]) -> list[str]:
+    """The calls that were never tried, where an account was found to differ: nobody but its reference tells of them."""
+    contract = tried(override, lines)
+    if contract is None or not any(key.startswith("routes.") and key.endswith(".call") for key in lines):
+        return []
+    told = ["", "Calls that act are not tried. Before the first command, compare each with the account's reference:"]
+    return told + [
+        f"  routes.{name}.call = {json.dumps(f'{route.method} {route.path}')}"
+        for name, route in contract.routes.items()
+        if route.acts and route.method and name not in contract.commands
+    ]
 
 
 def _first(found: Survey, name: str) -> Sequence[Any]:

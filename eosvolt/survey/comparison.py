@@ -23,8 +23,10 @@ from eosvolt.survey.fits import (
     paths_in,
     unit_of,
 )
+from eosvolt.survey.lines import as_toml
 from eosvolt.terms.identities import outer_word
 from eosvolt.terms.paths import heads_of, is_composite, reach, steps_of
+from eosvolt.terms.shapes import spelled
 
 __all__ = ("MOST_ROWS", "Comparison", "Difference", "compare")
 
@@ -33,7 +35,7 @@ MOST_ROWS = 500
 
 _DEAR = 15.0  # money for a kWh, in any major unit but the smallest of currencies
 _ASSUMED = frozenset({"kW", "kWh", "s", "min", "major"})  # another one was said by somebody who looked
-_EXPECTED = frozenset({("charger", "location_id"), ("session", "started_at")})
+_EXPECTED = frozenset({("charger", "location_id"), ("session", "started_at"), ("connector", "status")})
 _POINTS = {"id": "", "location_id": "locations", "charger_id": "chargers", "connector_id": "connectors"}
 
 
@@ -230,11 +232,25 @@ class _Seen:
                 seen = f"no {name}, but {fit.path!r} with {shown(fit.path, value)}"
                 told.append(Difference(self.named(name), seen, self._lines(name)))
             elif self._is_expected(name) and spec.default is None:
-                told.append(Difference(self.named(name), f"no {name} under {', '.join(spec.names) or 'any name'}"))
+                none = f"no {name} under {', '.join(spec.names) or 'any name'}"
+                told.append(Difference(self.named(name), none + self._hint(name)))
         for name, key in self.read.items():
             if name not in self._failing:
                 told += self._doubts(name, key)
         return told
+
+    def _hint(self, name: str) -> str:
+        """What a person is to look up, where words stand under a name that is likely and none says what they mean."""
+        if name != "status":
+            return ""
+        near = [(likeness(path, name, self._specs[name].names), path) for path in self._free]
+        score, path = max(near, default=(0.0, ""))
+        words = sorted({spelled(one) for one in self._free.get(path, ()) if isinstance(one, str | int)})[:12]
+        if score < NEAR or not words:
+            return ""
+        spec = as_toml({"names": [path], "values": {words[0]: "Available"}})
+        line = f"{self._place(name)} = {spec}"
+        return f"; {path!r} holds {', '.join(words)}: look up which is which, and write {line} with all of them"
 
     def _is_expected(self, name: str) -> bool:
         """Whether hardly an account is without it; what stands around a row is not looked for in it."""

@@ -17,6 +17,7 @@ _TOTAL = re.compile(r"total|count|records|matches|hits", re.IGNORECASE)
 _NO_TOTAL = re.compile(r"page|limit|size|offset|time|code|retry", re.IGNORECASE)
 _NEXT = re.compile(r"next|cursor|continuation", re.IGNORECASE)
 _DEEPEST = 3
+_LISTS = frozenset({"locations", "chargers", "sessions", "drivers", "teams", "keys"})
 
 Found = tuple[list[Any], tuple[Difference, ...]]
 
@@ -36,8 +37,9 @@ def rows_in(document: Any, contract: Contract, is_one: Callable[[Any], bool], ro
     one = reader.one(document, is_one, inside)
     if one is not None:
         return [one], ()
+    is_single = route is not None and route.name not in _LISTS
     listing = max(_lists(document), key=lambda found: len(found[1]), default=None)
-    if listing is not None:
+    if listing is not None and not (is_single and any(is_one(inner) for _, inner in _objects(document))):
         path, rows = listing
         return _inner(rows, route), (
             Difference("envelope", f"the rows stand under {path!r}", {"envelope.rows": [path]}),

@@ -15,6 +15,7 @@ from eosvolt.spellings.words import folded
 from eosvolt.terms.shapes import TIME_UNITS, spelled
 
 NEAR = 0.74
+_LONGEST_NUMBER = 2  # digits of a connector's number within its charger
 TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
 NUMBERS = frozenset({
     "power_kw", "max_power_kw", "energy_kwh", "cost", "heartbeat_interval_seconds", "blocking_fee_interval_minutes",
@@ -24,22 +25,23 @@ LISTS = frozenset({"connectors", "blocks"})
 _SYNONYMS: dict[str, str] = {
     "id": "uid uuid code key identifier number chargerId chargerCode stationId stationCode siteId siteCode sessionCode"
     " sessionId transactionId locationId connectorId plugId outletId connectorCode outletCode",
-    "name": "title displayName label deviceName physicalReference caption",
+    "name": "siteName stationName title displayName label deviceName physicalReference caption",
     "location_id": "locationIdentifier siteId site.id siteCode location location.id locationCode placeId placeCode",
     "charger_id": "station stationId stationCode chargePointId deviceId evseId evseUid chargerCode",
     "connector_id": "plug plugId outlet outletId outletCode connectorCode socketId portId connector.id",
     "online": "isOnline connected isConnected link reachable connectivity",
     "last_heartbeat": "lastSeen lastSeenAt seen seenAt lastContact lastHeartbeatAt lastCommunication heartbeatAt",
-    "heartbeat_interval_seconds": "heartbeatInterval heartbeatMs beatEvery heartbeatSeconds heartbeatIntervalMinutes",
+    "heartbeat_interval_seconds": "heartbeatInterval heartbeatMs beatEvery heartbeatSeconds heartbeatIntervalMinutes"
+    " beatEverySeconds",
     "updated_at": "modified modifiedAt lastUpdated lastModified changedAt updated lastChange",
     "connectors": "outlets plugs evses sockets ports connectorList",
     "status": "state operatingMode mode connectorStatus statusName",
-    "status_changed_at": "stateSince since statusSince modeSince stateChangedAt lastStatusChange",
+    "status_changed_at": "stateSince since statusSince modeSince stateAt statusAt stateChangedAt lastStatusChange",
     "power_kw": "power powerW watts currentPower activePower totalPower totalPowerW electricPower",
     "max_power_kw": "maxPower maxPowerW ratedPower ratedWatts ratedPowerW maxElectricPower maximumPower",
-    "type": "kind standard plugType category connectorType locationType",
+    "type": "kind standard plugType category connectorType locationType socket socketType",
     "error_code": "error fault faultCode errorType",
-    "vendor_error_code": "vendorError vendorFault manufacturerError",
+    "vendor_error_code": "vendorError vendorFault vendorCode manufacturerError",
     "serial": "serialNo serialNumber chargeBoxSerial",
     "firmware": "firmwareVersion fw fwVersion",
     "vendor": "make manufacturer brand",
@@ -51,10 +53,10 @@ _SYNONYMS: dict[str, str] = {
     "started_at": "start startTime begin begun startDateTime startedOn beginTime",
     "ended_at": "end endTime stop stopTime finished endDateTime finishedAt stoppedAt",
     "energy_kwh": "energy kwh consumption wattHours energyWh delivered meterKwh consumedKwh",
-    "cost": "price amount total totalCost amountMinor amountCents costCents",
-    "id_tag": "rfid card tag rfidTag cardId authId",
-    "fail_reason": "failure failureReason",
-    "stop_reason": "reason endReason",
+    "cost": "price amount total totalCost totalCostInclVat totalPrice amountMinor amountCents costCents",
+    "id_tag": "idToken idToken.value token rfid card tag rfidTag cardId authId",
+    "fail_reason": "failure failureReason failedBy",
+    "stop_reason": "reason endReason stoppedBy",
     "location.type": "kind",
     "default": "tariff rate basePrice energyPrice defaultPrice defaultCents",
     "blocks": "elements periods slots timeBlocks",
@@ -152,15 +154,23 @@ def fit_of(contract: Contract, resource: str, name: str, path: str, values: Sequ
     """Return how the values at a path can be one of our fields, or None where their type rules it out."""
     if not values:
         return None
+    if resource == "connector" and name == "id" and all(_is_small(value) for value in values):
+        return Fit(path)  # only numbered within its charger, which another look shows
     if name in LISTS or name == "labels" or any(isinstance(value, list | dict) for value in values):
         return _compound_fit(name, path, values)
-    if name in TIMES:
-        return _time_fit(contract, path, values)
-    if name in NUMBERS:
-        return _number_fit(contract, resource, name, path, values)
+    if name in TIMES or name in NUMBERS:
+        return _measured_fit(contract, resource, name, path, values)
     if name == "online" or (name == "status" and resource in {"connector", "session"}):
         return _yes_fit(path, values) if name == "online" else _word_fit(contract, resource, path, values)
     return Fit(path) if _is_textual(contract, name, path, values) else None
+
+
+def _measured_fit(contract: Contract, resource: str, name: str, path: str, values: Sequence[Any]) -> Fit | None:
+    return _time_fit(contract, path, values) if name in TIMES else _number_fit(contract, resource, name, path, values)
+
+
+def _is_small(value: Any) -> bool:
+    return not isinstance(value, bool) and str(value).isdecimal() and len(str(value)) <= _LONGEST_NUMBER
 
 
 def _compound_fit(name: str, path: str, values: Sequence[Any]) -> Fit | None:

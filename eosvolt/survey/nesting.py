@@ -11,7 +11,7 @@ from eosvolt.contract import Contract
 from eosvolt.mapping import RowMapper
 from eosvolt.survey.differences import Difference
 from eosvolt.survey.envelopes import rows_in
-from eosvolt.survey.fits import guessed_words
+from eosvolt.survey.fits import guessed_words, paths_in
 from eosvolt.terms.paths import getter_of, is_composite, reach, steps_of
 
 _OF_A_PLACE = frozenset({"address", "street", "city", "timezone", "timeZone", "time_zone", "postalCode", "postal_code"})
@@ -110,8 +110,9 @@ def joined_ids(
     mapper = RowMapper("session", contract)
     if any(str(mapper.member(row, "connector_id")) in plugs for row in rows):
         return []
-    paths = [name for row in rows[:1] for name in row if isinstance(row[name], str | int)]
-    outer = [path for path in paths if all(str(row.get(path)) in chargers for row in rows)]
+    told = paths_in(rows[:_MOST])
+    paths = [path for path, values in told.items() if values and all(isinstance(one, str | int) for one in values)]
+    outer = [path for path in paths if all(str(one) in chargers for one in told[path])]
     for around in outer:
         for own in paths:
             name = f"{{{around}}}{form[form.index('}') + 1 : form.rindex('{')]}{{{own}}}"
@@ -119,8 +120,8 @@ def joined_ids(
                 continue
             get = getter_of(name)
             if all(get(row) in plugs for row in rows):
-                told = f"{own!r} is only a number within the charger: together with {around!r} it is a connector"
-                return [Difference("session connector_id", told, {"fields.session.connector_id": name})]
+                said = f"{own!r} is only a number within the charger: together with {around!r} it is a connector"
+                return [Difference("session connector_id", said, {"fields.session.connector_id": name})]
     return []
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from eosvolt.client import EosvoltClient
 from eosvolt.contract import Contract
-from eosvolt.errors import EosvoltError, InvalidRequest, NotFound
+from eosvolt.errors import EosvoltError, InvalidRequest
 from eosvolt.models import Fetched
 from eosvolt.survey.differences import Difference
-from eosvolt.survey.envelopes import holds_list
 from eosvolt.survey.lines import tried
 from eosvolt.terms.shapes import spelled
 
@@ -22,16 +21,13 @@ FAR = datetime(2090, 1, 1, tzinfo=UTC)
 """Nothing changed or began since then: a filter that works gives no row."""
 
 NOBODY = "chargehand-doctor-knows-no-such-id"
-_PATHS = {
-    "locations": "sites places facilities stations locations",
-    "chargers": "stations charge-points chargepoints charging-stations devices evses points chargers",
-    "sessions": "transactions charging-sessions charges charge-sessions sessions",
-}
 _NAMES = {
     "updated_since": "updatedSince updated_since modifiedAfter modifiedSince modified_since updatedAfter updated_after"
-    " changedSince changedAfter since date_from lastUpdatedSince",
-    "started_from": "from startedFrom started_from begin start startDate start_date date_from fromDate startTime",
-    "started_to": "to startedTo started_to finish end endDate end_date date_to toDate endTime",
+    " changedSince changedAfter changed since date_from lastUpdatedSince filter[updated_after] filter[updated_since]",
+    "started_from": "from startedFrom started_from begin start startDate start_date date_from fromDate startTime"
+    " filter[from] filter[started_from]",
+    "started_to": "to startedTo started_to finish end endDate end_date date_to toDate endTime"
+    " filter[to] filter[started_to]",
 }
 _LIMITS = "limit pageSize page_size perPage per_page size count take pageLimit"
 _PAGES = "page pageIndex pageNumber page_number p pageNo"
@@ -64,26 +60,6 @@ class Probe:
                 return await question(client)
             except EosvoltError as error:
                 return error
-
-
-async def other_path(probe: Probe, contract: Contract, name: str) -> dict[str, Any]:
-    """Return the lines for a list, and what stands below it, under another path where one of the usual ones answers."""
-    old = contract.routes[name].path
-    base = old.rpartition("/")[0]
-    for word in _PATHS[name].split():
-        lines = {
-            f"routes.{other}.call": f"{route.method} {base}/{word}{route.path.removeprefix(old)}"
-            for other, route in contract.routes.items()
-            if route.path == old or route.path.startswith(f"{old}/")
-        }
-        if f"{base}/{word}" != old:
-            told = await probe.ask(lines, lambda client: client.fetch_first_page(name))
-            if isinstance(told, EosvoltError):
-                if not isinstance(told, NotFound):
-                    return lines
-            elif told is not None and holds_list(told, contract):
-                return lines
-    return {}
 
 
 def plain_questions(name: str, contract: Contract) -> Iterator[dict[str, Any]]:
@@ -159,16 +135,58 @@ def pagings(route: str, contract: Contract) -> Iterator[dict[str, Any]]:
 
 
 async def other_paging(
-    probe: Probe, contract: Contract, name: str, fetch: Callable[[EosvoltClient], Awaitable[Fetched[Any]]], came: int
+    probe: Probe,
+    contract: Contract,
+    name: str,
+    fetch: Callable[[EosvoltClient], Awaitable[Fetched[Any]]],
+    came: int,
+    *,
+    rows: Callable[[Any], int | None],
 ) -> dict[str, Any]:
     """Return the lines under which a list comes whole, with at least as many rows."""
-    for lines in pagings(name, contract):
+    limit = await _word_of_limit(probe, contract, name, rows)
+    ways = sorted(pagings(name, contract), key=lambda lines: lines.get(f"routes.{name}.paging.limit", limit) != limit)
+    for lines in ways:
         told = await probe.ask(lines, fetch)
         if isinstance(told, Fetched) and told.complete and not told.shortfall and len(told.rows) >= came:
             route = contract.routes[name]
             same = {f"routes.{name}.paging.{word}": getattr(route.paging, word) for word in ("style", "page", "limit")}
             return {key: value for key, value in lines.items() if same.get(key) != value}
     return {}
+
+
+async def hidden_paging(
+    probe: Probe,
+    contract: Contract,
+    name: str,
+    fetch: Callable[[EosvoltClient], Awaitable[Fetched[Any]]],
+    came: int,
+    *,
+    rows: Callable[[Any], int | None],
+) -> dict[str, Any]:
+    """Return the lines under which more rows come than `came`, where an account passes over words it does not know.
+
+    Where no word for the size of a page is found, nothing shows that more are there.
+    """
+    limit = await _word_of_limit(probe, contract, name, rows)
+    for lines in pagings(name, contract) if limit else ():
+        if lines.get(f"routes.{name}.paging.limit") != limit:
+            continue
+        # in small pages: one large page would hide that its place is passed over
+        whole = await probe.ask({**lines, f"routes.{name}.limit": max(2, came // 3)}, fetch)
+        if isinstance(whole, Fetched) and whole.complete and not whole.shortfall and len(whole.rows) > came:
+            return lines
+    return {}
+
+
+async def _word_of_limit(probe: Probe, contract: Contract, name: str, rows: Callable[[Any], int | None]) -> str:
+    """The account's word for the size of a page: asked for one row by it, one comes. Empty where there is none."""
+    for limit in dict.fromkeys((contract.routes[name].paging.limit, *_LIMITS.split())):
+        one = {f"routes.{name}.limit": 1, f"routes.{name}.paging.limit": limit}
+        told = await probe.ask(one, lambda client: client.fetch_first_page(name))
+        if limit and not isinstance(told, EosvoltError) and rows(told) == 1:
+            return limit
+    return ""
 
 
 def error_shape(document: Any, error: EosvoltError | None, contract: Contract, good: Any) -> list[Difference]:
@@ -192,6 +210,9 @@ def error_shape(document: Any, error: EosvoltError | None, contract: Contract, g
         code = next((path for path, _ in _texts(document, _CODES) if path), "")
         if code:
             told.append(Difference("errors", f"the code of an error stands under {code!r}", {"errors.code": [code]}))
+    if error.code is not None and type(error) is EosvoltError:  # nobody has such an id
+        line = {f"errors.kinds.{error.code}": "not_found"}
+        told.append(Difference("errors", f"{error.code} is the code of what is not there", line))
     if not error.message:
         message = next((path for path, value in _texts(document, _MESSAGES) if isinstance(value, str)), "")
         if message:

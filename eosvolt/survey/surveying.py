@@ -6,6 +6,7 @@ It only reads. What it proposes has been tried: with the lines the account answe
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from eosvolt.answers import AnswerReader
@@ -14,7 +15,7 @@ from eosvolt.contract import Contract
 from eosvolt.errors import EosvoltError, Forbidden, InvalidRequest, NotFound, Unauthorized
 from eosvolt.mapping import RowMapper
 from eosvolt.models import SESSION_STATUSES, ChargerReading, Fetched
-from eosvolt.survey import probing
+from eosvolt.survey import addresses, probing
 from eosvolt.survey.comparison import compare
 from eosvolt.survey.differences import Difference
 from eosvolt.survey.envelopes import holds_list, rows_in, without_list
@@ -24,6 +25,9 @@ from eosvolt.survey.probing import Make, Probe
 
 LISTS = {"locations": "location", "chargers": "charger", "sessions": "session"}
 MOST_ROUNDS = 12
+_SMALL_PAGE, _ROUND = 10, 5
+"""So many rows, a round number, may be a page of which nothing says that it is none but the first."""
+
 _FETCH: dict[str, Callable[[EosvoltClient, datetime], Any]] = {
     "locations": lambda client, _now: client.fetch_locations(),
     "chargers": lambda client, _now: client.fetch_chargers(),
@@ -53,6 +57,10 @@ class Survey:
         return told + [f"{one.field}: {one.told}" for one in self.differences if not one.lines]
 
 
+def _fetched(name: str, now: datetime, client: EosvoltClient) -> Any:
+    return _FETCH[name](client, now)
+
+
 def _bad(fetched: Fetched[Any]) -> bool:
     return bool(fetched.error is not None or fetched.shortfall)
 
@@ -63,16 +71,34 @@ async def survey(make: Make, override: str, now: datetime) -> Survey:
     probe = Probe(make, override, found.lines)
     for _ in range(MOST_ROUNDS):
         fresh = await _Round(probe, now, found).look()
-        known = {(one.field, one.told) for one in found.differences}
-        kept = [one for one in fresh if (one.field, one.told) not in known]
+        kept = [one for one in fresh if not _is_told(one, found)]
         found.differences += kept
         new = {key: value for one in kept for key, value in one.lines.items() if found.lines.get(key) != value}
         for key, value in new.items():
             if probe.contract({key: value}) is not None:
-                found.lines[key] = value
+                _add(found.lines, key, value)
         if not new:
             break
     return found
+
+
+def _is_told(one: Difference, found: Survey) -> bool:
+    """Whether a difference was told before; of one that nothing mends, whatever it said of it."""
+    return any(
+        one.field == other.field and (one.told == other.told or not (one.lines or other.lines))
+        for other in found.differences
+    )
+
+
+def _add(lines: dict[str, Any], key: str, value: Any) -> None:
+    """Add a line; words of a field that has one already go into it, for TOML has no two lines for one table."""
+    whole = lines.get(key.removesuffix(".values")) if key.endswith(".values") else None
+    if isinstance(whole, dict):
+        lines[key.removesuffix(".values")] = {**whole, "values": value}
+    elif isinstance(whole, str):
+        lines[key.removesuffix(".values")] = {"names": [whole], "values": value}
+    else:
+        lines[key] = value
 
 
 class _Round:
@@ -85,21 +111,22 @@ class _Round:
             raise ValueError("the lines found so far are no contract")
         self._contract: Contract = contract
         self._documents: dict[str, Any] = {}
+        known = found.lines.get("envelope.rows")
+        self._rows_at: dict[str, Any] = {} if known is None else {"rows": known}
 
     async def look(self) -> list[Difference]:
         """What differs; what depends on something that does is left for the next round."""
         stages = (self._reach, self._compare, self._filters, self._page, self._singles)
         for stage in stages:
             told = await stage()
-            known = {(one.field, one.told) for one in self._found.differences}
-            fresh = [one for one in told if (one.field, one.told) not in known]
+            fresh = [one for one in told if not _is_told(one, self._found)]
             if any(one.lines for one in fresh):
                 return fresh
             self._found.differences += fresh
         return []
 
     async def _reach(self) -> list[Difference]:
-        """Whether each list answers to the service's own question."""
+        """Whether each list answers to the service's own question; another base for all is tried first."""
         told: list[Difference] = []
         for name in LISTS:
             if name in self._found.lacking:
@@ -107,24 +134,32 @@ class _Round:
             answer = await self._ask_for(name)
             if isinstance(answer, Forbidden | Unauthorized):
                 self._found.lacking[name] = str(answer)
-            elif isinstance(answer, NotFound):
-                lines = await probing.other_path(self._probe, self._contract, name)
-                if not lines and name == "chargers" and "locations" in self._documents:
-                    lines = nested_chargers(self._documents["locations"], self._contract)
-                if not lines:
-                    self._found.lacking[name] = str(answer)
-                told.append(Difference(name, str(answer), lines))
-            elif isinstance(answer, InvalidRequest):
-                lines = await probing.plainer(self._probe, self._contract, name, lambda _: True)
-                told.append(Difference(name, str(answer), lines))
-            elif isinstance(answer, EosvoltError):
-                told.append(Difference(name, str(answer)))
-            elif not holds_list(answer, self._contract, self._contract.routes[name]):
-                lines = await probing.other_path(self._probe, self._contract, name)
-                told.append(Difference(name, without_list(answer), lines))
+            elif isinstance(answer, EosvoltError) or not holds_list(
+                answer, self._contract, self._contract.routes[name]
+            ):
+                one = await self._mend(name, answer)
+                if addresses.moves_all(one.lines, name):
+                    return [one]
+                told.append(one)
             else:
                 self._documents[name] = answer
         return told
+
+    async def _mend(self, name: str, answer: Any) -> Difference:
+        """What to say of a list that does not come, with the lines under which it does."""
+        if isinstance(answer, InvalidRequest):
+            lines = await probing.plainer(self._probe, self._contract, name, lambda _: True)
+            return Difference(name, str(answer), lines)
+        if isinstance(answer, EosvoltError) and not isinstance(answer, NotFound):
+            return Difference(name, str(answer))
+        lines = await addresses.other_path(self._probe, self._contract, name)
+        if not lines and name == "chargers" and "locations" in self._documents:
+            lines = nested_chargers(self._documents["locations"], self._contract)
+        if not isinstance(answer, NotFound):
+            return Difference(name, without_list(answer), lines)
+        if not lines:
+            self._found.lacking[name] = str(answer)
+        return Difference(name, str(answer), lines)
 
     async def _ask_for(self, name: str) -> Any:
         """The first page of a list, as a poll asks for it."""
@@ -141,8 +176,9 @@ class _Round:
             seen = compare(self._documents[name], self._contract, resource, route=route, known_ids=known)
             if nested := self._nested(name, known):
                 return nested  # what stands around is told of once they are read as what they are
-            told += [Difference(f"{resource} {one.field}".strip(), one.told, one.lines) for one in seen.differences]
-            fetched = await self._probe.ask({}, lambda client, name=name: _FETCH[name](client, self._now))  # type: ignore[misc]
+            mends = [(one, self._own_place(name, one.lines)) for one in seen.differences]
+            told += [Difference(f"{resource} {one.field}".strip(), one.told, lines) for one, lines in mends]
+            fetched = await self._probe.ask({}, partial(_fetched, name, self._now))
             if isinstance(fetched, Fetched):
                 self._found.lists[name] = fetched
                 known[name] = frozenset(row.id for row in fetched.rows)
@@ -150,6 +186,13 @@ class _Round:
                     known["connectors"] = frozenset(plug.id for row in fetched.rows for plug in row.connectors)
                 told += self._words(name, fetched)
         return told
+
+    def _own_place(self, name: str, lines: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Lines in which the rows of a list have a place of their own where those of another list stand elsewhere."""
+        rows = lines.get("envelope.rows")
+        if rows is None or self._rows_at.setdefault("rows", rows) == rows:
+            return lines
+        return {f"routes.{name}.inside": rows[0]}
 
     def _nested(self, name: str, known: Mapping[str, frozenset[str]]) -> list[Difference]:
         """What stands inside something else, or is only a number within it."""
@@ -209,23 +252,35 @@ class _Round:
         for name, fetched in self._found.lists.items():
             total = _total(self._documents.get(name), self._contract)
             self._found.totals[name] = total
+            fetch = partial(_fetched, name, self._now)
+            came = len(fetched.rows)
+            rows = self._all_rows(name)
+            if not _bad(fetched) and total is None and came >= _SMALL_PAGE and came % _ROUND == 0:
+                lines = await probing.hidden_paging(self._probe, self._contract, name, fetch, came, rows=rows)
+                if lines:
+                    told.append(
+                        Difference(f"{name} paging", f"{came} rows are not all: pages are asked for otherwise", lines)
+                    )
             if not _bad(fetched) or isinstance(fetched.error, Forbidden | NotFound):
                 continue
             reason = str(fetched.error or fetched.shortfall)
-            lines = await probing.other_paging(
-                self._probe,
-                self._contract,
-                name,
-                lambda client, name=name: _FETCH[name](client, self._now),  # type: ignore[misc]
-                len(fetched.rows),
-            )
+            lines = await probing.other_paging(self._probe, self._contract, name, fetch, came, rows=rows)
             told.append(Difference(f"{name} paging", reason, lines))
         return told
+
+    def _all_rows(self, name: str) -> Callable[[Any], int | None]:
+        return lambda document: (
+            None
+            if document is None
+            else len(rows_in(document, self._contract, lambda _: False, self._contract.routes[name])[0])
+        )
 
     async def _singles(self) -> list[Difference]:
         """One detail, what an error looks like, and prices."""
         told: list[Difference] = []
         chargers, locations = (self._found.lists.get(name) for name in ("chargers", "locations"))
+        if told := await self._errors(self._documents.get("chargers"), only_good=True):
+            return told  # until then an error that HTTP does not tell is taken for a charger
         if chargers and chargers.rows:
             first = chargers.rows[0].id
             document = await self._probe.ask({}, lambda client: self._one_charger(client, first))
@@ -263,7 +318,8 @@ class _Round:
         seen = compare(document, self._contract, resource, route=self._contract.routes[resource])
         return [Difference(f"{resource} {one.field}".strip(), one.told, one.lines) for one in seen.differences]
 
-    async def _errors(self, good: Any) -> list[Difference]:
+    async def _errors(self, good: Any, *, only_good: bool = False) -> list[Difference]:
+        """How an error is told; `only_good`: whether a good status may tell one."""
         contract = self._probe.contract()
         if contract is None or not contract.routes["charger"].method:
             return []
@@ -271,7 +327,7 @@ class _Round:
             try:
                 document = await client.fetch_from("charger", probing.NOBODY)
             except EosvoltError as error:
-                return probing.error_shape(error.document, error, contract, good)
+                return [] if only_good else probing.error_shape(error.document, error, contract, good)
         return probing.error_shape(document, None, contract, good)
 
 
