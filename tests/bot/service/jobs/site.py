@@ -30,18 +30,27 @@ class Site:
         rules = [rule_from_document(document, "test.yaml") for document in documents]
         jobs.use_rules(self.work, rules, now, plan)
 
-    def tick(self, now: datetime, *readings: Any, resource: str = "chargers") -> list[Transition]:
-        """One minute of the service: what was due is shown, then a poll is recorded and what follows is written."""
+    def tick(self, now: datetime, *readings: Any, resource: str = "chargers", speaks: bool = True) -> list[Transition]:
+        """One minute of the service: what was due is shown, then a poll is recorded and what follows is written.
+
+        Without `speaks` it ends when the rules are evaluated, as a kill ends it.
+        """
         self.show(now)
         poll(self.database, now, *readings, resource=resource)
         moved = evaluating.evaluate(self.work, now, FRESH)
-        speak(self.work, now)
+        if speaks:
+            speak(self.work, now)
         return [item for item in moved if isinstance(item, Transition)]
 
     def show(self, now: datetime) -> None:
         """Show what is due by `now`, as if Slack had answered at once."""
         due = (OUTBOX.c.shown_version < OUTBOX.c.version, OUTBOX.c.due_at <= now)
-        place = {"message_channel": "C1", "message_ts": "1.0", "sent_at": sa.func.coalesce(OUTBOX.c.sent_at, now)}
+        place: dict[str, Any] = {
+            "message_channel": "C1",
+            "message_ts": "1.0",
+            "sent_at": sa.func.coalesce(OUTBOX.c.sent_at, now),
+        }
+        place |= {"claimed_by": None, "claimed_until": None, "uncertain": False}
         with self.database.write() as connection:
             connection.execute(sa.update(OUTBOX).where(*due).values(shown_version=OUTBOX.c.version, **place))
 
