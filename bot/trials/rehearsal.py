@@ -165,7 +165,7 @@ def _message(connection: Connection, row: Row[Any], now: datetime) -> Message:
     rendered = render_message(connection, row, now)
     titles = [block["text"]["text"] for block in rendered.blocks if block["type"] == "header"]
     texts = [rendered.text, *(text for block in rendered.blocks for text in _texts(block))]
-    return Message(KINDS.get(row.kind, row.kind), " ".join(titles), " ".join(" ".join(texts).split()))
+    return Message(KINDS.get(row.kind, row.kind), " ".join(titles), " ".join(" ".join(texts).split()), row.rule_id)
 
 
 def _texts(block: Any) -> list[str]:

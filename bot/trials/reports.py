@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from notify.text.words import duration
 from rules.actions.command_kinds import noun_of
 from rules.explanations.clause_truths import Clause, Learning, Observed, Unread
 from rules.explanations.explain import Explanation
 from rules.language.expressions import Literal, duration_text, to_text
+from rules.language.fields import Type
 from rules.lifecycle import OPEN_STATES, State
 from rules.trials.backtest import LONGEST_SHOWN, Backtest
 from rules.trials.run import CaseResult
@@ -171,7 +173,8 @@ def _clause_lines(clause: Clause, indent: str) -> list[str]:
     since = f" since {_moment(clause.since)}" if clause.since else ""
     lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
     lines += [f"{indent}        {item.text} is {value_text(item)}" for item in clause.observed]
-    lines += [f"{indent}        {item.text} is learning: {progress(item)}" for item in clause.learning]
+    decided = "; what was seen decides already" if clause.truth is not None else ""
+    lines += [f"{indent}        {item.text} is learning: {progress(item)}{decided}" for item in clause.learning]
     lines += [f"{indent}        {item.text}: {not_read(item)}" for item in clause.unread]
     for below in clause.clauses:
         lines += _clause_lines(below, indent + "  ")
@@ -196,6 +199,8 @@ def value_text(item: Observed) -> str:
     """A stored value in the words of the condition language."""
     if item.value is None:
         return "unknown"
+    if item.type is Type.DURATION and isinstance(item.value, int | float):
+        return duration(timedelta(seconds=float(item.value)))
     if isinstance(item.value, bool | str | int | float):
         value = item.value if isinstance(item.value, bool | str) else float(item.value)
         return to_text(Literal(value, item.type))

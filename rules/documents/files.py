@@ -113,7 +113,10 @@ def _items(path: Path, errors: list[RuleError], plan: PlanReader) -> list[YamlIt
             errors.append(RuleError(str(path), None, '"rules" must be a list of rules', rules.line))
         return list(rules.items) if rules is not None and rules.is_list else []
     items, problems = read_items(text)
-    errors.extend(RuleError(str(path), None, problem.message, problem.line, problem.column) for problem in problems)
+    errors.extend(
+        RuleError(str(path), None, problem.message, problem.line, problem.column, None, problem.written)
+        for problem in problems
+    )
     return items
 
 

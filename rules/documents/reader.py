@@ -19,10 +19,11 @@ from rules.documents.plain_schedules import cron_of
 from rules.documents.titles import title_places, title_problem
 from rules.documents.yaml_text import YamlItem
 from rules.hours import Hours, read_hours
-from rules.language.conditions import QuantityError, parse_condition, parse_duration
-from rules.language.errors import ConditionErrors, RuleError
+from rules.language.conditions import QuantityError, parse_duration
+from rules.language.errors import RuleError
 from rules.language.expressions import Expression, duration_text
 from rules.language.fields import REACHABLE, THINGS, nearest
+from rules.language.guesses import parse_for
 from rules.rising import SEVERITIES, Rise, read_rises
 
 Kind = Literal["alert", "digest", "event"]
@@ -129,7 +130,8 @@ class DocumentReader:
         self.rule = name[:80] if isinstance(name, str) and name.strip() else None
         self.errors: list[RuleError] = []
         for problem in item.problems:
-            self.errors.append(RuleError(source, self.rule, problem.message, problem.line))
+            where = (problem.line, problem.column, None, problem.written, True)
+            self.errors.append(RuleError(source, self.rule, problem.message, *where))
 
     def wrong(self, key: str | None, message: str, suggestion: str | None = None) -> None:
         line = self.item.key_lines.get(key, self.item.line) if key is not None else self.item.line
@@ -243,16 +245,14 @@ class DocumentReader:
 
     def condition(self, key: str, for_each: str | None) -> tuple[Expression | None, str | None]:
         text = self.text(key, longest=10_000)
-        if text is None or for_each is None:
+        if text is None:
             return None, None
-        try:
-            return parse_condition(text, for_each=for_each), text
-        except ConditionErrors as wrong:
-            line = self.item.key_lines.get(key)
-            for error in wrong.errors:
-                sentence = error.sentence()
-                self.errors.append(RuleError(self.source, self.rule, sentence, line, error.column, key, text))
-            return None, None
+        expression, errors = parse_for(text, for_each)
+        for error in errors:
+            line = self.item.line_in(key, text, error.column)
+            where = (line, error.column, key, text, key in self.item.spans)
+            self.errors.append(RuleError(self.source, self.rule, error.sentence(), *where))
+        return (expression, text) if expression is not None else (None, None)
 
     def _list(self, key: str, example: str) -> list[str]:
         """The texts at `key`: a list, or one text for a list of one."""

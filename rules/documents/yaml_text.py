@@ -5,8 +5,8 @@ floods of aliases are refused or stay text; nothing is constructed from a tag.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
@@ -21,21 +21,38 @@ _MAX_DEPTH = 20
 
 @dataclass(frozen=True, slots=True)
 class YamlProblem:
-    """What is wrong with a text, and its 1-based line and column where they are known."""
+    """What is wrong with a text, its 1-based line and column where they are known, and what stands on that line."""
 
     message: str
     line: int | None = None
     column: int | None = None
+    written: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class YamlItem:
-    """One item of a file's list: its plain value, its 1-based line, and the line of each key of a mapping."""
+    """One item of a file's list: its plain value, its 1-based line, and the line of each key of a mapping.
+
+    `spans` holds, of each text that stands on several lines, the first one's number and what stands on them.
+    """
 
     value: Any
     line: int
     key_lines: dict[str, int]
     problems: tuple[YamlProblem, ...]
+    spans: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+
+    def line_in(self, key: str, text: str, column: int) -> int | None:
+        """The line on which a 1-based column of the text at `key` stands; that of the key where it is on one line."""
+        first, lines = self.spans.get(key, (0, ()))
+        place = 0
+        for number, line in enumerate(lines, first):
+            found = text.find(line.strip(), place) if line.strip() else -1
+            if found >= 0:
+                place = found + len(line.strip())
+                if column - 1 <= place:
+                    return number
+        return self.key_lines.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ def read_items(text: str) -> tuple[list[YamlItem], list[YamlProblem]]:
     root, problems = _composed(text)
     if root is None:
         return [], problems
-    return list(_section(root, _Budget()).items), problems
+    return list(_section(root, _Budget(text)).items), problems
 
 
 def read_sections(text: str, names: Collection[str], unless: str) -> YamlSections | None:
@@ -71,7 +88,7 @@ def read_sections(text: str, names: Collection[str], unless: str) -> YamlSection
     keys = {str(key.value) for key, _ in root.value}
     if unless in keys or not keys & set(names):
         return None
-    budget, sections = _Budget(), {}
+    budget, sections = _Budget(text), {}
     for key, below in root.value:
         if str(key.value) in sections:
             problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
@@ -84,7 +101,7 @@ def _composed(text: str) -> tuple[Node | None, list[YamlProblem]]:
     try:
         return YAML(typ="safe", pure=True).compose(text), []
     except MarkedYAMLError as wrong:
-        return None, [_syntax_problem(wrong)]
+        return None, [_syntax_problem(wrong, text)]
     except YAMLError as wrong:
         return None, [YamlProblem(_one_line(str(wrong)))]
     except (RecursionError, ValueError):
@@ -108,9 +125,10 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 
 
 class _Budget:
-    """How many more values may be read: aliases can make a short text enormous."""
+    """How many more values may be read: aliases can make a short text enormous. And the lines that they stand on."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
         self.left = _MAX_NODES
         self.told = False
 
@@ -122,7 +140,20 @@ def _item(node: Node, budget: _Budget) -> YamlItem:
     if isinstance(node, MappingNode):
         for key, _ in node.value:
             lines.setdefault(str(key.value), key.start_mark.line + 1)
-    return YamlItem(value, node.start_mark.line + 1, lines, tuple(problems))
+    return YamlItem(value, node.start_mark.line + 1, lines, tuple(problems), _spans(node, budget.lines))
+
+
+def _spans(node: Node, lines: Sequence[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    found: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for key, below in node.value if isinstance(node, MappingNode) else ():
+        if isinstance(below, ScalarNode) and below.end_mark.line > below.start_mark.line:
+            first = below.start_mark.line + (1 if below.style in {"|", ">"} else 0)
+            told = lines[first : below.end_mark.line + 1]
+            # what of the first line stands before a text that has no sign of its own is its key
+            if told and not below.style:
+                told = [told[0][below.start_mark.column :], *told[1:]]
+            found.setdefault(str(key.value), (first + 1, tuple(told)))
+    return found
 
 
 def _plain(node: Node, budget: _Budget, problems: list[YamlProblem], depth: int) -> Any:
@@ -137,6 +168,12 @@ def _plain(node: Node, budget: _Budget, problems: list[YamlProblem], depth: int)
         for key, below in node.value:
             if not isinstance(key, ScalarNode):
                 problems.append(YamlProblem("a key must be a word", key.start_mark.line + 1))
+            elif key.value == "<<":
+                told = 'there are no merge keys ("<<") in YAML 1.2: write the keys out in each rule'
+                mark = key.start_mark
+                problems.append(YamlProblem(told, mark.line + 1, mark.column + 1, budget.lines[mark.line]))
+                merged = _plain(below, budget, problems, depth + 1)
+                values = {**merged, **values} if isinstance(merged, dict) else values
             elif key.value in values:
                 problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
             else:
@@ -158,7 +195,28 @@ def _scalar(text: str, tag: str) -> Any:
     return text
 
 
-def _syntax_problem(wrong: MarkedYAMLError) -> YamlProblem:
+_COMMENT = re.compile(r"[\[,]\s*(#[A-Za-z0-9_.-]+)")
+_QUOTE_IN_QUOTES = re.compile(r'^[^"]*:\s*"[^"]*("[^"]*)"')
+_COLON = re.compile(r"^\s*(?:-\s+)?[A-Za-z_]+:\s+[^\s\"'>|\[{].*?(:\s)")
+
+
+def _everyday(text: str, number: int) -> YamlProblem | None:
+    """The mistakes that everybody makes, on the line where the reader stumbled or on one just before it."""
+    lines = text.splitlines()
+    for place in range(number, max(-1, number - 4), -1):
+        line = lines[place] if place < len(lines) else ""
+        for pattern, message in (
+            (_COMMENT, '"#" begins a comment here; a channel stands in quotes, as in ["#ev-alerts"]'),
+            (_QUOTE_IN_QUOTES, "a text in double quotes ends at the next one; put single quotes around it"),
+            (_COLON, 'a ":" with a space after it begins a new key; put the whole value in quotes'),
+        ):
+            found = pattern.search(line)
+            if found is not None:
+                return YamlProblem(message, place + 1, found.start(1) + 1, line)
+    return None
+
+
+def _syntax_problem(wrong: MarkedYAMLError, text: str) -> YamlProblem:
     mark = wrong.problem_mark or wrong.context_mark
     message = _one_line(" ".join(part for part in (wrong.context, wrong.problem) if part))
     if "'\\t'" in message:
@@ -169,7 +227,9 @@ def _syntax_problem(wrong: MarkedYAMLError) -> YamlProblem:
         message = 'a file holds one document; remove the line "---"'
     if mark is None:
         return YamlProblem(message)
-    return YamlProblem(message, mark.line + 1, mark.column + 1)
+    lines = text.splitlines()
+    written = lines[mark.line] if mark.line < len(lines) else None
+    return _everyday(text, mark.line) or YamlProblem(message, mark.line + 1, mark.column + 1, written)
 
 
 def _one_line(text: str) -> str:

@@ -200,7 +200,8 @@ def _notes(rule: AnyRow, answer: AnyRow, freshness: Sequence[Freshness]) -> tupl
     elif not rule.enabled:
         notes.append("The rule is switched off: it is not evaluated.")
     if answer.gone_at is not None:
-        notes.append("EOSVOLT no longer reports it, or it has ended: no alert begins.")
+        over = "The session has ended: it is over" if rule.document.get("for_each") == "session" else None
+        notes.append(f"{over or 'EOSVOLT no longer reports it'}, and no alert begins.")
     stale = [item.resource for item in freshness if not item.fresh]
     if stale:
         notes.append(

@@ -40,7 +40,9 @@ class ConditionErrors(Exception):  # noqa: N818 (it carries several)
 class RuleError:
     """One thing wrong with a rule or its file. `line` and `column` are 1-based and say where in the file.
 
-    For an error inside a condition `condition` is its text, `key` the key that holds it, and `column` counts in it.
+    For an error inside a condition `condition` is its text, `key` the key that holds it, and `column` counts in it;
+    `many_lines`: it stands on several lines of the file, so that `line` is worth saying. Of a mistake in the YAML
+    itself `condition` is the line.
     """
 
     source: str
@@ -50,10 +52,11 @@ class RuleError:
     column: int | None = None
     key: str | None = None
     condition: str | None = None
+    many_lines: bool = False
 
     def __str__(self) -> str:
         where = [f'rule "{self.rule}"'] if self.rule else []
-        if self.line is not None and (self.condition is None or self.rule is None):
+        if self.line is not None and (self.condition is None or self.rule is None or self.many_lines):
             where.append(f"line {self.line}")
         if self.column is not None:
             where.append(f"column {self.column}")

@@ -68,9 +68,14 @@ class Case:
     connectors: Mapping[str, Subject]
     sessions: Mapping[str, Subject]
     checks: tuple[Check, ...]
+    only: frozenset[str] = frozenset()  # the rules that are compared; all of them where it names none
+
+    def looks_at(self, rule: str | None) -> bool:
+        """Whether what a rule does is compared."""
+        return not self.only or rule in self.only
 
 
-KEYS = ("name", "rules", "start", "interval", "locations", "chargers", "connectors", "sessions", "checks")
+KEYS = ("name", "rules", "only", "start", "interval", "locations", "chargers", "connectors", "sessions", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,7 @@ class _Reader:
             connectors=things["connectors"],
             sessions=things["sessions"],
             checks=read_checks(self, self.values.get("checks")),
+            only=self.only(),
         )
 
     def keys(self, values: Mapping[str, Any], known: Sequence[str], key: str | None, where: str) -> None:
@@ -228,6 +234,13 @@ class _Reader:
             if not path.exists():
                 self.wrong("rules", f'there is no rule file "{name}" beside the test')
         return tuple(path for path in paths if path.exists())
+
+    def only(self) -> frozenset[str]:
+        named = self.values.get("only", [])
+        names = named if isinstance(named, list) else [named]
+        if not all(isinstance(name, str) for name in names):
+            self.wrong("only", '"only" is a list of the rules that the case looks at, by their names')
+        return frozenset(map(str, names))
 
     def span(self, key: str, value: Any, where: str) -> timedelta:
         if value == 0 and not isinstance(value, bool):

@@ -26,11 +26,15 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it stands in the channel: `kind` card, reply, event or digest, and all its text in one line."""
+    """A message as it stands in the channel: `kind` card, reply, event or digest, and all its text in one line.
+
+    `rule` is the one that it is of, None where it is of several.
+    """
 
     kind: str
     title: str
     text: str
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,12 @@ def differences(
     """What differs at a check, one text a kind of expectation; none where all is as expected."""
     when = f"at {duration_text((check.at - case.start).total_seconds())} ({check.at:%Y-%m-%d %H:%M:%S} UTC)"
     with scratch.database.write() as connection:
-        alerts = _open_alerts(connection)
+        alerts = [one for one in _open_alerts(connection) if case.looks_at(one.rule)]
         speaker.deliver(connection, check.at + timedelta(microseconds=1))
         messages = speaker.standing(connection, check.at) if check.messages is not None else []
+    messages = [one for one in messages if one.rule is None or case.looks_at(one.rule)]
+    digests = [one for one in speaker.digests() if case.looks_at(one.rule)] if check.digests is not None else []
+    history = [item for item in history if case.looks_at(item.rule_id)]
     moved = [item for item in history if isinstance(item, Transition)]
     events = [item for item in history if isinstance(item, Event)]
     ends = [item for item in moved if item.to_state == State.RESOLVED]
@@ -81,7 +88,7 @@ def differences(
         "alerts": check.alerts is not None and _unmatched(_by_name(check.alerts), alerts, _ALERT, case),
         "ended alerts": check.ended is not None and _unmatched(_by_name(check.ended), ends, _END, case),
         "events": check.events is not None and _unmatched(_by_name(check.events), events, _EVENT, case),
-        "digests": check.digests is not None and _unmatched(check.digests, speaker.digests(), _DIGEST, case),
+        "digests": check.digests is not None and _unmatched(check.digests, digests, _DIGEST, case),
         "messages": check.messages is not None and _message_difference(check.messages, messages),
     }
     return [

@@ -104,7 +104,7 @@ def _unknown_names(case: Case, rules: Sequence[Rule]) -> list[CaseError]:
     """What is wrong with the rules that a case names: there is none of that name, or it is of another kind."""
     kinds = {rule.name: rule.kind for rule in rules}
     named = sorted({one for check in case.checks for one in check.named()})
-    wrong = []
+    wrong = [f'"only": no tested rule is called "{name}"' for name in sorted(case.only - kinds.keys())]
     for name, kind in named:
         if name not in kinds:
             wrong.append(f'no tested rule is called "{name}"; there is {", ".join(sorted(kinds)) or "none"}')
