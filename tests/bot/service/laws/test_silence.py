@@ -1,8 +1,8 @@
 """The law of silence: for any fault of the world that ends, what is true afterwards is said afterwards.
 
 While it lasts, somebody is told that Chargehand cannot see. What is true is read off the API's own world, what is said
-off Slack's side; nothing of the service is asked. A plain run lives through several faults one after another, of
-the API's every other one, and goes on as soon as all is said; CI begins anew for each, and looks for longer.
+off Slack's side; nothing of the service is asked. A plain run lives through a few faults of each kind, one after
+another, and goes on as soon as all is told and said; CI begins anew for each of all, and looks for longer.
 """
 
 import os
@@ -18,9 +18,9 @@ from tests.bot.service.laws.world import World, world_on
 from tests.examples import examples
 
 THOROUGH = bool(os.environ.get("CI"))
-CALM, AFTERWARDS, QUIET = 4, 75, 3
-TOGETHER = 1 if THOROUGH else 6
-LIVED = [name for number, name in enumerate(FAULTS) if THOROUGH or number % 2 or not name.startswith("API: ")]
+CALM, AFTERWARDS, QUIET = 4 if THOROUGH else 2, 75, 3 if THOROUGH else 2
+TOGETHER = 1 if THOROUGH else 4
+LIVED = [name for number, name in enumerate(FAULTS) if THOROUGH or number % 4 == 1]
 LIVES = [tuple(LIVED[start : start + TOGETHER]) for start in range(0, len(LIVED), TOGETHER)]
 LONGER = 2
 """How many minutes a fault lasts longer than it may take until somebody is told of it."""
@@ -60,6 +60,8 @@ async def live_through(world: World, faults: list[str], seed: int) -> None:
         for minute in range(max(within, CALM) + LONGER):
             await world.minute(partial(happen, seed=seed, minute=CALM + minute))
             told.append(world.told)
+            if world.told and minute >= CALM and not THOROUGH:
+                break
     finally:
         for name in faults:
             FAULTS[name].end(world)
@@ -88,7 +90,7 @@ async def test_what_is_true_after_a_fault_is_said_after_it(
             await live_through(world, [fault], seed)
 
 
-@pytest.mark.parametrize("seed", range(examples(6)))
+@pytest.mark.parametrize("seed", range(examples(6) if THOROUGH else 1))
 async def test_what_is_true_after_several_faults_at_once_is_said_after_them(
     sqlite: Database, tmp_path: Path, seed: int
 ) -> None:
@@ -101,7 +103,7 @@ async def test_what_is_true_after_several_faults_at_once_is_said_after_them(
 async def test_it_holds_on_postgresql_too(postgresql: Database, tmp_path: Path, seed: int) -> None:
     able = sorted(name for name in FAULTS if not name.startswith("database"))
     async with world_on(postgresql, tmp_path) as world:
-        for each in random.Random(seed).sample(able, 3):
+        for each in random.Random(seed).sample(able, 3 if THOROUGH else 1):
             await live_through(world, [each], seed)
 
 
