@@ -1,6 +1,7 @@
 """The rooms of the house: each says what it is and may not do, none is a hall, and no file or function is long."""
 
 import ast
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,36 @@ def test_a_file_fits_in_one_sitting_and_a_function_on_a_screen(file: Path) -> No
     assert len(text.splitlines()) <= 400
     functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 50] == []
+
+
+def modules() -> dict[str, Path]:
+    files = [file for floor in FLOORS for file in (ROOT / floor).rglob("*.py") if "migrations" not in file.parts]
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+
+
+def _with_rooms_around(name: str) -> set[str]:
+    parts = name.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+
+
+def _imports(file: Path, known: Collection[str]) -> Iterator[str]:
+    """What is run as a module is: the modules that it imports as it is imported itself."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = (f"{node.module}.{one.name}" for one in node.names)
+            yield from (name if name in known else node.module for name in whole)
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """None imports itself in the end, by way of the rooms around what it imports too."""
+    known = modules()
+    leads_to = {
+        name: {around for one in _imports(file, known) for around in _with_rooms_around(one) if around in known}
+        - _with_rooms_around(name)
+        for name, file in known.items()
+    }
+    while ends := {name for name, others in leads_to.items() if not others & leads_to.keys()}:
+        leads_to = {name: others for name, others in leads_to.items() if name not in ends}
+    assert {name: sorted(others & leads_to.keys()) for name, others in leads_to.items()} == {}

@@ -5,7 +5,7 @@ It names nothing that is not used. Slack's reference: docs.slack.dev/reference/a
 
 from typing import Any
 
-from bot.slack.listeners.slash_command import COMMAND
+COMMAND = "/charge"
 
 SCOPES = {
     "app_mentions:read": "to be asked by @mention",

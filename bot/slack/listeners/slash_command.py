@@ -7,8 +7,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 from bot.slack.charge import registry
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, whisper
-
-COMMAND = "/charge"
+from bot.slack.manifest import COMMAND
 
 
 def register(app: AsyncApp, responder: Responder) -> None:
