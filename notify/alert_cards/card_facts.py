@@ -133,6 +133,18 @@ class AlertCardContext:
         return bool(self.location_name) and str(self.location_name) not in self.title
 
     @property
+    def only(self) -> Member | None:
+        """The one thing that all of it is about, as its first alert tells it; None where it is about several."""
+        things = {(member.thing, member.thing_id) for member in self.members}
+        return self.members[0] if len(things) == 1 and not self.more else None
+
+    @property
+    def others(self) -> tuple[Part, ...]:
+        """What the other parts say, each title once and none that leads."""
+        told = {lines.part.title: lines.part for lines in reversed(self.parts) if lines.part.title != self.title}
+        return tuple(told.values())[::-1]
+
+    @property
     def snoozable(self) -> bool:
         """Whether a member fires that is not snoozed."""
         return self.firing > (self.snooze.members if self.snooze else 0)

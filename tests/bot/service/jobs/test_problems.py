@@ -103,6 +103,9 @@ def test_a_ground_fault_is_one_card_that_says_safety_first(database: Database) -
     assert words.startswith("\N{LARGE RED CIRCLE} Safety first: dangerous error on Charger ch1 ch1.1")
     assert "out of order for over" in words
     assert "an electrician" in words
+    assert words.count("GroundFailure") == 1
+    in_order = ["*Where:* Charger ch1, connector", "*Critical* · Faulted · since", "*Also:* Charger ch1", "*Error:*"]
+    assert sorted(in_order, key=words.index) == in_order
 
 
 def test_another_rule_about_the_same_thing_joins_without_a_word(database: Database) -> None:
