@@ -1,7 +1,6 @@
 """Lists that take several polls: what came is kept and gone on from, also by another process, and nothing is lost."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -246,12 +245,11 @@ async def test_what_changes_while_a_sweep_takes_several_polls_is_seen_at_once(
     """A new status on a page that was walked already; polls are good all the while, and in the end all is swept."""
     api = LongApi(database, page=4, calls=10**9)
     bounds = tmp_path / "bounds.toml"
-    bounds.write_text("[limits]\nlongest_list_seconds = 0.03\n")
+    bounds.write_text("[limits]\nlongest_list_seconds = 0.001\n")
     api.rows["chargers"] = chargers(60)
     await api.tick(2)
     api.contract = load_contract(bounds)
     api.start()
-    api.between = lambda resource, number: time.sleep(0.01 if resource == "chargers" and number > 1 else 0)
     api.now += timedelta(hours=1)
     polls = 0
     while polls == 0 or api.jobs.lists.get("chargers") is not None:
