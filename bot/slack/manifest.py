@@ -16,16 +16,18 @@ SCOPES = {
     "files:write": "to send exports and show charts",
     "groups:history": "as channels:history, for private channels",
     "groups:read": "as channels:read, for private channels",
-    "im:history": "as channels:history, for direct messages",
+    "im:history": "as channels:history, for direct messages, and to be asked in them",
     "im:read": "as channels:read, for direct messages",
     "im:write": "to show a command's card, or send an export, to the person who asked",
-    "reactions:write": "to mark messages",
-    "usergroups:read": "for roles given to user groups",
-    "users:read": "to see who is a workspace admin",
+    "usergroups:read": "for roles given to user groups, and to mention them",
+    "users:read": "to see who is a guest, of another workspace, or one of its admins",
 }
 """The bot's scopes, each with what it is for."""
 
-EVENTS = ("app_home_opened", "app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel")
+EVENTS = (
+    *("app_home_opened", "app_mention", "message.im"),
+    *("channel_unarchive", "group_unarchive", "member_joined_channel"),
+)
 """The last three let a channel that refused messages be tried at once; nothing depends on them."""
 
 SILENCE_THIS, WHY_THIS = "silence_this", "why_this"
@@ -55,7 +57,7 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
+                "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": name, "always_online": True},
             "shortcuts": [

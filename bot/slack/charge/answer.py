@@ -8,7 +8,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -74,7 +74,8 @@ class Answer:
     """What is said: `text` for notifications, `blocks` for eyes. `later`, run in a thread, says the rest.
 
     One that is for one person `alone` is shown to nobody else. `act` is what channels are to be told of, in the same
-    transaction. After one that says `again` the button that asked may be pressed once more.
+    transaction. After one that says `again` the button that asked may be pressed once more. `suggests` are the commands
+    that an error names.
     """
 
     text: str
@@ -83,6 +84,7 @@ class Answer:
     alone: bool = False
     act: Act | None = None
     again: bool = False
+    suggests: tuple[str, ...] = ()
 
 
 class Mode(Enum):
@@ -241,7 +243,7 @@ def refused(
     `problem` and `mend` are ours and mrkdwn; everything else is text from outside, as given.
     """
     sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
-    return told(
+    answer = told(
         "answer_refused",
         buttons=buttons,
         plain=sentences,
@@ -251,6 +253,7 @@ def refused(
         mend=mend,
         examples=examples,
     )
+    return replace(answer, suggests=tuple(examples))
 
 
 def not_in_plan(what: str, reason: str, said: str = "") -> Answer:

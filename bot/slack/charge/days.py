@@ -40,7 +40,7 @@ def read_days(words: Sequence[str], today: date) -> tuple[Period | None, tuple[s
         if since:
             found = Period(found.first, max(today, found.first))
         if found.last < found.first:
-            raise NoSuchDays(f"{found.last} is before {found.first}")
+            raise NoSuchDays(f"the last day is before the first: {found.last} and {found.first}")
         return found, (*words[:begin], *words[at + used :])
     return None, tuple(words)
 

@@ -4,15 +4,27 @@
 reads, or writes where the word's mode says so.
 """
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 from sqlalchemy import Connection
 
 from bot.slack.charge import help  # noqa: A004 - the word itself
 from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
 from bot.slack.charge.alerting import alerts, digests, handling, rule_files, rules, silences, why
-from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Word, not_in_plan, refused
+from bot.slack.charge.answer import (
+    LONGEST_QUESTION,
+    Answer,
+    Asked,
+    Errand,
+    Mode,
+    Word,
+    not_in_plan,
+    refused,
+    words_button,
+)
 from bot.slack.charge.fleet import (
     chargers,
     exports,
@@ -26,9 +38,10 @@ from bot.slack.charge.fleet import (
     status,
 )
 from bot.slack.charge.governing import audit, roles
-from bot.slack.charge.spoken import plain, split
+from bot.slack.charge.spoken import plain, split, typed
 from bot.slack.permissions import Role, Standing
 from commands.requests.routes import COMMAND_ROUTES
+from notify.text.words import slack_escape
 from storage.health import ASK_SOON, switched_off
 from storage.polls import poll_states
 
@@ -39,7 +52,14 @@ def answer_help(connection: Connection, asked: Asked) -> Answer:
 
 
 WORDS: tuple[Word, ...] = (
-    Word("help", "help", "this", "help", answer_help, needs_data=False),
+    Word(
+        "help",
+        "help [TOPIC]",
+        "what you can say, or more of a topic or a word",
+        "help alerts",
+        answer_help,
+        needs_data=False,
+    ),
     *status.WORDS,
     *locations.WORDS,
     *chargers.WORDS,
@@ -65,6 +85,10 @@ WORDS: tuple[Word, ...] = (
     *roles.WORDS,
     *audit.WORDS,
 )
+MOST_SUGGESTIONS = 4
+PLACEHOLDER = re.compile(r"@|#[a-z]|\b[A-Z]{4,}\b")
+"""What stands in an example for something that only whoever pastes it knows."""
+
 BY_NAME = {word.word: word for word in WORDS}
 
 
@@ -91,6 +115,11 @@ def rest_of(text: str, word: Word | None) -> str:
 
 def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
     """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
+    found = _answered(connection, words, asked, standing)
+    return _with_buttons(found) if isinstance(found, Answer) and found.suggests else found
+
+
+def _answered(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
     word = find_word(words)
     if not standing.may(Role.VIEWER):
         return not_allowed(standing, Role.VIEWER, word.word if word is not None else "/charge")
@@ -139,10 +168,39 @@ def _nothing_known(error: str | None) -> Answer:
 
 
 def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
-    near = get_close_matches(words[0].lower(), BY_NAME, n=1, cutoff=0.5)
+    """The nearest word that only reads, to be said at once; of one that acts no more than its help."""
+    both = " ".join(words[:2]).lower()
+    near = get_close_matches(both, BY_NAME, n=1, cutoff=0.8) or get_close_matches(
+        words[0].lower(), BY_NAME, n=1, cutoff=0.6
+    )
     if not near:
         return refused("There is no word", about=words[0], mend="See what there is:", examples=["/charge help"])
-    rest = " ".join(words[1:])
-    example = f"/charge {near[0]} {rest}".strip() if rest else None
-    example = example or help.example_of(BY_NAME[near[0]], help.known_ids(connection)) or f"/charge {near[0]}"
+    word = BY_NAME[near[0]]
+    if not reads(word):
+        examples = [f"/charge help {word.word}", "/charge help"]
+        return refused(
+            "There is no word", about=words[0], mend=f"If you mean `{word.word}`, this tells how:", examples=examples
+        )
+    rest = typed(words[len(word.word.split()) :])
+    example = f"/charge {word.word} {rest}".strip() if rest else None
+    example = example or help.example_of(word, help.known_ids(connection)) or f"/charge {word.word}"
     return refused("There is no word", about=words[0], mend="Did you mean this?", examples=[example, "/charge help"])
+
+
+def reads(word: Word) -> bool:
+    """Whether a word only looks: it may be suggested, and said by a button."""
+    return word.mode is Mode.READS and not word.acts
+
+
+def _with_buttons(answer: Answer) -> Answer:
+    """An error whose suggestions that only read can be pressed as well as pasted."""
+    pressed: list[ButtonElement] = []
+    for example in answer.suggests[:MOST_SUGGESTIONS]:
+        words = example.removeprefix("/charge ").strip()
+        word = find_word(split(words))
+        if word is not None and reads(word) and PLACEHOLDER.search(words) is None and len(words) <= LONGEST_QUESTION:
+            pressed.append(words_button(f"/charge {words}", slack_escape(words), len(pressed) + 1))
+    if not pressed:
+        return answer
+    row = ActionsBlock(elements=pressed, block_id="suggestions").to_dict()
+    return replace(answer, blocks=[*answer.blocks, row])

@@ -15,7 +15,7 @@ QUOTES = str.maketrans(
     {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00ab": '"', "\u00bb": '"'}
 )
 WORD = re.compile(r'(?:"[^"]*"|\S)+')
-LAST_MARKS = ".,;!?\N{HORIZONTAL ELLIPSIS}"
+LAST_MARKS = ".,!?\N{HORIZONTAL ELLIPSIS}"
 
 
 def plain(text: str) -> str:

@@ -118,7 +118,7 @@ async def _tell_of_a_fault(responder: Responder, answer: Answer, body: dict[str,
         return
     event = body.get("event") or {}
     user, channel = event.get("user"), event.get("channel")
-    if not user or not channel or event.get("type") != "app_mention":
+    if not user or not channel or event.get("type") not in {"app_mention", "message"}:
         return
     place = {"channel": channel, "user": user, "thread_ts": event.get("thread_ts")}
     try:

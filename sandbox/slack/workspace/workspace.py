@@ -50,7 +50,7 @@ class SlackWorkspace(WorkspaceState):
 
     commands: tuple[str, ...] = ("/charge",)
     shortcuts: tuple[Shortcut, ...] = (Shortcut("silence_this", "Silence this"), Shortcut("why_this", "Why?"))
-    subscriptions: frozenset[str] = frozenset({"app_mention", "app_home_opened"})
+    subscriptions: frozenset[str] = frozenset({"app_mention", "app_home_opened", "message.im"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -318,5 +318,6 @@ class SlackWorkspace(WorkspaceState):
         self.changed()
 
     def _tell(self, event: Json) -> None:
-        if event["type"] in self.subscriptions:
+        names = {event["type"], f"{event['type']}.{event.get('channel_type', '')}"}
+        if names & self.subscriptions:
             self.link.deliver_event(payloads.event_callback(self, event))

@@ -35,6 +35,7 @@ class SilenceLine:
     closes: datetime | None
     author: str
     reason: str
+    site: str = ""  # when it ends by the clock of its location, such as "18:00 in Europe/Dublin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,17 +30,17 @@ from bot.slack.charge.answer import (
 )
 from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import Thing, WrongWords
+from bot.slack.charge.times import read_length, read_time
 from bot.slack.permissions import Role
 from rules.alerts.silences import active_silences, create_silence, end_silence
 from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, read_days
-from rules.language.conditions import QuantityError, parse_duration
 from storage.audit import record_act
 from storage.queries.rows import Page
 from storage.schema import LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")
 LONGEST_SILENCE = timedelta(days=400)
-SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}](\d{1,2}:\d{2})", re.ASCII)
+SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}\N{EM DASH}](\d{1,2}:\d{2})", re.ASCII)
 USAGE = "silence THING|rule=NAME for 2h|until 18:00|until recovery|until session end|weekly sat 02:00-04:00 REASON"
 EXAMPLES = (
     "/charge silence 242.2.1 for 2h Technician on site",
@@ -109,7 +109,7 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
             "This silence cannot be made", reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES
         )
     row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
-    line = line_of(connection, row, asked.now)
+    line = replace(line_of(connection, row, asked.now), site=_at_site(connection, asked, wanted))
     facts = {"about": line.about, "how": line.how, "reason": wanted.reason[:500]}
     record_act(connection, asked.user, "silence", f"silence {number}", asked.now, outcome="silenced", facts=facts)
     return told(
@@ -144,7 +144,7 @@ def _ask(connection: Connection, asked: Asked, wanted: Wanted, reach: Reach) -> 
     try:
         number = _create(connection, asked, wanted)
         row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
-        line = line_of(connection, row, asked.now)
+        line = replace(line_of(connection, row, asked.now), site=_at_site(connection, asked, wanted))
     finally:
         savepoint.rollback()
     words = typed(("silence", *asked.words))
@@ -182,15 +182,9 @@ def answer_end(connection: Connection, asked: Asked) -> Answer:
 
 
 def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, list[str]]:
-    said = rest[0] if rest else ""
-    used = 1
-    if said.isdecimal() and len(rest) > 1:  # "2 h"
-        said, used = said + rest[1], 2
-    try:
-        span = timedelta(seconds=parse_duration(said))
-    except (QuantityError, OverflowError):
-        span = timedelta()
-    if span <= timedelta():
+    span, used = read_length(rest)
+    said = " ".join(rest[: max(1, used)])
+    if span is None or span <= timedelta():
         raise WrongWords(
             refused(
                 "A silence lasts for example 30m, 2h or 3d, and not",
@@ -217,7 +211,7 @@ def _until(wanted: Wanted, rest: list[str], now: datetime, zone: str) -> tuple[W
     day, used = _day(said[0], today) if said else None, 0
     if day is not None:
         used = 1
-    at = _time(said[used]) if len(said) > used else None
+    at, more = read_time(rest[used:])
     if day is None and at is None:
         raise WrongWords(
             refused(
@@ -227,7 +221,7 @@ def _until(wanted: Wanted, rest: list[str], now: datetime, zone: str) -> tuple[W
                 examples=EXAMPLES[1:2],
             )
         )
-    used += at is not None
+    used += more if at is not None else 0
     until = datetime.combine(day or today, at or time(), ZoneInfo(zone))
     if day is None and until <= now:
         until = datetime.combine(today + timedelta(days=1), at or time(), ZoneInfo(zone))
@@ -263,12 +257,12 @@ def _iso(said: str) -> date | None:
         return None
 
 
-def _time(said: str) -> time | None:
-    found = re.fullmatch(r"(\d{1,2}):(\d{2})", said, re.ASCII)
-    try:
-        return time(int(found[1]), int(found[2])) if found else None
-    except ValueError:
-        return None
+def _at_site(connection: Connection, asked: Asked, wanted: Wanted) -> str:
+    """When a silence ends by the clock that its words were read by."""
+    if wanted.until is None:
+        return ""
+    zone = _zone(connection, wanted.thing) or asked.zone
+    return f"{wanted.until.astimezone(ZoneInfo(zone)):%H:%M} in {zone}"
 
 
 def _zone(connection: Connection, thing: Thing | None) -> str | None:

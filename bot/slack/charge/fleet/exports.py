@@ -11,13 +11,14 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO, cast
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told, unknown_id
+from bot.slack.charge.days import NoSuchDays, read_days
 from bot.slack.charge.fleet.places import Places, places_of
-from bot.slack.charge.fleet.sessions import RANGE
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
@@ -25,7 +26,7 @@ from eosvolt.errors import EosvoltError, Forbidden
 from eosvolt.exports import fetch_exports, parts_of
 from notify.render import render_words
 from notify.text.session_csv import write_header, write_sessions
-from rules.documents.windows import day_bounds
+from rules.documents.windows import Period
 from storage.audit import record_act
 from storage.health import record_switched_off
 from storage.queries.state import find_location
@@ -75,21 +76,25 @@ def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
         return refused(
             "Only sessions, alerts, audit and uptime can be exported", mend="For example:", examples=[EXAMPLE]
         )
-    days = RANGE.fullmatch(words[1]) if len(words) > 1 else None
-    texts, rest = (days.groups(), words[2:]) if days else (words[1:3], words[3:])
     try:
-        first, last = (date.fromisoformat(text) for text in texts)
-        day_bounds(first, asked.zone), day_bounds(last, asked.zone)
-    except (ValueError, OverflowError):
+        days, rest = read_days(words[1:], asked.now.astimezone(ZoneInfo(asked.zone)).date())
+    except (NoSuchDays, OverflowError) as wrong:
+        problem = "An export needs a first and a last day, in this order"
+        return refused(problem, reasons=[str(wrong)], mend="For example:", examples=[EXAMPLE])
+    if days is None:
         return refused("An export needs a first and a last day", mend="For example:", examples=[EXAMPLE])
-    location_id = " ".join(rest) or None
+    return _ordered(connection, asked, days, " ".join(rest) or None)
+
+
+def _ordered(connection: Connection, asked: Asked, days: Period, location_id: str | None) -> Answer | Errand:
+    first, last = days.first, days.last
     places = places_of(connection, asked.zone, location_id)
     since, until = places.bounds(first, last)
     until = min(until, asked.now)
-    if first > last or since >= until:
+    if since >= until:
         problem = "The last day is before the first, or nothing has happened yet"
         return refused(problem, mend="For example:", examples=[EXAMPLE])
-    if (last - first).days >= MOST_DAYS:
+    if days.days > MOST_DAYS:
         return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=[EXAMPLE])
     if location_id is not None and find_location(connection, location_id) is None:
         return unknown_id(connection, "location", location_id, f"export sessions {first} {last}")

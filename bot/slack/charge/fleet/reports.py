@@ -1,49 +1,35 @@
-"""`/charge report [day|week|month] [LOCATION]`: the platform's own figures of the last full day, week or month.
+"""`/charge report [day|week|month|year] [LOCATION]`: the platform's own figures of the last full one.
 
 They are asked of EOSVOLT at that moment, so that they are those of its dashboard; nothing is computed anew here.
 """
 
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, told, unknown_id
+from bot.slack.charge.days import WHOLE, whole
 from rules.documents.windows import day_bounds
 from storage.queries.state import find_location
 
-
-def _days(today: date) -> tuple[date, date]:
-    return today - timedelta(days=1), today
-
-
-def _week(today: date) -> tuple[date, date]:
-    monday = today - timedelta(days=today.weekday())
-    return monday - timedelta(days=7), monday
-
-
-def _month(today: date) -> tuple[date, date]:
-    first = today.replace(day=1)
-    return (first - timedelta(days=1)).replace(day=1), first
-
-
-PERIODS: dict[str, Callable[[date], tuple[date, date]]] = {"day": _days, "week": _week, "month": _month}
-"""What is meant by each word: the last full one before a day, as its first day and the day after it."""
+PERIODS = tuple(WHOLE)
+"""The last full one before a day of each: day, week, month, year."""
+ALSO = {"yesterday": "day", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 
 
 def period_of(word: str, zone: str, now: datetime) -> tuple[date, date, datetime, datetime]:
     """The first and the last day of a period in a zone, and its two instants in UTC (half open)."""
-    first, end = PERIODS[word](now.astimezone(ZoneInfo(zone)).date())
-    last = end - timedelta(days=1)
-    return first, last, day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+    days = whole(word, now.astimezone(ZoneInfo(zone)).date())
+    return days.first, days.last, day_bounds(days.first, zone)[0], day_bounds(days.last, zone)[1]
 
 
 def answer_report(connection: Connection, asked: Asked) -> Answer | Errand:
-    """The figures of the last day, week or month, of all locations or one."""
-    words = asked.words
-    period = words[0].lower() if words and words[0].lower() in PERIODS else "day"
-    location_id = " ".join(words[1:] if words and words[0].lower() in PERIODS else words) or None
+    """The figures of the last day, week, month or year, of all locations or one."""
+    words = asked.words[1:] if asked.words[:1] and asked.words[0].lower() in {"last", "for"} else asked.words
+    named = ALSO.get(words[0].lower(), words[0].lower()) if words else ""
+    period = named if named in PERIODS else "day"
+    location_id = " ".join(words[1:] if named in PERIODS else words) or None
     name, zone = "", asked.zone
     if location_id is not None:
         location = find_location(connection, location_id)
@@ -79,8 +65,8 @@ def answer_report(connection: Connection, asked: Asked) -> Answer | Errand:
 WORDS = (
     Word(
         "report",
-        "report [day|week|month] [LOCATION]",
-        "EOSVOLT's own figures of the last full day, week or month",
+        "report [day|week|month|year] [LOCATION]",
+        "EOSVOLT's own figures of the last full day, week, month or year",
         "report week",
         answer_report,
         route="report_summary",

@@ -1,7 +1,6 @@
-"""`/charge sessions [active|today|FROM..TO]` and `/charge session ID`: charging sessions. It only reads."""
+"""`/charge sessions [active|today|yesterday|FROM TO]` and `/charge session ID`: charging sessions. It only reads."""
 
-import re
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -19,32 +18,26 @@ from bot.slack.charge.answer import (
     unknown_id,
     words_button,
 )
+from bot.slack.charge.days import NoSuchDays, read_days
 from bot.slack.permissions import Role
 from rules.documents.windows import day_bounds
 from storage.queries.rows import SessionFilter
 from storage.queries.state import find_session, list_sessions
 
-RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.|\N{HORIZONTAL ELLIPSIS})(\d{4}-\d{2}-\d{2})", re.ASCII)
-"""Two days with two dots between; phones turn dots into one sign."""
-
 
 def read_window(words: tuple[str, ...], zone: str, now: datetime) -> SessionFilter | None:
     """The window that words say, days in `zone`, both ends included; None where they say none that there is."""
     said = " ".join(words).lower()
-    if said in {"", "all"}:
-        return SessionFilter()
-    if said == "bookings":
-        return SessionFilter(bookings=True)
-    if said == "active":
-        return SessionFilter(open=True)
-    today = now.astimezone(ZoneInfo(zone)).date()
-    found = RANGE.fullmatch(said)
+    named = {"": SessionFilter(), "all": SessionFilter(), "bookings": SessionFilter(bookings=True)}
+    named |= dict.fromkeys(("active", "open", "now"), SessionFilter(open=True))
+    if said in named:
+        return named[said]
     try:
-        first, last = (date.fromisoformat(day) for day in found.groups()) if found else (today, today)
-        if (found is None and said != "today") or first > last:
+        days, rest = read_days(words, now.astimezone(ZoneInfo(zone)).date())
+        if days is None or rest:
             return None
-        return SessionFilter(since=day_bounds(first, zone)[0], until=day_bounds(last, zone)[1])
-    except (ValueError, OverflowError):
+        return SessionFilter(since=day_bounds(days.first, zone)[0], until=day_bounds(days.last, zone)[1])
+    except (NoSuchDays, OverflowError):
         return None
 
 
@@ -80,12 +73,12 @@ def answer_session(connection: Connection, asked: Asked) -> Answer:
     )
 
 
-EXAMPLES = ("/charge sessions active", "/charge sessions today", "/charge sessions 2026-03-01..2026-03-07")
+EXAMPLES = ("/charge sessions active", "/charge sessions yesterday", "/charge sessions 2026-03-01 2026-03-07")
 
 WORDS = (
     Word(
         "sessions",
-        "sessions [active|today|bookings|FROM..TO]",
+        "sessions [active|today|yesterday|bookings|FROM TO]",
         "charging sessions, the newest first",
         "sessions active",
         answer_sessions,

@@ -8,6 +8,7 @@ import pytest
 
 from bot.slack import charge
 from bot.slack.charge.registry import WORDS, find_word
+from bot.slack.charge.topics import TOPICS
 from bot.slack.permissions import Role
 from sandbox.slack import Message
 from tests.bot.house import House, polled_anew
@@ -99,15 +100,36 @@ async def test_answers_are_seen_by_the_person_alone(house: House) -> None:
     assert house.workspace.channel("#ev-ops").messages == []
 
 
-async def test_help_shows_what_this_person_may_do_and_what_the_rest_needs(house: House) -> None:
-    viewer, operator = words_of(await house.ask("", "vera")), words_of(await house.ask("help", "ole"))
-    acting = [word.usage for word in WORDS if word.needs == Role.OPERATOR]
-    for usage in acting:
-        assert f"`/charge {usage}`" not in viewer
-        assert f"`/charge {usage}`" in operator
-    assert "You are *viewer*" in viewer
-    assert "CHARGEHAND_OPERATORS" in viewer
-    assert "You are *operator*" in operator
+def test_every_word_stands_in_one_topic_of_help() -> None:
+    told = [word for topic in TOPICS.values() for word in topic.words]
+    assert sorted(told) == sorted(word.word for word in WORDS)
+
+
+async def test_help_has_topics_and_each_what_this_person_may_do(house: House) -> None:
+    for person, role in (("vera", Role.VIEWER), ("ole", Role.OPERATOR), ("ada", Role.ADMIN)):
+        short = await house.ask("help", person)
+        assert f"You are *{role.word}*" in short.plain()
+        assert len(short.plain().splitlines()) < 30
+        whole = "\n".join([(await house.ask(f"help {topic}", person)).plain() for topic in TOPICS])
+        for word in WORDS:
+            line = next(line for line in whole.splitlines() if line.startswith(f"• `/charge {word.usage}`"))
+            assert (f"needs the role {word.needs.word}" in line) is (role < word.needs), word.word
+            assert (f"`{word.word}`" in short.plain()) is (role >= word.needs), word.word
+    assert "CHARGEHAND_OPERATORS" in (await house.ask("help act", "vera")).plain()
+
+
+async def test_help_about_one_word_and_about_nothing_that_there_is(house: House) -> None:
+    told = words_of(await house.ask("help start", "ole"))
+    assert "`/charge start CONNECTOR`" in told
+    assert f"`/charge start {house.free()}`" in told
+    assert "`/charge stop" not in told
+    assert "`/charge silence end NUMBER`" in words_of(await house.ask("help /charge silence", "ole"))
+    assert "/charge help rules" in words_of(await house.ask("help ruels"))
+    assert "There is no help about" in words_of(await house.ask("help <!channel>"))
+    page = await house.ask("help")
+    before = len(house.workspace.ephemerals("ada"))
+    await house.click("ada", page, "run_words_1")
+    assert "*Look at the fleet*" in (await house.next_whisper("ada", before)).plain()
 
 
 async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
@@ -116,8 +138,9 @@ async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
     house.fleet.set_availability(out.rpartition(".")[0], out, False, house.clock())
     await polled_anew(house.running)
     assert started.id in words_of(await house.ask("sessions active"))
-    examples = EXAMPLE.findall((await house.ask("help")).plain())
-    assert len(examples) > len(WORDS) / 3, "all but those whose usage is the example, or that need a rule or an alert"
+    answers = [await house.ask(f"help {topic}") for topic in TOPICS]
+    examples = [example for answer in answers for example in EXAMPLE.findall(answer.plain())]
+    assert len(examples) > len(WORDS) / 4, "all but those whose usage is the example, or that need a rule or an alert"
     for example in examples:
         told = words_of(await house.ask(example.removeprefix("/charge ")))
         for refusal in ("There is no", "not possible", "needs the"):
@@ -127,7 +150,10 @@ async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
 @pytest.mark.parametrize(
     ("typed", "nearest"),
     [
-        ("strat 1.1.1", "/charge start 1.1.1"),
+        ("strat 1.1.1", "/charge help start"),
+        ("digset now", "/charge help digest now"),
+        ("statsu.", "/charge status"),
+        ("locatoin 5", "/charge location 5"),
         ("statsu", "/charge status"),
         ("Location", "needs the id"),
         ("halp", "/charge help"),
@@ -135,6 +161,16 @@ async def test_the_examples_of_help_work_when_pasted(house: House) -> None:
 )
 async def test_a_wrong_word_gets_the_nearest_right_one(house: House, typed: str, nearest: str) -> None:
     assert nearest in words_of(await house.ask(typed))
+
+
+async def test_a_suggestion_that_reads_is_a_button_and_one_that_acts_is_not(house: House) -> None:
+    answer = await house.ask("statsu")
+    before = len(house.workspace.ephemerals("ada"))
+    await house.click("ada", answer, "run_words_1")
+    assert "connectors" in (await house.next_whisper("ada", before)).plain()
+    wrong = await house.ask(f"start {house.free()}x")
+    assert f"/charge start {house.free()}" in wrong.plain()
+    assert "run_words" not in str(wrong.blocks)
 
 
 @pytest.mark.parametrize("kind", ["location", "charger", "start", "stop", "session"])
@@ -161,7 +197,7 @@ async def test_a_wrong_id_gets_the_closest_ids(house: House, kind: str) -> None:
         ("chargers status=Fautled", "status=Faulted"),
         ("chargers loction=1", "location="),
         ("chargers zebra", "No charger is like"),
-        ("sessions yesterdy", "/charge sessions today"),
+        ("sessions yesterdy", "/charge sessions yesterday"),
         ("sessions 2026-02-30..2026-03-01", "no such window"),
         ("sessions 2026-03-02..2026-03-01", "no such window"),
         ("charger", "needs the id"),
@@ -173,6 +209,15 @@ async def test_every_mistake_says_what_to_do_next(house: House, typed: str, expe
     told = words_of(await house.ask(typed))
     assert expected in told
     assert "/charge " in told
+
+
+async def test_sessions_of_days_as_people_say_them(house: House) -> None:
+    for said in ("yesterday", "2026-03-01", "2026-03-01 2026-03-03", "from 2026-03-01 to today", "last week", "7d."):
+        told = words_of(await house.ask(f"sessions {said}"))
+        assert "no such window" not in told, said
+        assert "No session" in told, said
+    for said in ("year", "yesterday", "last month", "year 100"):
+        assert "EOSVOLT's own figures" in words_of(await house.ask(f"report {said}")), said
 
 
 async def test_filters_narrow_the_chargers(house: House) -> None:

@@ -92,6 +92,25 @@ async def test_a_silence_that_can_match_is_made(ruled: House) -> None:
         assert f"Silence `#{number}` is in force" in answer, said
 
 
+async def test_lengths_and_times_are_read_as_people_write_them_and_the_site_s_clock_is_said(ruled: House) -> None:
+    now = ruled.clock()  # 08:15 in UTC, 09:15 in the service's zone
+    said = {
+        "rule=connector-faulted for 2 hours Works": now + timedelta(hours=2),
+        "rule=connector-faulted for 90 min Works": now + timedelta(minutes=90),
+        "rule=connector-faulted for an hour and 5 minutes “Works”.": now + timedelta(minutes=65),
+        "rule=connector-faulted until 6pm Works": now.replace(hour=17, minute=0, second=0, microsecond=0),
+        "rule=connector-faulted until noon Works": now.replace(hour=11, minute=0, second=0, microsecond=0),
+    }
+    for number, (words, until) in enumerate(said.items()):
+        answer = (await ruled.ask(f"silence {words}")).plain()
+        assert "in Europe/Copenhagen)" in answer, words
+        row = silences(ruled)[number]
+        assert abs(row.until - until) < timedelta(minutes=1), words
+        assert row.reason == "Works"
+    told = (await ruled.ask(f"silence {ruled.free()} until 6pm Works")).plain()
+    assert "(18:00 in Europe/Dublin)" in told
+
+
 async def test_until_recovery_before_the_fault_is_refused_in_words(ruled: House) -> None:
     for said in ("{free}", "rule=connector-faulted", "team=field"):
         answer = (await ruled.ask(f"silence {said.format(free=ruled.free())} until recovery Works")).plain()

@@ -58,7 +58,7 @@ async def test_three_months_come_as_one_file_with_one_header(tmp_path: Path) -> 
         ("export", "Only sessions, alerts, audit and uptime can be exported"),
         ("export sessions", "needs a first and a last day"),
         ("export sessions 2026-02-30 2026-03-01", "needs a first and a last day"),
-        ("export sessions 2026-03-02 2026-03-01", "The last day is before the first"),
+        ("export sessions 2026-03-02 2026-03-01", "he last day is before the first"),
         ("export sessions 2027-03-02 2027-03-03", "nothing has happened yet"),
         ("export sessions 2020-01-01 2026-03-01", "covers at most 400 days"),
         ("export sessions 2026-03-01 2026-03-02 nowhere", "There is no location with the id"),

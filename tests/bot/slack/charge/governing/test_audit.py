@@ -76,7 +76,7 @@ async def test_right_filters_without_a_hit_are_told_from_wrong_ones(house: House
         "audit zebra=1": "The audit log has no",
         "audit by=zoe": "Nobody here is called",
         "audit 2026-02-30": "no day of the calendar",
-        "audit 2026-03-04 2026-03-01": "is before",
+        "audit 2026-03-04 2026-03-01": "is before the first",
         "audit 0 days": "400 at most",
         "audit nowhere": "There is no",
         "audit " + "x" * 250: "too long",
