@@ -14,7 +14,7 @@ from bot.slack.charge.answer import Answer, Mode
 from bot.slack.charge.spoken import split
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder
-from bot.slack.listeners.slash_command import COMMAND
+from bot.slack.manifest import COMMAND
 
 Json = dict[str, Any]
 
