@@ -33,6 +33,7 @@ __all__ = ("MOST_ROWS", "Comparison", "Difference", "compare")
 MOST_ROWS = 500
 """So many rows of a document are looked at."""
 
+_SHOWN_IDS = 4
 _DEAR = 15.0  # money for a kWh, in any major unit but the smallest of currencies
 _ASSUMED = frozenset({"kW", "kWh", "s", "min", "major"})  # another one was said by somebody who looked
 _EXPECTED = frozenset({("charger", "location_id"), ("session", "started_at"), ("connector", "status")})
@@ -241,6 +242,9 @@ class _Seen:
 
     def _hint(self, name: str) -> str:
         """What a person is to look up, where words stand under a name that is likely and none says what they mean."""
+        if name == "id":
+            alone = [path for path, values in self._paths.items() if self._tells_apart(values)][:_SHOWN_IDS]
+            return f"; each row has another value under {', '.join(alone)}: is one of them its id?" if alone else ""
         if name != "status":
             return ""
         near = [(likeness(path, name, self._specs[name].names), path) for path in self._free]
@@ -251,6 +255,11 @@ class _Seen:
         spec = as_toml({"names": [path], "values": {words[0]: "Available"}})
         line = f"{self._place(name)} = {spec}"
         return f"; {path!r} holds {', '.join(words)}: look up which is which, and write {line} with all of them"
+
+    def _tells_apart(self, values: Sequence[Any]) -> bool:
+        """Whether every row has a text or number of its own here."""
+        plain = [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+        return len(plain) == len(self._rows) > 1 and len({str(value) for value in plain}) == len(plain)
 
     def _is_expected(self, name: str) -> bool:
         """Whether hardly an account is without it; what stands around a row is not looked for in it."""

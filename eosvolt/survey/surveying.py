@@ -139,6 +139,7 @@ class _Round:
             ):
                 one = await self._mend(name, answer)
                 if addresses.moves_all(one.lines, name):
+                    self._found.lacking.clear()  # they may be there too, by words that were not tried before
                     return [one]
                 told.append(one)
             else:

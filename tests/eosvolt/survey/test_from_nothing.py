@@ -138,3 +138,50 @@ async def test_a_page_that_looks_whole_is_asked_for_by_other_words_before_it_is_
     assert len(found.lists["chargers"].rows) == 30
     assert found.lines["routes.chargers.paging.page"] == "p"
     assert "chargers paging" in {one.field for one in found.differences}
+
+
+TOUCHED = "2025-10-01T11:00:00+0000"
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "facilities": [{"place_id": f"p{number}", "geo": {"tz": "Europe/Oslo"}} for number in range(3)],
+    "devices": [
+        {
+            "box": {"serial": f"B{number}", "place": f"p{number % 3}", "label": f"Box {number}"},
+            "conn_state": "ONLINE" if number else "OFFLINE",
+            "ports": [{"port": f"B{number}-1", "operational_status": "IN_USE", "power": {"value": 7400}}],
+            "touched": TOUCHED,
+        }
+        for number in range(33)
+    ],
+    "transactions": [
+        {"tx": f"T{number}", "port": f"B{number}-1", "phase": "in_progress", "from_ts": TOUCHED, "energy": {"wh": 5200}}
+        for number in range(33)
+    ],
+}
+
+
+def strange(request: httpx.Request) -> httpx.Response:
+    """Ten rows a page by words of its own, a total nowhere, and unlike any account that we know."""
+    base, _, last = request.url.path.rpartition("/")
+    asked = request.url.params
+    if base != "/api/v2" or last not in ROWS:
+        return httpx.Response(404, json={"problem": {"id": "missing", "text": "no"}})
+    size, page = min(int(asked.get("take", 10)), 10), int(asked.get("pageNo", 1))
+    rows = ROWS[last][(page - 1) * size : page * size]
+    return httpx.Response(200, json={"response": {"content": rows, "number": page}})
+
+
+async def test_of_an_account_unlike_any_it_finds_all_but_one_id_and_names_what_may_be_it() -> None:
+    def client(contract: Contract) -> EosvoltClient:
+        transport, token = httpx.MockTransport(strange), TokenSource.from_text(TOKEN)
+        return EosvoltClient("http://strange", token, contract, transport=transport, attempts=1, pause=at_once)
+
+    found = await survey(client, "", NOON)
+    (trouble,) = found.troubles
+    assert trouble.startswith("charger id: no id under id; each row has another value under box.serial, box.label: is")
+    mended = merged("", {**found.lines, "fields.charger.id": "box.serial"})
+    again = await survey(client, mended, NOON)
+    assert again.troubles == []
+    lists = {name: len(fetched.rows) for name, fetched in again.lists.items()}
+    assert lists == {"locations": 3, "chargers": 33, "sessions": 33}
+    (plug,) = again.lists["chargers"].rows[0].connectors
+    assert (plug.id, plug.status, plug.power_kw) == ("B0-1", "Charging", 7.4)
