@@ -74,6 +74,7 @@ def rules_backtest(
     from bot.trials.rehearsal import backtest_rules
     from bot.trials.reports import render_backtest
     from rules.documents.files import load_rules
+    from rules.trials.backtest import CannotBacktest
 
     settings = load_settings()
     with _stored_state() as database:
@@ -84,7 +85,7 @@ def rules_backtest(
             interval=settings.poll_interval,
             default_zone=settings.chargehand_timezone,
         ):
-            typer.echo(render_backtest(report))
+            typer.echo(str(report) if isinstance(report, CannotBacktest) else render_backtest(report))
 
 
 @contextmanager

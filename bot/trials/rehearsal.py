@@ -28,7 +28,7 @@ from rules.alerts.evaluate import Evaluated
 from rules.alerts.events import Event
 from rules.documents.document import Rule
 from rules.registry.store import RulesInForce
-from rules.trials.backtest import Backtest, Said, backtest, check_history, period
+from rules.trials.backtest import Backtest, CannotBacktest, Said, backtest, period
 from rules.trials.cases import find_case_files
 from rules.trials.differences import Digest, Message
 from rules.trials.run import CaseResult, load_all, run_case
@@ -66,15 +66,21 @@ def run_rule_tests(paths: Sequence[Path]) -> list[CaseResult]:
 
 def backtest_rules(
     database: Database, rules: Sequence[Rule], *, days: timedelta, interval: timedelta, default_zone: str
-) -> Iterator[Backtest]:
-    """Backtest each rule over what `database` has kept. Raises CannotBacktest before the first one is begun."""
-    for rule in rules:
-        check_history(rule)
+) -> Iterator[Backtest | CannotBacktest]:
+    """Backtest each rule over what `database` has kept, or say why that one cannot be.
+
+    Raises CannotBacktest where there is no history at all.
+    """
+    with database.read() as connection:
+        period(connection, days)
     for rule in rules:
         with database.read() as connection:
             since, until = period(connection, days)
             speaker = Rehearsal(default_zone=default_zone)
-            yield backtest(connection, rule, since=since, until=until, interval=interval, speaker=speaker)
+            try:
+                yield backtest(connection, rule, since=since, until=until, interval=interval, speaker=speaker)
+            except CannotBacktest as wrong:
+                yield wrong
 
 
 class Rehearsal:

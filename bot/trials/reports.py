@@ -38,10 +38,10 @@ def render_backtest(told: Backtest) -> str:
     if told.is_of_events:
         return _render_events(told)
     times = len(told.firings)
+    count = f"{times} time{'' if times == 1 else 's'}" if times or told.is_known else "not"
     lines = [
-        f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:",
-        f"  would have fired {times} time{'' if times == 1 else 's'} on "
-        f"{len({one.subject for one in told.firings})} subjects"
+        *_head(told),
+        f"  would have fired {count} on {len({one.subject for one in told.firings})} subjects{_in_what(told)}"
         + (f", {told.already} of them already at the start" if told.already else ""),
         f"  pending, but never fired: {told.only_pending}",
     ]
@@ -72,13 +72,23 @@ def render_backtest(told: Backtest) -> str:
     return "\n".join(lines)
 
 
+def _head(told: Backtest) -> list[str]:
+    """Which time it is about, and how much of that there is history of."""
+    lines = [f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:"]
+    if not told.is_known:
+        lines.append(f"  {duration(told.known)} of {duration(told.until - told.since)} known")
+    return lines
+
+
+def _in_what(told: Backtest) -> str:
+    return "" if told.is_known else " in what is known"
+
+
 def _render_events(told: Backtest) -> str:
     """What an event rule would have announced, and where most."""
     count, by_subject = len(told.events), Counter(one.subject for one in told.events)
-    lines = [
-        f"{told.rule}, {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC:",
-        f"  would have announced {count} event{'' if count == 1 else 's'} on {len(by_subject)} subjects",
-    ]
+    events = f"{count} event{'' if count == 1 else 's'}" if count or told.is_known else "no event"
+    lines = [*_head(told), f"  would have announced {events} on {len(by_subject)} subjects{_in_what(told)}"]
     if told.events:
         days = Counter(one.event_at.date() for one in told.events)
         busiest, most = min(days.items(), key=lambda item: (-item[1], item[0]))

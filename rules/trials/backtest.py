@@ -4,7 +4,7 @@ What was played is counted here. A field without history is refused by name, bec
 measurement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -68,7 +68,8 @@ class Backtest:
     `already` counts the alerts that fired at once, because their condition was old at `since`; `only_pending` those
     that never fired. `cards` and `replies` are messages, `at_night` those of both between 22 and 7. `polls` is how
     many there were, `evaluated` how many of them had to be looked at. `acting` is what the first of its actions would
-    have done at most: whether it would have helped is not known, and codes of danger are not looked at.
+    have done at most: whether it would have helped is not known, and codes of danger are not looked at. `known_since`
+    is from when on there is history of what the rule reads: before that nothing was replayed.
     """
 
     rule: str
@@ -86,6 +87,17 @@ class Backtest:
     is_of_events: bool = False
     acting: Rehearsed | None = None
     absorbed: Absorbed = field(default_factory=Absorbed)
+    known_since: datetime | None = None
+
+    @property
+    def known(self) -> timedelta:
+        """How much of the time asked for there is history of."""
+        return self.until - (self.known_since or self.since)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is history of all of it, a minute aside."""
+        return self.until - self.since - self.known < timedelta(minutes=1)
 
     @property
     def longest(self) -> tuple[Firing, ...]:
@@ -105,8 +117,6 @@ def check_history(rule: Rule) -> None:
     """Raise CannotBacktest for a rule that has a schedule, or reads what no history is kept of."""
     if rule.kind == "digest":
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it has a schedule')
-    if rule.on == "price.changed":
-        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: prices of the past are not replayed')
     missing = [key for key in sorted(_keys(rule)) if not has_history(key)]
     if missing:
         raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {", ".join(missing)}')
@@ -129,8 +139,9 @@ def backtest(
     check_history(rule)
     compiled = compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)
     resources = compiled.resources | {"chargers"}
-    kept = read_kept(connection, _keys(rule), resources, since=since, until=until, lookback=_lookback(rule))
-    grid = PollGrid(since, until, interval, kept.gaps)
+    known_since = max(since, *_first_polls(connection, rule, resources))
+    kept = read_kept(connection, _keys(rule), resources, since=known_since, until=until, lookback=_lookback(rule))
+    grid = PollGrid(known_since, until, interval, kept.gaps)
     with Scratch([rule], grid.first, speaker) as scratch:
         with scratch.database.read() as reading:
             spells = find_spells(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
@@ -157,7 +168,19 @@ def backtest(
         is_of_events=rule.kind == "event",
         acting=_rehearsed(rule, firings, kept, grid.first),
         absorbed=absorbed,
+        known_since=known_since,
     )
+
+
+def _first_polls(connection: Connection, rule: Rule, resources: Collection[str]) -> list[datetime]:
+    """When each of these was first polled well. CannotBacktest where one never was."""
+    polls = poll_states(connection)
+    found = {name: polls[name].first_good_at if name in polls else None for name in sorted(resources)}
+    never = [name for name, moment in found.items() if moment is None and name != "locations"]
+    if never:
+        told = f'rule "{rule.name}" cannot be backtested: no poll of {", ".join(never)} was ever good'
+        raise CannotBacktest(told)
+    return [moment for moment in found.values() if moment is not None]
 
 
 def _rehearsed(rule: Rule, firings: Sequence[Firing], kept: Kept, begun: datetime) -> Rehearsed | None:
@@ -185,9 +208,19 @@ def _keys(rule: Rule) -> frozenset[str]:
             keys.add(node.key)
         elif isinstance(node, Aggregate) and node.value is not None:
             keys.add(node.value)
-    if rule.on is not None and EVENTS[rule.on] != "session":  # read from the history of a status or a link
-        keys.add("connector.status" if EVENTS[rule.on] == "connector" else "charger.online")
+        elif isinstance(node, Windowed) and node.name in {"uptime", "downtime"}:
+            keys |= {"connector.status", "charger.online"}
+    if rule.on is not None and EVENTS[rule.on] != "session":
+        keys.add(_TOLD_BY.get(rule.on, "charger.online"))
     return frozenset(keys)
+
+
+_TOLD_BY = {
+    "status.changed": "connector.status",
+    "error_code.changed": "connector.error_code",
+    "price.changed": "location.price",
+}
+"""The field whose history tells of an event; of the others it is that of the charger's connection."""
 
 
 def _lookback(rule: Rule) -> timedelta:

@@ -238,6 +238,8 @@ class Fleet:
         """Note a change; the charger whose reading it changes."""
         key = (change.thing, change.thing_id, change.field)
         self.values[key], self.dated[key] = change.value, change.at
+        if change.thing == "location":
+            return None
         charger_id = self.charger_of(change.thing, change.thing_id)
         self.known |= {(change.thing, change.thing_id), ("charger", charger_id or "")}
         return charger_id
@@ -252,6 +254,17 @@ class Fleet:
             row = self.kept.connectors.get(thing_id)
             return None if row is None else str(row.charger_id)
         return thing_id if thing_id in self.kept.chargers else None
+
+    def prices(self, location_ids: Collection[str]) -> list[tuple[str, str]]:
+        """What a poll would read of the prices of these locations, where it is known."""
+        told = [(one, self.values.get(("location", one, "price"))) for one in sorted(location_ids)]
+        return [(one, text) for one, text in told if text is not None]
+
+    def appear(self, thing: str, thing_id: str) -> str | None:
+        """A thing came into sight; the charger whose reading says so."""
+        charger_id = self.charger_of(thing, thing_id)
+        self.known |= {(thing, thing_id), ("charger", charger_id or "")}
+        return charger_id
 
     def exist_at(self, moment: datetime) -> None:
         """Everything that had been seen by `moment` and was not gone exists, with or without a history."""

@@ -72,12 +72,24 @@ class Replay:
         for session_id in kept.sessions:
             for moment in session_moments(kept, session_id):
                 self.sessions[grid.at_or_after(moment)].add(session_id)
+        self.appearing: dict[datetime, list[tuple[str, str]]] = defaultdict(list)
+        for thing, things in (("charger", kept.chargers), ("connector", kept.connectors)):
+            for row in things.values():
+                self._note_appearing(thing, row.id, row.first_seen_at)
+        for location_id, seen_at in kept.locations_seen.items():
+            self._note_appearing("location", location_id, seen_at)
         for at, thing, thing_id in kept.gone:
             self.gone[grid.at_or_after(at)].append((thing, thing_id))
 
+    def _note_appearing(self, thing: str, thing_id: str, seen_at: datetime) -> None:
+        if self.grid.first < seen_at <= self.grid.until:
+            self.appearing[self.grid.at_or_after(seen_at)].append((thing, thing_id))
+
     def run(self, *, every_poll: bool) -> tuple[int, list[Transition | Event]]:
         """How many polls were looked at, and everything that moved in them."""
-        waiting = sorted({*self.changes, *self.sessions, *self.gone, *self.grid.gap_ends}, reverse=True)
+        waiting = sorted(
+            {*self.changes, *self.sessions, *self.gone, *self.appearing, *self.grid.gap_ends}, reverse=True
+        )
         now, evaluated = self.grid.first, 1
         told = self._begin()
         due = self.scratch.moves_at(now)
@@ -101,7 +113,8 @@ class Replay:
 
     def _moves_nothing(self, now: datetime, coming: Sequence[datetime]) -> bool:
         """Whether the poll at `now` sees only changes that can move no alert; they are told at the next that may."""
-        only_changes = now not in self.sessions and now not in self.gone and now not in self.grid.gap_ends
+        only_changes = all(now not in moments for moments in (self.sessions, self.gone, self.grid.gap_ends))
+        only_changes = only_changes and now not in self.appearing
         if self.spells is None or not only_changes or coming.count(now) > 1 or now not in self.changes:
             return False
         if self.spells.may_move(self.changes[now], self.open):
@@ -126,7 +139,9 @@ class Replay:
             self.fleet.tell(change)
         self.fleet.exist_at(now)
         answers = self._answers(now, all_chargers=True)
-        self.scratch.record(now, [Answer("locations", self.kept.locations, LOCATION_POLL), *answers])
+        seen = self.kept.locations_seen
+        there = [one for one in self.kept.locations if seen.get(one.id, now) <= now]
+        self.scratch.record(now, [Answer("locations", there, LOCATION_POLL), *answers])
         self.scratch.began(self.kept.began)
         with self.scratch.database.write() as connection:
             _date_back(connection, self.kept.before)
@@ -136,16 +151,26 @@ class Replay:
     def _answers(self, now: datetime, *, all_chargers: bool = False) -> list[Answer]:
         changes, self.untold = [*self.untold, *self.changes.get(now, ())], []
         chargers = dict.fromkeys(self.fleet.tell(change) for change in changes)
+        coming = self.appearing.get(now, ())
+        chargers |= dict.fromkeys(self.fleet.appear(*one) for one in coming if one[0] != "location")
+        new_places = {thing_id for thing, thing_id in coming if thing == "location"}
         if now in self.gone:
             self._lose(now)
         if all_chargers:
             chargers = dict.fromkeys(name for thing, name in sorted(self.fleet.known) if thing == "charger")
         known = [name for name in chargers if name is not None and ("charger", name) in self.fleet.known]
         answers = [Answer("chargers", [self.fleet.charger(name) for name in known], self.grid.interval)]
+        if new_places:
+            readings = [one for one in self.kept.locations if one.id in new_places]
+            answers.insert(0, Answer("locations", readings, LOCATION_POLL))
+        if "prices" in self.resources:
+            priced = {one.id for one in self.kept.locations} if all_chargers else new_places
+            priced |= {change.thing_id for change in changes if change.thing == "location"}
+            answers.append(Answer("prices", self.fleet.prices(priced), self.grid.interval))
         if "sessions" in self.resources:
             open_ = sorted(self.sessions.get(now, ()))
-            readings = [self.fleet.session(name, now) for name in open_]
-            answers.append(Answer("sessions", readings, self.grid.interval))
+            told = [self.fleet.session(name, now) for name in open_]
+            answers.append(Answer("sessions", told, self.grid.interval))
         return answers
 
     def _lose(self, now: datetime) -> None:
@@ -175,6 +200,7 @@ def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
         (CHARGER, "online", "online_changed_at"),
         (CONNECTOR, "status", "status_changed_at"),
         (CONNECTOR, "error_code", "error_code_changed_at"),
+        (LOCATION, "price", "price_changed_at"),
     ):
         mine = [{"id_": row["id_"], "since": row["since"]} for row in rows if row["field_"] == name]
         if mine:

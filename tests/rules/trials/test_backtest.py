@@ -1,5 +1,6 @@
 """A backtest finds in the kept history what the service said at the time, whichever polls it leaves out."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,9 +18,11 @@ from bot.trials.reports import render_backtest
 from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
 from rules.lifecycle import State, Transition
-from rules.trials.backtest import Backtest, CannotBacktest, backtest, check_history, period
+from rules.trials.backtest import Backtest, CannotBacktest, backtest, period
 from rules.trials.suppressed import Absorbed
 from storage.engine import Database
+from storage.polls import after_good_poll, poll_states, store_poll_states
+from storage.recording.prices import record_prices
 from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location, poll, session
 from tests.rules.alerts.event_engine import EventEngine
@@ -40,6 +43,14 @@ RULES: list[dict[str, Any]] = [
     {**QUICK, "name": "resetting", "on_gap": "reset"},
     OFFLINE,
     EITHER,
+    {"name": "there", "for_each": "connector", "when": "connector.type is unknown"},
+    {
+        "name": "many",
+        "for_each": "network",
+        "when": 'count(network.connectors where connector.status == "Faulted") >= 2',
+        "for": "2m",
+    },
+    {"name": "shaky", "for_each": "charger", "when": "changes(charger.online, 10m) >= 1"},
 ]
 Told = list[tuple[str, datetime, datetime, datetime | None]]
 
@@ -89,20 +100,22 @@ STRETCH = st.tuples(st.integers(1, 6), st.one_of(st.none(), READING, READING, RE
 """So many minutes in which the API says one thing, or in which no poll succeeds."""
 
 
-@settings(max_examples=examples(6), phases=[Phase.explicit, Phase.generate])  # each example is hundreds of polls
-@given(st.lists(STRETCH, min_size=3, max_size=10))
-def test_what_is_kept_tells_again_what_was_said(story: list[Any]) -> None:
+@settings(max_examples=examples(4), phases=[Phase.explicit, Phase.generate])  # each example is hundreds of polls
+@given(st.lists(STRETCH, min_size=3, max_size=10), st.integers(0, 4))
+def test_what_is_kept_tells_again_what_was_said(story: list[Any], alone: int) -> None:
+    """The second charger comes into sight only after so many stretches."""
     database = Database("sqlite://", durable=False)
     SQLModel.metadata.create_all(database.engine)
     engine = Engine(database, *RULES, now=T0)
     calm = ("Available", "Available", True, None)
     now = T0
-    for minutes, reading in [(1, calm), *story, (1, calm)]:
+    for place, (minutes, reading) in enumerate([(1, calm), *story, (1, calm)]):
         for _ in range(minutes if reading else max(minutes, 3)):  # of a poll or two that fail nothing is kept
             if reading is not None:
                 one, two, online, code = reading
                 plugs = connector("c1", one, error_code=code), connector("c2", two, charger="ch2")
-                engine.tick(now, charger(plugs[0], online=online), charger(plugs[1], charger_id="ch2"))
+                both = [charger(plugs[0], online=online), charger(plugs[1], charger_id="ch2")]
+                engine.tick(now, *both[: 1 if place < alone else 2])
             now += MINUTE
     for document in RULES:
         told = tried(database, document)
@@ -276,10 +289,53 @@ def test_a_field_without_history_cannot_be_backtested(sqlite: Database, conditio
         tried(sqlite, rule)
 
 
-def test_a_rule_that_waits_for_prices_cannot_be_backtested() -> None:
-    rule = rule_from_document({"name": "prices", "on": "price.changed"}, "test.yaml")
-    with pytest.raises(CannotBacktest, match="prices of the past are not replayed"):
-        check_history(rule)
+def priced(database: Database, *prices: tuple[int, float]) -> None:
+    """A location whose default price is another from each of these minutes on."""
+    poll(database, T0, location("l1", currency="EUR", timezone="UTC"), resource="locations")
+    poll(database, T0, charger(connector()))
+    for minute, price in prices:
+        poll(database, T0 + minute * MINUTE, charger(connector()), interval=60 * MINUTE)
+        with database.write() as connection:
+            told = {"default": price, "blocks": [], "blocking_fee": None, "blocking_fee_interval_minutes": None}
+            now = T0 + minute * MINUTE
+            record_prices(connection, {"l1": json.dumps(told, sort_keys=True)}, now)
+            before = poll_states(connection).get("prices")
+            interval = 60 * MINUTE
+            store_poll_states(connection, [after_good_poll(connection, "prices", now, interval, state=before)])
+    poll(database, T0 + 60 * MINUTE, charger(connector()), interval=60 * MINUTE)
+
+
+def test_prices_are_replayed_from_their_history(sqlite: Database) -> None:
+    priced(sqlite, (0, 0.5), (10, 4.5), (30, 0.5))
+    dear = {"name": "dear", "for_each": "location", "when": "location.price > 1 EUR/kWh", "for": "2m"}
+    assert [(one.subject, one.active_at, one.resolved_at) for one in tried(sqlite, dear).firings] == [
+        ("l1", at("10:10"), at("10:30"))
+    ]
+    changed = {"name": "changed", "on": "price.changed", "when": "location.price > 1 EUR/kWh"}
+    assert [one.event_at for one in tried(sqlite, changed).events] == [at("10:10")]
+
+
+def test_it_says_how_much_history_there_is_and_never_zero_for_what_is_not_known(sqlite: Database) -> None:
+    faults(sqlite, until="11:30")
+    with sqlite.read() as connection:
+        since, until = period(connection, timedelta(days=14))
+        rule = rule_from_document(QUICK, "test.yaml")
+        told = backtest(connection, rule, since=since, until=until, interval=MINUTE, speaker=Rehearsal())
+    words = render_backtest(told)
+    assert "1 h 30 min of 14 d known" in words
+    assert "would have fired not on 0 subjects in what is known" in words
+    assert "0 times" not in words
+    assert told.polls == 91
+
+
+def test_a_file_is_tested_as_far_as_it_can_be_and_the_rest_is_told(sqlite: Database) -> None:
+    faults(sqlite, ("10:05", "10:20"), until="10:30")
+    blind = {"name": "blind", "for_each": "connector", "when": "connector.power > 1 kW"}
+    rules = [rule_from_document(one, "test.yaml") for one in (blind, QUICK)]
+    refused, told = backtest_rules(sqlite, rules, days=timedelta(days=1), interval=MINUTE, default_zone="UTC")
+    assert "no history is kept of connector.power" in str(refused)
+    assert isinstance(told, Backtest)
+    assert len(told.firings) == 1
 
 
 def test_it_tells_what_silences_other_alerts_and_grouping_would_have_absorbed(sqlite: Database) -> None:
@@ -309,10 +365,11 @@ def two_chargers(status: str, *, online: bool = True) -> list[Any]:
 def test_a_digest_and_an_empty_database_cannot_be_backtested(sqlite: Database) -> None:
     daily = rule_from_document({"name": "daily", "schedule": "0 8 * * *", "digest": "sessions"}, "test.yaml")
     how: dict[str, Any] = {"days": timedelta(days=1), "interval": MINUTE, "default_zone": "UTC"}
-    with pytest.raises(CannotBacktest, match="it has a schedule"):
-        list(backtest_rules(sqlite, [daily], **how))
     with pytest.raises(CannotBacktest, match="there is no history yet"):
         list(backtest_rules(sqlite, [rule_from_document(FAULTED, "test.yaml")], **how))
+    faults(sqlite, until="10:05")
+    (refused,) = backtest_rules(sqlite, [daily], **how)
+    assert str(refused).endswith("it has a schedule")
 
 
 def test_the_text_for_a_terminal_says_how_often_how_long_and_how_many(sqlite: Database) -> None:

@@ -281,6 +281,8 @@ def backtested(database: Database, asked: Asked, rule: Rule, days: timedelta = B
     """How often a rule, in force or not, would have fired in what history there is."""
     try:
         (found,) = backtest_rules(database, [rule], days=days, interval=asked.interval, default_zone=asked.zone)
+        if isinstance(found, CannotBacktest):
+            raise found
     except CannotBacktest as wrong:
         return refused("There is no backtest of it", reasons=[str(wrong)], mend="See:", examples=["/charge rules"])
     return told("answer_backtest", found=found, span=days)
