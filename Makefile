@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test bench bench-quick chaos lint format lock docs slack-types clean
+.PHONY: help .venv demo test bench bench-quick chaos lint format lock docs pictures slack-types clean
 
 help:  ## show what make can do
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ lock:  ## resolve requirements.lock and requirements-run.lock anew (needs uv)
 	  --no-annotate --no-header --upgrade pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --constraint requirements.lock \
 	  --no-annotate --no-header pyproject.toml --output-file requirements-run.lock
+
+pictures: .venv/.installed  ## take the pictures in docs/pictures anew, in Chromium from the demo
+	$(BIN)/python -m tests.pictures
 
 slack-types:  ## have the test of views ask Slack's own types, too (needs npm)
 	npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund typescript@5.9.3 @slack/types@3.2.0

@@ -5,6 +5,7 @@ Who opened it is kept in memory alone: after a restart a tab is as old as its wo
 
 import asyncio
 import json
+import re
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 
 Json = dict[str, Any]
 
+LASTED = re.compile(r"\d+ (?:d|h|min|s)\b")
 MOST_AT_ONCE = 15
 """How many tabs are published a minute: `views.publish` takes about 20."""
 
@@ -77,4 +79,5 @@ async def _publish(responder: Responder, user: str, blocks: list[Block]) -> None
 
 
 def _written(blocks: list[Block]) -> str:
-    return json.dumps(blocks, sort_keys=True)
+    """What a tab says, without how long things have lasted: that alone is no news."""
+    return LASTED.sub("", json.dumps(blocks, sort_keys=True))

@@ -1,7 +1,6 @@
 """The Home tab: what a person may do, what is theirs to see to, what stands open, and how the fleet does today.
 
-It says no age that grows by itself, so that it changes only where something has; it reads, and acts by the buttons of
-cards and forms.
+It reads, and acts by the buttons of cards and forms; nothing here publishes it.
 """
 
 from collections.abc import Sequence

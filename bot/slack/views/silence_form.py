@@ -19,6 +19,7 @@ from bot.slack.views.form import Form, Said
 from bot.slack.views.inputs import Choice, FieldErrors, Typed, select_field, text_field
 from bot.slack.views.named import Named
 from notify.text.message import Block
+from notify.text.words import slack_unescape
 from rules.lifecycle import State
 from storage.schema import ALERT
 
@@ -115,8 +116,9 @@ def sent(connection: Connection, asked: Asked, typed: Typed) -> Said:
 
 
 def plain(answer: Answer) -> str:
-    """What an answer says in one line, as a field shows it: without the marks of its code spans and its examples."""
-    return answer.text.partition(" /charge")[0].partition(" `/charge")[0].replace("`", "")
+    """What an answer says is wrong, as a field shows it: without the marks of code, and without what to do next."""
+    told = [block["text"]["text"] for block in answer.blocks if block.get("block_id") in {"body_0", "plain"}]
+    return slack_unescape(" ".join(told)).replace("`", "")
 
 
 FORM = Form("silence", "Silence", "Silence", Role.OPERATOR, opened, sent)

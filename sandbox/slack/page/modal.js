@@ -58,4 +58,5 @@ export function showModal(view, state, act) {
       view.submit ? el("button", { type: "submit", class: "primary" }, emoji(view.submit.text)) : null)));
   dialog.oncancel = (event) => { event.preventDefault(); close(); };
   if (!dialog.open) dialog.showModal();
+  dialog.querySelector(".body :is(input, textarea, select)")?.focus({ preventScroll: true });
 }

@@ -136,11 +136,21 @@ function tokens(text, state) {
   return nodes;
 }
 
+// A code span keeps what is in it as it is, and may itself stand in bold: it is set aside while styles are looked for.
+const ASIDE = /(\uE000\d+\uE001)/;
+
 function inline(text, state) {
-  return text.split(/(`[^`\n]+`)/).flatMap((part) =>
-    part.length > 2 && part.startsWith("`") && part.endsWith("`")
-      ? [el("code", {}, ...tokens(part.slice(1, -1), state))]
-      : styled(part, state));
+  const spans = [];
+  const rest = text.replaceAll(/[\uE000\uE001]/g, "").replace(/`([^`\n]+)`/g, (_, inner) => `\uE000${spans.push(inner) - 1}\uE001`);
+  const expand = (node) => {
+    if (node.nodeType !== Node.TEXT_NODE) {
+      node.replaceChildren(...[...node.childNodes].flatMap(expand));
+      return [node];
+    }
+    return node.data.split(ASIDE).filter(Boolean).map((part) => (ASIDE.test(part)
+      ? el("code", {}, ...tokens(spans[Number(part.slice(1, -1))], state)) : document.createTextNode(part)));
+  };
+  return styled(rest, state).flatMap(expand);
 }
 
 export function mrkdwn(text, state) {
