@@ -265,6 +265,10 @@ async def test_mrkdwn_looks_as_in_slack(page: Page, client: AsyncWebClient) -> N
     await expect(message.locator("blockquote")).to_have_text("quoted")
     await expect(message.locator("pre")).to_have_text("x\ny")
     await expect(message).to_contain_text("snake_case_name 2*3*4")
+    await client.chat_postMessage(channel=ALERTS, text="*`hot *x*` on `c1`:* \ue0000\ue001")
+    heading = page.locator("#messages .mrkdwn").last
+    await expect(heading.locator("strong")).to_have_text("hot *x* on c1:")
+    await expect(heading.locator("strong code")).to_have_text(["hot *x*", "c1"])
 
 
 async def test_an_uploaded_chart_is_shown_with_its_words(page: Page, client: AsyncWebClient) -> None:
