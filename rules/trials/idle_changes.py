@@ -173,7 +173,7 @@ def merge_alike(connection: Connection, rule: Rule, kept: Kept) -> bool:
     for key in keys:
         spec = FIELDS[key]
         reading = [leaf for leaf in leaves if key in fields_of(leaf)]
-        if spec.interval is not None and all(len(fields_of(leaf)) == 1 for leaf in reading):
+        if spec.interval is not None and spec.kept is None and all(len(fields_of(leaf)) == 1 for leaf in reading):
             told = (*kept.before, *kept.changes)
             values = {item.value for item in told if (item.thing, item.field) == (spec.thing, spec.interval)}
             alike[spec.thing, spec.interval] = _classes(connection, reading, values, spec)
@@ -188,7 +188,7 @@ def merge_alike(connection: Connection, rule: Rule, kept: Kept) -> bool:
             news.append(item)
         last[key3] = kind
     kept.changes = news
-    return all(FIELDS[key].interval is not None or key in AS_NOW for key in keys)
+    return all((FIELDS[key].interval is not None and FIELDS[key].kept is None) or key in AS_NOW for key in keys)
 
 
 def _classes(
