@@ -252,3 +252,24 @@ def test_the_manifest_names_the_shortcuts_that_the_stand_in_offers() -> None:
     assert [(one["callback_id"], one["name"]) for one in told] == [
         (one.callback_id, one.name) for one in SlackWorkspace().shortcuts
     ]
+
+
+async def test_the_buttons_of_a_card_from_before_these_act_as_they_did(closed_house: House) -> None:
+    house = closed_house
+    card, _ = await card_of(house)
+    text = {"type": "plain_text", "text": "Old", "emoji": True}
+    acknowledge: dict[str, Any] = {"type": "button", "text": text, "action_id": "acknowledge_incident"}
+    options = [{"text": text, "value": '{"incident":1,"version":1,"for":"1h"}'}]
+    snooze = {"type": "static_select", "action_id": "snooze_incident", "options": options}
+    end = {"type": "button", "text": text, "action_id": "end_snooze", "value": '{"incident":1,"version":1}'}
+    acknowledge["value"] = '{"incident":1,"version":1}'
+    card.blocks[-1]["elements"] = [snooze, end, acknowledge]
+    for action_id, value, said in (
+        ("snooze_incident", options[0]["value"], "Snoozed"),
+        ("end_snooze", None, "snooze is over"),
+        ("acknowledge_incident", None, "Acknowledged: 1 alert"),
+    ):
+        card.blocks[-1]["elements"] = [snooze, end, acknowledge]
+        before = len(house.workspace.ephemerals("ole"))
+        await house.click("ole", card, action_id, value)
+        assert said in (await house.next_whisper("ole", before)).plain()
