@@ -113,6 +113,10 @@ PURPOSES = {
         "the address to listen on; health pages and metrics are for everybody who reaches it",
         "an IP address; without it 127.0.0.1, and 0.0.0.0 (every address) in HTTP mode",
     ),
+    "CHARGEHAND_PROXIES": Purpose(
+        "proxies in front of the HTTP port: who calls is believed from their X-Forwarded-For, and from nobody's else",
+        "IP addresses or networks such as 10.0.0.0/8, separated by commas; without it no such header is believed",
+    ),
     "CHARGEHAND_HEARTBEAT_URL": Purpose(
         "an address that is asked once a minute while Chargehand can do its work, so that somebody hears when it stops",
         "a monitor of cron jobs or a dead man's switch of your own",

@@ -5,7 +5,7 @@ Nothing here connects to anything. Secrets are held as SecretStr and never print
 
 from datetime import timedelta
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -75,12 +75,18 @@ class Settings(BaseSettings):
     chargehand_keep_history_days: int = Field(default=400, ge=400, le=36_500)
     chargehand_keep_detail_days: int = Field(default=35, ge=7, le=36_500)
     chargehand_bind: str | None = None
+    chargehand_proxies: Words = ()
     chargehand_heartbeat_url: SecretStr | None = None
     chargehand_heartbeat_url_file: Path | None = None
     log_format: str = Field(default="console", pattern="^(json|console)$")
 
     @field_validator(
-        "chargehand_rules", "chargehand_admins", "chargehand_operators", "chargehand_two_people", mode="before"
+        "chargehand_rules",
+        "chargehand_admins",
+        "chargehand_operators",
+        "chargehand_two_people",
+        "chargehand_proxies",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -124,6 +130,16 @@ class Settings(BaseSettings):
                 raise ValueError(
                     "it is no IP address; 127.0.0.1 is this machine alone, 0.0.0.0 every address"
                 ) from None
+        return value
+
+    @field_validator("chargehand_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one[:60]} is no IP address and no network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("chargehand_heartbeat_url")

@@ -339,4 +339,4 @@ def _http_door(service: Service, port: int, host: str) -> HttpDoor:
     pages = {"/healthz": wellness.health, "/livez": wellness.live, "/readyz": wellness.ready}
     app = service.app if service.socket is None else None
     secret = settings.secret("SLACK_SIGNING_SECRET") if app is not None else ""
-    return HttpDoor(host, port, pages, app, secret, metrics=service.metrics.page)
+    return HttpDoor(host, port, pages, app, secret, metrics=service.metrics.page, proxies=settings.chargehand_proxies)

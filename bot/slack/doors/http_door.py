@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -47,6 +47,7 @@ class HttpDoor:
         secret: str = "",
         *,
         metrics: Callable[[], Awaitable[bytes]] | None = None,
+        proxies: Sequence[str] = (),
     ) -> None:
         self._host = host
         self.port = port
@@ -54,6 +55,7 @@ class HttpDoor:
         self._app = app
         self._secret = secret
         self._metrics = metrics
+        self._proxies = list(proxies)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._listener: socket.socket | None = None
@@ -77,6 +79,8 @@ class HttpDoor:
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=bool(self._proxies),
+            forwarded_allow_ips=self._proxies,  # whoever else names a caller is the caller
             timeout_graceful_shutdown=3,
         )
         self._server = _Server(config)
@@ -98,7 +102,8 @@ class HttpDoor:
             if not isinstance(asked.body.get("event", {}), dict):
                 raise TypeError("an event is a mapping")  # noqa: TRY301 - answered as any other body that is none
         except RequestRefused as refused:
-            log.warning("a request to /slack/events is refused", reason=refused.reason)
+            caller = request.client.host[:60] if request.client is not None else None
+            log.warning("a request to /slack/events is refused", reason=refused.reason, caller=caller)
             answer = {"error": "invalid request"}
             return JSONResponse(answer, status_code=refused.status, headers={"connection": "close"})
         except (ValueError, TypeError, AttributeError, KeyError):  # signed, and yet no text, no JSON or no mapping

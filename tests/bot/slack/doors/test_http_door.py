@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from bot.settings import SettingsError
+from bot.settings import Settings, SettingsError
 from bot.slack.doors import http_door
 from bot.slack.doors.connections import BoundedConnection
 from sandbox.slack.workspace.app_link import signature
@@ -159,6 +160,32 @@ async def test_an_answer_goes_nowhere_but_to_slack(http_house: House, logged: io
     assert place.calls == 0
     assert "secret-part" not in logged.getvalue()
     assert place.url.rpartition(":")[0] in logged.getvalue()
+
+
+CALLERS: dict[tuple[str, ...], str] = {
+    (): "127.0.0.1",
+    ("10.0.0.0/8", "::1"): "127.0.0.1",
+    ("127.0.0.1",): "203.0.113.9",
+    ("127.0.0.0/8", "192.0.2.7"): "203.0.113.9",
+}
+
+
+async def test_who_called_is_believed_from_named_proxies_alone(tmp_path: Path) -> None:
+    chain = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 192.0.2.7", "X-Forwarded-Proto": "https"}
+    for number, (proxies, caller) in enumerate(CALLERS.items()):
+        named = chain if "192.0.2.7" in proxies else {**chain, "X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+        async with open_house(f"sqlite:///{tmp_path / f'{number}.db'}", http=True) as house:
+            house.changes = {"chargehand_proxies": proxies}
+            await house.start()
+            with capture_logs() as told:
+                assert (await post(house, "x", named)).status_code == 401
+        assert [one["caller"] for one in told if "is refused" in one["event"]] == [caller], proxies
+
+
+@pytest.mark.parametrize("wrong", ["*", "proxy.example.org", "10.0.0.0/33"])
+def test_a_proxy_that_is_no_address_is_told(wrong: str) -> None:
+    with pytest.raises(ValueError, match="no IP address and no network"):
+        Settings(_env_file=None, chargehand_proxies=("10.0.0.1", wrong))  # type: ignore[call-arg]  # mypy does not see the name
 
 
 async def test_a_body_over_a_megabyte_is_refused_before_it_is_read(http_house: House, logged: io.StringIO) -> None:
