@@ -25,6 +25,7 @@ from notify.digests import digest_facts
 from notify.events import event_context, events_context
 from notify.handling import handling_of
 from notify.house_words import PLAIN_WORDS, HouseWords
+from notify.impact import NO_IMPACT, impact_of
 from notify.outbox import (
     ACT,
     ALERT_CARD,
@@ -117,8 +118,10 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: Ho
     head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.rolled_into)).first()
     if head is not None and head.kind == ROLL_UP:  # it stood before it was told with others
         return _built("alert_card_moved.mrkdwn.j2", item, storm=storm_facts.storm(connection, head, now, words))
-    card = card_facts.alert_card(connection, spoken_incidents(connection, item), now, words)
-    text, built = _built("alert_card.mrkdwn.j2", item, card=card)
+    incidents = spoken_incidents(connection, item)
+    card = card_facts.alert_card(connection, incidents, now, words)
+    impact = impact_of(connection, incidents, now) if card.state != "resolved" else NO_IMPACT
+    text, built = _built("alert_card.mrkdwn.j2", item, card=card, impact=impact)
     about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})
     if card.state != "resolved":
         safety = any(told.part.is_safety and told.part.firing for told in card.parts)

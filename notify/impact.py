@@ -1,0 +1,140 @@
+"""What a problem costs while it stands: what usually comes in at this hour, who is charging, where else to charge.
+
+Three queries by index, asked as a card is drawn. What is not known well enough is not said, and nothing is estimated
+beyond what kept sessions show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection
+
+from notify.kpis.impossible import POSSIBLE
+from notify.kpis.sessions import COMPLETED, CURRENCY
+from rules.documents.schedules import usable_zone
+from rules.lifecycle import State
+from storage.queries.state import is_open
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, SESSION
+
+WEEKS = 8
+ENOUGH_WEEKS, ENOUGH_SESSIONS = 4, 4
+"""So many weeks must be kept, with so many sessions in this hour, before anything counts as usual."""
+MOST_CONNECTORS = 50
+OUT_OF_USE = ("Faulted", "Unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A connector that is free: on the same charger, or at the same location."""
+
+    connector_id: str
+    charger_name: str | None
+    same_charger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a problem costs. `takings` are by ISO 4217 code, a week, in `hour` (local, 0 to 23) of this weekday."""
+
+    running: int = 0
+    takings: tuple[tuple[str, float], ...] = ()
+    hour: int = 0
+    free: Free | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.running or self.takings or self.free)
+
+
+NO_IMPACT = Impact()
+
+
+def impact_of(connection: Connection, incident_ids: Sequence[int], now: datetime, default_zone: str = "UTC") -> Impact:
+    """What the connectors cost that are out of use by what fires of these incidents; nothing where none is."""
+    rows = connection.execute(_out_of_use(incident_ids)).all()
+    if not rows or len(rows) > MOST_CONNECTORS:
+        return NO_IMPACT
+    ids = [row.id for row in rows]
+    running = connection.execute(
+        sa.select(sa.func.count()).select_from(SESSION).where(SESSION.c.connector_id.in_(ids), is_open())
+    ).scalar_one()
+    local = now.astimezone(ZoneInfo(usable_zone(rows[0].timezone, default_zone)))
+    takings = _usual(connection, ids, local)
+    return Impact(running, takings, local.hour if takings else 0, _free(connection, rows, ids))
+
+
+def _out_of_use(incident_ids: Sequence[int]) -> sa.Select[tuple[str, str, str, str]]:
+    """The connectors that these incidents stand on and that nobody can use, with where they are."""
+    fires = (ALERT.c.incident_id.in_(incident_ids), ALERT.c.state == State.FIRING.value)
+    on_connectors = sa.select(ALERT.c.connector_id).where(*fires, ALERT.c.connector_id.is_not(None))
+    on_chargers = sa.select(ALERT.c.charger_id).where(
+        *fires, ALERT.c.connector_id.is_(None), ALERT.c.charger_id.is_not(None)
+    )
+    return (
+        sa.select(CONNECTOR.c.id, CONNECTOR.c.charger_id, CONNECTOR.c.location_id, LOCATION.c.timezone)
+        .join(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
+        .outerjoin(LOCATION, LOCATION.c.id == CONNECTOR.c.location_id)
+        .where(
+            sa.or_(CONNECTOR.c.id.in_(on_connectors), CONNECTOR.c.charger_id.in_(on_chargers)),
+            sa.or_(CONNECTOR.c.status.in_(OUT_OF_USE), CHARGER.c.online.is_(False)),
+            CONNECTOR.c.gone_at.is_(None),
+        )
+        .order_by(CONNECTOR.c.id)
+        .limit(MOST_CONNECTORS + 1)
+    )
+
+
+def _usual(connection: Connection, ids: Sequence[str], local: datetime) -> tuple[tuple[str, float], ...]:
+    """What these connectors took in a week, in this hour of it, by currency; nothing where too little is known."""
+    began = local.replace(minute=0, second=0, microsecond=0)
+    hours = [began - timedelta(weeks=week) for week in range(1, WEEKS + 1)]  # by the clock on the wall
+    mine = SESSION.c.connector_id.in_(ids)
+    first = sa.select(sa.func.min(SESSION.c.ended_at)).where(mine).scalar_subquery()
+    rows = connection.execute(
+        sa.select(
+            CURRENCY,
+            sa.func.sum(SESSION.c.cost).label("amount"),
+            sa.func.count().label("sessions"),
+            first.label("first"),
+        )
+        .select_from(SESSION.outerjoin(LOCATION, LOCATION.c.id == SESSION.c.location_id))
+        .where(mine, sa.or_(*map(_within, hours)), COMPLETED, POSSIBLE, SESSION.c.cost.is_not(None))
+        .group_by(CURRENCY)
+        .order_by(CURRENCY)
+    ).all()
+    if not rows or sum(row.sessions for row in rows) < ENOUGH_SESSIONS:
+        return ()
+    kept = sum(hour + timedelta(hours=1) > rows[0].first for hour in hours)
+    if kept < ENOUGH_WEEKS:
+        return ()
+    return tuple((row.currency, row.amount / kept) for row in rows if row.amount and row.currency)
+
+
+def _within(hour: datetime) -> ColumnElement[bool]:
+    return sa.and_(SESSION.c.ended_at >= hour, SESSION.c.ended_at < hour + timedelta(hours=1))
+
+
+def _free(connection: Connection, rows: Sequence[sa.Row[tuple[str, str, str, str]]], ids: Sequence[str]) -> Free | None:
+    """The nearest connector that is free: of the same chargers, then of the same locations."""
+    chargers = {row.charger_id for row in rows}
+    places = {row.location_id for row in rows if row.location_id is not None}
+    nearer = sa.case((CONNECTOR.c.charger_id.in_(chargers), 0), else_=1)
+    found = connection.execute(
+        sa.select(CONNECTOR.c.id, CONNECTOR.c.charger_id, CHARGER.c.name)
+        .join(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
+        .where(
+            CONNECTOR.c.location_id.in_(places),
+            CONNECTOR.c.id.not_in(ids),
+            CONNECTOR.c.status == "Available",
+            CONNECTOR.c.gone_at.is_(None),
+            CONNECTOR.c.stale_since.is_(None),
+            CHARGER.c.online.is_(True),
+        )
+        .order_by(nearer, CHARGER.c.name, CONNECTOR.c.id)
+        .limit(1)
+    ).first()
+    return None if found is None else Free(found.id, found.name or None, found.charger_id in chargers)
