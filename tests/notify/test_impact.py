@@ -40,7 +40,7 @@ def test_what_these_connectors_usually_take_in_this_hour_is_told_a_week(database
         insert_session(connection, "other", NOW - WEEK, connector_id="c2")
         insert_session(connection, "cheap", NOW - 2 * WEEK, cost=10.0)
         impact = impact_of(connection, [1], NOW)
-    assert impact.takings == (("DKK", pytest.approx((8 * 30 + 10) / 8)),)
+    assert dict(impact.takings) == pytest.approx({"DKK": (8 * 30 + 10) / 8})
     assert impact.hour == 11
 
 
