@@ -1,5 +1,6 @@
 """Each form: opened at once, refused at the field that is wrong, and said through the same words as when typed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -168,3 +169,26 @@ def test_a_form_has_a_title_and_words_that_fit(name: str) -> None:
     form = FORMS[name]
     assert 0 < len(form.title) <= 24
     assert 0 < len(form.submit) <= 24
+
+
+async def test_a_form_that_breaks_says_so_where_it_stands(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    answer = await house.ask("start", "ole")
+    for part in ("opened", "sent"):
+        working = FORMS["start"]
+        with monkeypatch.context() as patch:
+            if part == "sent":
+                view = await opened(house, "start", "start", "ole")
+            patch.setitem(FORMS, "start", replace(working, **{part: broken}))  # type: ignore[arg-type]  # it is a dict
+            if part == "opened":
+                await house.click("ole", answer, "open_form")
+                told = await said(house, "Chargehand has a fault", "ole")
+                assert told.type == "modal"
+                await house.workspace.close_modal("ole")
+                continue
+            await house.workspace.submit("ole", view, {"free": house.free()})
+            await house.wait_for(
+                lambda: "Chargehand has a fault" in str(house.workspace.direct_channel("U0OLE00002").messages)
+            )
