@@ -1,15 +1,21 @@
 """A site in trouble: more than three of its chargers within a group interval are one roll-up, in whatever polls."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from sqlmodel import SQLModel
 
+from notify.alert_cards.card import acknowledge_roll_up
 from rules.documents.files import load_rules
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT, OUTBOX
 from tests.bot.service.jobs.site import Site
 from tests.conftest import ROOT
+from tests.examples import examples
 from tests.readings import MINUTE, T0, at, charger, connector, location
 
 FAULTED = {"name": "faulted", "for_each": "connector", "when": 'connector.status == "Faulted"'}
@@ -133,3 +139,70 @@ def test_a_card_that_stands_joins_the_storm_that_takes_the_rest_of_its_site(data
     words = made.words(own_cards(made)[0], at("10:05"))
     assert "6 of 6 firing" in words
     assert "• Charger ch1 `ch1` · over 4 min" in words
+
+
+def test_a_roll_up_and_cards_from_before_the_upgrade_live_out_as_they_are(database: Database) -> None:
+    made = site(database)
+    made.tick(at("10:01"), *(broken(n) for n in range(1, 6)))
+    made.tick(at("10:02"), *(broken(n) for n in range(1, 6)))
+    (head,) = own_cards(made)
+    with database.write() as connection:  # as a version wrote them that knew no problems: a rule's by location
+        groups = {"problem_key": None, "group_key": sa.literal("before:") + sa.cast(INCIDENT.c.id, sa.String)}
+        connection.execute(sa.update(INCIDENT).values(groups))
+    made = Site(database, FAULTED, now=at("10:03"))
+    made.tick(at("10:03"), *(broken(n) for n in range(1, 6)))
+    assert [(row.id, row.version) for row in own_cards(made)] == [(head.id, head.version)]
+    made.tick(at("10:04"), *(broken(n) for n in range(1, 7)))
+    made.tick(at("10:05"))
+    assert [row.kind for row in own_cards(made)] == ["roll_up", "alert_card"]
+    with database.write() as connection:
+        assert acknowledge_roll_up(connection, head.id, "U0OLE00002", at("10:06")).members == 5
+    mended = (charger(connector(f"ch{n}.1", charger=f"ch{n}"), charger_id=f"ch{n}") for n in range(1, 6))
+    made.tick(at("10:07"), *mended)
+    made.tick(at("10:13"))
+    assert [row.facts["full_resolve"] for row in made.messages() if row.kind == "alert_reply"] == [True]
+
+
+def expected(story: list[tuple[int, int]]) -> dict[int, str]:
+    """Which message tells of each charger, in plain words: `story` is when each breaks, and at which site."""
+    message: dict[int, str] = {}
+    for minute in sorted({when for when, _ in story}):
+        fresh = [n for n, (when, _) in enumerate(story) if when == minute]
+        message |= {n: f"card {n}" for n in fresh}
+        for place in sorted({story[n][1] for n in fresh}):
+            recent = [n for n, (when, there) in enumerate(story) if there == place and minute - 5 <= when <= minute]
+            if len(recent) > 3:
+                rolled = sorted({message[n] for n in recent if message[n].startswith("roll-up")})
+                head = rolled[0] if rolled else f"roll-up {place} {minute}"
+                message |= dict.fromkeys(recent, head)
+    return message
+
+
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=st.lists(st.tuples(st.integers(1, 14), st.integers(1, 2)), min_size=4, max_size=8))
+def test_whenever_chargers_break_a_site_in_trouble_is_one_roll_up_and_nothing_else_is(
+    sqlite: Database, story: list[tuple[int, int]]
+) -> None:
+    assume(max(Counter(minute for minute, _ in story).values()) <= 3)  # no more in one evaluation than the budget
+    with sqlite.write() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+    made = site(sqlite, places=2)
+    for minute in range(1, 17):
+        now = T0 + minute * MINUTE
+        made.tick(now, *(broken(n, place) for n, (when, place) in enumerate(story) if when <= minute))
+    assert_each_alert_is_told_once(made)
+    heads = {row.id: row.kind for row in made.messages() if row.rolled_into is None}
+    rows = made.rows(
+        sa.select(INCIDENT.c.problem_key, sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id).label("head"))
+        .join(OUTBOX, OUTBOX.c.incident_id == INCIDENT.c.id)
+        .where(OUTBOX.c.kind == "alert_card")
+    )
+    by_head: dict[str, set[int]] = {}
+    for row in rows:
+        by_head.setdefault(row.head, set()).add(int(row.problem_key.removeprefix("charger:ch")))
+    plain: dict[str, set[int]] = {}
+    for number, message in expected(story).items():
+        plain.setdefault(message, set()).add(number)
+    assert sorted(map(sorted, by_head.values())) == sorted(map(sorted, plain.values()))
+    assert all((heads[head] == "roll_up") == (len(told) > 1) for head, told in by_head.items())
