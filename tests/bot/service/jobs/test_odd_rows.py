@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from storage.engine import Database
 from storage.health import poll_health
 from storage.recording.sight import unread_fields
-from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
+from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION
 from tests.bot.service.jobs.api_of_rows import ApiOfRows, charger_row, plug_row, session_row
 from tests.readings import T0
 
@@ -74,6 +75,43 @@ async def test_what_is_set_aside_is_stale_and_its_alert_held_until_it_is_read_ag
     api.rows["chargers"] = TWO_BOXES
     assert await api.ticks(10) == ["a resolved"]
     assert set(api.stored(CONNECTOR, "stale_since").values()) == {None}
+
+
+async def test_a_share_of_chargers_that_cannot_be_read_is_held_unless_they_change_nothing(database: Database) -> None:
+    """Of five, the two that are offline are set aside: half may be, and 20 % are for certain as soon as a third is."""
+    rules = [
+        {"name": name, "for_each": "location", "when": f"share(location.chargers where not charger.online) >= {share}"}
+        for name, share in (("some", "20 %"), ("half", "40 %"))
+    ]
+    api = ApiOfRows(database, *({**rule, "severity": "info"} for rule in rules))
+
+    def boxes(*offline: int, unread: tuple[int, ...] = ()) -> list[Any]:
+        site = {number: {"site": 1} if number in unread else "l1" for number in range(5)}
+        return [charger_row(f"ch{n}", plug_row(f"p{n}"), online=n not in offline, location=site[n]) for n in site]
+
+    api.rows["chargers"] = boxes(0, 1)
+    assert sorted(await api.tick()) == ["l1 firing", "l1 firing"]
+    api.rows["chargers"] = boxes(unread=(0, 1))
+    assert await api.tick(chargers=api.rows["chargers"]) == []
+    began = api.now
+    assert [row.held_since is None for row in await _alerts_by_rule(api)] == [False, False]
+    api.rows["chargers"] = boxes(2, unread=(0, 1))
+    assert await api.tick(chargers=api.rows["chargers"]) == []
+    assert [row.held_since is None for row in await _alerts_by_rule(api)] == [False, True], "half may be, some are"
+    api.rows["chargers"] = boxes(2)
+    assert await api.tick(chargers=api.rows["chargers"]) == ["l1 resolved"], "20 % are offline, and not 40 %"
+    with database.read() as connection:
+        spans = connection.execute(sa.select(INTERVAL).where(INTERVAL.c.field == "stale")).all()
+    assert [(row.thing_id, row.valid_from, row.valid_to) for row in sorted(spans, key=lambda row: row.thing_id)] == [
+        ("p0", began, api.now),
+        ("p1", began, api.now),
+    ]
+    await api.jobs.client.aclose()
+
+
+async def _alerts_by_rule(api: ApiOfRows) -> list[Any]:
+    with api.database.read() as connection:
+        return list(connection.execute(sa.select(ALERT).where(ALERT.c.state == "firing").order_by(ALERT.c.rule_id)))
 
 
 async def test_a_new_fault_on_a_thing_that_is_stale_is_told_once_it_is_read_again(api: ApiOfRows) -> None:
