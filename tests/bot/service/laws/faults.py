@@ -103,6 +103,9 @@ API_FAULTS = (
     | {f"API: {name}": _spoilt(spoil, SWEEP) for name, (spoil, _) in SET_ASIDE.items()}
     | {
         "API: an empty list": _spoilt(rows(lambda _: [], total=0, hasNextPage=False), SWEEP),
+        "API: most of a list": _spoilt(
+            only("chargers", rows(lambda told: told[:1], total=1, hasNextPage=False)), SWEEP
+        ),
         "API: 429 for sessions alone": _spoilt(only("sessions", answering(429, retry_after="600"))),
         "API: 404 for chargers": _spoilt(only("chargers", answering(404, b'{"code": "not_found"}'))),
     }
@@ -124,6 +127,7 @@ SLACK_FAULTS = {
         lambda world: world.server.workspace.faults.hang(world.server.workspace.channel(ALERTS).id),
         lambda world: world.server.workspace.faults.answer_again(world.server.workspace.channel(ALERTS).id),
     ),
+    "Slack: 429 to everything": _slack(lambda slack, method: slack.limit_next(method, 30, MANY)),
     "Slack: an error that nobody knows": _slack(lambda slack, method: slack.refuse_next(method, "strange_error", MANY)),
 }
 CLOCK_FAULTS = {
