@@ -24,16 +24,16 @@ class UploadRefused(Exception):  # noqa: N818 - read as a sentence
 
 
 async def upload_to_person(
-    slack: AsyncWebClient, user: str, file: BinaryIO, *, name: str, title: str, comment: str
+    slack: AsyncWebClient, user: str, file: BinaryIO, *, name: str, title: str, comment: str, alt: str | None = None
 ) -> None:
-    """Show a file to a person, in their messages with the bot, with a comment (mrkdwn).
+    """Show a file to a person, in their messages with the bot, with a comment (mrkdwn); `alt` says what it shows.
 
     `file` is at any place; all of it is sent. Raises UploadRefused, SlackClientError or aiohttp.ClientError.
     """
     length = file.seek(0, 2)
     file.seek(0)
     channel = (await slack.conversations_open(users=user))["channel"]["id"]
-    place = await slack.files_getUploadURLExternal(filename=name, length=length)
+    place = await slack.files_getUploadURLExternal(filename=name, length=length, alt_txt=alt)
     timeout, headers = aiohttp.ClientTimeout(total=UPLOAD_SECONDS), {"content-length": str(length)}
     async with (
         aiohttp.ClientSession(timeout=timeout) as http,

@@ -27,6 +27,7 @@ from bot.slack.charge.answer import (
 )
 from bot.slack.charge.fleet import (
     chargers,
+    charts,
     exports,
     health,
     locations,
@@ -73,6 +74,7 @@ WORDS: tuple[Word, ...] = (
     *people.WORDS,
     *exports.WORDS,
     *own_exports.WORDS,
+    *charts.WORDS,
     *health.WORDS,
     *missing.WORDS,
     *alerts.WORDS,

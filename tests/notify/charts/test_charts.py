@@ -1,0 +1,92 @@
+"""Charts: their figures are the KPIs', the text says the same, and hostile names break no picture."""
+
+import struct
+from datetime import date, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from notify.charts.drawing import BLUE, Chart, Series, bars, heat_map, png_of, stacked
+from notify.charts.figures import CHARTS
+from notify.kpis.places import by_zone, location_zones
+from notify.kpis.scope import Scope
+from notify.kpis.sessions import energy, sessions
+from rules.documents.windows import Period
+from storage.engine import Database
+from tests.notify.records import HOSTILE
+from tests.readings import MINUTE, T0, charger, connector, location, record_poll, session
+
+ZONE = "Europe/Copenhagen"
+DAY = date(2026, 3, 2)
+NOW = T0 + timedelta(hours=30)
+
+
+def world(connection: Any) -> None:
+    """Two sessions that ended at 10:30 and 22:30 UTC (the local day's last hour), and a connector down for an hour."""
+    hour = 60 * MINUTE
+    record_poll(connection, T0, location("l1", timezone=ZONE, currency="EUR"), resource="locations")
+    for number, status in enumerate(["Available", "Faulted", "Charging"]):
+        record_poll(connection, T0 + number * hour, charger(connector("c1", status)), interval=hour)
+    for number, (minutes, kwh) in enumerate(((30, 10.0), (750, 4.5), (800, 100.0))):
+        ended = T0 + minutes * MINUTE
+        given = {"connector_id": "c1", "charger_id": "ch1", "location_id": "l1", "energy_kwh": kwh}
+        one = session(f"s{number}", started=ended - hour / 2, ended_at=ended, status="Completed", **given)
+        record_poll(connection, NOW, one, resource="sessions")
+
+
+def scope_of(connection: Any, first: date, last: date) -> Scope:
+    return Scope(by_zone(location_zones(connection, ZONE), None, ZONE), Period(first, last))
+
+
+def drawn(database: Database, kind: str, last: date = DAY, now: datetime = NOW) -> tuple[Chart, Any]:
+    with database.write() as connection:
+        world(connection)
+        scope = scope_of(connection, DAY, last)
+        return CHARTS[kind](connection, scope, ZONE, now), (energy(connection, scope), sessions(connection, scope))
+
+
+def test_energy_and_sessions_are_those_of_the_kpis_by_the_locations_own_hours(database: Database) -> None:
+    chart, (kwh, count) = drawn(database, "energy")
+    assert (kwh, count) == ({"": 14.5}, {"": 2})
+    assert chart.alt == (
+        "Energy and sessions, 02 Mar 2026: 14.5 kWh in 2 sessions; most in the hour from 11, 10.0 kWh."
+    )
+    assert ">23<" in chart.svg or ">22<" in chart.svg
+
+
+def test_more_days_are_bars_by_day(database: Database) -> None:
+    chart, _ = drawn(database, "energy", DAY + timedelta(days=1))
+    assert "114.5 kWh in 3 sessions; most on 03 Mar, 100.0 kWh" in chart.alt
+    assert ">02 Mar<" in chart.svg
+
+
+def test_uptime_says_the_worst_and_draws_every_connector(database: Database) -> None:
+    chart, _ = drawn(database, "uptime")
+    assert "of 1 connectors; c1" in chart.alt
+    assert ">c1<" in chart.svg
+
+
+def test_status_counts_connectors_at_each_full_hour(database: Database) -> None:
+    chart, _ = drawn(database, "status", now=T0 + timedelta(hours=3))
+    assert "1.0" not in chart.alt.split("on average")[0]
+    for words in ("in use", "free", "out of order"):
+        assert words in chart.alt
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_picture(name: str) -> None:
+    series = Series(name, BLUE, [1.0, None, 3.5])
+    pictures = [
+        bars(name, [(name, series)], [name] * 3),
+        stacked(name, [series], [name] * 3),
+        heat_map(name, [name] * 3, [(name, [0.5, None, 1.0])]),
+        heat_map(name, [], []),
+    ]
+    for svg in pictures:
+        ElementTree.fromstring(svg)
+        png = png_of(Chart(name, name, svg))
+        assert png.startswith(b"\x89PNG")
+        width, height = struct.unpack(">II", png[16:24])
+        assert width == 960
+        assert height > 60
