@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.service.operating.metrics import render_metrics_reference
 from bot.settings import render_settings_reference
+from bot.slack.manifest import render_scopes_reference
 from notify.kpis.catalogue import render_kpis
 from rules.registry.reference import render_rules_reference
 
@@ -19,6 +20,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/metrics.md": render_metrics_reference,
     "docs/kpis.md": render_kpis,
     "docs/settings.md": render_settings_reference,
+    "docs/slack-scopes.md": render_scopes_reference,
 }
 """Each generated document by its path from the project's root, and what renders it."""
 

@@ -5,6 +5,7 @@ It posts nothing and joins nothing; each failure says its mend. Every check runs
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cli.doctor import Finding
 from bot.setting_doubts import nobody_may_act
@@ -21,8 +23,13 @@ from bot.slack.doors.identity import Workspace
 from bot.slack.manifest import SCOPES
 from bot.slack.permissions import NOT_OURS, USER_ID, why_outside
 from bot.slack.web_client import SLACK_FAULTS, WebClient, error_name
+from rules.documents.document import Rule
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors
+from rules.registry.store import FROM_SLACK, stored_rules
+from storage.engine import Database
+from storage.grants import all_grants
+from storage.migrate import current_revision, latest_revision
 
 SKEW_TOLERATED = timedelta(minutes=2)
 """Slack's signatures are refused once 5 minutes old; 2 leave room for the way."""
@@ -79,6 +86,9 @@ def _examine_scopes(headers: Any) -> Finding:
 async def _examine_people(settings: Settings, slack: AsyncWebClient, us: Any) -> Finding:
     """Whether somebody may act, and whether every name in the settings is a person or a group that is there."""
     nobody = nobody_may_act(settings)
+    given = (await asyncio.to_thread(_kept, settings)).grants
+    if nobody is not None and given:
+        return Finding("who may act", False, f"given in Slack: {len(given)}; the settings name nobody")
     if nobody is not None:
         told, _, mend = nobody.partition(". ")
         return Finding("who may act", True, told, mend)
@@ -122,7 +132,8 @@ async def _problem_of(name: str, slack: AsyncWebClient, us: Workspace, groups: d
 
 async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Finding:
     try:
-        wanted = _channels(settings)
+        kept = (await asyncio.to_thread(_kept, settings)).rules
+        wanted, mute = _channels(settings, kept), _mute(settings, kept)
         known = await _known_channels(slack) if wanted else {}
     except RuleErrors:
         return Finding("Slack channels", True, "the rules cannot be read", "Correct the rules first.")
@@ -132,34 +143,62 @@ async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Findin
     outside = [name for name in wanted if name in known and not known[name].get("is_member")]
     closed = [name for name in wanted if name in known and known[name].get("is_archived")]
     problems = [
-        *_mute(settings),
+        *mute,
         *(f"{name} does not exist, or is private and the bot is not in it" for name in absent),
         *(f"the bot is not in {name}" for name in outside),
         *(f"{name} is archived" for name in closed),
     ]
     if problems:
         mend = "Invite the bot in each channel (`/invite @Chargehand`), or correct the rules' `notify`."
-        if _mute(settings):
+        if mute:
             mend = "Set CHARGEHAND_ALERT_CHANNEL, where a rule without `notify` speaks. " + mend
         return Finding("Slack channels", True, "; ".join(problems), mend)
     return Finding("Slack channels", False, ", ".join(wanted) if wanted else "no rule names one")
 
 
-def _mute(settings: Settings) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What people made in Slack: rules in force, and whom roles were given."""
+
+    rules: Sequence[Rule] = ()
+    grants: Sequence[str] = ()
+
+
+def _kept(settings: Settings) -> Kept:
+    """What the database has of it; nothing where it is not there or cannot be read, of which its own check tells."""
+    try:
+        database = Database(settings.database_url)
+    except (SQLAlchemyError, ImportError):
+        return Kept()
+    try:
+        if current_revision(database) != latest_revision():
+            return Kept()
+        with database.read() as connection:
+            rules = [rule for rule in stored_rules(connection).values() if rule.source == FROM_SLACK]
+            return Kept(rules, tuple(all_grants(connection)))
+    except SQLAlchemyError:
+        return Kept()
+    finally:
+        database.close()
+
+
+def _mute(settings: Settings, kept: Sequence[Rule]) -> list[str]:
     """A sentence for the rules that can be heard nowhere: no channel is theirs, and no route could give them one."""
     if settings.chargehand_alert_channel:
         return []
     files = load_rule_files([Path(name) for name in settings.chargehand_rules])
-    mute = [rule.name for rule in files.rules if not rule.notify and (rule.schedule or not files.plan.routes)]
+    all_ = (*files.rules, *kept)
+    mute = [rule.name for rule in all_ if not rule.notify and (rule.schedule or not files.plan.routes)]
     return [f"no channel for {len(mute)} rules ({', '.join(mute[:3])}{', ...' * (len(mute) > 3)})"] if mute else []
 
 
-def _channels(settings: Settings) -> Sequence[str]:
+def _channels(settings: Settings, kept: Sequence[Rule]) -> Sequence[str]:
     files = load_rule_files([Path(name) for name in settings.chargehand_rules])
-    of_rules = [channel for rule in files.rules for channel in rule.notify]
-    named = [*of_rules, *(channel for route in files.plan.routes for channel in route.notify)]
+    of_rules = [channel for rule in (*files.rules, *kept) for channel in rule.notify]
+    routed = [channel for route in files.plan.routes for channel in route.notify]
+    asked = {*settings.approvals.values()}
     fallback = [settings.chargehand_alert_channel] if settings.chargehand_alert_channel else []
-    return [name for name in dict.fromkeys([*fallback, *named]) if not name.startswith("@")]
+    return [name for name in dict.fromkeys([*fallback, *of_rules, *routed, *sorted(asked)]) if not name.startswith("@")]
 
 
 async def _known_channels(slack: AsyncWebClient) -> dict[str, Json]:

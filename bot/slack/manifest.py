@@ -83,3 +83,27 @@ def manifest(*, name: str = "Chargehand", request_url: str | None = None, comman
             "token_rotation_enabled": False,
         },
     }
+
+
+def render_scopes_reference() -> str:
+    """docs/slack-scopes.md: every scope that the app asks for, with what it is for."""
+    lines = [
+        "# What the Slack app may do",
+        "",
+        "<!-- Written by `python -m bot.cli.docs` from the code. Do not edit. -->",
+        "",
+        "`chargehand manifest` asks for these scopes of a bot, and for none of a user. `chargehand doctor` names those",
+        "that the installed app lacks.",
+        "",
+        "| scope | what for |",
+        "| --- | --- |",
+        *(f"| `{scope}` | {what} |" for scope, what in sorted(SCOPES.items())),
+        "",
+        "Slack tells it these events:",
+        "",
+        *(f"- `{event}`" for event in EVENTS),
+        "",
+        "Socket Mode needs an app-level token with `connections:write` beside them. Of a channel's messages the app",
+        "uses its own, by their metadata, and those that mention it.",
+    ]
+    return "\n".join(lines) + "\n"

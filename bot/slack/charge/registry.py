@@ -40,6 +40,7 @@ from bot.slack.charge.fleet import (
 )
 from bot.slack.charge.governing import audit, roles
 from bot.slack.charge.spoken import plain, split, typed
+from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role, Standing
 from commands.requests.routes import COMMAND_ROUTES
 from notify.text.words import slack_escape
@@ -117,7 +118,10 @@ def rest_of(text: str, word: Word | None) -> str:
 
 def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
     """Answer what was typed; a wrong word gets the nearest right one, a missing right is said."""
-    found = _answered(connection, words, asked, standing)
+    try:
+        found = _answered(connection, words, asked, standing)
+    except WrongWords as wrong:
+        found = wrong.answer
     return _with_buttons(found) if isinstance(found, Answer) and found.suggests else found
 
 

@@ -1,14 +1,17 @@
-"""A connector, charger, location or session, found by the id that somebody wrote; and what is said where none is."""
+"""A connector, charger, location or session by the id or name that somebody wrote; and what is said where none is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bot.slack.charge.answer import Answer, refused
+from bot.slack.charge.answer import LONGEST_WORDS, Answer, refused, told, words_button
+from bot.slack.charge.spoken import typed
 from rules.registry.authoring import RuleRefused
+from storage.queries.names import Found, things_called
 from storage.queries.state import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
 
+MOST_CHOICES = 5
 KINDS: tuple[Kind, ...] = ("connector", "charger", "location", "session")
 
 
@@ -43,20 +46,71 @@ def find_thing(connection: Connection, said: str, kinds: Sequence[Kind] = KINDS)
     return None
 
 
-def need_thing(connection: Connection, said: str, word: str, kinds: Sequence[Kind] = KINDS) -> Thing:
-    """As `find_thing`; WrongWords, with the closest ids as commands to paste, where there is none."""
+def need_thing(
+    connection: Connection, said: str, word: str, kinds: Sequence[Kind] = KINDS, after: Sequence[str] = ()
+) -> Thing:
+    """As `find_thing`, or by its name; WrongWords where nothing is called so, or several things are.
+
+    `word` and `after` are what stands before and behind it in the words, so that a choice says them with an id.
+    """
     found = find_thing(connection, said, kinds)
     if found is not None:
         return found
+    called = things_called(connection, said, by_name(kinds))
+    if len(called.things) == 1 and not called.is_near:
+        (only,) = called.things
+        known = find_thing(connection, only.id, [only.kind])
+        if known is not None:
+            return known
     near = [near for kind in kinds for near in nearest_ids(connection, kind, said, 2)][:3]
-    told = f"There is no {' or '.join([', '.join(kinds[:-1]), kinds[-1]]) if len(kinds) > 1 else kinds[0]} with the id"
+    if called.things and (not called.is_near or not near):
+        raise WrongWords(_choice(said, word, called, after))
+    told_ = f"There is no {' or '.join([', '.join(kinds[:-1]), kinds[-1]]) if len(kinds) > 1 else kinds[0]} with the id"
     raise WrongWords(
         refused(
-            told,
+            told_,
             about=said[:100],
             mend="Did you mean one of these?" if near else "See which there are:",
-            examples=[f"/charge {word} {known}" for known in near] or ["/charge chargers", "/charge locations"],
+            examples=[f"/charge {' '.join(_again(word, known, after))}" for known in near] or _lists(kinds),
         )
+    )
+
+
+def by_name(kinds: Sequence[Kind]) -> list[Kind]:
+    """The kinds that are looked for by name: a connector only where nothing larger may be meant."""
+    named: list[Kind] = [kind for kind in kinds if kind in {"location", "charger"}]
+    return named or [kind for kind in kinds if kind == "connector"]
+
+
+def _lists(kinds: Sequence[Kind]) -> list[str]:
+    lists = {"location": "locations", "charger": "chargers", "connector": "chargers", "session": "sessions active"}
+    return list(dict.fromkeys(f"/charge {lists[kind]}" for kind in reversed(kinds)))[:2]
+
+
+def _again(word: str, id_: str, after: Sequence[str]) -> tuple[str, ...]:
+    """The words once more, with an id in its place."""
+    *before, last = word.split()
+    return (*before, f"{last}{id_}", *after) if last.endswith("=") else (*before, last, id_, *after)
+
+
+def _choice(said: str, word: str, called: Found, after: Sequence[str]) -> Answer:
+    """Which of several things is meant: buttons that say the words again with an id."""
+    shown = called.things[:MOST_CHOICES]
+    texts = [typed(_again(word, one.id, after)) for one in shown]
+    fits = all(len(text) <= LONGEST_WORDS for text in texts)
+    buttons = [
+        words_button(f"{one.name} {one.id}".strip(), text, n)
+        for n, (one, text) in enumerate(zip(shown, texts, strict=True), 1)
+    ]
+    return told(
+        "answer_choice",
+        alone=True,
+        buttons=buttons if fits else [],
+        said=said,
+        shown=shown,
+        total=len(called.things),
+        is_near=called.is_near,
+        example=f"/charge {' '.join(_again(word, shown[0].id, after))}",
     )
 
 

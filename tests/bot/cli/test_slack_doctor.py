@@ -10,8 +10,12 @@ import pytest
 from bot.cli.doctor import Finding
 from bot.cli.slack_doctor import examine_slack
 from bot.slack.manifest import EVENTS, SCOPES, manifest
+from rules.documents.document import rule_from_document
+from rules.registry.authoring import create_rule
+from rules.registry.store import FROM_SLACK
 from sandbox.slack.web_api.api import SCOPES_NEEDED
 from sandbox.slack.workspace.model import User, UserGroup
+from storage.grants import Grant, give_role
 from tests.bot.house import FAULTED, House
 
 RULES = """
@@ -60,7 +64,7 @@ async def test_each_failure_says_its_mend(closed_house: House, rules: Path) -> N
     house.workspace.scopes = tuple(scope for scope in house.workspace.scopes if scope != "usergroups:read")
     scopes = (await findings(house, rules))["Slack scopes"]
     assert scopes.failed
-    assert scopes.told == "missing: usergroups:read (for roles given to user groups)"
+    assert scopes.told == "missing: usergroups:read (for roles given to user groups, and to mention them)"
     assert "chargehand manifest" in scopes.mend
 
     house.workspace.remove_bot("#ev-ops")
@@ -83,6 +87,25 @@ async def test_each_failure_says_its_mend(closed_house: House, rules: Path) -> N
     away = (await findings(house, rules, slack_api_url="http://127.0.0.1:9/api/"))["Slack token"]
     assert away.failed
     assert "SLACK_API_URL" in away.mend
+
+
+async def test_what_was_made_in_slack_is_looked_at_too(closed_house: House, rules: Path) -> None:
+    house = closed_house
+    await house.start()
+    made = {"name": "hot", "for_each": "charger", "when": "charger.online", "notify": ["#gone"]}
+    nobody: dict[str, Any] = {"chargehand_workspace_admins": False, "chargehand_operators": ()}
+    with house.running.database.write() as connection:
+        create_rule(connection, rule_from_document(made, FROM_SLACK), "U0ADA00001", house.clock())
+        assert (await findings(house, rules, **nobody))["who may act"].failed
+        give_role(connection, Grant("U0VERA0003", "", "admin", "U0ADA00001", house.clock()))
+    await house.stop()
+    found = await findings(
+        house, rules, chargehand_two_people=("reset",), chargehand_approval_channel="#nowhere", **nobody
+    )
+    assert "#gone does not exist" in found["Slack channels"].told
+    assert "#nowhere does not exist" in found["Slack channels"].told
+    assert not found["who may act"].failed
+    assert found["who may act"].told == "given in Slack: 1; the settings name nobody"
 
 
 async def test_rules_without_any_channel_fail(closed_house: House, rules: Path) -> None:

@@ -28,6 +28,7 @@ from bot.slack.charge.answer import (
     told,
     unknown_id,
 )
+from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
 from commands.requests.checks import check_command
 from commands.requests.prices import as_details, with_block
@@ -59,6 +60,7 @@ def answer_price(connection: Connection, asked: Asked) -> Answer | Errand:
         return missing_id("price", "location", "/charge locations")
     at = next((n for n, word in enumerate(asked.words) if n and word.lower() in {"set", "remove"}), len(asked.words))
     location_id, change = " ".join(asked.words[:at]), asked.words[at:]
+    location_id = need_thing(connection, location_id, "price", ["location"], change).id
     location = find_location(connection, location_id)
     if location is None:
         return unknown_id(connection, "location", location_id, "price")

@@ -5,21 +5,36 @@ carries all it needs, so that it works after a restart, and a nonce, so that it 
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, age_of, button, form_button, refused, told
+from bot.slack.charge.things_by_id import by_name, find_thing, need_thing
 from bot.slack.permissions import Role
 from commands.requests.checks import check_command
 from commands.requests.enqueue import Enqueued
 from eosvolt.terms.own_commands import OwnCommand
 from notify.text.action_ids import ActionId
 from rules.actions.command_kinds import ASKED_FOR, OWN, CommandCheck, CommandKind, Reason
+from storage.queries.names import things_called
+from storage.queries.state import Kind
 
 VERBS = {kind: verb for verb, kinds in ASKED_FOR.items() for kind in kinds}
 """The word that each kind is asked for with."""
+
+KINDS_OF: Mapping[str, tuple[Kind, ...]] = {
+    CommandKind.START_SESSION.value: ("connector",),
+    CommandKind.STOP_SESSION.value: ("session", "connector"),
+    CommandKind.RESET_SOFT.value: ("charger",),
+    CommandKind.RESET_HARD.value: ("charger",),
+    CommandKind.UNLOCK.value: ("connector",),
+    CommandKind.ENABLE.value: ("connector", "charger"),
+    CommandKind.DISABLE.value: ("connector", "charger"),
+}
+"""What each kind is done to."""
 
 INSTEAD = {
     Reason.ALREADY_CHARGING: "stop",
@@ -121,6 +136,12 @@ def preview(  # noqa: PLR0917 - what is asked for, of what, by whom
         form = [form_button("Choose one…", "start")] if kind == CommandKind.START_SESSION else []
         needs = f"`{verb}` needs the id of {what}"
         return refused(needs, buttons=form, mend="See which there are:", examples=[_where_to_look(kind)])
+    kinds = KINDS_OF.get(kind) or (("connector" if own.of == "connector" else "charger",) if own is not None else ())
+    if kinds and find_thing(connection, target, kinds) is None:  # the check says what there is, where no name fits
+        called = things_called(connection, target, by_name(kinds))
+        if called.things and not called.is_near:
+            after = ("hard",) if kind == CommandKind.RESET_HARD else ()
+            target = need_thing(connection, target, verb, kinds, after).id
     how: dict[str, Any] = {"per_day": asked.commands_per_day, "own_command": own}
     check = check_command(connection, kind, target, asked.now, **how)
     if check.ends_sessions:

@@ -55,7 +55,8 @@ def read_filter(connection: Connection, words: tuple[str, ...], word: str) -> Al
             except RuleRefused as wrong:
                 raise WrongWords(no_rule(wrong)) from None
         elif sign and f"{key.lower()}_id" in PLACES:
-            which = replace(which, place=(f"{key.lower()}_id", value))
+            thing = need_thing(connection, value, word, [key.lower()])  # type: ignore[list-item]  # one of the kinds
+            which = replace(which, place=(thing.column, thing.id))
         elif said.lower() in STATES:
             which = replace(which, **STATES[said.lower()])
         elif said.startswith("#") and said.isascii() and said[1:].isdecimal() and len(said) < 12:

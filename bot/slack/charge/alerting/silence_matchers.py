@@ -38,8 +38,11 @@ class Matchers:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def read_matchers(connection: Connection, words: Sequence[str]) -> Matchers:
-    """What the words before a silence's end match; WrongWords, with the nearest right word, where nothing could."""
+def read_matchers(connection: Connection, words: Sequence[str], after: Sequence[str] = ()) -> Matchers:
+    """What the words before a silence's end match; WrongWords, with the nearest right word, where nothing could.
+
+    `after` are the words behind them, which a choice of things says again.
+    """
     rules = _alert_rules(connection)
     rule_id: str | None = None
     things, labels, ids = [], [], []
@@ -62,7 +65,8 @@ def read_matchers(connection: Connection, words: Sequence[str]) -> Matchers:
         else:
             labels.append(_label(key, value, rules))
     if ids:
-        things.append(need_thing(connection, " ".join(ids), "silence"))
+        others = [word for word in words if word not in ids]
+        things.append(need_thing(connection, " ".join(ids), "silence", after=(*others, *after)))
     if len(things) > 1:
         raise WrongWords(refused("A silence names one thing at most", mend="For example:", examples=[EXAMPLE]))
     wanted = Matchers(rule_id, things[0] if things else None, tuple(labels))

@@ -77,7 +77,7 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
         form = [form_button("Silence…", "silence", what=" ".join(words)[:100])]
         whole = "A silence says what, for how long and why"
         raise WrongWords(refused(whole, buttons=form, mend="For example:", examples=EXAMPLES))
-    found = read_matchers(connection, words[:place])
+    found = read_matchers(connection, words[:place], words[place:])
     wanted = Wanted(found.rule_id, found.thing, found.labels)
     zone = _zone(connection, wanted.thing) or asked.zone
     keyword, rest = words[place].lower(), words[place + 1 :]

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, refused, told, words_button
+from bot.slack.charge.things_by_id import find_thing
 from bot.trials.reports import not_read, plain_value, progress, value_text
 from rules.explanations.clause_truths import Clause
 from rules.explanations.explain import ExplainError, Moved, explain
 from rules.lifecycle import OPEN_STATES
+from storage.queries.names import things_called
 from storage.schema import ALERT
 
 SHOWN_CLAUSES = 25
@@ -50,6 +52,10 @@ def answer_why(connection: Connection, asked: Asked) -> Answer:
                 examples=[f"/charge why {subject} {name}" for name in open_[:5]] or ["/charge rules"],
             )
         rule_id = open_[0]
+    if find_thing(connection, subject) is None:
+        called = things_called(connection, subject, ("location", "charger"))
+        if len(called.things) == 1 and not called.is_near:
+            subject = called.things[0].id
     try:
         told_ = explain(connection, rule_id, subject, asked.now, asked.zone)
     except ExplainError as wrong:

@@ -19,6 +19,8 @@ from bot.slack.charge.answer import (
     unknown_id,
     words_button,
 )
+from bot.slack.charge.spoken import typed
+from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
 from eosvolt.models import CONNECTOR_STATUSES
 from storage.queries.rows import ChargerFilter
@@ -66,12 +68,27 @@ def answer_chargers(connection: Connection, asked: Asked) -> Answer:
         )
     try:
         which = read_filter(asked.words)
+        if which.location is not None:
+            said_of = [word for word in asked.words if not word.lower().startswith(("location=", "location:"))]
+            place = need_thing(connection, which.location, "chargers location=", ["location"], said_of)
+            which = replace(which, location=place.id)
     except WrongFilterError as wrong:
         return refused(wrong.problem, about=wrong.about, mend=wrong.mend, examples=EXAMPLES)
     page = list_chargers(connection, which, asked.offset, PAGE)
-    buttons = paging(page, f"chargers {said}".strip())
+    if not page.total and which.text is not None and (right := _righted(asked.words)) is not None:
+        problem = "No charger is called so, and no filter is"
+        return refused(problem, about=which.text, mend="Did you mean this?", examples=[f"/charge chargers {right}"])
+    buttons = paging(page, f"chargers {typed(asked.words)}".strip())
     age = age_of(connection, asked)
     return told("answer_chargers", buttons=buttons, page=page, said=said, which=which, age=age, examples=EXAMPLES)
+
+
+def _righted(words: tuple[str, ...]) -> str | None:
+    """The filters with a misspelt status or state put right; None where none is nearly one."""
+    known = [*STATUSES, "online", "offline", "home"]
+    near = {word: get_close_matches(word.lower(), known, n=1, cutoff=0.7) for word in words}
+    righted = [near[word][0] if near[word] else word for word in words]
+    return " ".join(righted) if [word.lower() for word in words] != righted and any(near.values()) else None
 
 
 def answer_charger(connection: Connection, asked: Asked) -> Answer:
@@ -83,6 +100,8 @@ def answer_charger(connection: Connection, asked: Asked) -> Answer:
     if charger is None:
         connector = find_connector(connection, charger_id)
         charger = find_charger(connection, connector.charger_id) if connector is not None else None
+    if charger is None:
+        charger = find_charger(connection, need_thing(connection, charger_id, "charger", ["charger"]).id)
     if charger is None:
         return unknown_id(connection, "charger", charger_id, "charger")
     buttons = []

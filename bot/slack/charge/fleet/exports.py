@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Connection
 
-from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told, unknown_id
+from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told
 from bot.slack.charge.days import NoSuchDays, read_days
 from bot.slack.charge.fleet.places import Places, places_of
+from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
@@ -29,7 +30,6 @@ from notify.text.session_csv import write_header, write_sessions
 from rules.documents.windows import Period
 from storage.audit import record_act
 from storage.health import record_switched_off
-from storage.queries.state import find_location
 
 log = structlog.get_logger()
 
@@ -88,6 +88,8 @@ def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
 
 def _ordered(connection: Connection, asked: Asked, days: Period, location_id: str | None) -> Answer | Errand:
     first, last = days.first, days.last
+    if location_id is not None:
+        location_id = need_thing(connection, location_id, f"export sessions {first} {last}", ["location"]).id
     places = places_of(connection, asked.zone, location_id)
     since, until = places.bounds(first, last)
     until = min(until, asked.now)
@@ -96,8 +98,6 @@ def _ordered(connection: Connection, asked: Asked, days: Period, location_id: st
         return refused(problem, mend="For example:", examples=[EXAMPLE])
     if days.days > MOST_DAYS:
         return refused(f"An export covers at most {MOST_DAYS} days", mend="Ask in parts:", examples=[EXAMPLE])
-    if location_id is not None and find_location(connection, location_id) is None:
-        return unknown_id(connection, "location", location_id, f"export sessions {first} {last}")
     zone = places.zone_of(location_id)
     order = ExportOrder(asked.user, first, last, since, until, zone, location_id, asked.now, places)
     return Errand("export_sessions", lambda office: begin(office, order))

@@ -14,6 +14,7 @@ from bot.slack.charge.answer import (
     unknown_id,
     words_button,
 )
+from bot.slack.charge.things_by_id import need_thing
 from storage.queries.rows import ChargerFilter
 from storage.queries.state import find_location, list_chargers, list_locations, open_alerts
 
@@ -31,7 +32,7 @@ def answer_location(connection: Connection, asked: Asked) -> Answer:
     """One location, its chargers and what fires there."""
     if not asked.words:
         return missing_id("location", "location", "/charge locations")
-    location_id = " ".join(asked.words)
+    location_id = need_thing(connection, " ".join(asked.words), "location", ["location"]).id
     location = find_location(connection, location_id)
     if location is None:
         return unknown_id(connection, "location", location_id, "location")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, told, unknown_id
 from bot.slack.charge.days import WHOLE, whole
+from bot.slack.charge.things_by_id import need_thing
 from rules.documents.windows import day_bounds
 from storage.queries.state import find_location
 
@@ -32,6 +33,7 @@ def answer_report(connection: Connection, asked: Asked) -> Answer | Errand:
     location_id = " ".join(words[1:] if named in PERIODS else words) or None
     name, zone = "", asked.zone
     if location_id is not None:
+        location_id = need_thing(connection, location_id, f"report {period}", ["location"]).id
         location = find_location(connection, location_id)
         if location is None:
             return unknown_id(connection, "location", location_id, f"report {period}")

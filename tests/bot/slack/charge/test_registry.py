@@ -232,6 +232,16 @@ async def test_filters_narrow_the_chargers(house: House) -> None:
     assert charger in words_of(await house.ask(f"chargers {charger} faulted"))
 
 
+async def test_right_filters_without_a_hit_are_told_from_wrong_ones(house: House) -> None:
+    right = words_of(await house.ask("chargers Faulted offline"))
+    assert "The filters are right" in right
+    wrong = await house.ask("chargers fautled offline")
+    assert "Did you mean this?" in wrong.plain()
+    assert "/charge chargers faulted offline" in wrong.plain()
+    assert "The filters are right" not in wrong.plain()
+    assert "The filters are right" in words_of(await house.ask("alerts unacknowledged pending"))
+
+
 async def test_long_lists_page_in_place(house: House) -> None:
     first = await house.ask("chargers")
     assert "1 to 10 of 14" in first.plain()
