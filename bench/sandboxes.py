@@ -98,6 +98,11 @@ class Sandboxes:
         typed: Typed = self._ask("type", url, text, count, people)
         return typed
 
+    def flood(self, url: str, text: str, rate: float, seconds: float) -> Typed:
+        """Have `/charge text` typed so many times a second, whether or not those before were acknowledged."""
+        typed: Typed = self._ask("flood", url, text, rate, seconds)
+        return typed
+
     def _ask(self, *order: Any) -> Any:
         self._line.send(order)
         return self._line.recv()
@@ -141,12 +146,43 @@ async def _serve_until_killed(line: Connection, connectors: int, now: datetime |
         workspace.request_url = url
         return await _type(workspace, text, count, people)
 
-    orders: dict[str, Callable[..., Awaitable[Any]]] = {"turn": turn, "type": type_commands}
+    async def flood(url: str, text: str, rate: float, seconds: float) -> Typed:
+        workspace.request_url = url
+        return await _flood(workspace, text, rate, round(rate * seconds))
+
+    orders: dict[str, Callable[..., Awaitable[Any]]] = {"turn": turn, "type": type_commands, "flood": flood}
     async with serving(api) as eosvolt, SlackServer(workspace) as slack:
         line.send(Addresses(eosvolt, slack.api_url, workspace.bot_token, workspace.signing_secret))
         while True:
             name, *arguments = await asyncio.to_thread(line.recv)
             line.send(await orders[name](*arguments))
+
+
+async def _flood(workspace: SlackWorkspace, text: str, rate: float, count: int) -> Typed:
+    """Type each command at its moment; over when each was answered, also those that were acknowledged too late."""
+    took, late, began = list[float](), 0, time.perf_counter()
+    before = _answers(workspace)
+
+    async def one() -> None:
+        nonlocal late
+        typed_at = time.perf_counter()
+        outcome = await workspace.slash("ada", "#ev-ops", "/charge", text)
+        took.append(time.perf_counter() - typed_at)
+        late += not outcome.ok
+
+    async with asyncio.TaskGroup() as typing:
+        for number in range(count):
+            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            typing.create_task(one())
+    while _answers(workspace) - before < count and time.perf_counter() - began < 120:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)  # each change would cost what is measured
+    workspace.deliveries.clear()
+    return Typed(tuple(took), time.perf_counter() - began, max(late, count - (_answers(workspace) - before)))
+
+
+def _answers(workspace: SlackWorkspace) -> int:
+    """How much the bot has told the person who types; Slackbot tells of what was not acknowledged."""
+    return sum(message.user == workspace.team.bot_user for message in workspace.ephemerals("ada"))
 
 
 async def _type(workspace: SlackWorkspace, text: str, count: int, people: int) -> Typed:
