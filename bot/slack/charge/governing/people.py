@@ -64,7 +64,7 @@ def _nobody(said: str, groups: Any) -> Answer:
 
 def came_by(standing: Standing) -> str:
     """Where a role comes from, in plain words."""
-    through = f", by the group @{standing.group.lstrip('@')}" if standing.group else ""
+    through = f", through the group @{standing.group.lstrip('@')}" if standing.group else ""
     if standing.source == GRANTED:
         return f"given in Slack{through}"
     if standing.source == "CHARGEHAND_WORKSPACE_ADMINS":

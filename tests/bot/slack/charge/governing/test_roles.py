@@ -54,7 +54,7 @@ async def test_a_group_is_given_a_role_and_loses_it(house: House) -> None:
     told = (await confirmed(house, f"grant {ONCALL} admin")).plain()
     assert "`@oncall` has the role *admin* from now on" in told
     shown = (await house.ask("roles", "vera")).plain()
-    assert "You are *admin*, given in Slack, by the group @oncall" in shown
+    assert "You are *admin*, given in Slack, through the group @oncall" in shown
     assert "needs the role" not in (await house.ask("audit", "vera")).plain()
     taken = await confirmed(house, "revoke @oncall")
     assert "`@oncall` has the role *admin* no more" in taken.plain()
@@ -73,7 +73,10 @@ async def test_a_group_that_slack_lost_can_still_be_taken_its_role(house: House)
 
 async def test_what_the_settings_name_is_not_given_again_nor_taken_and_says_where_it_stands(house: House) -> None:
     told = (await house.ask(f"revoke {ONCALL}")).plain()
-    assert "They are operator by CHARGEHAND_OPERATORS, by the group @oncall, which cannot be changed from Slack" in told
+    assert (
+        "They are operator by CHARGEHAND_OPERATORS, through the group @oncall, which cannot be changed from Slack"
+        in told
+    )
     assert "takes the name out of CHARGEHAND_OPERATORS" in told
     told = (await house.ask(f"grant {ONCALL} operator")).plain()
     assert "They are operator already, by CHARGEHAND_OPERATORS" in told
