@@ -112,4 +112,4 @@ class World:
         if coming is None:
             return "No digest is to come."
         self.clock.ahead += coming - now + timedelta(seconds=1)
-        return "The demo's clock has jumped; #ev-daily has its digest in a few seconds."
+        return "The demo's clock has jumped; #ev-daily has its digest within a minute."

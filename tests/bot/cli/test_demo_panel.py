@@ -23,7 +23,7 @@ async def pull(demo: Demo, name: str, value: str | None = None) -> str:
 
 async def test_levers_are_seen_in_slack() -> None:
     clock = Clock()
-    async with running_demo(clock=clock) as demo:
+    async with running_demo(clock=clock, chargers=12) as demo:
         demo.workspace.rate_limited = False
         alerts, daily = demo.workspace.channel("#ev-alerts"), demo.workspace.channel("#ev-daily")
         await demo.workspace.wait_for(lambda: daily.messages)
@@ -42,6 +42,7 @@ async def test_levers_are_seen_in_slack() -> None:
 
         before = len(daily.messages)
         assert "jumped" in await pull(demo, "digest")
+        demo.service.ticker.wake("digests")
         await demo.workspace.wait_for(lambda: len(daily.messages) > before)
 
 
