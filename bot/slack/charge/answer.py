@@ -75,7 +75,7 @@ class Answer:
 
     One that is for one person `alone` is shown to nobody else. `act` is what channels are to be told of, in the same
     transaction. After one that says `again` the button that asked may be pressed once more. `suggests` are the commands
-    that an error names.
+    that an error names, `remade` makes it again with others.
     """
 
     text: str
@@ -85,6 +85,7 @@ class Answer:
     act: Act | None = None
     again: bool = False
     suggests: tuple[str, ...] = ()
+    remade: "Callable[[Sequence[str]], Answer] | None" = None
 
 
 class Mode(Enum):
@@ -253,7 +254,11 @@ def refused(
         mend=mend,
         examples=examples,
     )
-    return replace(answer, suggests=tuple(examples))
+
+    def remade(others: Sequence[str]) -> Answer:
+        return refused(problem, mend=mend, about=about, reasons=reasons, examples=others, preformatted=preformatted)
+
+    return replace(answer, suggests=tuple(examples), remade=remade)
 
 
 def not_in_plan(what: str, reason: str, said: str = "") -> Answer:

@@ -46,6 +46,7 @@ from commands.requests.routes import COMMAND_ROUTES
 from notify.text.words import slack_escape
 from storage.health import ASK_SOON, switched_off
 from storage.polls import poll_states
+from storage.queries.state import first_id
 
 
 def answer_help(connection: Connection, asked: Asked) -> Answer:
@@ -89,6 +90,8 @@ WORDS: tuple[Word, ...] = (
     *audit.WORDS,
 )
 MOST_SUGGESTIONS = 4
+INVENTED = re.compile(r"\b242(\.2\.1)?(?![\w.])")
+"""The charger, or with its end the connector, that examples name where no fleet is known."""
 PLACEHOLDER = re.compile(r"@|#[a-z]|\b[A-Z]{4,}\b")
 """What stands in an example for something that only whoever pastes it knows."""
 
@@ -122,7 +125,9 @@ def answer(connection: Connection, words: tuple[str, ...], asked: Asked, standin
         found = _answered(connection, words, asked, standing)
     except WrongWords as wrong:
         found = wrong.answer
-    return _with_buttons(found) if isinstance(found, Answer) and found.suggests else found
+    if not isinstance(found, Answer) or not found.suggests:
+        return found
+    return _with_buttons(_with_ids(connection, found))
 
 
 def _answered(connection: Connection, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
@@ -196,6 +201,18 @@ def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
 def reads(word: Word) -> bool:
     """Whether a word only looks: it may be suggested, and said by a button."""
     return word.mode is Mode.READS and not word.acts
+
+
+def _with_ids(connection: Connection, answer: Answer) -> Answer:
+    """An error whose examples name things of this fleet in place of invented ones."""
+    if answer.remade is None or not any(INVENTED.search(example) for example in answer.suggests):
+        return answer
+    ids = {kind: first_id(connection, kind) for kind in ("connector", "charger")}
+
+    def known(found: re.Match[str]) -> str:
+        return ids["connector" if found[1] else "charger"] or found[0]
+
+    return answer.remade([INVENTED.sub(known, example) for example in answer.suggests])
 
 
 def _with_buttons(answer: Answer) -> Answer:

@@ -242,6 +242,16 @@ async def test_right_filters_without_a_hit_are_told_from_wrong_ones(house: House
     assert "The filters are right" in words_of(await house.ask("alerts unacknowledged pending"))
 
 
+async def test_examples_in_errors_name_things_of_the_fleet(house: House) -> None:
+    known = {row["id"] for charger in house.fleet.world.chargers for row in charger.fields["connectors"]}
+    known |= {charger.id for charger in house.fleet.world.chargers}
+    for said in ("silence", "silence rule=x", "why", f"silence {house.free()} for ever Works"):
+        answer = (await house.ask(said)).plain()
+        assert "242" not in answer, said
+        named = re.findall(r"/charge (?:silence|why) (\d\S*)", answer)
+        assert set(named) <= known, said
+
+
 async def test_long_lists_page_in_place(house: House) -> None:
     first = await house.ask("chargers")
     assert "1 to 10 of 14" in first.plain()
