@@ -120,7 +120,7 @@ async def _serve_recording(folder: Path, port: int) -> None:
     from sandbox.eosvolt.recorded import RecordedApi
     from sandbox.eosvolt.server import serving
 
-    async with serving(RecordedApi(folder), port=port) as url:
+    async with serving(RecordedApi(folder, lambda: datetime.now(UTC)), port=port) as url:
         typer.echo(f"The recorded account at {url}; any token is good, and nothing can be acted upon.")
         typer.echo(f"Use it with: EOSVOLT_BASE_URL={url} EOSVOLT_TOKEN=any .venv/bin/chargehand doctor")
         typer.echo("Stop it with Ctrl-C.")

@@ -4,7 +4,9 @@ It knows no world: time stands still, and nothing can be acted upon. What was ne
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,9 +24,10 @@ class RecordingError(ValueError):
 
 
 class RecordedApi:
-    """An ASGI application over the answers of one folder."""
+    """An ASGI application over the answers of one folder, dated as they were, or by a clock where one is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock
         files = sorted(folder.glob("answer-*.json"))
         if not files:
             raise RecordingError(f"{folder} holds no answer-*.json: make it with `chargehand record --out DIR`")
@@ -52,6 +55,8 @@ class RecordedApi:
             return 404, UNKNOWN, {}
         found = max(fitting, key=lambda one: sum(query.get(name) == value for name, value in one["query"].items()))
         headers = {name: value for name, value in found["headers"].items() if name != "content-type"}
+        if self._clock is not None:
+            headers["date"] = format_datetime(self._clock(), usegmt=True)
         return found["status"], found["body"], headers
 
 

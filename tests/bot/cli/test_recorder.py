@@ -9,7 +9,7 @@ import pytest
 from bot.cli.contract_doctor import check_contract
 from bot.cli.recorder import Cleaner, record_account, write_recording
 from eosvolt.client import EosvoltClient
-from eosvolt.contract import Contract
+from eosvolt.contract import Contract, contract_from
 from eosvolt.errors import Conflict, NotFound
 from eosvolt.survey.surveying import survey
 from eosvolt.tokens import TokenSource
@@ -21,6 +21,7 @@ from sandbox.eosvolt.recorded import RecordedApi, RecordingError
 from sandbox.fleet.fleet import FleetSource
 from tests.eosvolt.accounts import EXAMPLES, NOON, TOKEN, Hand, at_once, contract_of
 
+BARE = 'paging.style = "none"\n'
 LATER = NOON + timedelta(hours=3)
 
 
@@ -100,6 +101,18 @@ async def test_nothing_can_be_acted_upon_in_a_recording(tmp_path: Path) -> None:
     async with EosvoltClient("http://kept", token, contract_of("plain"), transport=transport, attempts=1) as client:
         with pytest.raises(Conflict, match="serves a recording"):
             await client.post_reset("1", "Soft")
+
+
+async def test_a_recording_is_served_with_the_date_of_today_where_a_clock_is_given(tmp_path: Path) -> None:
+    date = {"date": "Wed, 01 Oct 2025 12:00:00 GMT"}
+    answer = {"path": "/v1/sessions", "query": {}, "status": 200, "headers": date, "body": {"data": [], "total": 0}}
+    (tmp_path / "answer-0000.json").write_text(json.dumps(answer))
+    today = NOON + timedelta(days=40)
+    for clock, behind in ((None, timedelta(days=-40)), (lambda: today, timedelta(0))):
+        transport, contract = InProcessTransport(RecordedApi(tmp_path, clock)), contract_from(BARE, "bare")
+        token = TokenSource.from_text(TOKEN)
+        async with EosvoltClient("http://kept", token, contract, transport=transport, clock=lambda: today) as client:
+            assert (await client.fetch_sessions()).clock_skew == behind
 
 
 def test_a_folder_without_answers_is_one_clear_error(tmp_path: Path) -> None:
