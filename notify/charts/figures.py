@@ -46,7 +46,7 @@ def energy_chart(connection: Connection, scope: Scope, zone: str, now: datetime)
         place = local.hour if by_hour else (local.date() - first).days
         energy[place] += row.energy_kwh or 0.0
         sessions[place] += 1
-    title = f"Energy and sessions, {_span(first, last)}"
+    title = f"Energy and sessions, {_span(first, last)}{_where(scope)}"
     panels = (
         ("Energy, kWh", Series("energy", BLUE, energy)),
         ("Sessions that ended", Series("sessions", ORANGE, sessions)),
@@ -66,7 +66,7 @@ def uptime_chart(connection: Connection, scope: Scope, zone: str, now: datetime)
     worst = sorted(whole, key=lambda one: (-whole[one].down, one))[:MOST_ROWS]
     rows = [(one, [told[one].uptime if one in told else None for told in by_day]) for one in worst]
     up, down = (sum(getattr(one, name) for one in whole.values()) for name in ("up", "down"))
-    title = f"Uptime of connectors, {_span(scope.period.first, scope.period.last)}"
+    title = f"Uptime of connectors, {_span(scope.period.first, scope.period.last)}{_where(scope)}"
     told = f"{title}: {percent(up / (up + down)) if up + down else 'not known'} of {len(whole)} connectors"
     lowest = [(one, whole[one].uptime) for one in worst[:3] if whole[one].down > 0]
     told += "".join(f"; {one} {percent(value)}" for one, value in lowest if value is not None)
@@ -95,7 +95,7 @@ def status_chart(connection: Connection, scope: Scope, zone: str, now: datetime)
             changes[name][begins] += 1
             changes[name][ends] -= 1
     series = [Series(name, COLOURS[name], _summed(told)[:count]) for name, told in changes.items()]
-    title = f"Status of connectors, {_span(scope.period.first, scope.period.last)}"
+    title = f"Status of connectors, {_span(scope.period.first, scope.period.last)}{_where(scope)}"
     local = [moment.astimezone(ZoneInfo(zone)) for moment in moments]
     labels = [f"{one:%H:%M}" if count <= 24 else f"{one:%d %b}" if one.hour == 0 else "" for one in local]
     means = ", ".join(f"{sum(v or 0 for v in one.values) / count:,.1f} {one.name}" for one in series if any(one.values))
@@ -120,6 +120,11 @@ def _summed(changes: list[float]) -> list[float]:
 
 def _days(first: date, last: date) -> list[date]:
     return [first + number * ONE_DAY for number in range((last - first).days + 1)]
+
+
+def _where(scope: Scope) -> str:
+    about = scope.narrow.charger or scope.narrow.location
+    return f", {about}" if about else ""
 
 
 def _span(first: date, last: date) -> str:

@@ -20,16 +20,20 @@ Zones = Mapping[str, ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """What of the network is looked at: one location, the chargers with one label, or (with neither) all of it."""
+    """What of the network is looked at: one location or charger, the chargers with one label, or else all of it."""
 
     location: str | None = None
     label: str | None = None
+    charger: str | None = None
 
     def of(self, table: sa.Table) -> ColumnElement[bool]:
         """Whether a row of sessions, connectors, alerts or locations belongs to it."""
         conditions: list[ColumnElement[bool]] = [sa.true()]
         if self.location is not None:
             conditions.append((table.c.id if table is LOCATION else table.c.location_id) == self.location)
+        if self.charger is not None:
+            place = sa.select(CHARGER.c.location_id).where(CHARGER.c.id == self.charger)
+            conditions.append(LOCATION.c.id.in_(place) if table is LOCATION else table.c.charger_id == self.charger)
         if self.label is not None:
             labelled = json_list_contains(CHARGER.c.labels, sa.literal(self.label, sa.String))
             chargers = sa.select(CHARGER.c.location_id if table is LOCATION else CHARGER.c.id).where(labelled)

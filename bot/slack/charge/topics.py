@@ -19,7 +19,10 @@ TOPICS: Mapping[str, Topic] = {
     "act": Topic("Act on chargers", ("start", "stop", "reset", "unlock", "enable", "disable", "do")),
     "money": Topic(
         "Prices, figures and files",
-        ("price", "report", "export", "export alerts", "export audit", "export uptime"),
+        (
+            *("price", "report", "export", "export alerts", "export audit", "export uptime"),
+            *("chart energy", "chart status", "chart uptime"),
+        ),
     ),
     "alerts": Topic(
         "Live with alerts",

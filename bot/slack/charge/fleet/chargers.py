@@ -111,6 +111,7 @@ def answer_charger(connection: Connection, asked: Asked) -> Answer:
                 buttons.append(words_button(f"Stop {connector.id}", f"stop {connector.id}", number))
             elif connector.status in {"Available", "Preparing"}:
                 buttons.append(words_button(f"Start {connector.id}", f"start {connector.id}", number))
+    buttons.append(words_button("Uptime as a picture", f"chart uptime {charger.id}", SHOWN_BUTTONS))
     return told(
         "answer_charger",
         buttons=buttons,

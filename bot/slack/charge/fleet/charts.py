@@ -1,4 +1,4 @@
-"""`/charge chart energy|status|uptime [DAYS]`: a picture of our own figures, sent to whoever asked.
+"""`/charge chart energy|status|uptime [ID] [DAYS]`: a picture of our own figures, sent to whoever asked.
 
 The answer comes at once, the picture when it is drawn; its text says the same facts. It asks EOSVOLT nothing.
 """
@@ -15,18 +15,21 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, refused, told
 from bot.slack.charge.days import NoSuchDays, read_days
+from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
 from notify.charts.drawing import Chart, NoFonts, png_of
 from notify.charts.figures import CHARTS
-from notify.kpis.places import by_zone, location_zones
+from notify.kpis.places import Narrow, by_zone, location_zones
 from notify.kpis.scope import Scope
 from notify.render import render_words
 from rules.documents.windows import ONE_DAY, Period
+from storage.queries.state import Kind
 
 log = structlog.get_logger()
 
 MOST_DAYS = 31
+ABOUT: tuple[Kind, ...] = ("charger", "location")
 DRAWS = {
     "energy": "energy and sessions by hour or day, as a picture sent to you",
     "status": "how many connectors were in use, free or out of order, as a picture sent to you",
@@ -36,7 +39,10 @@ DRAWS = {
 
 @dataclass(frozen=True, slots=True)
 class ChartOrder:
-    """What was asked for: a chart and local days, both included; `zone` is that of what has no location."""
+    """What was asked for: a chart and local days, both included; `zone` is that of what has no location.
+
+    `about` is the one location or charger that it is of, None for the whole network.
+    """
 
     kind: str
     user: str
@@ -44,6 +50,7 @@ class ChartOrder:
     last: date
     zone: str
     now: datetime
+    about: Thing | None = None
 
 
 def _answer_for(kind: str) -> Callable[[Connection, Asked], Answer | Errand]:
@@ -55,12 +62,15 @@ def _answer_for(kind: str) -> Callable[[Connection, Asked], Answer | Errand]:
         except (NoSuchDays, OverflowError) as wrong:
             return refused("These are no days", reasons=[str(wrong)], mend="For example:", examples=examples)
         days = days or Period(today - 7 * ONE_DAY, today - ONE_DAY)
-        if rest or days.first > today:
-            problem = "A chart is of days that have begun, and of the whole network"
-            return refused(problem, mend="For example:", examples=examples)
+        if days.first > today:
+            return refused("A chart is of days that have begun", mend="For example:", examples=examples)
         if days.days > MOST_DAYS:
             return refused(f"A chart shows at most {MOST_DAYS} days", mend="For example:", examples=examples)
-        order = ChartOrder(kind, asked.user, days.first, min(days.last, today), asked.zone, asked.now)
+        try:
+            about = need_thing(connection, " ".join(rest), f"chart {kind}", ABOUT) if rest else None
+        except WrongWords as wrong:
+            return wrong.answer
+        order = ChartOrder(kind, asked.user, days.first, min(days.last, today), asked.zone, asked.now, about)
         return Errand(f"chart_{kind}", lambda office: _begin(office, order))
 
     return answer
@@ -99,20 +109,22 @@ async def _draw(office: Office, order: ChartOrder) -> None:
 def _drawn(office: Office, order: ChartOrder) -> tuple[Chart, bytes]:
     with office.database.read() as connection:
         zones = by_zone(location_zones(connection, order.zone), None, order.zone)
-        scope = Scope(zones, Period(order.first, order.last))
+        about = {order.about.kind: order.about.id} if order.about is not None else {}
+        scope = Scope(zones, Period(order.first, order.last), Narrow(**about))
         chart = CHARTS[order.kind](connection, scope, order.zone, order.now)
     return chart, png_of(chart)
 
 
 async def _tell_failure(office: Office, order: ChartOrder, reason: str) -> None:
-    again = f"/charge chart {order.kind} {order.first} {order.last}"
+    about = f"{order.about.id} " if order.about is not None else ""
+    again = f"/charge chart {order.kind} {about}{order.first} {order.last}"
     answer = refused("The chart could not be drawn", reasons=[reason], mend="Try again:", examples=[again])
     await tell_person(office.slack, order.user, answer.text, answer.blocks)
 
 
 WORDS = tuple(
     Word(
-        f"chart {kind}", f"chart {kind} [DAYS]", does, f"chart {kind} last 7 days", _answer_for(kind), needs_data=False
+        f"chart {one}", f"chart {one} [ID] [DAYS]", does, f"chart {one} last 7 days", _answer_for(one), needs_data=False
     )
-    for kind, does in DRAWS.items()
+    for one, does in DRAWS.items()
 )

@@ -74,6 +74,9 @@ def said_of_rules(house: House) -> dict[str, str]:
         "digest new library/daily-sessions": "Nothing changes before you confirm",
         "export sessions 2026-01-01 2026-01-02": "are being exported",
         **dict.fromkeys((f"export {what}" for what in ("alerts", "audit", "uptime")), "needs a first and a last day"),
+        **dict.fromkeys(
+            (f"chart {what} 2999-01-01" for what in ("energy", "status", "uptime")), "days that have begun"
+        ),
         **dict.fromkeys(("assign #1 me", "note #1 hello"), "Nothing of it fires any more"),
         "unack #1": "Nothing here is acknowledged",
         "automations": "Automations are *dry-run*",
@@ -279,7 +282,8 @@ async def test_a_viewer_is_offered_and_allowed_nothing_that_acts(house: House) -
     assert "needs the role operator; you are viewer" in told
     assert "CHARGEHAND_OPERATORS" in told
     charger = await house.ask(f"charger {house.free()}", "vera")
-    assert not [block for block in charger.blocks if block["type"] == "actions"]
+    offered = [one for block in charger.blocks if block["type"] == "actions" for one in block["elements"]]
+    assert [one["text"]["text"] for one in offered] == ["Uptime as a picture"]  # which only looks
 
 
 async def test_a_mention_is_answered_in_its_thread_for_all(either_house: House) -> None:
