@@ -212,7 +212,9 @@ def _with_ids(connection: Connection, answer: Answer) -> Answer:
     def known(found: re.Match[str]) -> str:
         return ids["connector" if found[1] else "charger"] or found[0]
 
-    return answer.remade([INVENTED.sub(known, example) for example in answer.suggests])
+    said = answer.remade([INVENTED.sub(known, example) for example in answer.suggests])
+    below = answer.blocks[len(answer.remade(answer.suggests).blocks) :]  # what its word put there
+    return replace(answer, text=said.text, blocks=[*said.blocks, *below], suggests=said.suggests)
 
 
 def _with_buttons(answer: Answer) -> Answer:
