@@ -370,5 +370,5 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
         item = next(row for row in outbox(database) if row.facts["zone"] == "Europe/Copenhagen")
         blocks = json.dumps(render_message(connection, item, EIGHT).blocks, ensure_ascii=False)
     assert "*Prices changed*" in blocks
-    assert "`: default price 0.40 → 0.45" in blocks
+    assert ": default price 0.40 → 0.45" in blocks
     assert fleet["before"] == {"uptime": None, "open_alerts": 1, "silences": 0}

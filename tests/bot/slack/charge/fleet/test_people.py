@@ -10,7 +10,7 @@ PERSONAL = ("Ben Nord", "04000001EEF", "Cora")
 
 async def test_an_operator_sees_drivers_teams_and_keys_in_pages(house: House) -> None:
     drivers = (await house.ask("drivers", "ole")).plain()
-    assert "driver-1` `Ben Nord` · `Night shift`" in drivers
+    assert "driver-1` Ben Nord · `Night shift`" in drivers
     assert "1 to 10 of 28" in drivers
     jon = (await house.ask("drivers jon", "ole")).plain()
     assert "driver-9` `Jon Oak` · `Day shift` · *not active*" in jon
