@@ -10,14 +10,14 @@ PERSONAL = ("Ben Nord", "04000001EEF", "Cora")
 
 async def test_an_operator_sees_drivers_teams_and_keys_in_pages(house: House) -> None:
     drivers = (await house.ask("drivers", "ole")).plain()
-    assert "driver-1` Ben Nord · `Night shift`" in drivers
+    assert "driver-1` Ben Nord · Night shift" in drivers
     assert "1 to 10 of 28" in drivers
     jon = (await house.ask("drivers jon", "ole")).plain()
-    assert "driver-9` Jon Oak · `Day shift` · *not active*" in jon
+    assert "driver-9` Jon Oak · Day shift · *not active*" in jon
     teams = (await house.ask("teams", "ole")).plain()
-    assert "team-1` `Day shift` · `9 drivers`" in teams
+    assert "team-1` Day shift · 9 drivers" in teams
     keys = (await house.ask("keys key-1", "ole")).plain()
-    assert "key-1` `RFID, ends in 1EEF` · `Ben Nord`" in keys
+    assert "key-1` RFID, ends in 1EEF · Ben Nord" in keys
     assert "04000001EEF" not in keys, "nobody can copy a card from it"
 
 
@@ -30,7 +30,7 @@ async def test_a_viewer_sees_nobody(house: House) -> None:
 async def test_an_account_without_a_fleet_says_so_once_asked(house: House) -> None:
     house.api.faults.forbidden = frozenset({"drivers", "keys"})
     assert "is not in this account's EOSVOLT plan" in (await house.ask("drivers", "ole")).plain()
-    assert "`9 drivers`" not in (await house.ask("teams", "ole")).plain(), "teams without their drivers"
+    assert "9 drivers" not in (await house.ask("teams", "ole")).plain(), "teams without their drivers"
     assert "Day shift" in (await house.ask("teams", "ole")).plain()
 
 
