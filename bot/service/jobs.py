@@ -24,7 +24,7 @@ from rules.actions.command_kinds import COMMANDS_PER_DAY
 from rules.documents.document import Rule
 from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.lifecycle import Transition
-from rules.registry.store import RulesInForce, load_rules, sync_rules
+from rules.registry.store import RulesInForce, made_ready, read_rules, stored_rules, sync_rules
 from storage.ahead import bring_down_service
 from storage.engine import Database
 from storage.health import bring_down_pace
@@ -206,15 +206,18 @@ def use_rules(jobs: Jobs, rules: Sequence[Rule], now: datetime, plan: SpeechPlan
     so.
     """
     with jobs.database.write() as connection:
-        before = jobs.usual_channels(load_rules(connection).documents)
+        before = jobs.usual_channels(stored_rules(connection))
         transitions = sync_rules(connection, rules, now, plan)
-        jobs.rules, jobs.broken = load_rules(connection, jobs.default_zone), {}
+        stored = read_rules(connection)
         # what ends is told where the rules before spoke
-        enqueue_alert_messages(connection, transitions, replace(jobs.routing(now), usual=before))
+        routing = replace(jobs.routing(now), usual=before, plan=stored.plan, rules=stored.documents)
+        enqueue_alert_messages(connection, transitions, routing)
+    jobs.rules, jobs.broken = made_ready(stored, jobs.default_zone), {}
     return transitions
 
 
 def take_up_rules(jobs: Jobs) -> None:
     """Read the rules in force again, because somebody changed one in Slack."""
     with jobs.database.read() as connection:
-        jobs.rules, jobs.broken = load_rules(connection, jobs.default_zone), {}
+        stored = read_rules(connection)
+    jobs.rules, jobs.broken = made_ready(stored, jobs.default_zone), {}

@@ -4,7 +4,7 @@ A rule that vanished from the files ends its alerts as "rule removed"; an edited
 made in Slack (source "slack") are never touched by files: `rules.registry.authoring` makes and changes them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +30,16 @@ from storage.schema import GAP, RULE, RULE_VERSION
 FROM_SLACK = "slack"
 LONGEST_REASON = 300
 C = TypeVar("C", CompiledRule, CompiledEventRule)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRules:
+    """The rules in force as documents, with their versions by name; `broken` says why some cannot be read."""
+
+    documents: dict[str, Rule]
+    versions: Mapping[str, int]
+    plan: SpeechPlan
+    broken: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +103,19 @@ _IN_FORCE = Prepared(
 
 def load_rules(connection: Connection, default_zone: str | None = None) -> RulesInForce:
     """Every rule in force, from the stored documents; `default_zone` is that of locations which name none."""
+    return made_ready(read_rules(connection), default_zone)
+
+
+def read_rules(connection: Connection) -> StoredRules:
+    """Every rule in force as it is stored, and how they speak."""
     documents, broken = _read_stored(connection)
     versions = {row.id: row.version for row in connection.execute(sa.select(RULE.c.id, RULE.c.version))}
+    return StoredRules(documents, versions, load_plan(connection), broken)
+
+
+def made_ready(stored: StoredRules, default_zone: str | None = None) -> RulesInForce:
+    """The rules ready to be matched, which takes its time: no transaction should wait for it."""
+    documents, versions, broken = stored.documents, stored.versions, dict(stored.broken)
     named = [name for name, rule in documents.items() if rule.kind == "alert"]
     alerts: list[CompiledRule] = []
     events: list[CompiledEventRule] = []
@@ -105,7 +126,7 @@ def load_rules(connection: Connection, default_zone: str | None = None) -> Rules
         if rule.kind == "event":
             events += _compiled(compile_event_rule, rule, versions[name], default_zone, broken)
     digests = [rule for rule in documents.values() if rule.kind == "digest"]
-    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), load_plan(connection), broken)
+    return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), stored.plan, broken)
 
 
 def _compiled(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.service.jobs import Jobs
 from bot.settings import Settings
 from rules.documents.document import Rule
-from rules.registry.store import load_rules
+from rules.registry.store import stored_rules
 from storage.upkeep.checks import Sizes, sizes
 from storage.upkeep.lives import Lengths
 from storage.upkeep.prune import steps
@@ -62,5 +62,5 @@ def longest_events(rules: Iterable[Rule]) -> timedelta:
 
 def lengths_of(settings: Settings, connection: Connection) -> Lengths:
     """How long rows are kept, by the settings and the rules in force."""
-    documents = load_rules(connection, settings.chargehand_timezone).documents
+    documents = stored_rules(connection)
     return Lengths(settings.history_kept, settings.detail_kept, longest_events(documents.values()))
