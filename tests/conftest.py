@@ -32,9 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test that speaks to an account speaks to one of them, in its turn; with `tongue`, to every one in CI."""
+    """Each test that speaks to an account speaks to one of them, in its turn; with `tongue`, to two in CI."""
     for name in {"tongue", "one_tongue"}.intersection(metafunc.fixturenames):
-        spoken = in_turn(metafunc.definition.nodeid, ACCOUNTS, in_ci=name == "tongue")
+        spoken = in_turn(metafunc.definition.nodeid, ACCOUNTS, in_ci=2 if name == "tongue" else 1)
         metafunc.parametrize(name, spoken, indirect=True)
 
 
