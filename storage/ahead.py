@@ -82,7 +82,7 @@ OF_THE_WORLD: Mapping[Table, Moments] = {
         apart=("due_at",),
     ),
     schema.TRANSITION: Moments(("at", "active_at")),
-    schema.INCIDENT: Moments(("opened_at", "resolved_at"), apart=("spoke_at",)),
+    schema.INCIDENT: Moments(("opened_at", "resolved_at", "assigned_at"), apart=("spoke_at",)),
     schema.RULE: Moments(("removed_at", "created_at", "updated_at", "events_since"), ("full_match_at",)),
     schema.WAKE: Moments(apart=("wake_at",)),
     schema.RULE_EVENT: Moments(("event_at", "unchanged_since", "judged_at"), planned={"due_at": ("unchanged_since",)}),
@@ -106,6 +106,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.DIGEST_START: Moments(("counts_from",)),
     schema.DRAFT: Moments(("created_at", "used_at")),
     schema.HEARD: Moments(("heard_at",)),
+    schema.NOTE: Moments(("at",)),
     schema.OUTBOX: Moments(
         ("clicked_at", "created_at", "abandoned_at", "shown_at"),
         ("sent_at",),

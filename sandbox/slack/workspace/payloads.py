@@ -99,7 +99,8 @@ def message_shortcut(
     """A shortcut chosen in a message's menu, with the message itself; what only one person sees has no such menu."""
     channel = state.channels[message.channel]
     return {
-        **interaction(state, "message_action", user),
+        **{key: told for key, told in interaction(state, "message_action", user).items() if key != "api_app_id"},
+        "user": {"id": user.id, "name": user.name, "team_id": state.team.id},
         "callback_id": callback_id,
         "trigger_id": state.new_trigger(user.id),
         "response_url": response_url,
