@@ -242,11 +242,11 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
         case Arithmetic("*" | "/"):
             return made_of(expression).type
         case Arithmetic(_, left, right):
-            types = {type_of(left), type_of(right)}
-            return Type.MONEY if Type.MONEY in types else type_of(left)
+            types = (type_of(left), type_of(right))  # once each: sums lie deep
+            return Type.MONEY if Type.MONEY in types else types[0]
         case Extreme(_, operands):
-            types = {type_of(operand) for operand in operands}
-            return Type.MONEY if Type.MONEY in types else type_of(operands[0])
+            kinds = [type_of(operand) for operand in operands]
+            return Type.MONEY if Type.MONEY in kinds else kinds[0]
         case Aggregate("share") | Windowed("uptime"):
             return Type.RATIO
         case Aggregate(_, _, str(key)):
