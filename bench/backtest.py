@@ -63,7 +63,7 @@ def write_history(database: Database) -> int:
     intervals = [row for n in range(CHARGERS) for row in draw_intervals(chance, begin, "charger", f"ch{n}")]
     for n in range(CONNECTORS):
         intervals += draw_intervals(chance, begin, "connector", f"c{n}")
-    poll = {"resource": "chargers", "attempted_at": UNTIL, "good_at": UNTIL, "failures": 0}
+    poll = {"resource": "chargers", "attempted_at": UNTIL, "good_at": UNTIL, "first_good_at": begin, "failures": 0}
     written: list[tuple[type[SQLModel], list[dict[str, Any]]]] = [
         (tables.Location, places),
         (tables.Charger, chargers),

@@ -35,8 +35,8 @@ def rules_on_postgresql(watch: Stopwatch, _folder: Path, size: Size) -> None:
 SECTIONS: dict[str, tuple[Section, ...]] = {
     "full": (
         Section("rules on SQLite", rules_on_sqlite, 90),
-        Section("Prometheus", prometheus.measure, 70),
-        Section("recording", recording.measure, 30),
+        Section("Prometheus", prometheus.measure, 60),
+        Section("recording", recording.measure, 40),
         Section("rules on PostgreSQL", rules_on_postgresql, 170),
         Section("start", starting.measure, 15),
         Section("slash command", slash_command.measure, 20),
