@@ -4,7 +4,7 @@ It renders the newest version at the moment of the call and posts nothing. A tem
 message: `render_or_fallback` then says the plain facts and hands the error to its caller.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,9 @@ DIGESTS = {
 def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
     """The fallback text and the blocks of a digest, from its facts alone: for whoever wants to see it only."""
     told = digest_facts.digest(facts)
-    return _built_of(DIGESTS[told.kind], facts, digest=told)
+    shown = told.picture
+    pictures = [blocks.picture(shown.file, shown.alt)] if shown is not None and shown.file is not None else []
+    return _built_of(DIGESTS[told.kind], facts, pictures, digest=told)
 
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
@@ -262,8 +264,13 @@ def _built(template: str, item: Row[Any], **values: Any) -> tuple[str, list[Bloc
     return _built_of(template, item.facts, **values)
 
 
-def _built_of(template: str, told: Mapping[str, Any], **values: Any) -> tuple[str, list[Block]]:
-    """The fallback text and the blocks of a template: title and note are plain text, body and context mrkdwn."""
+def _built_of(
+    template: str, told: Mapping[str, Any], pictures: Sequence[Block] = (), **values: Any
+) -> tuple[str, list[Block]]:
+    """The fallback text and the blocks of a template: title and note are plain text, all else mrkdwn.
+
+    Pictures stand below the body, and above what the template says below it.
+    """
     held = told.get("held_since")
     facts = {**told, "held_since": datetime.fromisoformat(held) if held else None}
     delivery = {"moved_from": None, "moved_because": None, "may_repeat": False, **facts}
@@ -271,7 +278,7 @@ def _built_of(template: str, told: Mapping[str, Any], **values: Any) -> tuple[st
     built: list[Block] = []
     if words.get("title"):
         built.append(blocks.header(slack_unescape(words["title"])))
-    built += blocks.sections(words["body"])
+    built += [*blocks.sections(words["body"]), *pictures, *blocks.sections(words.get("below", ""), "below")]
     notes = [slack_unescape(line.strip()) for line in words.get("note", "").splitlines() if line.strip()]
     built += blocks.context(notes, words.get("context", ""))
     return words["fallback"], built

@@ -1,4 +1,4 @@
-"""Sends a file to one person by Slack's two-step upload: ask for an address, send the bytes, say where to show it.
+"""Sends a file by Slack's two-step upload: ask for an address, send the bytes, say where to show it.
 
 Nothing is tried twice: a second upload would be a second file. Slack: docs.slack.dev/messaging/working-with-files.
 """
@@ -30,9 +30,19 @@ async def upload_to_person(
 
     `file` is at any place; all of it is sent. Raises UploadRefused, SlackClientError or aiohttp.ClientError.
     """
+    channel = (await slack.conversations_open(users=user))["channel"]["id"]
+    await upload_file(slack, file, name=name, title=title, alt=alt, channel_id=channel, initial_comment=comment)
+
+
+async def upload_file(
+    slack: AsyncWebClient, file: BinaryIO, *, name: str, title: str, alt: str | None = None, **shown: Any
+) -> str:
+    """Upload a file, and show it as `shown` says (Slack's own words), else nowhere yet: its id, for an image block.
+
+    Raises UploadRefused, SlackClientError or aiohttp.ClientError.
+    """
     length = file.seek(0, 2)
     file.seek(0)
-    channel = (await slack.conversations_open(users=user))["channel"]["id"]
     place = await slack.files_getUploadURLExternal(filename=name, length=length, alt_txt=alt)
     timeout, headers = aiohttp.ClientTimeout(total=UPLOAD_SECONDS), {"content-length": str(length)}
     async with (
@@ -42,7 +52,8 @@ async def upload_to_person(
         if answer.status != 200:
             raise UploadRefused(f"Slack answered the upload with HTTP {answer.status}")
     files = [{"id": place["file_id"], "title": title}]
-    await slack.files_completeUploadExternal(files=files, channel_id=channel, initial_comment=comment)
+    await slack.files_completeUploadExternal(files=files, **shown)
+    return str(place["file_id"])
 
 
 async def tell_person(slack: AsyncWebClient, user: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:

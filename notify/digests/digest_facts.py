@@ -13,6 +13,9 @@ from typing import Any
 from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.documents.windows import Period, period_of
 
+PICTURE = "picture"
+"""The fact of a message's delivery that says which file shows its chart."""
+
 
 @dataclass(frozen=True, slots=True)
 class DigestFigures:
@@ -74,6 +77,15 @@ class ToDo:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """The chart of a digest: Slack's id of its file and what it shows in words, or `without`: why there is none."""
+
+    file: str | None
+    alt: str
+    without: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedPrices:
     """A location's prices that were seen to have changed on the digest's day, part by part."""
 
@@ -113,6 +125,7 @@ class DigestContext:
     label: str | None = None  # of the chargers that it is about
     more: Mapping[str, Any] = field(default_factory=dict)  # what its kind tells more than sessions
     to_do: ToDo | None = None  # None in facts of an older version
+    picture: Picture | None = None  # None until it was drawn
 
 
 def digest(facts: Mapping[str, Any]) -> DigestContext:
@@ -135,7 +148,12 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         label=facts.get("label"),
         more=facts.get("kind", {}),
         to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
+        picture=_picture(facts[PICTURE]) if PICTURE in facts else None,
     )
+
+
+def _picture(facts: Mapping[str, Any]) -> Picture:
+    return Picture(facts.get("file"), facts.get("alt", ""), facts.get("without"))
 
 
 def _earlier(period: Period) -> str:

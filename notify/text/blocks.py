@@ -11,10 +11,12 @@ from slack_sdk.models.blocks import (
     ButtonElement,
     ContextBlock,
     HeaderBlock,
+    ImageBlock,
     MarkdownTextObject,
     PlainTextObject,
     SectionBlock,
 )
+from slack_sdk.models.blocks.basic_components import SlackFile
 
 from notify.text.action_ids import ActionId
 from notify.text.limits import SECTION_TEXT
@@ -31,11 +33,16 @@ def header(text: str) -> Block:
     return HeaderBlock(text=PlainTextObject(text=text, emoji=False), block_id="title").to_dict()
 
 
-def sections(mrkdwn: str) -> list[Block]:
+def picture(file_id: str, alt: str) -> Block:
+    """A picture that Slack has as a file, and the same facts in words for those who do not see it."""
+    return ImageBlock(slack_file=SlackFile(id=file_id), alt_text=alt, block_id="picture").to_dict()
+
+
+def sections(mrkdwn: str, name: str = "body") -> list[Block]:
     """One section a paragraph, split further between lines where one would pass Slack's 3,000 characters."""
     pieces = [piece for paragraph in mrkdwn.split("\n\n") for piece in _pieces(paragraph.strip("\n"))]
     return [
-        SectionBlock(text=MarkdownTextObject(text=piece), block_id=f"body_{number}").to_dict()
+        SectionBlock(text=MarkdownTextObject(text=piece), block_id=f"{name}_{number}").to_dict()
         for number, piece in enumerate(pieces)
     ]
 

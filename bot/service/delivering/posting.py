@@ -22,6 +22,7 @@ from bot.service.delivering.marking import (
     render,
     say_may_repeat,
 )
+from bot.service.delivering.pictures import prepare_picture, spare_picture
 from bot.service.delivering.seeking import CLOCK_SLACK, seek_copies
 from bot.slack.channel_names import is_channel_id
 from bot.slack.client import (
@@ -64,6 +65,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("claimed")
     by = asyncio.get_running_loop().time() + STANDS_STILL
     await _find_groups(delivery, item)
+    await prepare_picture(delivery, item)
     try:
         rendered: Rendered | None = await delivery.run(render, delivery, item, moment.began_at)
     except LookupError as error:  # a reply whose card was taken away between the claim and now
@@ -163,6 +165,7 @@ async def _post(delivery: Delivery, rendered: Rendered, channel: str) -> Message
         return await post_or_update(delivery.slack, message, rendered.place)
     except Refused as refused:
         if refused.about_content:
+            await spare_picture(delivery, rendered, refused)
             log.warning("slack refused what was said", item=rendered.row.id, error=refused.error)
             return await post_or_update(delivery.slack, _plain(message, refused.error), rendered.place)
         if refused.error in CLOSED_THREADS and message.thread_ts is not None:

@@ -21,7 +21,7 @@ TOPICS: Mapping[str, Topic] = {
         "Prices, figures and files",
         (
             *("price", "report", "export", "export alerts", "export audit", "export uptime"),
-            *("chart energy", "chart status", "chart uptime"),
+            *("chart energy", "chart status", "chart uptime", "chart revenue", "chart alerts"),
         ),
     ),
     "alerts": Topic(

@@ -11,7 +11,8 @@ RIGHTS = {
     Role.VIEWER: """
         help; status; locations; location; chargers; charger; sessions; session; automations; price; report; health;
         missing; alerts; rules; rules show; rules history; rules backtest; rules library; digest; digest list;
-        digest preview; why; silences; roles; chart energy; chart status; chart uptime
+        digest preview; why; silences; roles; chart energy; chart status; chart uptime;
+        chart revenue; chart alerts
     """,
     Role.OPERATOR: """
         start; stop; reset; unlock; enable; disable; do; drivers; teams; keys; export; export alerts; export uptime;

@@ -11,10 +11,10 @@ from notify.charts.drawing import BLUE, Chart, Series, bars, heat_map, png_of, s
 from notify.charts.figures import CHARTS
 from notify.kpis.places import by_zone, location_zones
 from notify.kpis.scope import Scope
-from notify.kpis.sessions import energy, sessions
+from notify.kpis.sessions import energy, revenue, sessions
 from rules.documents.windows import Period
 from storage.engine import Database
-from tests.notify.records import HOSTILE
+from tests.notify.records import HOSTILE, insert_alert, insert_incident, insert_rule
 from tests.readings import MINUTE, T0, charger, connector, location, record_poll, session
 
 ZONE = "Europe/Copenhagen"
@@ -63,7 +63,7 @@ def test_more_days_are_bars_by_day(database: Database) -> None:
 
 def test_uptime_says_the_worst_and_draws_every_connector(database: Database) -> None:
     chart, _ = drawn(database, "uptime")
-    assert "of 1 connectors; c1" in chart.alt
+    assert "of 1 connector; c1" in chart.alt
     assert ">c1<" in chart.svg
 
 
@@ -72,6 +72,27 @@ def test_status_counts_connectors_at_each_full_hour(database: Database) -> None:
     assert "1.0" not in chart.alt.split("on average")[0]
     for words in ("in use", "free", "out of order"):
         assert words in chart.alt
+
+
+def test_revenue_has_a_panel_a_currency_and_alerts_one_by_the_hours_of_their_place(database: Database) -> None:
+    with database.write() as connection:
+        world(connection)
+        for number, (cost, code) in enumerate(((4.5, "eur"), (2.0, None), (30, "DKK"))):
+            ended = T0 + number * 60 * MINUTE
+            given = {"connector_id": "c1", "location_id": "l1", "energy_kwh": 1.0, "cost": cost, "currency": code}
+            one = session(f"p{number}", started=ended - MINUTE, ended_at=ended, status="Completed", **given)
+            record_poll(connection, NOW, one, resource="sessions")
+        insert_rule(connection)
+        insert_incident(connection)
+        insert_alert(connection, state="resolved", fired_at=T0, resolved_at=T0 + MINUTE)
+        scope = scope_of(connection, DAY, DAY)
+        money, alerts = (CHARTS[name](connection, scope, "UTC", NOW) for name in ("revenue", "alerts"))
+        assert revenue(connection, scope) == {"": {"DKK": 30.0, "EUR": 6.5}}
+    assert money.alt == (
+        "Revenue, 02 Mar 2026: 6.50 EUR, most in the hour from 11; 30.00 DKK, most in the hour from 13."
+    )
+    assert money.svg.index(">EUR<") < money.svg.index(">DKK<")
+    assert alerts.alt == "Alerts that fired, 02 Mar 2026: 1; most in the hour from 11, 1."
 
 
 @pytest.mark.parametrize("name", HOSTILE)

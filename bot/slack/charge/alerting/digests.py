@@ -4,18 +4,26 @@
 rules, shown first and confirmed like those.
 """
 
-from collections.abc import Callable
+import asyncio
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import Connection
 
 from bot.slack.charge.alerting.rules import answer_add, answer_off, answer_on, refusal
-from bot.slack.charge.answer import Answer, Asked, Mode, Word, form_button, refused, told, words_button
+from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Word, form_button, refused, told, words_button
 from bot.slack.permissions import Role
+from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
+from bot.slack.web_client import SLACK_FAULTS
+from notify.charts.drawing import Chart, NoFonts, png_of
 from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
-from notify.render import render_digest
+from notify.digests.picture import draw_picture
+from notify.render import render_digest, render_words
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.plain_schedules import in_words
 from rules.documents.schedules import next_moment
@@ -25,6 +33,9 @@ from rules.language.fields import nearest
 from rules.registry.authoring import RuleRefused, find_rule
 from rules.registry.listing import list_rules
 
+log = structlog.get_logger()
+
+Told = TypeVar("Told", Answer, Answer | Errand)
 SHOWN = 15
 MOST_ZONES = 3
 NEW_EXAMPLES = (
@@ -92,20 +103,51 @@ def _speaking_zones(connection: Connection, rule: Rule, asked: Asked) -> list[st
     return [zone for zone in zones if not says_nothing(connection, rule, zone, asked.zone)] or zones[:1]
 
 
-def answer_preview(connection: Connection, asked: Asked) -> Answer:
+def answer_preview(connection: Connection, asked: Asked) -> Answer | Errand:
     """What a digest would say now, for the person alone; at most three of its time zones."""
     return _of_digest(connection, asked, "preview", _preview)
 
 
-def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer:
+def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer | Errand:
     zones = _speaking_zones(connection, rule, asked)
     said = told("answer_digest_preview", name=rule.name, zones=zones, shown=MOST_ZONES)
-    shown = list(said.blocks)
+    shown, told_facts = list(said.blocks), []
     for number, zone in enumerate(zones[:MOST_ZONES]):
         facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
+        told_facts.append(facts)
         _, blocks = render_digest(facts)
         shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
-    return Answer(said.text, shown)
+    answer = Answer(said.text, shown)
+    return Errand("digest_preview", lambda office: _with_charts(office, asked.user, told_facts, answer))
+
+
+async def _with_charts(office: Office, user: str, previews: Sequence[Mapping[str, Any]], answer: Answer) -> Answer:
+    """The answer at once; the charts come after it, as pictures to the person."""
+    task = asyncio.create_task(_send_charts(office, user, previews))
+    office.work.add(task)
+    task.add_done_callback(office.work.discard)
+    return answer
+
+
+async def _send_charts(office: Office, user: str, previews: Sequence[Mapping[str, Any]]) -> None:
+    for facts in previews:
+        try:
+            chart = await asyncio.to_thread(_drawn, office, facts)
+            picture = io.BytesIO(await asyncio.to_thread(png_of, chart))
+            words = render_words("chart_file.mrkdwn.j2", alt=chart.alt)
+            name = f"{facts['chart']['name']}-{facts['day']}.png"
+            sent = {"name": name, "title": chart.title, "comment": words["body"], "alt": chart.alt[:1000]}
+            await upload_to_person(office.slack, user, picture, **sent)
+        except (NoFonts, UploadRefused, *SLACK_FAULTS) as error:
+            log.warning("the chart of a preview failed", user=user, error=f"{type(error).__name__}: {error}"[:200])
+            answer = refused("The chart could not be drawn", reasons=[str(error)], mend="The digest goes without it.")
+            await tell_person(office.slack, user, answer.text, answer.blocks)
+            return
+
+
+def _drawn(office: Office, facts: Mapping[str, Any]) -> Chart:
+    with office.database.read() as connection:
+        return draw_picture(connection, facts).chart
 
 
 def answer_now(connection: Connection, asked: Asked) -> Answer:
@@ -144,10 +186,10 @@ def _of_digest(
     connection: Connection,
     asked: Asked,
     verb: str,
-    answer: Callable[[Connection, Asked, Rule], Answer],
+    answer: Callable[[Connection, Asked, Rule], Told],
     *,
     paused: bool | None = None,
-) -> Answer:
+) -> Told | Answer:
     """The answer about the digest that is named; one that is not a digest is told so."""
     name = " ".join(asked.words)
     if not name:

@@ -1,4 +1,4 @@
-"""`/charge chart energy|status|uptime [ID] [DAYS]`: a picture of our own figures, sent to whoever asked.
+"""`/charge chart energy|status|uptime|revenue|alerts [ID] [DAYS]`: a picture of our own figures, sent to whoever asked.
 
 The answer comes at once, the picture when it is drawn; its text says the same facts. It asks EOSVOLT nothing.
 """
@@ -34,6 +34,8 @@ DRAWS = {
     "energy": "energy and sessions by hour or day, as a picture sent to you",
     "status": "how many connectors were in use, free or out of order, as a picture sent to you",
     "uptime": "a map of days by connectors, the worst first, as a picture sent to you",
+    "revenue": "what sessions cost by hour or day, as a picture sent to you",
+    "alerts": "how many alerts fired by hour or day, as a picture sent to you",
 }
 
 

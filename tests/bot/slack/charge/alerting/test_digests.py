@@ -10,6 +10,7 @@ from rules.registry.store import sync_rules
 from storage.schema import DIGEST_SLOT, DIGEST_START, OUTBOX, RULE
 from tests.bot.house import House
 from tests.bot.slack.charge.alerting.test_rules import do, rows, said
+from tests.bot.slack.charge.fleet.test_exports import message_to
 
 WEEKLY = "name: weekly; schedule: every Monday at 8:00; digest: sessions; window: last week; notify: #ev-alerts"
 
@@ -33,6 +34,10 @@ async def test_a_digest_is_made_seen_said_paused_and_resumed(house: House) -> No
     assert "next *on Monday " in listed or "next *t" in listed
     assert "to you only" in await said(house, "digest preview weekly", "vera")
     assert "Sessions from " in await said(house, "digest preview weekly", "vera")
+    message = await message_to(house, "U0VERA0003")
+    (file,) = (house.workspace.files[name] for name in message.files)
+    assert file.name.startswith("energy-")
+    assert file.alt_text in message.text
     assert rows(house, sa.select(OUTBOX.c.id).where(OUTBOX.c.kind == "digest")) == []
     assert "needs the role operator" in await said(house, "digest now weekly", "vera")
     assert "is said now in" in await said(house, "digest now weekly", "ole")

@@ -8,7 +8,7 @@ from tests.bot.house import House
 from tests.bot.slack.charge.fleet.test_exports import message_to
 
 
-@pytest.mark.parametrize("kind", ["energy", "status", "uptime"])
+@pytest.mark.parametrize("kind", ["energy", "status", "uptime", "revenue", "alerts"])
 async def test_a_chart_comes_as_a_picture_with_its_facts_in_words(house: House, kind: str) -> None:
     assert "is being drawn" in (await house.ask(f"chart {kind} today")).plain()
     message = await message_to(house, "U0ADA00001")
