@@ -66,6 +66,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # a message would ask the disk whether its words changed
     )
     environment.filters.update(FILTERS)
     return environment

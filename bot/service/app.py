@@ -45,6 +45,7 @@ from bot.service.watching.pages import Wellness
 from bot.service.watching.watchdog import Watchdog
 from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings
+from bot.slack.doors.answering import Answering
 from bot.slack.doors.bolt_app import build_app
 from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
@@ -92,8 +93,8 @@ class Service:
     jobs: Jobs
     delivery: Delivery
     app: AsyncApp
+    answering: Answering
     socket: SocketDoor | None
-    http: HttpDoor | None
     ticker: Ticker
     responder: Responder
     watchdog: Watchdog
@@ -106,6 +107,7 @@ class Service:
     heartbeat: Heartbeat | None
     occupation: Occupation
     leading: Leading
+    http: HttpDoor | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
@@ -160,6 +162,7 @@ class Service:
                 async with asyncio.timeout(STOP_SECONDS):
                     await asyncio.to_thread(leave_channels, self.delivery, self.clock())
         await self.client.aclose()
+        await self.answering.close()
         self.database.close()
         self.occupation.leave()
         log.info("stopped")
@@ -292,8 +295,8 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
     if not in_socket_mode:
         settings.require_door()
     slack = WebClient(settings.secret("SLACK_BOT_TOKEN"), settings.slack_api_url)
-    identity = Identity(slack)
-    app = build_app(slack, identity, settings.slack_api_url)
+    identity, answering = Identity(slack), Answering(slack.proxy)
+    app = build_app(slack, identity, settings.slack_api_url, answering)
     work, later = jobs_of(settings, clock), Later()
     permissions = permissions_of(settings, slack, identity, work.database)
     keeper = RuleKeeper(work, [Path(name) for name in settings.chargehand_rules])
@@ -313,8 +316,8 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         jobs=work,
         delivery=delivery_of(settings, work, slack, metrics, later),
         app=app,
+        answering=answering,
         socket=SocketDoor(app, settings.secret("SLACK_APP_TOKEN")) if in_socket_mode else None,
-        http=None,
         ticker=Ticker((), clock),
         responder=responder,
         watchdog=watchdog,

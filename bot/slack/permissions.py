@@ -16,6 +16,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.crowd.together import Together
 from bot.slack.doors.identity import Identity, Workspace
 from bot.slack.web_client import SLACK_FAULTS, error_name
 from storage.grants import Grant
@@ -101,6 +102,10 @@ class Permissions:
     click_seconds: float = CLICK_LOOKUP_SECONDS
     granted: Callable[[], Mapping[str, Grant]] = dict
     _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _grants: Together[str, Mapping[str, Grant]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._grants = Together(lambda people: [self.granted()] * len(people))
 
     async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
         """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer.
@@ -110,7 +115,7 @@ class Permissions:
         named = self.named_in_settings(user)
         try:
             async with asyncio.timeout(seconds):
-                grants = await asyncio.to_thread(self.granted)
+                grants = await self._grants.ask(user)
                 return await self._standing_in_slack(user, _higher(named, _given(grants.get(user))), grants)
         except SLACK_FAULTS as error:
             log.warning("Slack could not be asked for a person's role", user=user, error=error_name(error))
@@ -150,7 +155,7 @@ class Permissions:
         """Whether nobody is named, by a person's id or a group with members, nor was given a role; in doubt somebody
         may.
         """
-        names = [*self.admins, *self.operators, *await asyncio.to_thread(self.granted)]
+        names = [*self.admins, *self.operators, *await self._grants.ask("")]
         if self.workspace_admins or any(USER_ID.fullmatch(name) for name in names):
             return False
         if not names:

@@ -15,6 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.doors import response_urls
+from bot.slack.doors.answering import Answering, KeptRespond
 from bot.slack.doors.identity import Identity
 
 log = structlog.get_logger()
@@ -43,10 +44,11 @@ class FirmAck(AsyncAck):
 
 
 class Gate:
-    """What every request passes. `api_url` is SLACK_API_URL."""
+    """What every request passes. `api_url` is SLACK_API_URL; answers go out by `answering`."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, answering: Answering) -> None:
         self._api_url = api_url
+        self._answering = answering
         self._heard: deque[str] = deque(maxlen=REMEMBERED)
 
     async def check(self, body: Json, context: AsyncBoltContext, go_on: Next) -> BoltResponse | None:
@@ -64,6 +66,8 @@ class Gate:
                 return BoltResponse(status=200, body="")
             self._heard.append(once)
             context[ONCE] = once
+        if context.response_url:
+            context["respond"] = KeptRespond(self._answering, context.response_url)
         context["ack"] = FirmAck()  # type: ignore[no-untyped-call]  # Bolt's has no types
         await go_on()
         return None
@@ -78,7 +82,7 @@ def name_of(body: Json) -> str | None:
     return None
 
 
-def build_app(slack: AsyncWebClient, identity: Identity, api_url: str) -> AsyncApp:
+def build_app(slack: AsyncWebClient, identity: Identity, api_url: str, answering: Answering) -> AsyncApp:
     """Bolt's app, with no listener yet. Requests are verified at the door: Bolt's own check logs refused bodies."""
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:  # Bolt takes no method
@@ -87,7 +91,7 @@ def build_app(slack: AsyncWebClient, identity: Identity, api_url: str) -> AsyncA
     async def check(body: Json, context: AsyncBoltContext, next: Next) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         return await gate.check(body, context, next)
 
-    gate = Gate(api_url)
+    gate = Gate(api_url, answering)
     return AsyncApp(
         name="chargehand",
         client=slack,

@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import Answer, refused, told
+from bot.slack.crowd.intents import NotKnownYetError
 from bot.slack.listeners import (
     block_actions,
     card_buttons,
@@ -27,7 +28,7 @@ from bot.slack.listeners import (
     snooze_buttons,
     word_buttons,
 )
-from bot.slack.listeners.responder import HeardBeforeError, NotKnownYetError, Responder, whisper
+from bot.slack.listeners.responder import HeardBeforeError, Responder, whisper
 from bot.slack.views.showing import SHOWN, ViewRespond, of_answer, show_in
 from bot.slack.web_client import SLACK_FAULTS, error_name
 from notify.text.action_ids import ActionId

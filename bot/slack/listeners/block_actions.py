@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from bot.slack.charge import registry
 from bot.slack.charge.acting import own_commands, session_commands
 from bot.slack.charge.answer import Answer, refused, told
+from bot.slack.crowd.intents import TooLateError
 from bot.slack.doors.bolt_app import ONCE
-from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
+from bot.slack.listeners.responder import Responder, too_late, whisper
 from bot.slack.permissions import Role
 from bot.slack.views.showing import channel_of
 from commands.outcomes.approvals import Decision, approve_command, refuse_command

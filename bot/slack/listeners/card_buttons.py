@@ -12,8 +12,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from bot.slack.charge import registry
 from bot.slack.charge.alerting.handling import unacknowledge_firing
 from bot.slack.charge.answer import Answer, refused, words_button
+from bot.slack.crowd.intents import TooLateError
 from bot.slack.listeners.forms import open_form
-from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
+from bot.slack.listeners.responder import Responder, too_late, whisper
 from bot.slack.listeners.snooze_buttons import snooze
 from bot.slack.permissions import Role
 from bot.slack.views import act_menu

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked
+from bot.slack.crowd.intents import TooLateError
 from bot.slack.doors.bolt_app import ONCE
-from bot.slack.listeners.responder import Responder, TooLateError, too_late
+from bot.slack.listeners.responder import Responder, too_late
 from bot.slack.views import handling_forms, price_form, rule_forms, silence_form, start_form
 from bot.slack.views.form import CALLBACK, Form, Said, Written
 from bot.slack.views.inputs import FieldErrors, Typed

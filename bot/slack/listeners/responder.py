@@ -4,22 +4,25 @@ It holds the database, the way back to people and the wake-up calls, and decides
 """
 
 import asyncio
-import threading
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
+from bot.slack.charge.shared_readings import Question, read_together
 from bot.slack.charge.spoken import split
+from bot.slack.crowd.intents import Intents, TooLateError
+from bot.slack.crowd.together import Together
+from bot.slack.crowd.turns import Turns
 from bot.slack.listeners.home_tabs import HomeTabs
 from bot.slack.permissions import Permissions, Standing
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
@@ -32,20 +35,6 @@ from storage.heard import claim_request
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-WRITE_SECONDS = 2.0
-"""Slack shows a click as failed after 3 s; an intent that is not written by now is given up, visibly."""
-
-COMMIT_SECONDS = 0.6
-"""How much longer a commit that has begun is waited for; then the person is told that it is not known yet."""
-
-
-class TooLateError(Exception):
-    """An intent could not be written in time: it was not written, and will not be."""
-
-
-class NotKnownYetError(Exception):
-    """An intent is being committed, or was when the connection broke: whether it was written is not known."""
 
 
 class HeardBeforeError(Exception):
@@ -76,9 +65,14 @@ class Responder:
     tell_of_rule: Callable[..., None] | None = None
     homes: HomeTabs = field(default_factory=HomeTabs)
     tell_of_act: Callable[..., None] | None = None
-    write_seconds: float = WRITE_SECONDS
-    commit_seconds: float = COMMIT_SECONDS
+    turns: Turns = field(default_factory=Turns)
+    intents: Intents = field(init=False)
+    _readings: "Together[Question, Answer | Errand]" = field(init=False)
     _later: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # heavy work, one at a time
+
+    def __post_init__(self) -> None:
+        self.intents = Intents(self.database, self._go_on)
+        self._readings = Together(partial(read_together, self.database))
 
     async def answer(
         self, text: str, *, user: str, channel: str, offset: int = 0, once: str = "", confirmed: bool = False
@@ -96,7 +90,7 @@ class Responder:
         asked = replace(asked, offset=offset, text=registry.rest_of(text, word), confirmed=confirmed)
         if mode is not Mode.WRITES:
             if mode is Mode.READS:
-                answer = await asyncio.to_thread(self._read, words, asked, standing)
+                answer = await self._readings.ask(Question(words, asked, standing))
             else:
                 answer = await asyncio.to_thread(self._rehearse, words, asked, standing, once)
             if isinstance(answer, Errand) and mode is Mode.READS:  # the other has claimed it
@@ -161,10 +155,6 @@ class Responder:
         with self.database.write() as connection:
             record_switched_off(connection, route, error.kind, self.clock())
 
-    def _read(self, words: tuple[str, ...], asked: Asked, standing: Standing) -> Answer | Errand:
-        with self.database.read() as connection:
-            return registry.answer(connection, words, asked, standing)
-
     def _rehearse(self, words: tuple[str, ...], asked: Asked, standing: Standing, once: str) -> Answer | Errand:
         with self.database.write() as connection:
             self._claim(connection, once)
@@ -194,88 +184,25 @@ class Responder:
         return channel if here and not told.get("is_archived") else user
 
     async def write(self, function: Callable[[Connection], T], once: str = "") -> T:
-        """Run a function in one write transaction whose commit begins within `write_seconds`, or never.
+        """Write an intent down in time or never, as `Intents.write` does.
 
-        Raises TooLateError; nothing is written after it was raised, so that the person may simply click again. Raises
-        NotKnownYetError where the commit has begun and does not come to its end in time, HeardBeforeError where the
-        request that `once` names was acted on already.
+        Raises what that raises, and HeardBeforeError where the request that `once` names was acted on already.
         """
-        patience = _Patience(time.monotonic() + self.write_seconds)
 
-        def work() -> T:
-            with self.database.write() as connection:
-                patience.check()
-                self._claim(connection, once)
-                result = function(connection)
-                patience.end()
-                return result
+        def work(connection: Connection) -> T:
+            self._claim(connection, once)
+            return function(connection)
 
-        working = asyncio.create_task(asyncio.to_thread(work))
-        await asyncio.wait({working}, timeout=self.write_seconds)
-        if not working.done() and patience.give_up():
-            working.add_done_callback(_forget)
-            raise TooLateError
-        await asyncio.wait({working}, timeout=self.commit_seconds)
-        if not working.done():
-            working.add_done_callback(self._go_on)
-            raise NotKnownYetError
-        try:
-            return working.result()
-        except DBAPIError as error:
-            if patience.decided and error.connection_invalidated:
-                raise NotKnownYetError from error
-            raise
+        return await self.intents.write(work)
 
-    def _go_on(self, working: "asyncio.Task[Any]") -> None:
-        """Let what was committed after all be acted on, though the person was told that it is not known yet."""
-        _forget(working)
+    def _go_on(self) -> None:
+        """Let what was committed after all be acted on."""
         for wake in (self.wake_commands, self.wake_reminders, self.wake_deliveries):
             wake()
 
     def _claim(self, connection: Connection, once: str) -> None:
         if once and not claim_request(connection, once, self.clock()):
             raise HeardBeforeError(once)
-
-
-class _Patience:
-    """Whether an intent is still wanted, agreed on between who waits and who writes: only one of them decides."""
-
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-        self._lock = threading.Lock()
-        self._over = self._decided = False
-
-    def check(self) -> None:
-        """Raise TooLateError once nobody waits any more."""
-        with self._lock:
-            if self._over or time.monotonic() > self._deadline:
-                raise TooLateError
-
-    def end(self) -> None:
-        """From here the intent is committed, however long that takes; raises TooLateError where nobody waits."""
-        self.check()
-        with self._lock:
-            if self._over:
-                raise TooLateError
-            self._decided = True
-
-    @property
-    def decided(self) -> bool:
-        """Whether the commit has begun."""
-        with self._lock:
-            return self._decided
-
-    def give_up(self) -> bool:
-        """Wait no longer; False where the commit has begun, so that it must be waited for."""
-        with self._lock:
-            self._over = not self._decided
-            return self._over
-
-
-def _forget(task: "asyncio.Task[Any]") -> None:
-    """Take note of how a task ended that nobody waits for."""
-    if not task.cancelled():
-        task.exception()
 
 
 def too_late(what: str) -> Answer:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from bot.slack.charge import registry
 from bot.slack.charge.alerting.rules import confirmed, refusal
 from bot.slack.charge.answer import Answer
-from bot.slack.listeners.responder import Responder, TooLateError, too_late, whisper
+from bot.slack.crowd.intents import TooLateError
+from bot.slack.listeners.responder import Responder, too_late, whisper
 from bot.slack.permissions import Role
 from notify.acts import Act
 from notify.text.action_ids import ActionId

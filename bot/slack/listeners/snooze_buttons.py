@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, refused, told
-from bot.slack.listeners.responder import Responder, TooLateError, whisper
+from bot.slack.crowd.intents import TooLateError
+from bot.slack.listeners.responder import Responder, whisper
 from bot.slack.permissions import Role
 from bot.slack.views.named import Named, named_by
 from notify.alert_cards.snoozes import Snoozable, Snoozing, snooze_alerts, wake_alerts

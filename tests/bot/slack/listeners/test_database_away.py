@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.slack.listeners.responder import NotKnownYetError, Responder
+from bot.slack.crowd.intents import NotKnownYetError
+from bot.slack.listeners.responder import Responder
 from notify.text.action_ids import ActionId
 from sandbox.slack import Message
 from storage.schema import ALERT, AUDIT
@@ -43,7 +44,7 @@ async def test_a_click_on_a_full_disk_says_that_nothing_was_done_and_what_to_do(
 
 async def test_a_commit_that_takes_longer_is_not_known_yet_and_acted_on_once_it_is(house: House) -> None:
     responder = house.running.responder
-    responder.write_seconds, responder.commit_seconds = 2, 0.05
+    responder.intents.write_seconds, responder.intents.commit_seconds = 2, 0.05
     may_commit, woken = threading.Event(), asyncio.Event()
     responder.wake_commands = woken.set
 

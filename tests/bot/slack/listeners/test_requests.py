@@ -1,11 +1,15 @@
 """Requests in a world that fails: a listener that breaks after its ack, Slack at its limit, events that come again."""
 
+import asyncio
 import threading
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
-from bot.slack.listeners.responder import HeardBeforeError, TooLateError, _Patience
+from bot.slack.crowd.intents import Patience, TooLateError
+from bot.slack.crowd.turns import Turns
+from bot.slack.listeners.responder import HeardBeforeError
 from sandbox.slack import Message
 from storage.engine import Database
 from storage.heard import KEPT, claim_request
@@ -21,6 +25,10 @@ def damage(house: House, table: str) -> None:
 def replies(house: House, channel: str = "#ev-ops") -> list[Message]:
     place = house.workspace.channel(channel)
     return [m for m in place.messages if m.user == house.workspace.team.bot_user]
+
+
+def is_told(house: House, user: str, number: int) -> bool:
+    return len(house.workspace.ephemerals(user)) == number
 
 
 async def test_a_listener_that_fails_after_its_ack_is_acknowledged_and_the_person_is_told(either_house: House) -> None:
@@ -57,6 +65,30 @@ async def test_a_mention_is_answered_later_where_slack_is_at_its_limit(either_ho
 async def test_an_answer_is_given_later_where_its_address_is_at_its_limit(house: House) -> None:
     house.workspace.faults.limit_next("response_url", 1)
     assert "connectors" in (await house.ask("status")).plain()
+
+
+async def test_a_command_beyond_what_may_wait_is_told_so_in_its_acknowledgement(either_house: House) -> None:
+    responder = either_house.running.responder
+    responder.turns = Turns(most_waiting=0)
+    answer = await either_house.ask(f"silence {either_house.free()} for 2h Technician on site", "ole")
+    assert "Try again in a minute" in answer.plain()
+    responder.turns = Turns()
+    assert (await either_house.ask("silences")).plain().startswith("0 silences")
+
+
+async def test_many_commands_at_once_are_each_acknowledged_and_answered(either_house: House) -> None:
+    async with asyncio.TaskGroup() as typing:
+        said = [
+            typing.create_task(either_house.workspace.slash(user, "#ev-ops", "/charge", text))
+            for user in ("ada", "ole", "vera")
+            for text in ("status", "chargers", "alerts", "rules", "silences", "help", "start nonsense", "nonsense") * 3
+        ]
+    assert [outcome.result().error for outcome in said] == [None] * 72
+    for user in ("ada", "ole", "vera"):
+        await either_house.wait_for(partial(is_told, either_house, user, 24))
+        texts = [message.plain() for message in either_house.workspace.ephemerals(user)]
+        assert len(set(texts)) >= 7
+        assert all(texts.count(text) % 3 == 0 for text in texts)
 
 
 async def test_an_event_that_comes_again_after_a_restart_is_not_answered_again(either_house: House) -> None:
@@ -102,15 +134,15 @@ def test_a_request_is_claimed_once_and_forgotten_after_days(database: Database) 
 async def test_an_intent_whose_commit_has_begun_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commit ends only once the time for writing is over."""
     responder = house.running.responder
-    responder.write_seconds, responder.commit_seconds = 1.5, 30
+    responder.intents.write_seconds, responder.intents.commit_seconds = 1.5, 30
     is_over = threading.Event()
-    give_up = _Patience.give_up
+    give_up = Patience.give_up
 
-    def noted(patience: _Patience) -> bool:
+    def noted(patience: Patience) -> bool:
         is_over.set()
         return give_up(patience)
 
-    monkeypatch.setattr(_Patience, "give_up", noted)
+    monkeypatch.setattr(Patience, "give_up", noted)
 
     def slow_commit(connection: sa.Connection) -> str:
         sa.event.listen(connection, "commit", lambda _: is_over.wait(30))
@@ -122,7 +154,7 @@ async def test_an_intent_whose_commit_has_begun_is_waited_for(house: House, monk
 
 async def test_an_intent_that_was_given_up_is_never_written(house: House) -> None:
     responder = house.running.responder
-    responder.write_seconds = 0.05
+    responder.intents.write_seconds = 0.05
 
     is_over = threading.Event()
 
@@ -133,7 +165,7 @@ async def test_an_intent_that_was_given_up_is_never_written(house: House) -> Non
     with pytest.raises(TooLateError):
         await responder.write(slow)
     is_over.set()
-    responder.write_seconds = 30
+    responder.intents.write_seconds = 30
     await responder.write(lambda connection: None)  # after the slow one
     with house.running.database.read() as connection:
         assert connection.execute(sa.select(HEARD.c.name)).scalars().all() == []

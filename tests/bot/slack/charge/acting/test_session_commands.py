@@ -158,7 +158,7 @@ async def test_where_the_bot_is_no_member_the_card_goes_to_the_person(house: Hou
 
 async def test_an_intent_that_cannot_be_written_in_time_fails_visibly_and_is_not_written_later(house: House) -> None:
     preview = await house.ask(f"start {house.free()}", "ole")
-    house.running.responder.write_seconds = 0.2
+    house.running.responder.intents.write_seconds = 0.2
     with house.running.database.write():
         await house.click("ole", preview, "confirm_command")
         told = await house.next_whisper("ole", 1)
@@ -166,7 +166,7 @@ async def test_an_intent_that_cannot_be_written_in_time_fails_visibly_and_is_not
     assert "confirm_command" in str(preview.blocks)
     await house.ask("status")
     assert posts(house) == []
-    house.running.responder.write_seconds = 2
+    house.running.responder.intents.write_seconds = 2
     await house.click("ole", preview, "confirm_command")
     await house.wait_for(lambda: len(posts(house)) == 1)
 

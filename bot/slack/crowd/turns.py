@@ -1,0 +1,46 @@
+"""Lets so many answers be made at a time, so that acknowledgements, which are never made to wait, go out before them.
+
+Who takes long, because Slack or EOSVOLT does, gives up the turn and goes on. It drops nothing: whoever is not let in
+is told so before.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+AT_ONCE = 16
+MOST_WAITING = 2_000
+"""Some seconds of answers; a response URL is good for half an hour."""
+LONGEST_TURN = 0.25
+"""Seconds."""
+
+
+class Turns:
+    """Turns in the order in which they were asked for."""
+
+    def __init__(self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most_waiting = most_waiting
+        self.waiting = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so many wait that one more is to be told to come again."""
+        return self.waiting >= self._most_waiting
+
+    async def take(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work when its turn comes; raises what it raises."""
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        except BaseException:
+            work.close()
+            raise
+        finally:
+            self.waiting -= 1
+        doing = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({doing}, timeout=LONGEST_TURN)
+        finally:
+            self._free.release()
+        await doing

@@ -1,0 +1,76 @@
+"""So many at a time, in their order; who takes long gives up the turn, and where too many wait it is said."""
+
+import asyncio
+
+import pytest
+
+from bot.slack.crowd.turns import Turns
+
+WITHIN = 20
+
+
+async def test_so_many_work_at_a_time_in_the_order_in_which_they_came() -> None:
+    turns, at_work, most, order = Turns(at_once=3), 0, 0, list[int]()
+
+    async def work(number: int) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        order.append(number)
+        await asyncio.sleep(0)
+        at_work -= 1
+
+    async with asyncio.TaskGroup() as asking:
+        for number in range(20):
+            asking.create_task(turns.take(work(number)))
+    assert most == 3
+    assert order == list(range(20))
+
+
+async def test_who_takes_long_gives_up_the_turn_and_still_ends() -> None:
+    turns, go_on, done = Turns(at_once=1), asyncio.Event(), list[str]()
+
+    async def slow() -> None:
+        await go_on.wait()
+        done.append("slow")
+
+    async def quick() -> None:
+        done.append("quick")
+
+    first = asyncio.create_task(turns.take(slow()))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(turns.take(quick()), WITHIN)
+    go_on.set()
+    await first
+    assert done == ["quick", "slow"]
+
+
+async def test_a_fault_is_its_own_askers_and_leaves_the_turn_free() -> None:
+    turns = Turns(at_once=1)
+
+    async def broken() -> None:
+        raise LookupError("this one")
+
+    async def well() -> None:
+        pass
+
+    with pytest.raises(LookupError, match="this one"):
+        await turns.take(broken())
+    await asyncio.wait_for(turns.take(well()), WITHIN)
+
+
+async def test_it_is_full_where_as_many_wait_as_may_and_not_once_they_are_done() -> None:
+    turns, go_on = Turns(at_once=1, most_waiting=2), asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+
+    asking = [asyncio.create_task(turns.take(work())) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not turns.full, "one works, one waits"
+    asking.append(asyncio.create_task(turns.take(work())))
+    await asyncio.sleep(0)
+    assert turns.full
+    go_on.set()
+    await asyncio.gather(*asking)
+    assert not turns.full
