@@ -24,6 +24,7 @@ ALERT_REPLY = "alert_reply"
 ROLL_UP = "roll_up"
 COMMAND_CARD = "command_card"
 DIGEST = "digest"
+DIGEST_TABLES = "digest_tables"
 EVENT = "event"
 EVENTS = "events"
 QUIET_SUMMARY = "quiet_summary"
@@ -62,6 +63,7 @@ OF_KIND = {
     COPY: Rank.OTHER,
     QUIET_SUMMARY: Rank.DIGEST,
     DIGEST: Rank.DIGEST,
+    DIGEST_TABLES: Rank.DIGEST,
 }
 """The rank of what says none by itself."""
 
@@ -85,9 +87,11 @@ def enqueue_message(
     facts: Mapping[str, Any],
     now: datetime,
     rule_id: str | None = None,
+    thread_of: str | None = None,
 ) -> bool:
     """Enqueue a message once per natural key; different facts under a known key edit it. False: nothing changed."""
-    item = new_item(natural_key, kind, channel, due_at=now, now=now, facts=dict(facts), rule_id=rule_id)
+    more = {"facts": dict(facts), "rule_id": rule_id, "thread_of": thread_of}
+    item = new_item(natural_key, kind, channel, due_at=now, now=now, **more)
     if insert_items(connection, [item]):
         return True
     known = connection.execute(

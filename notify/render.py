@@ -33,6 +33,7 @@ from notify.outbox import (
     COMMAND_CARD,
     COPY,
     DIGEST,
+    DIGEST_TABLES,
     EVENT,
     EVENTS,
     NOTICE,
@@ -206,6 +207,11 @@ def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
     return _built_of(DIGESTS[told.kind], facts, pictures, digest=told)
 
 
+def render_tables(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
+    """The fallback text and the blocks of a digest's lists, which stand in its thread."""
+    return _built_of("digest_tables.mrkdwn.j2", facts, tables=digest_facts.tables(facts))
+
+
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
     return render_digest(item.facts)
 
@@ -250,6 +256,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], t
     ROLL_UP: _roll_up,
     COMMAND_CARD: _command_card,
     DIGEST: _digest,
+    DIGEST_TABLES: lambda _connection, item, _now, _words: render_tables(item.facts),
     EVENT: _event,
     EVENTS: _events,
     QUIET_SUMMARY: _night,

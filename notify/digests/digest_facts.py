@@ -101,8 +101,7 @@ class FleetContext:
     today: FleetFigures
     before: FleetFigures
     worst: tuple[WorstConnector, ...]
-    prices: tuple[ChangedPrices, ...] = ()
-    price_changes: int = 0  # all of them, those that are not named too
+    price_changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,6 @@ class DigestContext:
 
     today: DigestFigures
     before: DigestFigures | None
-    top: tuple[TopConnector, ...]
     zone: str | None
     complete: bool
     complete_to: datetime | None
@@ -134,7 +132,6 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
     return DigestContext(
         today=_figures(facts),
         before=_figures(facts["before"]) if facts["before"] is not None else None,
-        top=tuple(TopConnector(**connector) for connector in facts["top"]),
         zone=facts["zone"],
         complete=facts["complete"],
         complete_to=datetime.fromisoformat(complete_to) if complete_to is not None else None,
@@ -154,6 +151,31 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
 
 def _picture(facts: Mapping[str, Any]) -> Picture:
     return Picture(facts.get("file"), facts.get("alt", ""), facts.get("without"))
+
+
+@dataclass(frozen=True, slots=True)
+class TablesContext:
+    """The lists of a digest: what delivered the most, what was worst, by connector and by place, and new prices."""
+
+    kind: str
+    top: tuple[TopConnector, ...]
+    worst: tuple[WorstConnector, ...]
+    places: tuple[Mapping[str, Any], ...]
+    prices: tuple[ChangedPrices, ...]
+    price_changes: int  # all of them, those that are not named too
+
+
+def tables(facts: Mapping[str, Any]) -> TablesContext:
+    """The lists of a digest, from the facts of the message in its thread."""
+    prices = facts.get("prices", {"first": (), "count": 0})
+    return TablesContext(
+        kind=facts["digest"],
+        top=tuple(TopConnector(**connector) for connector in facts.get("top", ())),
+        worst=tuple(_worst(one) for one in facts.get("worst", ())),
+        places=tuple(facts.get("places", ())),
+        prices=_prices(prices),
+        price_changes=prices["count"],
+    )
 
 
 def _earlier(period: Period) -> str:
@@ -182,9 +204,11 @@ def _fleet(facts: Mapping[str, Any]) -> FleetContext:
         FleetFigures(**{name: told[name] for name in ("uptime", "open_alerts", "silences")})
         for told in (facts, facts["before"])
     )
-    worst = tuple(_worst(one) for one in facts["worst"])
-    told = facts["prices"]
-    prices = tuple(
+    return FleetContext(today, before, tuple(_worst(one) for one in facts["worst"]), facts["prices"]["count"])
+
+
+def _prices(told: Mapping[str, Any]) -> tuple[ChangedPrices, ...]:
+    return tuple(
         ChangedPrices(
             one["location_name"],
             lines_of(json.loads(one["before"]), json.loads(one["value"])),
@@ -192,7 +216,6 @@ def _fleet(facts: Mapping[str, Any]) -> FleetContext:
         )
         for one in told["first"]
     )
-    return FleetContext(today, before, worst, prices, told["count"])
 
 
 def _figures(facts: Mapping[str, Any]) -> DigestFigures:

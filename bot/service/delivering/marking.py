@@ -16,6 +16,7 @@ from bot.slack.client import WORKSPACE_WIDE, MessageRef, NotNow, PlaceGone, Post
 from notify import claims
 from notify.channel_refusals import move_elsewhere, refuse_channel, refused_channels
 from notify.copies import mark_others, note_sought, place_of, unsought_rows
+from notify.digests.tables import enqueue_tables
 from notify.house_words import HouseWords
 from notify.outbox import COPY, OVER, SAME_CHANNEL
 from notify.render import render_or_fallback
@@ -100,6 +101,8 @@ def mark_sent(database: Database, item: Row[Any], ref: MessageRef, version: int,
         )
         if item.message_ts is None and mark_others(connection, item.id, (before, (ref.channel, ref.ts)), now):
             log.warning("a message stands twice; the copy is marked", item=item.id, channel=ref.channel)
+        if held:
+            enqueue_tables(connection, item, now)
         return held
 
 

@@ -11,6 +11,7 @@ from slack_sdk.models.blocks import Block
 
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from notify.digests.session_figures import session_digest
+from notify.digests.tables import tables_of
 from notify.outbox import ALERT_CARD, ALERT_REPLY, enqueue_message, insert_items, new_item
 from notify.render import render_message, render_or_fallback
 from notify.routing import Routing
@@ -126,8 +127,10 @@ def test_a_digest_tells_how_the_fleet_stood(database: Database) -> None:
         changed = {"location_name": "<!here>", "at": T0.isoformat(), "currency": "EUR", **texts}
         facts["fleet"] |= {"worst": [worst], "before": before, "prices": {"count": 7, "first": [changed] * 5}}
         enqueue_message(connection, natural_key="d", kind="digest", channel="C1", facts=facts, now=T0)
-        message = render(connection, "digest")
-    text = json.dumps(message.blocks, ensure_ascii=False)
+        lists = tables_of(facts)
+        enqueue_message(connection, natural_key="t", kind="digest_tables", channel="C1", facts=lists, now=T0)
+        shown = render(connection, "digest").blocks + render(connection, "digest_tables").blocks
+    text = json.dumps(shown, ensure_ascii=False)
     for words in (
         "*Utilisation:* 12.3 %\\n*Uptime:* over 99.9 % (99.0 % the week before)\\n*Open alerts:* 1 (4 the week before)",
         "*Active silences:* 2 (0 the week before)",
@@ -284,7 +287,9 @@ def test_no_name_breaks_a_digest_or_a_notice(database: Database, name: str) -> N
         said = {"title": name, "text": name}
         enqueue_message(connection, natural_key="n", kind="notice", channel="C1", facts=said, now=T0)
         for kind in ("digest", "notice") if name.strip() else ("digest",):
-            assert_harmless(render(connection, kind), name)
+            assert_harmless(render(connection, kind), name if kind == "notice" else "")
+        enqueue_message(connection, natural_key="t", kind="digest_tables", channel="C1", facts=tables_of(facts), now=T0)
+        assert_harmless(render(connection, "digest_tables"), name)
 
 
 def assert_harmless(message: SlackMessage, name: str) -> None:

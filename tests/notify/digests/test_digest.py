@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from notify.digests.digest import DigestEnqueued, enqueue_due_digests, refresh_digests
 from notify.digests.session_figures import session_digest
-from notify.render import render_message
+from notify.digests.tables import tables_of
+from notify.render import render_message, render_tables
 from notify.routing import Routing
 from rules.documents.windows import one_day
 from storage import tables
@@ -368,7 +369,9 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
     assert zones["America/New_York"].facts["fleet"]["prices"] == {"count": 0, "first": []}
     with database.read() as connection:
         item = next(row for row in outbox(database) if row.facts["zone"] == "Europe/Copenhagen")
-        blocks = json.dumps(render_message(connection, item, EIGHT).blocks, ensure_ascii=False)
+        render_message(connection, item, EIGHT)
+        blocks = json.dumps(render_tables(tables_of(item.facts)), ensure_ascii=False)
+    assert "*Worst connectors*" in blocks
     assert "*Prices changed*" in blocks
     assert ": default price 0.40 → 0.45" in blocks
     assert fleet["before"] == {"uptime": None, "open_alerts": 1, "silences": 0}

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from notify.digests.digest import enqueue_due_digests, refresh_digests
 from notify.digests.kinds import KINDS
-from notify.render import render_message
+from notify.digests.tables import TOLD_IN_THREAD, enqueue_tables, tables_of
+from notify.render import render_message, render_tables
 from notify.routing import Routing
 from notify.text.limits import check_message
 from rules.documents.reader import DIGESTS
 from storage.engine import Database
-from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION
+from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, OUTBOX
 from tests.notify.digests.test_digest import (
     CHANNELS,
     EIGHT,
@@ -70,7 +71,9 @@ def test_uptime_tells_availability_repairs_and_who_was_down_longest(database: Da
     assert facts["kind"]["time_to_repair_s"] == pytest.approx(7200)
     assert [place["down_s"] for place in facts["kind"]["places"]] == [23 * 3600, 5400]
     assert "*Mean time to repair:* 2 h" in text
-    assert "*Longest down, by location*" in text
+    lists = str(render_tables(tables_of(facts)))
+    assert "*Longest down, by location*" in lists
+    assert "*Longest down, by connector*" in lists
 
 
 def test_alerts_tell_what_fired_who_took_it_and_which_rule_is_noisy(database: Database) -> None:
@@ -121,9 +124,17 @@ def test_no_name_breaks_any_kind_and_it_fits_into_one_message(database: Database
             enqueue_due_digests(connection, [Daily(digest=kind)], Routing(now + timedelta(minutes=31), CHANNELS))
     items = outbox(database)
     assert len(items) == 2 * len(names)
-    with database.read() as connection:
+    with database.write() as connection:
         for item in items:
-            check_message(render_message(connection, item, EIGHT))
+            assert check_message(render_message(connection, item, EIGHT)) == []
+            stands = {"message_channel": "C1", "message_ts": "1772000000.000100"}
+            connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == item.id).values(**stands))
+            enqueue_tables(connection, item, EIGHT)
+    lists = [item for item in outbox(database) if item.thread_of is not None]
+    assert len(lists) == (len(items) if kind in TOLD_IN_THREAD else 0)
+    with database.read() as connection:
+        for item in lists:
+            assert check_message(render_message(connection, item, EIGHT)) == []
 
 
 def test_a_digest_of_one_location_or_label_tells_of_nothing_else(database: Database) -> None:

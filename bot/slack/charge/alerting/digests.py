@@ -23,7 +23,8 @@ from bot.slack.web_client import SLACK_FAULTS
 from notify.charts.drawing import Chart, NoFonts, png_of
 from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
 from notify.digests.picture import draw_picture
-from notify.render import render_digest, render_words
+from notify.digests.tables import tables_of
+from notify.render import render_digest, render_tables, render_words
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.plain_schedules import in_words
 from rules.documents.schedules import next_moment
@@ -115,7 +116,7 @@ def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer | Erran
     for number, zone in enumerate(zones[:MOST_ZONES]):
         facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
         told_facts.append(facts)
-        _, blocks = render_digest(facts)
+        blocks = render_digest(facts)[1] + (render_tables(lists)[1] if (lists := tables_of(facts)) else [])
         shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
     answer = Answer(said.text, shown)
     return Errand("digest_preview", lambda office: _with_charts(office, asked.user, told_facts, answer))

@@ -75,7 +75,8 @@ def said_of_rules(house: House) -> dict[str, str]:
         "export sessions 2026-01-01 2026-01-02": "are being exported",
         **dict.fromkeys((f"export {what}" for what in ("alerts", "audit", "uptime")), "needs a first and a last day"),
         **dict.fromkeys(
-            (f"chart {what} 2999-01-01" for what in ("energy", "status", "uptime")), "days that have begun"
+            (f"chart {what} 2999-01-01" for what in ("energy", "status", "uptime", "revenue", "alerts")),
+            "days that have begun",
         ),
         **dict.fromkeys(("assign #1 me", "note #1 hello"), "Nothing of it fires any more"),
         "unack #1": "Nothing here is acknowledged",
