@@ -16,6 +16,7 @@ from storage.ahead import bring_down_world, by_now, done, is_ahead
 from storage.dialects import Insert, insert
 from storage.prepared import Prepared
 from storage.record import close_intervals, next_seq, store_seq
+from storage.recording.moves import note_ends
 from storage.recording.things import RECORDED, ids_there, news_at
 from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
@@ -193,6 +194,7 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
         if recorded.table is table:
             for field, dated in recorded.history.items():
                 close_intervals(connection, recorded, field, dated, seq)
+            note_ends(connection, recorded, seq)
     store_seq(connection, seq)
     return True
 

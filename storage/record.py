@@ -15,10 +15,11 @@ from sqlalchemy import ColumnElement, Connection, Table
 from eosvolt.models import NO_ERROR, ChargerReading, LocationReading, SessionReading
 from storage.dialects import Insert, greatest, insert, least
 from storage.prepared import Prepared
+from storage.recording.moves import note_moves
 from storage.recording.reading_rows import Observation, Row, heartbeat_of, rows_of
 from storage.recording.samples import sample_energies
 from storage.recording.things import KEPT, RECORDED, STALE, UNTOLD, Recorded, news_at
-from storage.schema import CHARGER, CONNECTOR, COUNTER, INTERVAL, LOCATION
+from storage.schema import CONNECTOR, COUNTER, INTERVAL
 
 Readings = Sequence[LocationReading] | Sequence[ChargerReading] | Sequence[SessionReading]
 T = TypeVar("T")
@@ -89,8 +90,7 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
         open_intervals(connection, recorded, field, dated, seq)
-    if recorded.thing == "charger":
-        _TOUCH_LEFT_LOCATIONS.run(connection, {"seq": seq})
+    note_moves(connection, recorded.thing, seq)
     if recorded.thing == "connector":
         _CLOSE_STALE.run(connection, {"seq": seq, "now": observation.now})
     if recorded.thing == "session":
@@ -111,13 +111,6 @@ _CLOSE_STALE = Prepared(
     .values(valid_to=greatest(INTERVAL.c.valid_from, sa.bindparam("now", type_=INTERVAL.c.valid_to.type)))
 )
 """A connector that is read again is no longer stale."""
-_LEFT = sa.select(CHARGER.c.previous_location_id).where(
-    CHARGER.c.changed_seq == sa.bindparam("seq"), CHARGER.c.previous_location_id != CHARGER.c.location_id
-)
-_TOUCH_LEFT_LOCATIONS = Prepared(
-    sa.update(LOCATION).where(LOCATION.c.id.in_(_LEFT)).values(changed_seq=sa.bindparam("seq"))
-)
-"""A charger that moves is a change of the location that it left too, of whose chargers another share may be true."""
 
 
 @cache

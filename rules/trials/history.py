@@ -6,7 +6,7 @@ are not kept, and count as good. A field whose history is not kept has none here
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading
 from rules.language.fields import FIELDS
+from rules.trials.whereabouts import Thing, Whereabouts, read_whereabouts
 from storage.dialects import AnyRow
 from storage.polls import poll_states
 from storage.recording.things import STALE
@@ -71,7 +72,7 @@ class Kept:
 
     `past` are the rows of intervals that ended before, as far back as was asked for, and of all in which a connector
     could not be read. `began` is when each resource was
-    first polled well, `locations_seen` when each location was first seen: windows are learning before that.
+    first polled well: windows are learning before that, and before a thing came into sight.
     """
 
     since: datetime
@@ -80,13 +81,12 @@ class Kept:
     connectors: dict[str, AnyRow]
     before: list[Change]  # the last value at or before `since`
     changes: list[Change]  # in time order
-    gone: list[tuple[datetime, str, str]]  # (when, thing, id)
     gaps: list[tuple[datetime, datetime]]  # of the resources asked for, joined where they overlap
     sessions: dict[str, AnyRow]
     samples: dict[str, list[tuple[datetime, float | None]]] = field(default_factory=dict)
     past: list[dict[str, Any]] = field(default_factory=list)
     began: dict[str, datetime] = field(default_factory=dict)
-    locations_seen: dict[str, datetime] = field(default_factory=dict)
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
 
     def description(self, key: str, thing: str, thing_id: str) -> Any:
         """A field of AS_NOW, of a connector or charger or of the charger above it; a list as JSON."""
@@ -131,13 +131,12 @@ def read_kept(
         connectors={row.id: row for row in connection.execute(sa.select(CONNECTOR))},
         before=before,
         changes=changes,
-        gone=_gone(connection, since, until),
         gaps=_gaps(connection, resources, since, until),
         sessions={row.id: row for row in sessions},
         samples=samples,
         past=[*_past(connection, fields, since, lookback), *_stale(connection, since - lookback, until)],
         began={resource: state.first_good_at for resource, state in polls if state.first_good_at is not None},
-        locations_seen={row.id: row.first_seen_at for row in locations},
+        whereabouts=read_whereabouts(connection, since - lookback),
     )
 
 
@@ -187,14 +186,6 @@ def _changes(
     return [item for item in told if item.at <= since], [item for item in told if item.at > since]
 
 
-def _gone(connection: Connection, since: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
-    found = []
-    for table in (LOCATION, CHARGER, CONNECTOR):
-        vanished = sa.select(table.c.gone_at, table.c.id).where(table.c.gone_at > since, table.c.gone_at <= until)
-        found += [(row.gone_at, table.name, row.id) for row in connection.execute(vanished)]
-    return sorted(found)
-
-
 def _gaps(
     connection: Connection, resources: Collection[str], since: datetime, until: datetime
 ) -> list[tuple[datetime, datetime]]:
@@ -229,9 +220,8 @@ class Fleet:
         self.kept = kept
         self.values: dict[tuple[str, str, str], str | None] = {}
         self.dated: dict[tuple[str, str, str], datetime] = {}
-        self.of_charger: Mapping[str, list[str]] = defaultdict(list)
-        for row in kept.connectors.values():
-            self.of_charger[row.charger_id].append(row.id)
+        self.place: dict[Thing, str | None] = {}
+        self.plugs: dict[str | None, set[str]] = defaultdict(set)
         self.known: set[tuple[str, str]] = set()
 
     def tell(self, change: Change) -> str | None:
@@ -240,9 +230,15 @@ class Fleet:
         self.values[key], self.dated[key] = change.value, change.at
         if change.thing == "location":
             return None
-        charger_id = self.charger_of(change.thing, change.thing_id)
-        self.known |= {(change.thing, change.thing_id), ("charger", charger_id or "")}
-        return charger_id
+        return self.charger_of(change.thing, change.thing_id)
+
+    def move(self, thing: str, thing_id: str, place: str | None) -> str | None:
+        """A thing is elsewhere now; the charger whose reading says so."""
+        if thing == "connector":
+            self.plugs[self.place.get((thing, thing_id))].discard(thing_id)
+            self.plugs[place].add(thing_id)
+        self.place[thing, thing_id] = place
+        return self.charger_of(thing, thing_id)
 
     def lose(self, thing: str, thing_id: str) -> None:
         """A thing vanished from the API's answers."""
@@ -251,8 +247,7 @@ class Fleet:
     def charger_of(self, thing: str, thing_id: str) -> str | None:
         """The charger that a charger or connector belongs to; None for what is not known any more."""
         if thing == "connector":
-            row = self.kept.connectors.get(thing_id)
-            return None if row is None else str(row.charger_id)
+            return self.place.get((thing, thing_id))
         return thing_id if thing_id in self.kept.chargers else None
 
     def prices(self, location_ids: Collection[str]) -> list[tuple[str, str]]:
@@ -262,32 +257,31 @@ class Fleet:
 
     def appear(self, thing: str, thing_id: str) -> str | None:
         """A thing came into sight; the charger whose reading says so."""
-        charger_id = self.charger_of(thing, thing_id)
-        self.known |= {(thing, thing_id), ("charger", charger_id or "")}
-        return charger_id
+        self.known.add((thing, thing_id))
+        return self.charger_of(thing, thing_id)
 
     def exist_at(self, moment: datetime) -> None:
-        """Everything that had been seen by `moment` and was not gone exists, with or without a history."""
-        for thing, rows in (("charger", self.kept.chargers), ("connector", self.kept.connectors)):
-            for row in rows.values():
-                if row.first_seen_at <= moment and (row.gone_at is None or row.gone_at > moment):
-                    self.known.add((thing, row.id))
+        """Everything is where it was at `moment`, and there if it had been seen by then and was not gone."""
+        whereabouts = self.kept.whereabouts
+        self.known = {thing for thing, _ in whereabouts.there_at(moment)}
+        for thing, thing_id in whereabouts.now:
+            self.move(thing, thing_id, whereabouts.place_at((thing, thing_id), moment))
 
     def charger(self, charger_id: str) -> ChargerReading:
         """What a poll would read of a charger and its connectors."""
         row = self.kept.chargers[charger_id]
         online = self.values.get(("charger", charger_id, "online"))
-        connectors = [name for name in self.of_charger[charger_id] if ("connector", name) in self.known]
+        plugs = [name for name in sorted(self.plugs[charger_id]) if ("connector", name) in self.known]
         return ChargerReading(
             id=charger_id,
-            location_id=row.location_id,
+            location_id=self.place.get(("charger", charger_id)),
             name=row.name,
             vendor=row.vendor,
             model=row.model,
             serial=row.serial,
             online={"true": True, "false": False}.get(online or ""),
             labels=tuple(row.labels or ()),
-            connectors=tuple(self._connector(name, charger_id) for name in connectors),
+            connectors=tuple(self._connector(name, charger_id) for name in plugs),
         )
 
     def _connector(self, connector_id: str, charger_id: str) -> ConnectorReading:
@@ -326,9 +320,9 @@ class Fleet:
 
 
 def session_moments(kept: Kept, session_id: str) -> Iterator[datetime]:
-    """The moments at which a session's reading changes: its start, each sample, its end."""
+    """The moments at which a session's reading changes: when it came into sight, each sample, its end."""
     row = kept.sessions[session_id]
-    yield row.started_at
+    yield max(row.started_at, row.first_seen_at)
     yield from (at for at, _ in kept.samples.get(session_id, ()))
     if row.ended_at is not None:
         yield row.ended_at

@@ -45,7 +45,7 @@ def find_spells(connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> "
     None for a rule that reads more than the present values of kept fields, or must know what was pending in a gap.
     """
     is_plain = merge_alike(connection, rule, kept)
-    is_plain = is_plain and rule.for_hours is None
+    is_plain = is_plain and rule.for_hours is None and not kept.whereabouts.left
     if not is_plain or rule.for_each not in {"connector", "charger"} or (kept.gaps and rule.on_gap != "keep"):
         return None
     return Spells(connection, rule, kept, poll)
@@ -177,18 +177,23 @@ def merge_alike(connection: Connection, rule: Rule, kept: Kept) -> bool:
             told = (*kept.before, *kept.changes)
             values = {item.value for item in told if (item.thing, item.field) == (spec.thing, spec.interval)}
             alike[spec.thing, spec.interval] = _classes(connection, reading, values, spec)
-    last: dict[tuple[str, str, str], Any] = {}
+    last: dict[tuple[Any, ...], Any] = {}
     for item in kept.before:
-        last[item.thing, item.thing_id, item.field] = alike.get((item.thing, item.field), {}).get(item.value, item)
+        last[_of_one_life(kept, item)] = alike.get((item.thing, item.field), {}).get(item.value, item)
     news = []
     for item in kept.changes:
-        key3 = (item.thing, item.thing_id, item.field)
+        of_it = _of_one_life(kept, item)
         kind = alike.get((item.thing, item.field), {}).get(item.value, item)
-        if key3 not in last or last[key3] != kind:
+        if of_it not in last or last[of_it] != kind:
             news.append(item)
-        last[key3] = kind
+        last[of_it] = kind
     kept.changes = news
     return all((FIELDS[key].interval is not None and FIELDS[key].kept is None) or key in AS_NOW for key in keys)
+
+
+def _of_one_life(kept: Kept, item: Change) -> tuple[Any, ...]:
+    """A field of a thing in one of its lives: what comes back is at first sight again."""
+    return item.thing, item.thing_id, item.field, kept.whereabouts.which_life((item.thing, item.thing_id), item.at)
 
 
 def _classes(

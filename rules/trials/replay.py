@@ -7,7 +7,7 @@ it is counted elsewhere.
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from rules.lifecycle import State, Transition
 from rules.trials.history import Change, Fleet, Kept, session_moments
 from rules.trials.idle_changes import Spells
 from rules.trials.scratch import Answer, Scratch
+from rules.trials.whereabouts import Thing
 from storage.polls import record_missing
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
 
@@ -66,30 +67,25 @@ class Replay:
         self.fleet = Fleet(kept)
         self.changes: dict[datetime, list[Change]] = defaultdict(list)
         self.sessions: dict[datetime, set[str]] = defaultdict(set)
-        self.gone: dict[datetime, list[tuple[str, str]]] = defaultdict(list)
+        self.gone: dict[datetime, list[Thing]] = defaultdict(list)
+        self.moves: dict[datetime, list[tuple[Thing, str | None]]] = defaultdict(list)
+        self.appearing: dict[datetime, list[Thing]] = defaultdict(list)
         for change in kept.changes:
             self.changes[grid.at_or_after(change.at)].append(change)
         for session_id in kept.sessions:
             for moment in session_moments(kept, session_id):
                 self.sessions[grid.at_or_after(moment)].add(session_id)
-        self.appearing: dict[datetime, list[tuple[str, str]]] = defaultdict(list)
-        for thing, things in (("charger", kept.chargers), ("connector", kept.connectors)):
-            for row in things.values():
-                self._note_appearing(thing, row.id, row.first_seen_at)
-        for location_id, seen_at in kept.locations_seen.items():
-            self._note_appearing("location", location_id, seen_at)
-        for at, thing, thing_id in kept.gone:
-            self.gone[grid.at_or_after(at)].append((thing, thing_id))
-
-    def _note_appearing(self, thing: str, thing_id: str, seen_at: datetime) -> None:
-        if self.grid.first < seen_at <= self.grid.until:
-            self.appearing[self.grid.at_or_after(seen_at)].append((thing, thing_id))
+        span = (grid.first, grid.until)
+        for at, thing in kept.whereabouts.appeared(*span):
+            self.appearing[grid.at_or_after(at)].append(thing)
+        for at, thing in kept.whereabouts.went(*span):
+            self.gone[grid.at_or_after(at)].append(thing)
+        for at, thing, place in kept.whereabouts.moved(*span):
+            self.moves[grid.at_or_after(at)].append((thing, place))
 
     def run(self, *, every_poll: bool) -> tuple[int, list[Transition | Event]]:
         """How many polls were looked at, and everything that moved in them."""
-        waiting = sorted(
-            {*self.changes, *self.sessions, *self.gone, *self.appearing, *self.grid.gap_ends}, reverse=True
-        )
+        waiting = sorted({*self.changes, *self.grid.gap_ends}.union(*self._never_idle()), reverse=True)
         now, evaluated = self.grid.first, 1
         told = self._begin()
         due = self.scratch.moves_at(now)
@@ -111,10 +107,12 @@ class Replay:
             evaluated += 1
             due = self.scratch.moves_at(now)
 
+    def _never_idle(self) -> tuple[Collection[datetime], ...]:
+        return self.sessions, self.gone, self.appearing, self.moves
+
     def _moves_nothing(self, now: datetime, coming: Sequence[datetime]) -> bool:
         """Whether the poll at `now` sees only changes that can move no alert; they are told at the next that may."""
-        only_changes = all(now not in moments for moments in (self.sessions, self.gone, self.grid.gap_ends))
-        only_changes = only_changes and now not in self.appearing
+        only_changes = all(now not in moments for moments in (*self._never_idle(), self.grid.gap_ends))
         if self.spells is None or not only_changes or coming.count(now) > 1 or now not in self.changes:
             return False
         if self.spells.may_move(self.changes[now], self.open):
@@ -139,18 +137,18 @@ class Replay:
             self.fleet.tell(change)
         self.fleet.exist_at(now)
         answers = self._answers(now, all_chargers=True)
-        seen = self.kept.locations_seen
-        there = [one for one in self.kept.locations if seen.get(one.id, now) <= now]
+        there = [one for one in self.kept.locations if ("location", one.id) in self.fleet.known]
         self.scratch.record(now, [Answer("locations", there, LOCATION_POLL), *answers])
         self.scratch.began(self.kept.began)
         with self.scratch.database.write() as connection:
             _date_back(connection, self.kept.before)
-            _copy_past(connection, self.kept)
+            _copy_past(connection, self.kept, now)
         return self._noted(self.scratch.tick(now, []))
 
     def _answers(self, now: datetime, *, all_chargers: bool = False) -> list[Answer]:
         changes, self.untold = [*self.untold, *self.changes.get(now, ())], []
         chargers = dict.fromkeys(self.fleet.tell(change) for change in changes)
+        chargers |= dict.fromkeys(self.fleet.move(*thing, place) for thing, place in self.moves.get(now, ()))
         coming = self.appearing.get(now, ())
         chargers |= dict.fromkeys(self.fleet.appear(*one) for one in coming if one[0] != "location")
         new_places = {thing_id for thing, thing_id in coming if thing == "location"}
@@ -207,16 +205,12 @@ def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
             connection.execute(sa.update(table).where(table.c.id == sa.bindparam("id_")).values({column: moment}), mine)
 
 
-def _copy_past(connection: Connection, kept: Kept) -> None:
+def _copy_past(connection: Connection, kept: Kept, now: datetime) -> None:
     """Put what windows look back on beside the state: ended intervals, samples, and since when things are known."""
     moment = sa.bindparam("since", type_=INTERVAL.c.valid_from.type)
-    first_seen = {
-        CHARGER: {row.id: row.first_seen_at for row in kept.chargers.values()},
-        CONNECTOR: {row.id: row.first_seen_at for row in kept.connectors.values()},
-        LOCATION: kept.locations_seen,
-    }
-    for table, moments in first_seen.items():
-        seen = [{"id_": id_, "since": at} for id_, at in moments.items()]
+    there = list(kept.whereabouts.there_at(now))
+    for table in (CHARGER, CONNECTOR, LOCATION):
+        seen = [{"id_": thing_id, "since": at} for (name, thing_id), at in there if name == table.name]
         if seen:
             of_row = table.c.id == sa.bindparam("id_")
             connection.execute(sa.update(table).where(of_row).values(first_seen_at=moment), seen)

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 
 from storage.polls import CHUNK
 from storage.record import close_intervals, next_seq, store_seq
+from storage.recording.moves import PLACES, note_ends
 from storage.recording.new_ids import IDENTITY_CHANGED, NewIds
 from storage.recording.things import RECORDED, news_at
 from storage.schema import (
@@ -67,6 +68,8 @@ def _rename_kind(connection: Connection, kind: str, renamed: Mapping[str, str], 
     _replace(connection, recorded.table, "id", renamed, **news_at(recorded.table, seq))
     if recorded.history:
         _replace(connection, INTERVAL, "thing_id", renamed, INTERVAL.c.thing == kind)
+    if kind == "charger":
+        _replace(connection, INTERVAL, "value", renamed, INTERVAL.c.field == PLACES["connector"])
     for table, column in _NAMED_BY[kind]:
         _replace(connection, table, column, renamed)
     for table in _NAMED_ANYWHERE:
@@ -195,6 +198,7 @@ def _end_things(connection: Connection, kind: str, ids: Sequence[str], seq: int,
         connection.execute(sa.update(SILENCE).where(*of_it).values(ended_at=now, ended_by=IDENTITY_CHANGED))
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
+    note_ends(connection, recorded, seq)
 
 
 def _chunks(ids: list[str]) -> list[list[str]]:

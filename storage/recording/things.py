@@ -61,6 +61,7 @@ RECORDED = {
         },
         frozenset({"extra"}),
         {"status": "status_changed_at", "error_code": "error_code_changed_at"},
+        {"previous_charger_id": "charger_id"},
         restless=frozenset({"power_kw"}),
     ),
     "session": Recorded(
@@ -83,6 +84,9 @@ KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "chang
 
 STALE = "stale"
 """The field of Interval under which it is kept when a connector could not be read."""
+
+THERE = "there"
+"""That under which it is kept from when to when a thing was there that went; it may have come back since."""
 
 
 def news_of(table: FromClause) -> ColumnElement[Any]:

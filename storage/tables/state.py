@@ -94,6 +94,7 @@ class Connector(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     charger_id: str = Field(index=True)
+    previous_charger_id: str | None = None  # as `previous_location_id` of a charger
     location_id: str | None = Field(default=None, index=True)
     status: str | None = None  # one of OCPP 1.6's nine, else unknown
     status_raw: str | None = None
@@ -169,7 +170,8 @@ class SessionSample(SQLModel, table=True):
 class Interval(SQLModel, table=True):
     """A field of a thing had a value from `valid_from` (inclusive) to `valid_to` (exclusive; null: still has it).
 
-    While a connector cannot be read, `stale` has one too: what its other fields say then was not observed.
+    While a connector cannot be read, `stale` has one too: what its other fields say then was not observed. Where a
+    thing was before it moved, and a life of it that has ended (`there`), have one each that is closed from the start.
     """
 
     __tablename__ = "interval"
