@@ -24,18 +24,24 @@ POSTGRESQL: Dialect = sa.make_url("postgresql+psycopg://").get_dialect()()
 
 def check_runnable(rules: Iterable[Rule]) -> None:
     """Raise RuleErrors with every rule that no database would take, though it is written as it should be."""
+    errors = find_unrunnable(rules)
+    if errors:
+        raise RuleErrors(list(errors.values()))
+
+
+def find_unrunnable(rules: Iterable[Rule]) -> dict[str, RuleError]:
+    """By name, why each of these rules cannot run that no database would take."""
     asked = [rule for rule in rules if rule.kind != "digest"]
     if not asked:
-        return
+        return {}
     database = Database("sqlite://", durable=False)
     try:
         SQLModel.metadata.create_all(database.engine)
         with database.read() as connection:
-            errors = [error for rule in asked if (error := _error_of(rule, connection)) is not None]
+            told = {rule.name: _error_of(rule, connection) for rule in asked}
     finally:
         database.close()
-    if errors:
-        raise RuleErrors(errors)
+    return {name: error for name, error in told.items() if error is not None}
 
 
 def _error_of(rule: Rule, connection: Connection) -> RuleError | None:

@@ -4,12 +4,14 @@ What was played is counted here. A field without history is refused by name, bec
 measurement.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import CompileError, DBAPIError
 
 from rules.actions.automations import Rehearsed, rehearse
 from rules.alerts.events import Event, compile_event_rule
@@ -18,6 +20,7 @@ from rules.documents.document import Rule
 from rules.documents.reader import EVENTS
 from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
 from rules.lifecycle import State, Transition
+from rules.registry.runnable import find_unrunnable
 from rules.trials.history import Kept, has_history, read_kept
 from rules.trials.idle_changes import find_spells
 from rules.trials.replay import PollGrid, Replay
@@ -137,12 +140,15 @@ def backtest(
     Raises CannotBacktest as `check_history` does. `every_poll` leaves none out: the same answer, slowly.
     """
     check_history(rule)
-    compiled = compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)
+    try:
+        compiled = compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)
+    except Exception as error:
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it cannot be compiled ({error})') from error
     resources = compiled.resources | {"chargers"}
     known_since = max(since, *_first_polls(connection, rule, resources))
     kept = read_kept(connection, _keys(rule), resources, since=known_since, until=until, lookback=_lookback(rule))
     grid = PollGrid(known_since, until, interval, kept.gaps)
-    with Scratch([rule], grid.first, speaker) as scratch:
+    with _told_if_it_cannot_run(rule), Scratch([rule], grid.first, speaker) as scratch:
         with scratch.database.read() as reading:
             spells = find_spells(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
         replay = Replay(kept, grid, scratch, frozenset(resources), spells)
@@ -170,6 +176,18 @@ def backtest(
         absorbed=absorbed,
         known_since=known_since,
     )
+
+
+@contextmanager
+def _told_if_it_cannot_run(rule: Rule) -> Iterator[None]:
+    """What no database takes though it is written as it should be is refused by name, with the reason."""
+    try:
+        yield
+    except (DBAPIError, CompileError) as error:
+        broken = find_unrunnable([rule])
+        if not broken:
+            raise
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: {broken[rule.name].message}') from error
 
 
 def _first_polls(connection: Connection, rule: Rule, resources: Collection[str]) -> list[datetime]:

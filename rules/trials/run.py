@@ -4,7 +4,7 @@ It holds no opinion about a rule: what a condition means is the compiled query's
 from the speaker it is given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +12,9 @@ from xml.etree import ElementTree
 from rules.alerts.events import Event
 from rules.documents.document import Rule
 from rules.documents.files import load_rules
+from rules.language.errors import RuleError
 from rules.lifecycle import Transition
+from rules.registry.runnable import find_unrunnable
 from rules.trials.cases import Case, CaseError, CaseErrors, load_cases
 from rules.trials.differences import ReadableSpeaker, differences
 from rules.trials.scenario import World
@@ -33,7 +35,15 @@ class CaseResult:
         return not self.failures
 
 
-def load_all(paths: Sequence[Path]) -> list[tuple[Case, list[Rule]]]:
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The rules that a case tests: those that run, and of those that no database takes, why."""
+
+    rules: tuple[Rule, ...]
+    broken: Mapping[str, RuleError]
+
+
+def load_all(paths: Sequence[Path]) -> list[tuple[Case, Tested]]:
     """The cases of these files with the rules they test. Raises CaseErrors with what is wrong with all the files.
 
     Raises RuleErrors where a rule file is wrong.
@@ -45,25 +55,28 @@ def load_all(paths: Sequence[Path]) -> list[tuple[Case, list[Rule]]]:
             cases += load_cases(path)
         except CaseErrors as wrong:
             errors += wrong.errors
-    loaded: list[tuple[Case, list[Rule]]] = []
-    read: dict[tuple[Path, ...], list[Rule]] = {}
+    loaded: list[tuple[Case, Tested]] = []
+    read: dict[tuple[Path, ...], Tested] = {}
+    named: dict[tuple[Path, ...], list[Rule]] = {}
     for case in cases:
         if case.rules not in read:
-            read[case.rules] = load_rules(case.rules)
-        errors += _unknown_names(case, read[case.rules])
+            rules = load_rules(case.rules)
+            broken = find_unrunnable(rules)
+            read[case.rules] = Tested(tuple(rule for rule in rules if rule.name not in broken), broken)
+            named[case.rules] = rules
+        errors += _unknown_names(case, named[case.rules])
         loaded.append((case, read[case.rules]))
     if errors:
         raise CaseErrors(errors)
     return loaded
 
 
-def run_case(
-    case: Case, rules: Sequence[Rule], make_speaker: Callable[[Sequence[Rule]], ReadableSpeaker]
-) -> CaseResult:
-    """Run one case from its start to its last check."""
+def run_case(case: Case, tested: Tested, make_speaker: Callable[[Sequence[Rule]], ReadableSpeaker]) -> CaseResult:
+    """Run one case from its start to its last check; a rule that cannot run fails it where the case looks at it."""
+    rules = tested.rules
     speaker = make_speaker(rules)
     world = World(case)
-    failures: list[str] = []
+    failures = [f'rule "{name}": {error.message}' for name, error in tested.broken.items() if case.looks_at(name)]
     history: list[Transition | Event] = []
     waiting = list(case.checks)
     now, step = case.start, 0

@@ -24,6 +24,7 @@ from storage.polls import poll_states
 from storage.schema import ALERT, CONNECTOR, TRANSITION
 from tests.readings import T0
 from tests.rules.engine import FAULTED
+from tests.rules.registry.test_runnable import nested
 
 MINUTE = timedelta(minutes=1)
 
@@ -114,3 +115,15 @@ async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, m
     with world.jobs.database.read() as connection:
         told = set(connection.execute(sa.select(TRANSITION.c.rule_id).distinct()).scalars())
     assert told == {"a", "b", "c"}
+
+
+async def test_a_rule_that_the_database_does_not_take_is_told_and_holds_up_no_other(sqlite: Database) -> None:
+    world = World(sqlite)
+    deep = {**FAULTED, "name": "deep", "when": nested(15), "for": "0s"}
+    rules = [rule_from_document(each, "test.yaml") for each in (deep, {**FAULTED, "for": "0s"})]
+    jobs.use_rules(world.jobs, rules, T0)
+    evaluating.evaluate(world.jobs, T0, await world.poll(T0))
+    await world.client.aclose()
+    assert world.jobs.broken[jobs.RULE]["deep"].since == T0
+    with sqlite.read() as connection:
+        assert set(connection.execute(sa.select(ALERT.c.rule_id)).scalars()) == {"faulted"}
