@@ -183,8 +183,7 @@ def _clause_lines(clause: Clause, indent: str) -> list[str]:
     since = f" since {_moment(clause.since)}" if clause.since else ""
     lines = [f"{indent}{_TRUTHS[clause.truth]:8}{clause.text}{since}"]
     lines += [f"{indent}        {item.text} is {value_text(item)}" for item in clause.observed]
-    decided = "; what was seen decides already" if clause.truth is not None else ""
-    lines += [f"{indent}        {item.text} is learning: {progress(item)}{decided}" for item in clause.learning]
+    lines += [f"{indent}        {item.text} is learning: {progress(item, clause.truth)}" for item in clause.learning]
     lines += [f"{indent}        {item.text}: {not_read(item)}" for item in clause.unread]
     for below in clause.clauses:
         lines += _clause_lines(below, indent + "  ")
@@ -196,13 +195,19 @@ def not_read(item: Unread) -> str:
     return f"{item.number} cannot be read now"
 
 
-def progress(item: Learning) -> str:
-    """How much is known of what is needed: `3h of 24h seen`."""
+def progress(item: Learning, truth: bool | None) -> str:
+    """How much is known of what is needed, `3 h of 1 d seen`; why a clause of this truth is decided all the same."""
+    decided = "" if truth is None else f"; {DECIDED.format('true' if truth else 'false')}"
     if isinstance(item.seen, timedelta):
-        needed = _span(item.needed) if isinstance(item.needed, timedelta) else "all"
-        return f"{_span(max(item.seen, timedelta()))} of {needed} seen"
-    sessions = f"{item.seen} of {item.needed} sessions" if item.needed is not None else f"{item.seen} sessions"
-    return f"{sessions} seen{'' if item.needed is not None else ', and none that ends the streak'}"
+        needed = duration(item.needed) if isinstance(item.needed, timedelta) else "all"
+        return f"{duration(item.seen)} of {needed} seen{decided}"
+    number = f"{item.seen} of {item.needed}" if item.needed is not None else str(item.seen)
+    sessions = f"{number} session{'' if number == '1' else 's'} seen"
+    return f"{sessions}{'' if item.needed is not None else ', and none that ends the streak'}{decided}"
+
+
+DECIDED = "{} all the same, for what was seen decides it, whatever came before"
+"""Why a clause is not unknown though a window of it is not covered yet."""
 
 
 def value_text(item: Observed) -> str:

@@ -6,7 +6,7 @@ else stands in its way are told beside them.
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -96,11 +96,16 @@ class Explanation:
     past: tuple[Moved, ...]
     muted: Muted | None = None
     card: Card | None = None
+    is_over: bool = False
 
     @property
     def held(self) -> bool:
-        """Whether the alert can neither fire nor resolve: the condition is unknown, or `while` is not true."""
-        return self.when.truth is None or (self.while_ is not None and self.while_.truth is not True)
+        """Whether the alert can neither fire nor resolve: the condition is unknown, or `while` is not true.
+
+        What is over, a session that has ended or a thing that is gone, holds nothing any more.
+        """
+        unknown = self.when.truth is None or (self.while_ is not None and self.while_.truth is not True)
+        return unknown and not self.is_over
 
 
 def explain(
@@ -126,12 +131,12 @@ def explain(
     alert = _alert(alert_row)
     notes = _notes(row, answers.row, freshness)
     fires_at = _fires_at(connection, rule, subject, default_zone)
-    earliest, assuming = _earliest(rule, alert, when, while_, now=now, fires_at=fires_at)
+    is_over = answers.row.gone_at is not None
+    earliest, assuming = _earliest(rule, alert, when, while_, now=now, fires_at=fires_at) if not is_over else (None, "")
     past = _past(connection, rule_id, subject)
+    known = Explanation(rule, subject, now, when, while_, freshness, alert, earliest, assuming, notes, past)
     muted, card = find_muting(connection, alert_row, now), find_card(connection, alert_row)
-    return Explanation(
-        rule, subject, now, when, while_, freshness, alert, earliest, assuming, notes, past, muted=muted, card=card
-    )
+    return replace(known, muted=muted, card=card, is_over=is_over)
 
 
 def _rule_row(connection: Connection, rule_id: str) -> AnyRow:

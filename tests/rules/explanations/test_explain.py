@@ -176,13 +176,13 @@ def test_a_window_that_history_does_not_cover_says_how_much_it_has_seen(database
     assert [clause.truth for clause in explained.when.clauses] == [None, False, None, None, None]
     told = [line.strip() for line in render_explanation(explained).splitlines() if "is learning" in line]
     assert told == [
-        "changes(connector.status, 24h) is learning: 3h of 24h seen",
+        "changes(connector.status, 24h) is learning: 3 h of 1 d seen",
         "count(last(20, connector.sessions) where session.energy < 0.1 kWh) is learning: 1 of 20 sessions seen",
         (
-            "streak(connector.sessions where session.energy < 0.1 kWh) is learning: 1 sessions seen, "
+            "streak(connector.sessions where session.energy < 0.1 kWh) is learning: 1 session seen, "
             "and none that ends the streak"
         ),
-        "uptime(connector, 30d) is learning: 3h of 720h seen",
+        "uptime(connector, 30d) is learning: 3 h of 30 d seen",
     ]
     assert why(database, "young", "c1", "13:00").when.truth is None
 

@@ -81,7 +81,7 @@ def answer_why(connection: Connection, asked: Asked) -> Answer:
 
 def _lines(clause: Clause, depth: int = 0) -> list[ClauseLine]:
     values = tuple((item.text, value_text(item)) for item in clause.observed)
-    values += tuple((item.text, f"learning: {progress(item)}") for item in clause.learning)
+    values += tuple((item.text, f"learning: {progress(item, clause.truth)}") for item in clause.learning)
     values += tuple((item.text, not_read(item)) for item in clause.unread)
     line = ClauseLine(depth, clause.text, clause.truth, clause.since, values)
     return [line, *(below for part in clause.clauses for below in _lines(part, depth + 1))]
