@@ -32,30 +32,45 @@ from rules.documents.typed_text import read_typed
 from rules.documents.windows import WINDOWS
 from rules.documents.yaml_text import to_yaml
 from rules.language.errors import RuleErrors
-from rules.language.fields import FIELDS, THINGS, Type, fields_for
+from rules.language.fields import FIELDS, SUBJECTS, THINGS, Type, fields_for
+from rules.language.functions import FUNCTIONS
 from rules.registry.authoring import RuleRefused, find_rule
 from rules.rising import SEVERITIES
 
 Json = dict[str, Any]
 
-OPERATORS = ("==", "!=", ">", ">=", "<", "<=", "contains")
+OPERATORS = ("==", "!=", ">", ">=", "<", "<=", "contains", "starts_with", "in", "not in")
 FIELD_OF = {"name": "name", "for_each": "subject", "when": "value", "for": "lasting", "notify": "channel"}
 FIELD_OF_DIGEST = {"name": "name", "schedule": "schedule", "digest": "kind", "window": "window", "notify": "channel"}
 QUOTED = (Type.TEXT, Type.ENUM, Type.TEXTS)
-BY_TEXT = "The rule as text is read where it stands, and then nothing else here counts."
+BY_TEXT = (
+    "Read where it stands, and then nothing else here counts. Events, sums and all the rest are said so: "
+    "docs/rules-reference.md."
+)
+OF_NETWORK = {
+    "count(network.chargers where not charger.online)": "How many chargers are offline.",
+    "share(network.connectors where connector.status == 'Faulted')": "The share of all connectors.",
+    "sum(network.sessions.energy, 24h)": "The energy of all sessions.",
+}
+"""What a rule about the network may look at: it has no field of its own."""
+
+WORKED_OUT = dict(FUNCTIONS.values()) | {"weekday": "The day at the location."}
+"""What is worked out of other things or of history: an example of each function."""
 
 
 def rule_opened(_connection: Connection, _asked: Asked, _given: Json) -> Sequence[Block]:
     """The fields of an alert rule, and one for all of it as text."""
-    fields: Mapping[str, Sequence[Choice]] = {
+    fields: dict[str, Sequence[Choice]] = {
         thing.capitalize(): [
             Choice(key, f"{key} ({spec.english})") for key, spec in FIELDS.items() if spec.thing == thing
         ]
         for thing in THINGS
     }
+    made = {"Worked out": WORKED_OUT, "Network": OF_NETWORK}
+    fields |= {group: [Choice(key, f"{key} ({of[key]})") for key in of] for group, of in made.items()}
     return [
         text_field("name", "Name", optional=True, placeholder="hot-connector", longest=80),
-        select_field("subject", "For each", [Choice(one, one) for one in THINGS], initial="connector"),
+        select_field("subject", "For each", [Choice(one, one) for one in SUBJECTS], initial="connector"),
         grouped_field("field", "When its", fields, initial="connector.status"),
         select_field("operator", "Is", [Choice(one, one) for one in OPERATORS], initial="=="),
         text_field("value", "What", optional=True, placeholder="Faulted, 50 kW, 2h", longest=200),
@@ -72,28 +87,43 @@ def rule_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
         rule = _read(partial(read_typed, typed.text("text"), TYPED), {})
         return _said("rules add", rule, asked)
     errors = {}
-    subject, field = typed.text("subject"), FIELDS[typed.text("field")]
+    subject, key = typed.text("subject"), typed.text("field")
+    field = FIELDS.get(key)
     if not typed.text("name"):
         errors["name"] = "A rule is known by its name, such as hot-connector."
     if not typed.text("value"):
         errors["value"] = "What is it compared with? For example Faulted, 50 kW or 2h."
-    if field.key not in {spec.key for spec in fields_for(subject)}:
-        errors["field"] = f"A rule for each {subject} cannot read {field.key}."
+    if field is not None and key not in {spec.key for spec in fields_for(subject)}:
+        errors["field"] = f"A rule for each {subject} cannot read {key}."
     if errors:
         raise FieldErrors(errors)
-    value = typed.text("value")
-    said = json.dumps(value, ensure_ascii=False) if field.type in QUOTED and value != "unknown" else value
-    operator = "is" if value == "unknown" and typed.text("operator") == "==" else typed.text("operator")
+    is_text = field.type in QUOTED if field is not None else key == "weekday"
+    operator, said = _compared(typed.text("operator"), typed.text("value"), is_text=is_text)
     document = {
         "name": typed.text("name"),
         "for_each": subject,
-        "when": f"{field.key} {operator} {said}",
+        "when": f"{key} {operator} {said}",
         "for": typed.text("lasting") or None,
         "severity": typed.text("severity"),
         "notify": [typed.text("channel")] if typed.text("channel") else None,
     }
     rule = _read(partial(_of_document, document), FIELD_OF)
     return _said("rules add", rule, asked)
+
+
+def _compared(operator: str, value: str, *, is_text: bool) -> tuple[str, str]:
+    """The operator and what stands after it, as a condition says it: texts in quotes, several in a list."""
+    if value == "unknown" and operator in {"==", "!="}:
+        return ("is" if operator == "==" else "is not"), value
+    if operator in {"in", "not in"}:
+        several = [one.strip() for one in value.strip("[]").split(",")]
+        return operator, f"[{', '.join(_literal(one, is_text=is_text) for one in several)}]"
+    return operator, _literal(value, is_text=is_text)
+
+
+def _literal(value: str, *, is_text: bool) -> str:
+    already = len(value) > 1 and value[0] == value[-1] == '"'
+    return json.dumps(value, ensure_ascii=False) if is_text and not already else value
 
 
 def edit_opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block] | Answer:
