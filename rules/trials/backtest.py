@@ -140,11 +140,7 @@ def backtest(
     Raises CannotBacktest as `check_history` does. `every_poll` leaves none out: the same answer, slowly.
     """
     check_history(rule)
-    try:
-        compiled = compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)
-    except Exception as error:
-        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it cannot be compiled ({error})') from error
-    resources = compiled.resources | {"chargers"}
+    resources = _resources(rule) | {"chargers"}
     known_since = max(since, *_first_polls(connection, rule, resources))
     kept = read_kept(connection, _keys(rule), resources, since=known_since, until=until, lookback=_lookback(rule))
     grid = PollGrid(known_since, until, interval, kept.gaps)
@@ -176,6 +172,14 @@ def backtest(
         absorbed=absorbed,
         known_since=known_since,
     )
+
+
+def _resources(rule: Rule) -> frozenset[str]:
+    """What is polled of which a rule reads."""
+    try:
+        return (compile_event_rule(rule) if rule.kind == "event" else compile_rule(rule)).resources
+    except Exception as error:
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: it cannot be compiled ({error})') from error
 
 
 @contextmanager
