@@ -18,7 +18,7 @@ MOST_CHANNELS = 20
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What `user` did. `rules` are those that it concerns, all that act where it names none.
+    """What `user` did. `rules` are those that it concerns, all that act where it names none; or it names `channels`.
 
     `kind` names the words of templates/act.mrkdwn.j2; `facts` are JSON-able.
     """
@@ -27,12 +27,13 @@ class Act:
     user: str
     rules: Sequence[str] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    channels: Sequence[str] = ()
 
 
 def enqueue_act(connection: Connection, act: Act, routing: Routing, fallback: str | None) -> None:
     """Tell an act in every channel that the rules speak in which it concerns; in `fallback` where they have none."""
     concerned = act.rules if act.rules is not None else [name for name, rule in routing.rules.items() if rule.actions]
-    channels = dict.fromkeys(channel for name in concerned for channel in channels_of(routing, name))
+    channels = dict.fromkeys(act.channels or (channel for name in concerned for channel in channels_of(routing, name)))
     key = f"act:{uuid.uuid4().hex}"
     facts = {"act": act.kind, "user": act.user, **act.facts}
     for channel in list(channels)[:MOST_CHANNELS] or ([fallback] if fallback else []):

@@ -24,6 +24,7 @@ class Routing:
 
     `usual` are each rule's own channels, or the one where a rule without any speaks, by its name; `rules` are those in
     force by name, `plan` their routes and quiet hours; `default_zone` holds where a location names no zone.
+    `outsiders_hear`: guests and people of other workspaces may look, so what they subscribed to is told them.
     """
 
     now: datetime
@@ -34,6 +35,7 @@ class Routing:
     budget: int = BUDGET
     group_wait: timedelta = GROUP_WAIT
     group_interval: timedelta = GROUP_INTERVAL
+    outsiders_hear: bool = False
 
     @property
     def due_at(self) -> datetime:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision
 from storage.recording.new_ids import KINDS_OF, NewIds, changed_forms, plan_new_ids
-from storage.schema import ALERT, SILENCE
+from storage.schema import ALERT, SILENCE, SUBSCRIPTION
 
 _SHOWN = 5
 
@@ -58,10 +58,12 @@ def _of_kind(connection: Connection, kind: str, new: NewIds) -> list[str]:
         )
     if ended:
         which = ", ".join(ended[:_SHOWN]) + (", ..." if len(ended) > _SHOWN else "")
-        alerts, silences = (_number(connection, table, kind, ended) for table in (ALERT, SILENCE))
+        counted = (_number(connection, table, kind, ended) for table in (ALERT, SILENCE, SUBSCRIPTION))
+        alerts, silences, subscriptions = counted
         told.append(
             f"{len(ended)} stored {_named(kind, len(ended))} may have been several things, or none that is there now:"
-            f' {which}. They end as "identity changed", with {alerts} open alerts and {silences} silences.'
+            f' {which}. They end as "identity changed", with {alerts} open alerts, {silences} silences and'
+            f" {subscriptions} subscriptions."
         )
     return told
 
@@ -71,6 +73,6 @@ def _named(kind: str, number: int) -> str:
 
 
 def _number(connection: Connection, table: sa.Table, kind: str, ids: Sequence[str]) -> int:
-    is_open = table.c.ended_at.is_(None) if table is SILENCE else table.c.state.in_(("pending", "firing"))
+    is_open = table.c.ended_at.is_(None) if table is not ALERT else table.c.state.in_(("pending", "firing"))
     rows = connection.execute(sa.select(table.c[f"{kind}_id"]).where(is_open)).scalars()
     return sum(one in set(ids) for one in rows)

@@ -4,8 +4,8 @@ It posts nothing and joins nothing; each failure says its mend. Every check runs
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from bot.slack.doors.identity import Workspace
 from bot.slack.manifest import SCOPES
 from bot.slack.permissions import NOT_OURS, USER_ID, why_outside
 from bot.slack.web_client import SLACK_FAULTS, WebClient, error_name
+from notify.subscriptions import lasting
 from rules.documents.document import Rule
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors
@@ -132,8 +133,8 @@ async def _problem_of(name: str, slack: AsyncWebClient, us: Workspace, groups: d
 
 async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Finding:
     try:
-        kept = (await asyncio.to_thread(_kept, settings)).rules
-        wanted, mute = _channels(settings, kept), _mute(settings, kept)
+        kept = await asyncio.to_thread(_kept, settings)
+        wanted, mute = {**_channels(settings, kept.rules), **kept.subscribed}, _mute(settings, kept.rules)
         known = await _known_channels(slack) if wanted else {}
     except RuleErrors:
         return Finding("Slack channels", True, "the rules cannot be read", "Correct the rules first.")
@@ -144,24 +145,27 @@ async def _examine_channels(settings: Settings, slack: AsyncWebClient) -> Findin
     closed = [name for name in wanted if name in known and known[name].get("is_archived")]
     problems = [
         *mute,
-        *(f"{name} does not exist, or is private and the bot is not in it" for name in absent),
-        *(f"the bot is not in {name}" for name in outside),
-        *(f"{name} is archived" for name in closed),
+        *(f"{wanted[name]} does not exist, or is private and the bot is not in it" for name in absent),
+        *(f"the bot is not in {wanted[name]}" for name in outside),
+        *(f"{wanted[name]} is archived" for name in closed),
     ]
     if problems:
         mend = "Invite the bot in each channel (`/invite @Chargehand`), or correct the rules' `notify`."
+        if any(name in kept.subscribed for name in (*absent, *outside, *closed)):
+            mend += " A channel's subscriptions are ended with `/charge unsubscribe`."
         if mute:
             mend = "Set CHARGEHAND_ALERT_CHANNEL, where a rule without `notify` speaks. " + mend
         return Finding("Slack channels", True, "; ".join(problems), mend)
-    return Finding("Slack channels", False, ", ".join(wanted) if wanted else "no rule names one")
+    return Finding("Slack channels", False, ", ".join(wanted.values()) if wanted else "no rule names one")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What people made in Slack: rules in force, and whom roles were given."""
+    """What people made in Slack: rules in force, whom roles were given, channels that subscribed, by id in words."""
 
     rules: Sequence[Rule] = ()
     grants: Sequence[str] = ()
+    subscribed: Mapping[str, str] = field(default_factory=dict)
 
 
 def _kept(settings: Settings) -> Kept:
@@ -175,7 +179,8 @@ def _kept(settings: Settings) -> Kept:
             return Kept()
         with database.read() as connection:
             rules = [rule for rule in stored_rules(connection).values() if rule.source == FROM_SLACK]
-            return Kept(rules, tuple(all_grants(connection)))
+            subscribed = {row.channel: f"#{row.name} (subscribed)" for row in lasting(connection) if row.name}
+            return Kept(rules, tuple(all_grants(connection)), subscribed)
     except SQLAlchemyError:
         return Kept()
     finally:
@@ -192,13 +197,13 @@ def _mute(settings: Settings, kept: Sequence[Rule]) -> list[str]:
     return [f"no channel for {len(mute)} rules ({', '.join(mute[:3])}{', ...' * (len(mute) > 3)})"] if mute else []
 
 
-def _channels(settings: Settings, kept: Sequence[Rule]) -> Sequence[str]:
+def _channels(settings: Settings, kept: Sequence[Rule]) -> dict[str, str]:
     files = load_rule_files([Path(name) for name in settings.chargehand_rules])
     of_rules = [channel for rule in (*files.rules, *kept) for channel in rule.notify]
     routed = [channel for route in files.plan.routes for channel in route.notify]
     asked = {*settings.approvals.values()}
     fallback = [settings.chargehand_alert_channel] if settings.chargehand_alert_channel else []
-    return [name for name in dict.fromkeys([*fallback, *of_rules, *routed, *sorted(asked)]) if not name.startswith("@")]
+    return {name: name for name in [*fallback, *of_rules, *routed, *sorted(asked)] if not name.startswith("@")}
 
 
 async def _known_channels(slack: AsyncWebClient) -> dict[str, Json]:

@@ -111,6 +111,7 @@ class Jobs:
     card_budget: int = BUDGET
     automations: Mode = Mode.DRY_RUN  # unless somebody has switched them
     commands_per_day: int = COMMANDS_PER_DAY
+    outsiders_hear: bool = False  # guests and people of other workspaces may look
     price_approval: str | None = None  # the channel that is asked about changes of prices
     rules: RulesInForce = field(default_factory=lambda: RulesInForce((), (), {}))
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
@@ -136,6 +137,7 @@ class Jobs:
             self.rules.documents,
             self.default_zone,
             self.card_budget,
+            outsiders_hear=self.outsiders_hear,
         )
 
     def usual_channels(self, rules: Mapping[str, Rule]) -> dict[str, Sequence[str]]:

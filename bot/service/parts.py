@@ -77,6 +77,7 @@ def jobs_of(settings: Settings, clock: Callable[[], datetime]) -> Jobs:
         settings.chargehand_card_budget,
         automations=Mode(settings.chargehand_automations),
         commands_per_day=settings.chargehand_commands_per_day,
+        outsiders_hear=settings.chargehand_outsiders_may_look,
         price_approval=settings.approvals.get(CommandKind.CHANGE_PRICE),
     )
 
@@ -154,6 +155,7 @@ def responder_of(  # noqa: PLR0917 - what answers are made of
         zone=settings.chargehand_timezone,
         commands_per_day=settings.chargehand_commands_per_day,
         automations=settings.chargehand_automations,
+        alert_channel=settings.chargehand_alert_channel or "",
         office=office,
         wake_commands=lambda: later.wake("commands"),
         wake_deliveries=lambda: later.wake("deliver"),

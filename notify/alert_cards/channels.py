@@ -1,5 +1,6 @@
 """Where alerts are told: the channels of each are chosen as it fires, and kept; no edited rule or route moves a card.
 
+They are those of its rule or routes, and of whoever subscribed to it by then.
 An incident has one set of channels. What is to be told elsewhere than its incident, though it is of the same rule and
 group, becomes an incident beside it: so no channel's card names what is not meant for it. Nothing here says anything.
 """
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from notify.alert_cards.thread import CHUNK
 from notify.routing import Routing
+from notify.subscriptions import MATCHERS, read_subscribers
 from rules.alerts.incidents import close_incidents
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
@@ -72,13 +74,14 @@ def _chosen(
     connection: Connection, fired: Sequence[Transition], incidents: Mapping[int, Any], routing: Routing
 ) -> dict[int, Channels]:
     """The channels of each alert, by its id; none where there is nowhere to speak."""
-    if not routing.routes_something:
+    subscribers = read_subscribers(connection, routing)
+    if not routing.routes_something and not subscribers.rows:
         return {one.alert_id: routing.usual_channels(one.rule_id) for one in fired}
     chosen: dict[int, Channels] = {}
     for row in _PLACES.all(connection, {"alerts": [one.alert_id for one in fired]}):
         severity = incidents[row.incident_id].severity
         told = routing.channels(row.rule_id, severity, row.location_id, row.labels)
-        chosen[row.id] = tuple(dict.fromkeys(told))
+        chosen[row.id] = subscribers.beside(told, row, severity)
     return chosen
 
 
@@ -127,7 +130,7 @@ def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:
 
 _INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True))))
 _PLACES = Prepared(
-    sa.select(ALERT.c.id, ALERT.c.rule_id, ALERT.c.incident_id, ALERT.c.location_id, ALERT.c.labels).where(
+    sa.select(ALERT.c.id, ALERT.c.incident_id, ALERT.c.labels, *(ALERT.c[name] for name in MATCHERS)).where(
         ALERT.c.id.in_(sa.bindparam("alerts", expanding=True))
     )
 )

@@ -3,6 +3,7 @@
 It moves no alert: an alert that is held advances like any other, and only its messages wait.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -122,8 +123,7 @@ def enqueue_night_summaries(
     told: dict[str, list[list[Row[Any]]]] = {}
     for incident_id in sorted(unheard):
         rows = by_incident[incident_id]
-        routed = [routing.channels(r.rule_id, r.severity, r.location_id, r.labels) for r in rows]
-        for channel in dict.fromkeys(name for names in routed for name in names):
+        for channel in dict.fromkeys(name for row in rows for name in _channels(row, routing)):
             told.setdefault(channel, []).append(rows)
     items = [
         new_item(
@@ -137,6 +137,12 @@ def enqueue_night_summaries(
         for channel, incidents in told.items()
     ]
     return insert_items(connection, items)
+
+
+def _channels(row: Row[Any], routing: Routing) -> Sequence[str]:
+    """Where an alert is told: the channels that were chosen as it fired, or now where it had none."""
+    kept = json.loads(row.channels) if row.channels is not None else ()
+    return kept or routing.channels(row.rule_id, row.severity, row.location_id, row.labels)
 
 
 def night_context(facts: Mapping[str, Any]) -> NightContext:
@@ -163,6 +169,7 @@ _WITH_PLACE: sa.Select[Any] = (
         INCIDENT.c.severity,
         ALERT.c.severity.label("risen"),
         INCIDENT.c.location_id.label("incident_location_id"),
+        INCIDENT.c.channels,
         LOCATION.c.timezone,
         LOCATION.c.name.label("location_name"),
     )

@@ -1,4 +1,4 @@
-"""Gives stored things the ids by which the contract calls them now: their history, alerts and silences go with them.
+"""Gives stored things the ids by which the contract calls them now: history, alerts and what people asked go with them.
 
 What is over keeps the words in which it was told. It decides nothing: the plan is that of `new_ids`.
 """
@@ -27,6 +27,7 @@ from storage.schema import (
     SAMPLE,
     SESSION,
     SILENCE,
+    SUBSCRIPTION,
     TRANSITION,
     TRY,
     WAKE,
@@ -37,7 +38,7 @@ _NAMED_BY: Mapping[str, tuple[tuple[Table, str], ...]] = {
     "connector": ((SESSION, "connector_id"),),
     "session": ((SAMPLE, "session_id"),),
 }
-_NAMED_ANYWHERE = (ALERT, SILENCE, COMMAND, TRY)
+_NAMED_ANYWHERE = (ALERT, SILENCE, SUBSCRIPTION, COMMAND, TRY)
 _EVENTS = {"charger": "charger.", "connector": "status.", "session": "session."}
 _INNER = {"charger": ("connector_id", "session_id"), "connector": ("session_id",), "session": ()}
 
@@ -189,13 +190,14 @@ def _name_sessions_connectors(connection: Connection, new: Mapping[tuple[str, st
 
 
 def _end_things(connection: Connection, kind: str, ids: Sequence[str], seq: int, now: datetime) -> None:
-    """Mark as gone what is nothing's id any more, and end the silences of it."""
+    """Mark as gone what is nothing's id any more, and end the silences and subscriptions of it."""
     recorded = RECORDED[kind]
     for some in _chunks(list(ids)):
         gone = {"gone_at": now, "changed_at": now, **news_at(recorded.table, seq)}
         connection.execute(sa.update(recorded.table).where(recorded.table.c.id.in_(some)).values(**gone))
-        of_it = (SILENCE.c[f"{kind}_id"].in_(some), SILENCE.c.ended_at.is_(None))
-        connection.execute(sa.update(SILENCE).where(*of_it).values(ended_at=now, ended_by=IDENTITY_CHANGED))
+        for asked in (SILENCE, SUBSCRIPTION):
+            of_it = (asked.c[f"{kind}_id"].in_(some), asked.c.ended_at.is_(None))
+            connection.execute(sa.update(asked).where(*of_it).values(ended_at=now, ended_by=IDENTITY_CHANGED))
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
     note_ends(connection, recorded, seq)

@@ -34,7 +34,7 @@ from storage.tables.polls import (
 )
 from storage.tables.roles import RoleGrant
 from storage.tables.sharing import ChannelTurn, Lease, LeaseTerm
-from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel
+from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel, Subscription
 from storage.tables.state import Charger, ChargingSession, Connector, Counter, Interval, Location, SessionSample
 from storage.tables.watch import HeardRequest, Trouble
 
@@ -80,6 +80,7 @@ __all__ = [
     "SetAsideRow",
     "Silence",
     "SpeechPlan",
+    "Subscription",
     "TransitionRow",
     "Trouble",
     "UnreadField",

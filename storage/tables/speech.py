@@ -84,6 +84,40 @@ class RefusedChannel(SQLModel, table=True):
     probes: int = 0  # how many were
 
 
+class Subscription(SQLModel, table=True):
+    """Somebody asked that a channel, or a person in their own messages, be told of alerts that agree with all it says.
+
+    It counts for what fires from then on until `ended_at`.
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = (
+        # what is asked for each time that something fires
+        Index(
+            "subscription_lasting",
+            "channel",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str  # Slack's id of the channel, or of the person
+    name: str = ""  # what the channel was called, as rules may write it without its #; empty for a person
+    is_private: bool = False
+    severities: list[str] = Field(default_factory=list, sa_type=JSON_COLUMN)  # empty: every one
+    rule_id: str | None = None
+    labels: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
+    location_id: str | None = None
+    charger_id: str | None = None
+    connector_id: str | None = None
+    session_id: str | None = None
+    author: str  # a Slack user id
+    is_outside: bool = False  # the author was a guest, or of another workspace
+    created_at: datetime
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+
+
 class DigestSlot(SQLModel, table=True):
     """A scheduled digest, once a rule, zone and local slot."""
 

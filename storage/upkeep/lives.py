@@ -196,6 +196,12 @@ LIVES: Mapping[Table, Life] = {
         schema.SILENCE.c.ended_at,
         (_none(_other_alert, _other_alert.c.silence_id == schema.SILENCE.c.id, _is_open), _not_newest(schema.SILENCE)),
     ),
+    schema.SUBSCRIPTION: Life(
+        "subscriptions to alerts, by their end; those that last stay",
+        Span.HISTORY,
+        schema.SUBSCRIPTION.c.ended_at,
+        (_not_newest(schema.SUBSCRIPTION),),
+    ),
     schema.TROUBLES: Life(
         "troubles of the service, by their end", Span.HISTORY, _trouble.c.ended_at, (_not_newest(_trouble),)
     ),

@@ -46,6 +46,23 @@ LONGEST_WORDS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A channel as Slack tells of it, or the messages of the person who asks: `channel` is its id, or theirs.
+
+    `why_not` says why nothing can be said there: "not in it", "archived", "unknown", "unanswered"; empty where it can.
+    """
+
+    channel: str
+    name: str = ""
+    is_person: bool = False
+    is_private: bool = False
+    why_not: str = ""
+
+
+NOWHERE = Place("", why_not="unknown")
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One question: the words after the command's own, who asks, and what the answer depends on.
 
@@ -66,6 +83,9 @@ class Asked:
     text: str = ""
     own_commands: Mapping[str, OwnCommand] = field(default_factory=dict)
     approvals: Mapping[str, str] = field(default_factory=dict)  # the channel in which a kind of command is approved
+    place: Place = NOWHERE  # which the words name, or where they were typed; only words that need it are told
+    alert_channel: str = ""  # where rules without a channel speak
+    is_outside: bool = False  # a guest, or of another workspace
     confirmed: bool = False  # a preview of these very words was shown, and its button pressed
 
 
@@ -134,7 +154,7 @@ class Word:
 
     `acts` words are told where a card would stand, and their previews are shown to the person alone. `route` is the
     contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data answers before the
-    first poll.
+    first poll. One of `places` is about a channel, or about the messages of whoever asks.
     """
 
     word: str
@@ -147,6 +167,7 @@ class Word:
     route: str | None = None
     needs_data: bool = True
     mode: Mode = Mode.READS
+    places: bool = False
 
 
 def button(

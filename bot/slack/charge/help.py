@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import Answer, Asked, Mode, Word, refused, told, words_button
 from bot.slack.charge.topics import TOPICS
 from bot.slack.permissions import MEANS, Role
+from notify.subscriptions import lasting
 from rules.alerts.silences import newest_silence
 from rules.registry.listing import list_rules
 from storage.queries.alerts import AlertFilter, list_alerts
@@ -70,6 +71,7 @@ def known_ids(connection: Connection) -> dict[str, str | None]:
     rules = list_rules(connection)
     alert = next(iter(list_alerts(connection, AlertFilter(), 0, 1).rows), None)
     silence = newest_silence(connection)
+    subscribed = lasting(connection)
     return {
         "location": first_id(connection, "location"),
         "charger": first_id(connection, "charger"),
@@ -85,6 +87,7 @@ def known_ids(connection: Connection) -> dict[str, str | None]:
         "open_alert": f"{alert.subject} {alert.rule_id}" if alert is not None else None,
         "firing_rule": next((line.name for line in rules if line.firing), None),
         "silence": str(silence) if silence is not None else None,
+        "subscription": str(subscribed[-1].id) if subscribed else None,
         "made_rule": next((line.name for line in rules if line.file is None), None),
     }
 

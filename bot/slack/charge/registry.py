@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import help  # noqa: A004 - the word itself
 from bot.slack.charge.acting import automations, charger_commands, own_commands, prices, session_commands
-from bot.slack.charge.alerting import alerts, digests, handling, rule_files, rules, silences, why
+from bot.slack.charge.alerting import alerts, digests, handling, rule_files, rules, silences, subscriptions, why
 from bot.slack.charge.answer import (
     LONGEST_QUESTION,
     Answer,
@@ -86,6 +86,7 @@ WORDS: tuple[Word, ...] = (
     *digests.WORDS,
     *why.WORDS,
     *silences.WORDS,
+    *subscriptions.WORDS,
     *roles.WORDS,
     *audit.WORDS,
 )

@@ -11,6 +11,8 @@ ENCODED = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 """A mention, a link or a date as Slack writes it; what people type themselves has its brackets escaped."""
 PERSON = re.compile(r"<@([UW][A-Z0-9]{2,})>|([UW][A-Z0-9]{7,})")
 GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]{2,})>|(S[A-Z0-9]{7,})")
+CHANNEL = re.compile(r"<#([CG][A-Z0-9]{2,})(?:\|([^<>]*))?>")
+CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{7,}")
 QUOTES = str.maketrans(
     {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00ab": '"', "\u00bb": '"'}
 )
@@ -57,6 +59,19 @@ def group_of(word: str) -> str | None:
     """The id of the user group that a word names, as a mention or by the id itself."""
     found = GROUP.fullmatch(word)
     return found[1] or found[2] if found else None
+
+
+def channel_of(text: str) -> tuple[str, str]:
+    """The id and the name of the channel that a text as Slack sends it names; what it does not tell is empty."""
+    found = CHANNEL.search(text)
+    if found is not None:
+        return found[1], slack_unescape(found[2] or "")
+    for word in split(text):
+        if CHANNEL_ID.fullmatch(word):
+            return word, ""
+        if word.startswith("#") and not word[1:].isdecimal() and len(word) > 1:
+            return "", word[1:]
+    return "", ""
 
 
 def _quoted(word: str) -> str:

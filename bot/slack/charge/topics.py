@@ -28,6 +28,7 @@ TOPICS: Mapping[str, Topic] = {
         "Live with alerts",
         ("alerts", "why", "ack", "unack", "assign", "note", "silence", "silences", "silence end"),
     ),
+    "subscriptions": Topic("Hear of what you care about", ("subscribe", "subscriptions", "unsubscribe")),
     "rules": Topic(
         "Make and change rules",
         (

@@ -16,8 +16,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.slack.channel_names import ChannelNames
 from bot.slack.charge import registry
-from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, not_in_plan, refused
+from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Place, not_in_plan, refused
 from bot.slack.charge.shared_readings import Question, read_together
 from bot.slack.charge.spoken import split
 from bot.slack.crowd.intents import Intents, TooLateError
@@ -25,6 +26,7 @@ from bot.slack.crowd.together import Together
 from bot.slack.crowd.turns import Turns
 from bot.slack.listeners.home_tabs import HomeTabs
 from bot.slack.permissions import Permissions, Standing
+from bot.slack.places import find_place
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
 from eosvolt.errors import EosvoltError, Forbidden, NotFound
 from rules.actions.command_kinds import COMMANDS_PER_DAY
@@ -60,6 +62,8 @@ class Responder:
     wake_deliveries: Callable[[], None]
     commands_per_day: int = COMMANDS_PER_DAY
     automations: str = "dry-run"
+    alert_channel: str = ""
+    names: ChannelNames = field(default_factory=ChannelNames)
     wake_reminders: Callable[[], None] = lambda: None
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
@@ -88,6 +92,8 @@ class Responder:
         acts = word is not None and word.acts
         standing, asked = await self.asking(user, channel, writes=mode is Mode.WRITES, acts=acts)
         asked = replace(asked, offset=offset, text=registry.rest_of(text, word), confirmed=confirmed)
+        if word is not None and word.places:
+            asked = replace(asked, place=await self.place_of(text, channel, user))
         if mode is not Mode.WRITES:
             if mode is Mode.READS:
                 answer = await self._readings.ask(Question(words, asked, standing))
@@ -122,6 +128,8 @@ class Responder:
             automations=self.automations,
             own_commands=self.office.client.own_commands,
             approvals=self.office.approvals,
+            alert_channel=self.alert_channel,
+            is_outside=bool(standing.outside),
         )
         return standing, asked
 
@@ -173,6 +181,11 @@ class Responder:
     async def say(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call Slack to say something, again after its Retry-After while it answers 429."""
         return await patiently(call, self.office.wait)
+
+    async def place_of(self, text: str, channel: str, user: str) -> Place:
+        """The channel that words name, or where they were typed, or the person in their own messages."""
+        seconds = self.permissions.click_seconds
+        return await find_place(self.slack, self.names, text, channel=channel, user=user, seconds=seconds)
 
     async def card_channel(self, channel: str, user: str) -> str:
         """Where a command's card stands: where it was asked if the bot is there, else in a message to the person."""

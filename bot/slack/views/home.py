@@ -10,15 +10,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from slack_sdk.models.blocks import ActionsBlock, ButtonElement, DividerBlock
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, DividerBlock, MarkdownTextObject, SectionBlock
 from sqlalchemy import Connection
 
-from bot.slack.charge.answer import form_button, told, words_button
+from bot.slack.charge.alerting.subscription_words import may_see
+from bot.slack.charge.alerting.subscriptions import subscription_rows
+from bot.slack.charge.answer import Asked, form_button, told, words_button
 from bot.slack.permissions import MEANS, Role
 from notify.alert_cards.parts import Part, read_parts
 from notify.kpis.scope import NETWORK_KEY, Scope
 from notify.kpis.sessions import energy, revenue, sessions
 from notify.render import render_words
+from notify.subscriptions import lasting
 from notify.text import blocks
 from notify.text.card_buttons import Offered, card_buttons
 from notify.text.message import Block
@@ -31,6 +34,7 @@ from storage.schema import ALERT, INCIDENT
 
 SHOWN_PROBLEMS = 8
 SHOWN_SILENCES = 3
+SHOWN_SUBSCRIPTIONS = 6
 MOST_OPEN = 500
 MOST_PROBLEMS = 40
 WEEK = timedelta(days=7)
@@ -85,6 +89,7 @@ def home_blocks(
         problems=total,
     )
     built = [*head.blocks, ActionsBlock(elements=quick_actions(role), block_id="quick").to_dict()]
+    built += _subscription_blocks(connection, Asked((), user, role, now, interval, zone))
     for title, shown in (("Yours to see to", mine), ("Open problems", others)):
         if shown:
             built.append({**blocks.header(title), "block_id": f"title_{title[:5]}"})
@@ -94,6 +99,27 @@ def home_blocks(
         if left > 0:
             line = f"and {left} more: `/charge alerts` lists them."
             built += [{**block, "block_id": f"more_{title[:5]}"} for block in blocks.sections(line)]
+    return built
+
+
+def _subscription_blocks(connection: Connection, asked: Asked) -> list[Block]:
+    """What this person and the channels are told of, with what ends it."""
+    seen = sorted(
+        (row for row in lasting(connection) if may_see(row, asked)),
+        key=lambda row: (row.channel != asked.user, row.name, row.id),
+    )
+    if not seen:
+        return []
+    rows = subscription_rows(connection, seen[:SHOWN_SUBSCRIPTIONS], asked)
+    built = [{**blocks.header("Subscriptions"), "block_id": "title_subscriptions"}]
+    built += [
+        SectionBlock(text=MarkdownTextObject(text=row), accessory=end, block_id=f"subscription_{n}").to_dict()
+        for n, (row, end) in enumerate(rows)
+    ]
+    left = len(seen) - len(rows)
+    if left > 0:
+        line = f"and {left} more: `/charge subscriptions` lists them."
+        built += [{**block, "block_id": "more_subscriptions"} for block in blocks.sections(line)]
     return built
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.card import insert_cards
 from notify.alert_cards.thread import CHUNK
 from notify.routing import Routing
+from notify.subscriptions import MATCHERS, read_subscribers
 from rules.alerts.incidents import AUDIBLE
 from rules.documents.document import Rule
 from rules.lifecycle import State
@@ -63,7 +64,7 @@ def _grade_incidents(connection: Connection, firing: Sequence[Row[Any]], now_of:
 
 
 def open_added_cards(connection: Connection, alert_ids: Collection[int], routing: Routing) -> None:
-    """Open cards where the new severities of these alerts route to, too; no card is taken away.
+    """Open cards where the new severities of these alerts are told, too; no card is taken away.
 
     What has no card yet has chosen by its new severity; what is kept quiet or acknowledged gets more when it speaks.
     """
@@ -73,9 +74,11 @@ def open_added_cards(connection: Connection, alert_ids: Collection[int], routing
     rows: list[Row[Any]] = []
     for start in range(0, len(ids), CHUNK):
         rows += connection.execute(_THESE.where(ALERT.c.id.in_(ids[start : start + CHUNK]))).all()
+    subscribers = read_subscribers(connection, routing)
     for row in rows:
         known = wanted.setdefault(row.incident_id, json.loads(row.channels))
-        told = routing.channels(row.rule_id, row.severity, row.location_id, row.labels)
+        routed = routing.channels(row.rule_id, row.severity, row.location_id, row.labels)
+        told = subscribers.beside((*known, *routed), row, row.severity)
         known += [channel for channel in told if channel not in known]
         if row.audible and row.acknowledged_at is None:
             speaking[row.incident_id] = row.rule_id
@@ -88,7 +91,7 @@ def open_added_cards(connection: Connection, alert_ids: Collection[int], routing
 
 _THESE: sa.Select[Any] = (
     sa.select(
-        *(ALERT.c[name] for name in ("rule_id", "incident_id", "severity", "location_id", "labels", "acknowledged_at")),
+        *(ALERT.c[name] for name in ("incident_id", "severity", "labels", "acknowledged_at", *MATCHERS)),
         AUDIBLE.label("audible"),
         INCIDENT.c.channels,
     )

@@ -11,8 +11,8 @@ RIGHTS = {
     Role.VIEWER: """
         help; status; locations; location; chargers; charger; sessions; session; automations; price; report; health;
         missing; alerts; rules; rules show; rules history; rules backtest; rules library; digest; digest list;
-        digest preview; why; silences; roles; chart energy; chart status; chart uptime;
-        chart revenue; chart alerts
+        digest preview; why; silences; roles; subscribe; subscriptions; unsubscribe; chart energy;
+        chart status; chart uptime; chart revenue; chart alerts
     """,
     Role.OPERATOR: """
         start; stop; reset; unlock; enable; disable; do; drivers; teams; keys; export; export alerts; export uptime;
@@ -23,7 +23,10 @@ RIGHTS = {
         rules on; rules off; rules delete; rules accept; digest new; digest pause; digest resume; grant; revoke; audit
     """,
 }
-"""Every word with the least role that may say it; `price` shows to all, and changes for admins alone."""
+"""Every word with the least role that may say it; `price` shows to all, and changes for admins alone.
+
+Everybody who may look may subscribe themselves; what that needs of a channel is tested beside the words.
+"""
 NEEDS = {word.strip(): role for role, words in RIGHTS.items() for word in words.replace("\n", " ").split(";")}
 PEOPLE = {"vera": Role.VIEWER, "ole": Role.OPERATOR, "ada": Role.ADMIN, "gwen": None, "eve": None}
 DENIED = ("needs the role", "for full members of this workspace")

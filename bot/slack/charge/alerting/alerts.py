@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import (
     LONGEST_QUESTION,
+    LONGEST_WORDS,
     PAGE,
     Answer,
     Asked,
@@ -22,6 +23,7 @@ from bot.slack.charge.answer import (
     told,
     words_button,
 )
+from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
@@ -84,9 +86,19 @@ def answer_alerts(connection: Connection, asked: Asked) -> Answer:
         (render_words("answer_alert_row.mrkdwn.j2", alert=row, title=titles[row.id])["body"], _beside(row, asked, n))
         for n, row in enumerate(page.rows, 1)
     ]
-    buttons = paging(page, f"alerts {said}".strip())
+    buttons = [*paging(page, f"alerts {said}".strip()), *_offers_to_tell(which)]
     age = age_of(connection, asked)
     return told("answer_alerts", buttons=buttons, rows=rows, page=page, said=said, age=age, now=asked.now)
+
+
+def _offers_to_tell(which: AlertFilter) -> list[ButtonElement]:
+    """A button to be told of what is filtered for, where a subscription can say that."""
+    said = [f"rule={which.rule_id}"] if which.rule_id is not None else []
+    said += [f"{which.place[0].removesuffix('_id')}={which.place[1]}"] if which.place is not None else []
+    if not said or which.incident_id is not None:
+        return []
+    words = typed(("subscribe", "me", *said))
+    return [words_button("Tell me of these", words, PAGE + 1)] if len(words) <= LONGEST_WORDS else []
 
 
 def _beside(row: OpenAlert, asked: Asked, number: int) -> ButtonElement:

@@ -1,6 +1,6 @@
-"""What a silence is to match, read from words, and refused where no alert could ever agree with it.
+"""Which alerts a silence or subscription is about, read from words, and refused where no alert could ever agree.
 
-A mistyped key or value would otherwise keep nothing quiet, and whoever wrote it would believe that it does.
+A mistyped key or value would otherwise do nothing, and whoever wrote it would believe that it does.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,35 @@ UNDER = {
     "session": ("session",),
 }
 """For each kind of thing: what the rules are about whose alerts a silence of it can match."""
-EXAMPLE = "/charge silence 242.2.1 for 2h Technician on site"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How a refusal speaks of what the words are for: a word of /charge, what it makes, and how its words end."""
+
+    word: str
+    noun: str
+    end: str
+    example: str
+    no_alert: str  # why a rule without alerts cannot be meant
+    instead: str  # what can be done with it
+    instead_example: str
+    more: tuple[str, ...] = ()  # what its words may name beside KEYS and labels
+
+    def examples(self, *about: str) -> list[str]:
+        """The commands about each of these."""
+        return [f"/charge {self.word} {one}{self.end}" for one in about]
+
+
+SILENCE = Speech(
+    "silence",
+    "A silence",
+    " for 2h REASON",
+    "/charge silence 242.2.1 for 2h Technician on site",
+    "Only alerts can be silenced, and this rule makes none:",
+    "It can be switched off:",
+    "/charge rules off {}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +66,12 @@ class Matchers:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def read_matchers(connection: Connection, words: Sequence[str], after: Sequence[str] = ()) -> Matchers:
+def read_matchers(
+    connection: Connection, words: Sequence[str], after: Sequence[str] = (), speech: Speech = SILENCE
+) -> Matchers:
     """What the words before a silence's end match; WrongWords, with the nearest right word, where nothing could.
 
-    `after` are the words behind them, which a choice of things says again.
+    `after` are the words behind them, which a choice of things says again. Without words all is matched.
     """
     rules = _alert_rules(connection)
     rule_id: str | None = None
@@ -51,26 +81,30 @@ def read_matchers(connection: Connection, words: Sequence[str], after: Sequence[
         if not sign:
             ids.append(word)
         elif not (key and value):
-            whole = "A silence names what it matches as KEY=VALUE, and not"
-            raise WrongWords(refused(whole, about=word[:60], mend="For example:", examples=[EXAMPLE]))
+            whole = f"{speech.noun} names what it matches as KEY=VALUE, and not"
+            raise WrongWords(refused(whole, about=word[:60], mend="For example:", examples=[speech.example]))
         elif key.lower() == "rule":
-            named, rule_id = rule_id, _rule(connection, value, rules)
+            named, rule_id = rule_id, _rule(connection, value, rules, speech)
             if named not in {None, rule_id}:
-                one_by_one = [f"/charge silence rule={name} for 2h REASON" for name in (named, rule_id)]
+                one_by_one = speech.examples(*(f"rule={name}" for name in (named, rule_id)))
                 raise WrongWords(
-                    refused("A silence names one rule at most", mend="Silence them one by one:", examples=one_by_one)
+                    refused(f"{speech.noun} names one rule at most", mend="Name them one by one:", examples=one_by_one)
                 )
         elif key.lower() in KEYS:
-            things.append(need_thing(connection, value, "silence", [key.lower()]))  # type: ignore[list-item]  # of KEYS
+            kind, others = key.lower(), [one for one in words if one is not word]
+            again = (f"{speech.word} {kind}=", [kind], (*others, *after))
+            things.append(need_thing(connection, value, *again))  # type: ignore[arg-type]  # one of KEYS
         else:
-            labels.append(_label(key, value, rules))
+            labels.append(_label(key, value, rules, speech))
     if ids:
         others = [word for word in words if word not in ids]
-        things.append(need_thing(connection, " ".join(ids), "silence", after=(*others, *after)))
+        things.append(need_thing(connection, " ".join(ids), speech.word, after=(*others, *after)))
     if len(things) > 1:
-        raise WrongWords(refused("A silence names one thing at most", mend="For example:", examples=[EXAMPLE]))
+        raise WrongWords(
+            refused(f"{speech.noun} names one thing at most", mend="For example:", examples=[speech.example])
+        )
     wanted = Matchers(rule_id, things[0] if things else None, tuple(labels))
-    _check_together(wanted, rules)
+    _check_together(wanted, rules, speech)
     return wanted
 
 
@@ -81,7 +115,7 @@ def _alert_rules(connection: Connection) -> dict[str, dict[str, Any]]:
     return {name: told for name, told in documents.items() if "for_each" in told and "on" not in told}
 
 
-def _rule(connection: Connection, said: str, rules: dict[str, dict[str, Any]]) -> str:
+def _rule(connection: Connection, said: str, rules: dict[str, dict[str, Any]], speech: Speech) -> str:
     try:
         name: str = find_rule(connection, said).id
     except RuleRefused as wrong:
@@ -89,16 +123,16 @@ def _rule(connection: Connection, said: str, rules: dict[str, dict[str, Any]]) -
     if name not in rules:
         raise WrongWords(
             refused(
-                "Only alerts can be silenced, and this rule makes none:",
+                speech.no_alert,
                 about=name,
-                mend="It can be switched off:",
-                examples=[f"/charge rules off {name}"],
+                mend=speech.instead,
+                examples=[speech.instead_example.format(name)],
             )
         )
     return name
 
 
-def _label(key: str, value: str, rules: dict[str, dict[str, Any]]) -> tuple[str, str]:
+def _label(key: str, value: str, rules: dict[str, dict[str, Any]], speech: Speech) -> tuple[str, str]:
     """A label as rules write it; WrongWords where no rule has such a label, or none with this value."""
     known: dict[str, dict[str, None]] = {}
     for document in rules.values():
@@ -106,7 +140,7 @@ def _label(key: str, value: str, rules: dict[str, dict[str, Any]]) -> tuple[str,
             known.setdefault(name, {})[str(told)] = None
     right = next((name for name in known if name.lower() == key.lower()), None)
     if right is None:
-        raise WrongWords(_unknown_key(key, value, [*KEYS, *known], rules))
+        raise WrongWords(_unknown_key(key, value, [*speech.more, *KEYS, *known], rules, speech))
     if value not in known[right]:
         near = nearest(value, known[right])
         shown = [near] if near is not None else list(known[right])[:3]
@@ -115,27 +149,27 @@ def _label(key: str, value: str, rules: dict[str, dict[str, Any]]) -> tuple[str,
                 f"No alert rule has the label `{right}` with the value",
                 about=value[:100],
                 mend="Did you mean this?" if near else "Its values are, for example:",
-                examples=[f"/charge silence {right}={one} for 2h REASON" for one in shown],
+                examples=speech.examples(*(f"{right}={one}" for one in shown)),
             )
         )
     return right, value
 
 
-def _unknown_key(key: str, value: str, known: Sequence[str], rules: dict[str, dict[str, Any]]) -> Any:
+def _unknown_key(key: str, value: str, known: Sequence[str], rules: dict[str, dict[str, Any]], speech: Speech) -> Any:
     """The answer to a word that is neither a kind of thing nor a label."""
     reasons = [f"It matches {', '.join(known[:-1])} and {known[-1]}"]
     if key.lower() == "severity":
         alike = [name for name, document in rules.items() if first_severity(document) == value.lower()]
-        examples = [f"/charge silence rule={name} for 2h REASON" for name in alike[:3]] or ["/charge rules"]
-        mend = "Silence the rules one by one:" if alike else "See which rules there are:"
-        return refused("A silence has no", about=key, reasons=reasons, mend=mend, examples=examples)
+        examples = speech.examples(*(f"rule={name}" for name in alike[:3])) or ["/charge rules"]
+        mend = "Name the rules one by one:" if alike else "See which rules there are:"
+        return refused(f"{speech.noun} has no", about=key, reasons=reasons, mend=mend, examples=examples)
     near = nearest(key, known)
-    examples = [f"/charge silence {near}={value} for 2h REASON"] if near is not None else [EXAMPLE]
+    examples = speech.examples(f"{near}={value}") if near is not None else [speech.example]
     mend = "Did you mean this?" if near is not None else "For example:"
-    return refused("A silence has no", about=key[:60], reasons=reasons, mend=mend, examples=examples)
+    return refused(f"{speech.noun} has no", about=key[:60], reasons=reasons, mend=mend, examples=examples)
 
 
-def _check_together(wanted: Matchers, rules: dict[str, dict[str, Any]]) -> None:
+def _check_together(wanted: Matchers, rules: dict[str, dict[str, Any]], speech: Speech) -> None:
     """WrongWords where each matcher is right and no alert can agree with all of them."""
     if not rules:
         return  # a thing of a fleet that has no rule yet
@@ -160,7 +194,7 @@ def _check_together(wanted: Matchers, rules: dict[str, dict[str, Any]]) -> None:
                 f"No alert of that kind is about a {wanted.thing.kind}: what you name speaks of each",
                 about=told,
                 mend="Leave the thing out, or name its location:",
-                examples=_without_the_thing(wanted),
+                examples=_without_the_thing(wanted, speech),
             )
         )
 
@@ -170,10 +204,10 @@ def _has_labels(document: dict[str, Any], labels: Sequence[tuple[str, str]]) -> 
     return all(str(own.get(name)) == value for name, value in labels)
 
 
-def _without_the_thing(wanted: Matchers) -> list[str]:
+def _without_the_thing(wanted: Matchers, speech: Speech) -> list[str]:
     rest = " ".join(
         [*([f"rule={wanted.rule_id}"] if wanted.rule_id else []), *(f"{name}={value}" for name, value in wanted.labels)]
     )
     place = wanted.thing.location_id if wanted.thing is not None else None
     told = [f"{rest} location={place}"] if place is not None else []
-    return [f"/charge silence {words} for 2h REASON".replace("  ", " ") for words in [*told, *([rest] if rest else [])]]
+    return speech.examples(*(words.strip() for words in [*told, *([rest] if rest else [])]))
