@@ -28,7 +28,7 @@ class Question:
     def key(self) -> tuple[Any, ...] | None:
         """What the same question of somebody else has in common with this; None where its answer is theirs alone."""
         word, asked = registry.find_word(self.words), self.asked
-        if word is not None and not registry.reads(word):
+        if word is not None and (word.places or not registry.reads(word)):
             return None
         return (self.words, asked.text, asked.role, asked.offset, asked.zone, asked.confirmed, self.standing)
 

@@ -67,8 +67,8 @@ async def test_the_same_question_is_answered_once_and_another_role_by_itself(hou
     assert told[5].blocks != alone.blocks, "a viewer is offered no new rule"
 
 
-@pytest.mark.parametrize("text", ["grant @ole operator", "start 1.1", "export sessions"])
-async def test_what_acts_or_is_told_later_is_never_shared(house: House, text: str) -> None:
+@pytest.mark.parametrize("text", ["grant @ole operator", "start 1.1", "export sessions", "subscriptions"])
+async def test_what_acts_or_is_told_later_or_is_one_s_own_is_never_shared(house: House, text: str) -> None:
     text = text.replace("1.1", house.free())
     told = list(read_together(house.running.database, [question(text, "U1"), question(text, "U2")]))
     assert told[0] is not told[1]
