@@ -36,10 +36,10 @@ def server_user() -> str | None:
 
 
 @contextmanager
-def temporary_server(binaries: Path) -> Iterator[str]:
+def temporary_server(binaries: Path, place: Path | None = None) -> Iterator[str]:
     """A PostgreSQL server on a socket in a temporary folder; gives the connection string's base, and stops it after."""
     user = server_user()
-    folder = Path(tempfile.mkdtemp(prefix="chargehand-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="chargehand-pg-", dir=place))
     if user:
         shutil.chown(folder, user)
     data = folder / "data"

@@ -71,6 +71,7 @@ class Api:
         self.etags = etags
         self.faults = Faults()
         self.commands: list[Command] = []
+        self.received: list[Command] = []  # also what was refused for its content, as a command that comes twice may be
         self.exports: dict[str, Export] = {}
         self._window: tuple[int, int] = (0, 0)
         self._date: tuple[int, bytes] = (0, b"")
@@ -181,6 +182,8 @@ class Api:
         back = {self.dialect.name(name): name for name in BODY_NAMES}
         named = _renamed(given, back)
         call = Call(self.source, self.dialect, now, to_ms(now), row_id or "", _query(scope), named, self.exports)
+        if scope["method"] in ("POST", "PUT"):
+            self.received.append(Command(now.isoformat(), scope["path"], named))
         status, facts = action(call)
         if scope["method"] in ("POST", "PUT"):
             self.commands.append(Command(now.isoformat(), scope["path"], named))

@@ -25,7 +25,9 @@ async def kill(world: World, chance: random.Random) -> None:
 async def stop(world: World, chance: random.Random) -> None:
     """A service is stopped as a deployment does it, and started again."""
     replica = chance.choice(world.replicas)
-    assert await replica.stop() in {0, -signal.SIGTERM}, "it stops by itself"
+    code = await replica.stop()
+    if code not in {0, 1, -signal.SIGTERM}:  # 1: before it was ready
+        world.wrong.append(f"a service that was told to stop ended with {code}")
     await replica.start()
 
 
@@ -50,34 +52,91 @@ async def mend_one(world: World, chance: random.Random) -> None:
         world.house.fleet.force_connector(chance.choice(broken), {"status": "Available", "errorCode": "NoError"}, now())
 
 
+async def ask(world: World, chance: random.Random) -> None:
+    """Somebody asks for something to be done at a charger, perhaps with two clicks."""
+    world.people.ask(chance)
+
+
 async def eosvolt_fails(world: World, chance: random.Random) -> None:
-    """EOSVOLT answers 503, cuts its answers off, or says HTML."""
+    """EOSVOLT answers 503, cuts its answers off, says HTML or 429, is late, or does not know what came of a command."""
     faults = world.house.api.faults
-    name = chance.choice(["answers_503", "cut_off", "html"])
-    setattr(faults, name, getattr(faults, name) + chance.randint(1, 4))
+    match chance.randrange(6):
+        case 0 | 1 | 2 as which:
+            name = ("answers_503", "cut_off", "html")[which]
+            setattr(faults, name, getattr(faults, name) + chance.randint(1, 4))
+        case 3:
+            faults.commands_unknown += 1
+        case 4:
+            faults.limited = dict.fromkeys(chance.sample(["chargers", "sessions", "reset", "start"], 2), 1)
+            await asyncio.sleep(chance.random() * 3)
+            faults.limited = {}
+        case _:
+            faults.delay_seconds = chance.random() * 4
+            await asyncio.sleep(chance.random() * 4)
+            faults.delay_seconds = 0
 
 
 async def slack_fails(world: World, chance: random.Random) -> None:
-    """Slack does what it was asked and loses the answer, fails, says to wait, or answers late."""
-    faults, method = world.house.workspace.faults, chance.choice(["chat.postMessage", "chat.update"])
-    match chance.randrange(4):
+    """Slack loses an answer, fails before or after acting, says to wait, answers late, or with half an answer."""
+    faults = world.house.workspace.faults
+    method = chance.choice(["chat.postMessage", "chat.update", "chat.postMessage", "chat.update", "response_url"])
+    match chance.randrange(5):
         case 0:
             faults.lose_next_answer(method)
         case 1:
-            faults.fail_next(method, after_acting=chance.random() < 0.5)
+            faults.fail_next(method, status=chance.choice([500, 503]), after_acting=chance.random() < 0.5)
         case 2:
             faults.limit_next(method)
+        case 3:
+            faults.answer_next(method, '{"ok": tr')
         case _:
             faults.delay_next_answer(method, chance.random() * 3)
 
 
+async def link_fails(world: World, chance: random.Random) -> None:
+    """What Slack sends comes twice, or a connection is asked to come anew, is closed, or dies without a word."""
+    link = world.house.workspace.link
+    match chance.randrange(6):
+        case 0:
+            await link.ask_to_refresh()
+        case 1:
+            await link.kick()
+        case 2:
+            link.silence()
+        case _:
+            link.repeats += chance.randint(1, 3)
+
+
+async def disk_is_full(world: World, chance: random.Random) -> None:
+    """The disk of the database is full for a while; where there is none of its own, a file may not grow."""
+    if world.disk is not None:
+        with world.gone():
+            await asyncio.to_thread(world.disk.fill)
+            await asyncio.sleep(chance.random() * 8)
+            world.disk.free()
+        return
+    pid = chance.choice(world.replicas).pid
+    if pid is not None and not world.shared:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            await asyncio.sleep(chance.random() * 8)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
 async def database_fails(world: World, chance: random.Random) -> None:
-    """The database is cut off, or stands still for a while; a file is locked by somebody, or may not grow."""
-    if world.database.engine.dialect.name == "postgresql":
-        backends = await asyncio.to_thread(_backends, world)
-        if chance.random() < 0.5:
+    """The database is cut off, or stands still for a while; a file is locked by somebody."""
+    if not world.shared:
+        with contextlib.suppress(sa.exc.OperationalError), world.database.engine.connect() as connection:
+            connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                await asyncio.sleep(chance.random() * 8)
+        return
+    if chance.random() < 0.5:
+        with contextlib.suppress(sa.exc.OperationalError):
             await asyncio.to_thread(_cut, world)
-            return
+        return
+    with world.gone():
+        backends = await asyncio.to_thread(_backends, world)
         for backend in backends:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(backend, signal.SIGSTOP)
@@ -85,18 +144,6 @@ async def database_fails(world: World, chance: random.Random) -> None:
         for backend in backends:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(backend, signal.SIGCONT)
-    elif chance.random() < 0.5:
-        with contextlib.suppress(sa.exc.OperationalError), world.database.engine.connect() as connection:
-            connection.execution_options(begin="IMMEDIATE")
-            with connection.begin():
-                await asyncio.sleep(chance.random() * 8)
-    else:
-        process = chance.choice(world.replicas).process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))  # the disk is full
-                await asyncio.sleep(chance.random() * 8)
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -124,19 +171,27 @@ ACTS: dict[str, tuple[Act, int]] = {
     "kills": (kill, 4),
     "stops": (stop, 1),
     "freezes": (freeze, 2),
-    "broken": (break_one, 3),
+    "broken": (break_one, 4),
     "mended": (mend_one, 3),
     "EOSVOLT's faults": (eosvolt_fails, 2),
     "Slack's faults": (slack_fails, 3),
+    "repeats and cuts of the link": (link_fails, 2),
+    "commands asked for": (ask, 6),
     "faults of the database": (database_fails, 2),
+    "full disks": (disk_is_full, 1),
     "steps of a clock": (step_clock, 1),
 }
 """Every act with how often it comes beside the others."""
 
 
-async def act(world: World, chance: random.Random) -> None:
-    """Do one of them."""
+OF_THE_WORLD = {"broken", "mended", "commands asked for"}
+"""What happens to the fleet or is asked of it: services are left no time to see it."""
+
+
+async def act(world: World, chance: random.Random, kills: int = 1) -> str:
+    """Do one of them, and tell which; kills come so many times as often as they stand in the table."""
     names = list(ACTS)
-    name = chance.choices(names, [ACTS[one][1] for one in names])[0]
+    name = chance.choices(names, [ACTS[one][1] * (kills if one == "kills" else 1) for one in names])[0]
     await ACTS[name][0](world, chance)
     world.done[name] += 1
+    return name

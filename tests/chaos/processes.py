@@ -1,6 +1,7 @@
 """The services under test, each a process of its own that may be killed, frozen and started again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -12,46 +13,73 @@ from tests.conftest import ROOT
 
 PLACES = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/local/lib/faketime").glob("*MT.so.1")]
 FAKETIME = {"FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-RUN = "from bot.cli.main import main; main()"
+
+
+@dataclass(slots=True)
+class Life:
+    """One life of a service, from its start to its end."""
+
+    pid: int
+    ended: asyncio.Task[int]
 
 
 @dataclass(slots=True)
 class Replica:
-    """One service. `log` takes what it says."""
+    """One service. `log` takes what it says. `before` are words that its command is run by, such as a namespace's."""
 
     log: Path
     environment: Mapping[str, str]
     clock: Path  # where its clock stands, as libfaketime reads it
-    process: asyncio.subprocess.Process | None = None
+    before: tuple[str, ...] = ()
+    nursery: asyncio.subprocess.Process | None = None
+    life: Life | None = None
     frozen: bool = False
     starts: int = 0
 
+    @property
+    def pid(self) -> int | None:
+        """Its process, while it lives."""
+        return self.life.pid if self.life is not None and not self.life.ended.done() else None
+
     async def start(self) -> None:
         """Start it, unless it runs."""
-        if self.process is not None and self.process.returncode is None:
+        if self.pid is not None:
             return
-        faked = {}
+        nursery = await self._nursery()
+        assert nursery.stdin is not None
         if PLACES:
             self.step(0)
-            faked = {"LD_PRELOAD": str(PLACES[0]), "FAKETIME_TIMESTAMP_FILE": str(self.clock), **FAKETIME}
-        with self.log.open("ab") as out:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                RUN,
-                "run",
-                cwd=self.log.parent,
-                env={**self.environment, **faked},
-                stdout=out,
-                stderr=out,
-            )
+        nursery.stdin.write(b"start\n")
+        pid = int(await _said(nursery, "born"))
+        self.life = Life(pid, asyncio.create_task(_end_of(nursery)))
         self.frozen = False
         self.starts += 1
 
+    async def _nursery(self) -> asyncio.subprocess.Process:
+        if self.nursery is None:
+            faked = {}
+            if PLACES:
+                self.step(0)
+                faked = {"LD_PRELOAD": str(PLACES[0]), "FAKETIME_TIMESTAMP_FILE": str(self.clock), **FAKETIME}
+            pipe = asyncio.subprocess.PIPE
+            words = [*self.before, sys.executable, "-m", "tests.chaos.nursery"]
+            with self.log.open("ab") as out:
+                self.nursery = await asyncio.create_subprocess_exec(
+                    *words,
+                    cwd=self.log.parent,
+                    env={**self.environment, **faked},
+                    stdin=pipe,
+                    stdout=pipe,
+                    stderr=out,
+                )
+            await _said(self.nursery, "ready")
+        return self.nursery
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """End it as `kill -9` does."""
@@ -72,10 +100,9 @@ class Replica:
         """Put its clock so far from the machine's."""
         self.clock.write_text(f"{seconds:+d}\n")
 
-    async def ended(self) -> None:
-        """Wait for its end."""
-        if self.process is not None:
-            await self.process.wait()
+    async def ended(self) -> int:
+        """Wait for its end; its exit code, negative for a signal."""
+        return await self.life.ended if self.life is not None else 0
 
     async def stop(self) -> int:
         """Stop it as a system does: SIGTERM, and SIGKILL after half a minute; its exit code."""
@@ -83,11 +110,31 @@ class Replica:
         self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(30):
-                await self.ended()
+                return await asyncio.shield(self.ended())
         except TimeoutError:
             await self.kill()
-        assert self.process is not None
-        return self.process.returncode or 0
+            return await self.ended()
+
+    async def leave(self) -> None:
+        """End it and its nursery for good."""
+        self.wake()
+        await self.kill()
+        if self.nursery is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.nursery.kill()
+            await self.nursery.wait()
+            self.nursery = None
+
+
+async def _said(nursery: asyncio.subprocess.Process, word: str) -> str:
+    assert nursery.stdout is not None
+    line = (await nursery.stdout.readline()).decode().split()
+    assert line[:1] == [word], f"{line or 'nothing'} was said, not {word}: the service's log says more"
+    return line[1] if len(line) > 1 else ""
+
+
+async def _end_of(nursery: asyncio.subprocess.Process) -> int:
+    return int(await _said(nursery, "ended"))
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

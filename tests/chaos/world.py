@@ -1,4 +1,4 @@
-"""The world in which chaos is made: the two stand-ins, a database, and so many services on it.
+"""The world in which chaos is made: the two stand-ins, a database, people, and so many services on it.
 
 What is true is EOSVOLT's side; what is said is Slack's side; `differences` compares the two once it is quiet.
 """
@@ -6,8 +6,10 @@ What is true is EOSVOLT's side; what is said is Slack's side; `differences` comp
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.engine import Database
-from storage.schema import ALERT, COMMAND, LEASE_TERM, OUTBOX
-from storage.sharing.leases import LENGTH
+from storage.migrate import upgrade
 from tests.bot.house import TOKEN, House
+from tests.chaos import comparing
+from tests.chaos.disk import Disk
+from tests.chaos.people import People
 from tests.chaos.processes import Replica, environment
 
 CHANNEL = "#ev-alerts"
@@ -30,21 +34,33 @@ RULE = {
     "group_by": ["connector"],
     "notify": [CHANNEL],
 }
+DIGESTS_FOR = timedelta(hours=3)
+DIGESTS_EVERY = timedelta(minutes=3)
 
 
 @dataclass
 class World:
-    """The stand-ins and the services between them."""
+    """The stand-ins and the services between them. `away` are the times at which the database was gone or full."""
 
     house: House
     folder: Path
+    disk: Disk | None = None
     replicas: list[Replica] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    digests: dict[str, datetime] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)  # what acts themselves saw
+    away: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def settle_in(self, replicas: int) -> None:
-        """Make so many services, not started yet."""
+        """Make the tables and so many services, not started yet, with a rule and a digest every few minutes."""
+        for one in self.broken():  # so that it is quiet at the start
+            self.house.fleet.force_connector(one, {"status": "Available", "errorCode": "NoError"}, now())
+        upgrade(self.database)
+        if self.shared:
+            with self.database.write() as connection:
+                connection.exec_driver_sql(comparing.RECORD)
         rules = self.folder / "rules.yaml"
-        rules.write_text(json.dumps([RULE]))
+        rules.write_text(json.dumps([RULE, *self._digests()]))
         own = self.house.workspace
         settings = {
             "EOSVOLT_BASE_URL": self.house.eosvolt,
@@ -52,15 +68,47 @@ class World:
             "SLACK_BOT_TOKEN": own.bot_token,
             "SLACK_APP_TOKEN": own.app_token,
             "SLACK_API_URL": self.house.server.api_url,
-            "DATABASE_URL": self.house.database_url,
             "CHARGEHAND_RULES": str(rules),
             "CHARGEHAND_ALERT_CHANNEL": CHANNEL,
             "CHARGEHAND_CARD_BUDGET": "50",
             "CHARGEHAND_POLL_INTERVAL": "1",
+            "CHARGEHAND_OPERATORS": "@oncall",
         }
         for number in range(replicas):
             log, clock = self.folder / f"service-{number}.log", self.folder / f"clock-{number}"
-            self.replicas.append(Replica(log, environment(settings), clock))
+            url = self.house.database_url + (f"&application_name=service-{number}" if self.shared else "")
+            self.replicas.append(Replica(log, environment({**settings, "DATABASE_URL": url}), clock))
+
+    def _digests(self) -> Iterator[dict[str, Any]]:
+        """A rule for each digest: so none may be left out for a newer one."""
+        first = (now() + timedelta(seconds=65)).replace(second=0, microsecond=0)
+        for number in range(DIGESTS_FOR // DIGESTS_EVERY):
+            at = first + number * DIGESTS_EVERY
+            name = f"digest-{number}"
+            self.digests[name] = at
+            yield {
+                "name": name,
+                "description": "What there was yesterday",
+                "schedule": f"{at.minute} {at.hour} {at.day} {at.month} *",
+                "timezone": "UTC",
+                "digest": "sessions",
+                "notify": [CHANNEL],
+            }
+
+    @property
+    def shared(self) -> bool:
+        """Whether several services may work on the database."""
+        return self.house.database_url.startswith("postgresql")
+
+    @cached_property
+    def people(self) -> People:
+        """Who types commands."""
+        return People(self.house)
+
+    @cached_property
+    def database(self) -> Database:
+        """The services' database."""
+        return Database(self.house.database_url)
 
     def connectors(self) -> list[str]:
         """Every connector of the fleet."""
@@ -75,48 +123,42 @@ class World:
             if one["status"] == "Faulted"
         }
 
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """The database is gone meanwhile: nobody can lead."""
+        begun = now()
+        try:
+            yield
+        finally:
+            self.away.append((begun, now()))
+
     def differences(self) -> list[str]:
         """What is said otherwise than it is; empty where all is said, once, and right."""
-        with self._read() as connection:
-            firing = set(connection.execute(sa.select(ALERT.c.subject).where(ALERT.c.state == "firing")).scalars())
-            items = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.rolled_into.is_(None))).all()
-            repeated = _more_than_once(connection.execute(sa.select(ALERT.c.subject).where(_OPEN)).scalars())
-        told = [f"{one} is out of order and not told" for one in self.broken() - firing]
-        told += [f"{one} is in order and told as out of order" for one in firing - self.broken()]
-        told += [f"{one} has two open alerts" for one in repeated]
         messages = [one for one in self.house.workspace.channel(CHANNEL).messages if not one.deleted]
-        standing = {one.ts for one in messages}
-        for item in items:
-            if item.abandoned_at is None and item.shown_version < item.version:
-                told.append(f"{item.kind} {item.natural_key} waits: {item.error}")
-            if item.message_ts is not None and item.channel == CHANNEL and item.message_ts not in standing:
-                told.append(f"{item.natural_key} stands nowhere")
-        told += [f"the message {one} stands twice" for one in _more_than_once(map(_item_of, messages))]
-        return told
+        with self.database.read() as connection:
+            return [
+                *comparing.alerts(connection, self.broken(), messages),
+                *comparing.cards(connection, CHANNEL, messages),
+                *comparing.digests(connection, self.digests, messages, now()),
+                *comparing.commands(connection, self.house, self.people),
+                *(comparing.leaders(connection) if self.shared else ()),
+            ]
 
     def gaps(self) -> list[float]:
-        """How long nobody led, at each change, from the last sign of the leader before; on PostgreSQL."""
-        with self._read() as connection:
-            terms = connection.execute(sa.select(LEASE_TERM).order_by(LEASE_TERM.c.token)).all()
-        return [
-            max((term.began_at - term.before_until + LENGTH).total_seconds(), 0.0)
-            for term in terms
-            if term.before_until.year > 1970
-        ]
+        """For how many seconds nobody led, at each change of the leader; on PostgreSQL."""
+        with self.database.read() as connection:
+            return comparing.gaps(connection, self.away)
 
-    def commands(self) -> int:
-        """How many commands EOSVOLT took more often than they were asked for."""
-        with self._read() as connection:
-            asked = connection.execute(sa.select(sa.func.count()).select_from(COMMAND)).scalar_one()
-        return max(len(self.house.api.commands) - int(asked), 0)
-
-    @cached_property
-    def database(self) -> Database:
-        """The services' database."""
-        return Database(self.house.database_url)
-
-    def _read(self) -> Any:
-        return self.database.read()
+    def facts(self) -> dict[str, int]:
+        """How much there was that could have gone wrong."""
+        messages = self.house.workspace.channel(CHANNEL).messages
+        with self.database.read() as connection:
+            counted = {
+                name: int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # ours
+                for name, table in (("alerts", "alert"), ("commands", "command"), ("digests", "digest_slot"))
+            }
+        received = len(self.house.api.received)
+        return {**counted, "commands received by EOSVOLT": received, "messages in the channel": len(messages)}
 
     async def start(self) -> None:
         """Start every service that does not run, and wake those that stand still."""
@@ -140,17 +182,13 @@ class World:
             await self.start()
             await asyncio.sleep(1)
 
-
-_OPEN = ALERT.c.state.in_(["pending", "firing"])
-
-
-def _more_than_once(values: Any) -> list[str]:
-    return [value for value, times in Counter(values).items() if value is not None and times > 1]
-
-
-def _item_of(message: Any) -> str | None:
-    payload = (message.metadata or {}).get("event_payload", {})
-    return str(payload) if payload else None
+    def heal(self) -> None:
+        """Take back every fault that was ordered and not used up."""
+        faults = self.house.api.faults
+        faults.answers_503 = faults.cut_off = faults.html = faults.commands_unknown = 0
+        faults.delay_seconds = 0
+        faults.limited.clear()
+        self.house.workspace.link.repeats = 0
 
 
 def now() -> datetime:

@@ -95,6 +95,8 @@ class AppLink:
         self.request_url: str | None = None
         self.connections: list[Connection] = []
         self.deliveries: list[Delivery] = []
+        self.repeats = 0
+        """So many of the next deliveries come twice, as when something on the way sends a request again."""
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -180,9 +182,16 @@ class AppLink:
 
     async def _attempt(self, delivery: Delivery, number: int, reason: str | None) -> Ack:
         send = self._send_request if self.request_url else self._send_envelope
+        if self.repeats > 0:
+            self.repeats -= 1
+            self._spawn(self._repeat(delivery, number, reason))
         ack = await send(delivery, number, reason)
         delivery.attempts.append(ack)
         return ack
+
+    async def _repeat(self, delivery: Delivery, number: int, reason: str | None) -> None:
+        send = self._send_request if self.request_url else self._send_envelope
+        await send(delivery, number, reason)
 
     async def _send_envelope(self, delivery: Delivery, number: int, reason: str | None) -> Ack:
         if not self.connections:

@@ -160,6 +160,18 @@ async def test_a_resource_the_account_does_not_have_is_403(tmp_path: Path) -> No
         assert (await client.get("/v1/locations/L")).status_code == 200
 
 
+async def test_what_was_received_holds_also_what_was_refused_but_nothing_that_a_fault_kept_away() -> None:
+    source = FleetSource(4, 3, NOON)
+    api = create_api(source, clock=Hand())
+    call = ("/v1/sessions/start", free_connector(source))
+    async with client_of(api) as client:
+        api.faults.answers_503 = 1
+        told = [(await client.post(call[0], json={"connectorId": call[1]})).status_code for _ in range(3)]
+    assert told == [503, 201, 409]
+    assert [one.body["connectorId"] for one in api.received] == [call[1], call[1]]
+    assert len(api.commands) == 1
+
+
 async def test_an_unknown_command_is_carried_out_and_answered_504() -> None:
     api = create_api(FleetSource(3, 1, NOON), clock=Hand())
     api.faults.commands_unknown = 1

@@ -47,6 +47,21 @@ async def attempted(workspace: SlackWorkspace, times: int) -> None:
     await workspace.wait_for(lambda: len(workspace.deliveries[0].attempts) == times)
 
 
+async def test_what_is_repeated_on_the_way_comes_twice_and_counts_once(
+    server: SlackServer, workspace: SlackWorkspace
+) -> None:
+    workspace.link.repeats = 1
+    async with websocket(server) as socket:
+        typing = asyncio.create_task(workspace.slash("ole", "#ev-ops", "/charge", "status"))
+        seen = [await socket.receive_json(), await socket.receive_json()]
+        for envelope in seen:
+            await acknowledge(socket, envelope)
+        assert (await typing).ok
+        assert seen[0]["payload"] == seen[1]["payload"]
+        assert len(workspace.deliveries[0].attempts) == 1
+        assert workspace.link.repeats == 0
+
+
 async def test_an_unacknowledged_event_comes_again_three_times(
     server: SlackServer, workspace: SlackWorkspace, clock: HandClock
 ) -> None:
