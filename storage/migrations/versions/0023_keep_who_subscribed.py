@@ -5,8 +5,8 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 JSON_COLUMN = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
