@@ -5,6 +5,7 @@ message: `render_or_fallback` then says the plain facts and hands the error to i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,9 @@ from notify.outbox import (
 from notify.text import blocks
 from notify.text.card_buttons import Offered, card_buttons
 from notify.text.limits import check_message
-from notify.text.message import EVENT_TYPE, Block, SlackMessage
+from notify.text.message import EVENT_TYPE, Attachment, Block, SlackMessage
 from notify.text.ranges import as_ranges
+from notify.text.standing import Standing
 from notify.text.words import FILTERS, code, slack_unescape
 from notify.troubles import trouble_context
 from rules.actions.command_kinds import CommandState
@@ -54,6 +56,15 @@ from rules.alerts.snoozes import CHOICES
 from storage.schema import ALERT, OUTBOX
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A message that is not addressed yet: its fallback text, its blocks and what is attached below them."""
+
+    text: str
+    blocks: list[Block]
+    attachments: list[Attachment] = field(default_factory=list)
 
 
 class MessageTooLarge(ValueError):  # noqa: N818 - read as a sentence
@@ -83,8 +94,7 @@ def render_message(
 
     Raises what a template or its facts raise, and MessageTooLarge where Slack would refuse the result.
     """
-    text, rendered = RENDERERS[item.kind](connection, item, now, words)
-    message = _addressed(connection, item, text, rendered)
+    message = _addressed(connection, item, RENDERERS[item.kind](connection, item, now, words))
     problems = check_message(message)
     if problems:
         raise MessageTooLarge("; ".join(problems))
@@ -102,7 +112,7 @@ def render_or_fallback(
         about = f"{item.kind} of {code(item.rule_id or item.natural_key, 80)}"
         # an error's own text may hold SQL, or what nobody here should read
         text = f"{about}: the message could not be written ({code(type(error).__name__, 80)}); the log says why"
-        return _addressed(connection, item, text, blocks.sections(text)), reason
+        return _addressed(connection, item, Words(text, blocks.sections(text))), reason
 
 
 def render_words(template: str, **values: Any) -> dict[str, str]:
@@ -116,23 +126,22 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
     return words
 
 
-def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
+def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Words:
     head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.rolled_into)).first()
     if head is not None and head.kind == ROLL_UP:  # it stood before it was told with others
         return _built("alert_card_moved.mrkdwn.j2", item, storm=storm_facts.storm(connection, head, now, words))
     incidents = spoken_incidents(connection, item)
     card = card_facts.alert_card(connection, incidents, now, words)
     impact = impact_of(connection, incidents, now) if card.state != "resolved" else NO_IMPACT
-    text, built = _built("alert_card.mrkdwn.j2", item, card=card, impact=impact)
+    said = _built("alert_card.mrkdwn.j2", item, card.standing, card=card, impact=impact)
     about = _about(connection, item.id, {"incident": item.incident_id, "version": item.version})
     if card.state != "resolved":
         safety = any(told.part.is_safety and told.part.firing for told in card.parts)
         console = words.console_of(card.members[0].ids) if card.members else None
-        built += card_buttons(
-            about,
-            Offered("Acknowledge" if card.unacknowledged else None, acts=not safety, console=console, **_muting(card)),
-        )
-    return text, built
+        acknowledge = "Acknowledge" if card.unacknowledged else None
+        offered = Offered(acknowledge, acts=not safety, console=console, **_muting(card))
+        said.blocks.extend(card_buttons(about, offered))
+    return said
 
 
 def _about(connection: Connection, card: str, about: dict[str, int | str]) -> dict[str, int | str]:
@@ -141,15 +150,15 @@ def _about(connection: Connection, card: str, about: dict[str, int | str]) -> di
     return {**about, "alerts": named} if named else about
 
 
-def _roll_up(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
-    said = storm_facts.storm(connection, item, now, words)
+def _roll_up(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Words:
+    storm = storm_facts.storm(connection, item, now, words)
     handling = handling_of(connection, spoken_incidents(connection, item))
-    text, built = _built("roll_up.mrkdwn.j2", item, storm=said, handling=handling)
-    about = _about(connection, said.id, {"roll_up": said.id, "version": item.version})
-    if said.resolved_at is None and said.page == 1:
-        acknowledge = "Acknowledge all" if said.unacknowledged else None
-        built += card_buttons(about, Offered(acknowledge, **_muting(said)))
-    return text, built
+    said = _built("roll_up.mrkdwn.j2", item, storm.standing, storm=storm, handling=handling)
+    about = _about(connection, storm.id, {"roll_up": storm.id, "version": item.version})
+    if storm.resolved_at is None and storm.page == 1:
+        acknowledge = "Acknowledge all" if storm.unacknowledged else None
+        said.blocks.extend(card_buttons(about, Offered(acknowledge, **_muting(storm))))
+    return said
 
 
 def _muting(said: card_facts.AlertCardContext | storm_facts.StormContext) -> dict[str, Any]:
@@ -162,7 +171,7 @@ def _muting(said: card_facts.AlertCardContext | storm_facts.StormContext) -> dic
     }
 
 
-def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> tuple[str, list[Block]]:
+def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Words:
     if item.incident_id is None:
         head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.thread_of)).one()
         facts = item.facts
@@ -179,14 +188,12 @@ def _alert_reply(connection: Connection, item: Row[Any], now: datetime, words: H
     return _built("alert_reply.mrkdwn.j2", item, reply=reply, card=reply.card)
 
 
-def _command_card(
-    connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords
-) -> tuple[str, list[Block]]:
+def _command_card(connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     card = command_card.command_card(connection, item.facts)
-    text, built = _built("command_card.mrkdwn.j2", item, card=card)
+    said = _built("command_card.mrkdwn.j2", item, card=card)
     if card.state == CommandState.AWAITING_APPROVAL:
-        built.append(blocks.approval_buttons(card.id, card.asked_as, item.version))
-    return text, built
+        said.blocks.append(blocks.approval_buttons(card.id, card.asked_as, item.version))
+    return said
 
 
 DIGESTS = {
@@ -199,58 +206,58 @@ DIGESTS = {
 """The template of each kind of digest."""
 
 
-def render_digest(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
-    """The fallback text and the blocks of a digest, from its facts alone: for whoever wants to see it only."""
+def render_digest(facts: Mapping[str, Any]) -> Words:
+    """The words of a digest, from its facts alone: for whoever wants to see it only."""
     told = digest_facts.digest(facts)
     shown = told.picture
     pictures = [blocks.picture(shown.file, shown.alt)] if shown is not None and shown.file is not None else []
     return _built_of(DIGESTS[told.kind], facts, pictures, digest=told)
 
 
-def render_tables(facts: Mapping[str, Any]) -> tuple[str, list[Block]]:
-    """The fallback text and the blocks of a digest's lists, which stand in its thread."""
+def render_tables(facts: Mapping[str, Any]) -> Words:
+    """The words of a digest's lists, which stand in its thread."""
     return _built_of("digest_tables.mrkdwn.j2", facts, tables=digest_facts.tables(facts))
 
 
-def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return render_digest(item.facts)
 
 
-def _event(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _event(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("event.mrkdwn.j2", item, event=event_context(item.facts))
 
 
-def _events(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _events(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("events.mrkdwn.j2", item, many=events_context(item.facts))
 
 
-def _night(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _night(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("quiet_summary.mrkdwn.j2", item, night=night_context(item.facts))
 
 
-def _notice(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _notice(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("notice.mrkdwn.j2", item, title=item.facts["title"], text=item.facts["text"])
 
 
-def _act(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _act(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     until = item.facts.get("until")
     said = {"safety": False, "concerned": 0, "reason": "", **item.facts}
     return _built("act.mrkdwn.j2", item, act={**said, "until": datetime.fromisoformat(until) if until else None})
 
 
-def _returned(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _returned(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
 
 
-def _copy(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _copy(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("copy.mrkdwn.j2", item, copy=copy_context(item.facts))
 
 
-def _trouble(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> tuple[str, list[Block]]:
+def _trouble(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("trouble.mrkdwn.j2", item, trouble=trouble_context(item.facts))
 
 
-RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], tuple[str, list[Block]]]] = {
+RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], Words]] = {
     ALERT_CARD: _alert_card,
     ALERT_REPLY: _alert_reply,
     ROLL_UP: _roll_up,
@@ -268,16 +275,21 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], t
 }
 
 
-def _built(template: str, item: Row[Any], **values: Any) -> tuple[str, list[Block]]:
-    return _built_of(template, item.facts, **values)
+def _built(template: str, item: Row[Any], standing: Standing | None = None, **values: Any) -> Words:
+    return _built_of(template, item.facts, (), standing, **values)
 
 
 def _built_of(
-    template: str, told: Mapping[str, Any], pictures: Sequence[Block] = (), **values: Any
-) -> tuple[str, list[Block]]:
-    """The fallback text and the blocks of a template: title and note are plain text, all else mrkdwn.
+    template: str,
+    told: Mapping[str, Any],
+    pictures: Sequence[Block] = (),
+    standing: Standing | None = None,
+    **values: Any,
+) -> Words:
+    """The words of a template: title and note are plain text, all else mrkdwn.
 
-    Pictures stand below the body, and above what the template says below it.
+    Pictures stand below the body, and above what the template says below it. Where something stands, the small print
+    is beside a bar in its colour and begins with how it stands.
     """
     held = told.get("held_since")
     facts = {**told, "held_since": datetime.fromisoformat(held) if held else None}
@@ -288,11 +300,13 @@ def _built_of(
         built.append(blocks.header(slack_unescape(words["title"])))
     built += [*blocks.sections(words["body"]), *pictures, *blocks.sections(words.get("below", ""), "below")]
     notes = [slack_unescape(line.strip()) for line in words.get("note", "").splitlines() if line.strip()]
-    built += blocks.context(notes, words.get("context", ""))
-    return words["fallback"], built
+    small = words.get("context", "")
+    if standing is not None:
+        return Words(words["fallback"], built, [blocks.bar(standing, small, notes)])
+    return Words(words["fallback"], built + blocks.context(notes, small))
 
 
-def _addressed(connection: Connection, item: Row[Any], text: str, rendered: list[Block]) -> SlackMessage:
+def _addressed(connection: Connection, item: Row[Any], said: Words) -> SlackMessage:
     channel, thread_ts = item.message_channel or item.channel, None
     if item.thread_of is not None:
         place = connection.execute(
@@ -303,9 +317,10 @@ def _addressed(connection: Connection, item: Row[Any], text: str, rendered: list
         channel, thread_ts = place.message_channel, place.message_ts
     return SlackMessage(
         channel=channel,
-        text=" ".join(text.split()),
-        blocks=rendered,
+        text=" ".join(said.text.split()),
+        blocks=said.blocks,
         metadata={"event_type": EVENT_TYPE, "event_payload": {"item": item.id, "version": item.version}},
         thread_ts=thread_ts,
         reply_broadcast=bool(item.broadcast and thread_ts is not None),
+        attachments=said.attachments,
     )

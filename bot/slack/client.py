@@ -176,6 +176,7 @@ async def post_or_update(slack: AsyncWebClient, message: SlackMessage, place: Me
                 channel=message.channel,
                 text=message.text,
                 blocks=message.blocks,
+                attachments=message.attachments,
                 metadata=message.metadata,
                 thread_ts=message.thread_ts,
                 reply_broadcast=message.reply_broadcast or None,
@@ -196,7 +197,12 @@ async def _update(slack: AsyncWebClient, message: SlackMessage, place: MessageRe
     try:
         await _called(
             slack.chat_update(
-                channel=place.channel, ts=place.ts, text=message.text, blocks=message.blocks, metadata=message.metadata
+                channel=place.channel,
+                ts=place.ts,
+                text=message.text,
+                blocks=message.blocks,
+                attachments=message.attachments,  # an empty list: left out, those that stand would stay
+                metadata=message.metadata,
             )
         )
     except NotNow as fault:

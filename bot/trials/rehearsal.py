@@ -170,7 +170,7 @@ class Rehearsal:
 def _message(connection: Connection, row: Row[Any], now: datetime) -> Message:
     rendered = render_message(connection, row, now)
     titles = [block["text"]["text"] for block in rendered.blocks if block["type"] == "header"]
-    texts = [rendered.text, *(text for block in rendered.blocks for text in _texts(block))]
+    texts = [rendered.text, *_texts(rendered.all_blocks)]
     return Message(KINDS.get(row.kind, row.kind), " ".join(titles), " ".join(" ".join(texts).split()), row.rule_id)
 
 

@@ -15,8 +15,10 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards.members import (
     ENDINGS,
     Member,
+    Quiet,
     by_firing,
     faults_began,
+    kept_quiet,
     read_members,
     since_the_fault,
 )
@@ -26,25 +28,10 @@ from notify.alert_cards.thread import AGAIN
 from notify.alert_cards.tries import TriedOnes, tried
 from notify.handling import Handling, handling_of
 from notify.house_words import PLAIN_WORDS, HouseWords
+from notify.text.standing import Standing, standing_of
 from rules.alerts.incidents import AUDIBLE, OUT_OF_QUIET_HOURS
-from rules.alerts.silences import quiet_until
 from rules.lifecycle import State
-from storage.schema import ALERT, INCIDENT, LOCATION, SILENCE
-
-SHOWN_QUIET = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """What keeps members of an incident quiet: a silence of `author`, or the alert of `rule_name` on `subject`."""
-
-    author: str | None = None
-    until: datetime | None = None
-    reason: str | None = None
-    with_session: bool = False  # it ends with the session
-    weekly: bool = False  # it is a window that comes again
-    rule_name: str | None = None
-    subject: str | None = None
+from storage.schema import ALERT, INCIDENT, LOCATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +64,8 @@ class PartLines:
 class AlertCardContext:
     """What one card shows: `lead` is the part that names and colours it.
 
-    `state` is firing, acknowledged, snoozed, silenced, quiet (for another reason) or resolved; `ending` says how it
-    ended. `lapsed_at` is when the last acknowledgement ran out, where none lasts.
+    `state` is firing, acknowledged, snoozed, silenced, held (in quiet hours), quiet (for another reason) or resolved;
+    `ending` says how it ended. `lapsed_at` is when the last acknowledgement ran out, where none lasts.
     """
 
     incident_ids: tuple[int, ...]
@@ -109,6 +96,7 @@ class AlertCardContext:
     snooze: Snooze | None = None
     held_since: datetime | None = None  # quiet hours keep, or kept, members back
     held_to: datetime | None = None
+    on_hold: bool = False  # of all that fires audibly nothing new is known
     already: int = 0  # members that were so when the rule was switched on, where those were several
     handling: Handling = field(default_factory=Handling)
 
@@ -126,6 +114,11 @@ class AlertCardContext:
     def title(self) -> str:
         """What it says first, in words."""
         return self.lead.title
+
+    @property
+    def standing(self) -> Standing:
+        """Its colour, and the words that say the same."""
+        return standing_of(self.severity, self.ended_as, self.state, on_hold=self.on_hold)
 
     @property
     def shows_location(self) -> bool:
@@ -217,9 +210,8 @@ def alert_card(
         quiet=kept_quiet(connection, mine, place.timezone if place is not None else None, now),
         **lapsed,
         snooze=snooze,
-        held_since=counts.held_since,
+        **_held(counts),
         already=counts.already,
-        held_to=counts.held_to if not counts.held else None,
         tried=tried(connection, incident_ids),
         handling=handling_of(connection, incident_ids),
     )
@@ -283,6 +275,12 @@ def mentions(facts: Mapping[str, Any]) -> tuple[Mention, ...]:
     return tuple(Mention(handle, ids.get(handle)) for handle in facts.get("mentions", ()))
 
 
+def _held(counts: Row[Any]) -> dict[str, Any]:
+    """What quiet hours keep, or kept, back, and whether nothing new is known of all that may speak."""
+    kept = {"held_since": counts.held_since, "held_to": counts.held_to if not counts.held else None}
+    return {**kept, "on_hold": 0 < counts.on_hold == counts.audible}
+
+
 def state_of(counts: Row[Any], snooze: Snooze | None) -> str:
     """How what fires stands: acknowledged only where every part is that may speak."""
     if counts.firing and not counts.unacknowledged:
@@ -291,7 +289,9 @@ def state_of(counts: Row[Any], snooze: Snooze | None) -> str:
         return "firing" if counts.audible_unacknowledged else "acknowledged"
     if snooze is not None and snooze.members == counts.firing:
         return "snoozed"
-    return "silenced" if counts.silenced else "quiet" if counts.firing else "firing"
+    if counts.silenced or not counts.firing:
+        return "silenced" if counts.silenced else "firing"
+    return "held" if counts.held == counts.firing else "quiet"
 
 
 def standing_snooze(connection: Connection, which: sa.ColumnElement[bool]) -> Snooze | None:
@@ -345,43 +345,11 @@ def count_alerts(connection: Connection, mine: sa.ColumnElement[bool]) -> Row[An
             sa.func.max(ALERT.c.quiet_ended_at).label("held_to"),
             sa.func.count().filter(firing, sa.not_(OUT_OF_QUIET_HOURS)).label("held"),
             sa.func.count().filter(firing, AUDIBLE).label("audible"),
+            sa.func.count().filter(firing, AUDIBLE, ALERT.c.held_since.is_not(None)).label("on_hold"),
             sa.func.count().filter(firing, AUDIBLE, acknowledged.is_(None)).label("audible_unacknowledged"),
             sa.func.count().filter(firing, ALERT.c.silence_id.is_not(None)).label("silenced"),
         ).where(mine)
     ).one()
-
-
-def kept_quiet(
-    connection: Connection, which: sa.ColumnElement[bool], zone: str | None, now: datetime
-) -> tuple[Quiet, ...]:
-    """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
-    mine = (which, ALERT.c.state == State.FIRING.value)
-    silences = connection.execute(
-        sa.select(SILENCE)
-        .where(SILENCE.c.id.in_(sa.select(ALERT.c.silence_id).where(*mine)))
-        .order_by(SILENCE.c.id)
-        .limit(SHOWN_QUIET)
-    )
-    source = ALERT.alias("source")
-    inhibitors = connection.execute(
-        sa.select(source.c.rule_id, source.c.subject)
-        .where(source.c.id.in_(sa.select(ALERT.c.inhibited_by).where(*mine, ALERT.c.silence_id.is_(None))))
-        .order_by(source.c.id)
-        .limit(SHOWN_QUIET)
-    )
-    return (
-        *(
-            Quiet(
-                author=row.author,
-                until=quiet_until(row, zone, now),
-                reason=row.reason,
-                with_session=bool(row.until_sessions),
-                weekly=bool(row.weekly),
-            )
-            for row in silences
-        ),
-        *(Quiet(rule_name=row.rule_id, subject=row.subject) for row in inhibitors),
-    )
 
 
 def _ending(connection: Connection, mine: sa.ColumnElement[bool]) -> tuple[str | None, str | None]:

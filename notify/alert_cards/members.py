@@ -1,6 +1,7 @@
-"""The alerts of an incident as a card lists them: what each is about, since when, and how it ended or why it is held.
+"""The alerts of an incident as a card lists them: what each is about, since when, how it ended or why it is held.
 
-It reads and orders rows; which of them are told, and in what words, is decided elsewhere.
+It reads and orders rows, also of what keeps alerts quiet; which of them are told, and in what words, is decided
+elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,12 @@ from sqlalchemy import Connection, Row
 
 from notify.text.error_codes import CodeInWords, ErrorCodes, standard_codes
 from rules.alerts.incidents import AUDIBLE
+from rules.alerts.silences import quiet_until
 from rules.lifecycle import State
-from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION
+from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION, SILENCE
 
 SHOWN_MEMBERS = 10
+SHOWN_QUIET = 3
 NO_ERROR = "NoError"  # OCPP 1.6, section 7.6: the code that is none
 
 ENDINGS = {
@@ -59,6 +62,19 @@ class Member:
     ending: str | None
     quiet: bool = False  # something keeps it from speaking
     words: CodeInWords | None = None  # its error code
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What keeps members of an incident quiet: a silence of `author`, or the alert of `rule_name` on `subject`."""
+
+    author: str | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    with_session: bool = False  # it ends with the session
+    weekly: bool = False  # it is a window that comes again
+    rule_name: str | None = None
+    subject: str | None = None
 
 
 def read_members(
@@ -197,3 +213,36 @@ def _status(row: Row[Any]) -> str | None:
 
 def _code(value: Any) -> str | None:
     return None if value is None or value in ("", NO_ERROR) else str(value)
+
+
+def kept_quiet(
+    connection: Connection, which: sa.ColumnElement[bool], zone: str | None, now: datetime
+) -> tuple[Quiet, ...]:
+    """What keeps firing members quiet: the silences, then the alerts that inhibit them; at most a few of each."""
+    mine = (which, ALERT.c.state == State.FIRING.value)
+    silences = connection.execute(
+        sa.select(SILENCE)
+        .where(SILENCE.c.id.in_(sa.select(ALERT.c.silence_id).where(*mine)))
+        .order_by(SILENCE.c.id)
+        .limit(SHOWN_QUIET)
+    )
+    source = ALERT.alias("source")
+    inhibitors = connection.execute(
+        sa.select(source.c.rule_id, source.c.subject)
+        .where(source.c.id.in_(sa.select(ALERT.c.inhibited_by).where(*mine, ALERT.c.silence_id.is_(None))))
+        .order_by(source.c.id)
+        .limit(SHOWN_QUIET)
+    )
+    return (
+        *(
+            Quiet(
+                author=row.author,
+                until=quiet_until(row, zone, now),
+                reason=row.reason,
+                with_session=bool(row.until_sessions),
+                weekly=bool(row.weekly),
+            )
+            for row in silences
+        ),
+        *(Quiet(rule_name=row.rule_id, subject=row.subject) for row in inhibitors),
+    )

@@ -20,7 +20,8 @@ from slack_sdk.models.blocks.basic_components import SlackFile
 
 from notify.text.action_ids import ActionId
 from notify.text.limits import SECTION_TEXT
-from notify.text.message import Block
+from notify.text.message import Attachment, Block
+from notify.text.standing import Standing
 from notify.text.words import code_line
 
 PREFORMATTED_TEXT = SECTION_TEXT - 10
@@ -74,6 +75,18 @@ def context(notes: Sequence[str], mrkdwn: str) -> list[Block]:
         *((MarkdownTextObject(text=mrkdwn),) if mrkdwn else ()),
     ]
     return [ContextBlock(elements=elements, block_id="context").to_dict()] if elements else []
+
+
+def bar(standing: Standing, mrkdwn: str, notes: Sequence[str]) -> Attachment:
+    """The small print beside a bar in a colour: how it stands and who acted, then lines of plain text.
+
+    Slack may hide what stands in an attachment, so nothing in it is to be pressed, or needed to understand the rest.
+    """
+    said = mrkdwn.startswith(standing.words.split()[0])  # "Acknowledged by", "Snoozed until"
+    lines = mrkdwn if said else "\n".join(filter(None, (f"*{standing.words}*", mrkdwn)))
+    elements = [MarkdownTextObject(text=lines), *(PlainTextObject(text=note, emoji=False) for note in notes)]
+    small = ContextBlock(elements=elements, block_id="context").to_dict()
+    return {"color": standing.colour, "fallback": standing.words, "blocks": [small]}
 
 
 def approval_buttons(command_id: str, kind: str, version: int) -> Block:

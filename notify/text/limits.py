@@ -4,13 +4,15 @@ It finds what Slack would refuse or cut, also what slack_sdk.models does not loo
 twice, too much text in all. It mends nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notify.text.message import SlackMessage
+from notify.text.message import Attachment, SlackMessage
 
 BLOCKS = 50
+ATTACHMENTS = 20  # Slack refuses more than 100 and advises fewer than 20
 MESSAGE_TEXT = 40_000
 ALL_TEXT = 13_200  # undocumented: beyond it Slack answers msg_blocks_too_long
 SECTION_TEXT = 3_000
@@ -35,21 +37,34 @@ LOUD = ("<!channel", "<!here", "<!everyone")
 
 def check_message(message: SlackMessage) -> list[str]:
     """Everything about a message that Slack would refuse, cut or shout; empty where it is fine."""
+    blocks = message.all_blocks
     problems = [
-        *_longer("blocks", len(message.blocks), BLOCKS),
+        *_longer("attachments", len(message.attachments), ATTACHMENTS),
+        *_longer("blocks", len(blocks), BLOCKS),
         *_longer("text", len(message.text), MESSAGE_TEXT),
-        *_longer("text over all blocks", sum(len(text) for _, text in _texts(message.blocks)), ALL_TEXT),
-        *_repeated("block_id", (block["block_id"] for block in message.blocks if "block_id" in block)),
+        *_longer("text over all blocks", sum(len(text) for _, text in _texts(blocks)), ALL_TEXT),
+        *_repeated("block_id", (block["block_id"] for block in blocks if "block_id" in block)),
     ]
     if not message.text.strip():
         problems.append("text is empty")
     if message.reply_broadcast and message.thread_ts is None:
         problems.append("reply_broadcast without thread_ts")
-    for number, block in enumerate(message.blocks):
+    problems += [problem for one in message.attachments for problem in _check_attachment(one)]
+    for number, block in enumerate(blocks):
         problems += [f"block {number}: {problem}" for problem in _check_block(block)]
-    for kind, text in [("mrkdwn", message.text), *_texts(message.blocks)]:
+    for kind, text in [("mrkdwn", message.text), *_texts(blocks)]:
         problems += [f"{word}> would page a channel" for word in LOUD if kind == "mrkdwn" and word in text]
     return problems
+
+
+def _check_attachment(attachment: Attachment) -> Iterator[str]:
+    """What Slack would hide of an attachment, or where its bar would stay grey."""
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", attachment.get("color", "")):
+        yield f"color of an attachment: {attachment.get('color')!r} is no #rrggbb"
+    if not attachment.get("fallback", "").strip():
+        yield "an attachment has no fallback"
+    if any(block["type"] in {"actions", "input"} or "accessory" in block for block in attachment.get("blocks", ())):
+        yield "something to press stands in an attachment, which Slack may hide"
 
 
 def check_view(view: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ CALM_SIGNS = {
     "acknowledged": "\N{EYES}",
     "snoozed": "\N{SLEEPING SYMBOL}",
     "silenced": "\N{BELL WITH CANCELLATION STROKE}",
+    "held": "\N{CRESCENT MOON}",
     "quiet": "\N{BELL WITH CANCELLATION STROKE}",
 }
 """Signs without the colour of a severity, for what fires and asks nobody to look now."""

@@ -19,4 +19,4 @@ def test_no_name_breaks_the_line_of_a_return(database: Database) -> None:
         for row in connection.execute(sa.select(OUTBOX)).all():
             message = render_message(connection, row, T0)
             assert "1 alert came and went, 2 updates of alerts no longer true, 1 older digest left out" in message.text
-            assert "<!channel>" not in f"{message.text} {message.blocks}"
+            assert "<!channel>" not in f"{message.text} {message.all_blocks}"

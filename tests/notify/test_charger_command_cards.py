@@ -41,7 +41,7 @@ def shown(connection: sa.Connection, **columns: Any) -> str:
         connection.execute(sa.update(COMMAND).values(**columns))
     message = render_message(connection, connection.execute(sa.select(OUTBOX)).one(), T0 + MINUTE)
     check(message)
-    return f"{message.text}\n{message.blocks}"
+    return f"{message.text}\n{message.all_blocks}"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_copy_says_where_the_message_is_kept_up_to_date(database: Database, by
         copy = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == COPY)).one()
         message = render_message(connection, copy, T0)
     assert (copy.message_channel, copy.message_ts, copy.shown_version) == ("C1", COPIED, 0)
-    assert "What is so now is in the message of <!date^1772445600^" in str(message.blocks)
+    assert "What is so now is in the message of <!date^1772445600^" in str(message.all_blocks)
 
 
 def test_the_message_itself_another_incidents_channel_and_a_stranger_are_no_copies(database: Database) -> None:
@@ -70,7 +70,7 @@ def test_a_copy_in_another_channel_says_in_which_the_message_is_kept(database: D
     with database.read() as connection:
         copy = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == COPY)).one()
         message = render_message(connection, copy, T0)
-    assert (message.channel, "in <#C11>" in str(message.blocks)) == ("C22", True)
+    assert (message.channel, "in <#C11>" in str(message.all_blocks)) == ("C22", True)
 
 
 @pytest.mark.parametrize("by", ["item", "incident"])

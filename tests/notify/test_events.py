@@ -91,7 +91,7 @@ def test_a_failed_session_says_why(database: Database) -> None:
         happen(connection, "session.failed", status="Failed", fail_reason="NoAuth", energy_kwh=None, cost=None)
         message = rendered(connection)
     assert message.text == "\N{LARGE RED CIRCLE} Session failed: Harbour c1"
-    assert "`s1`: 8 min, energy not known, `Failed`, failed: `NoAuth`" in json.dumps(message.blocks)
+    assert "`s1`: 8 min, energy not known, `Failed`, failed: `NoAuth`" in json.dumps(message.all_blocks)
 
 
 def test_an_event_that_is_enqueued_again_is_said_once(database: Database) -> None:
@@ -140,7 +140,7 @@ def test_more_events_at_once_than_the_budget_are_a_list(
     with sqlite.write() as connection:
         enqueue_event_messages(connection, many(count), Routing(T0, {"rule": ["C1"]}))
         enqueue_event_messages(connection, many(count), Routing(T0 + MINUTE, {"rule": ["C1"]}))
-        texts = [json.dumps(message.blocks) for message in said(connection)]
+        texts = [json.dumps(message.all_blocks) for message in said(connection)]
     assert len(texts) == messages
     assert sum(text.count("30 min, 0.02 kWh") for text in texts) == (named if count > 3 else 3)
     assert (f"and {left_out} more" in texts[-1]) == bool(left_out)
@@ -168,7 +168,7 @@ def test_no_name_and_no_number_breaks_a_list_of_prices(sqlite: Database, name: s
         enqueue_event_messages(connection, events, Routing(T0, {"rule": ["C1"]}))
         enqueue_event_messages(connection, events[:1], Routing(T0, {"rule": ["C1"]}))
         messages = said(connection)
-    assert ["and 13 more" in json.dumps(message.blocks) for message in messages] == [True, False]
+    assert ["and 13 more" in json.dumps(message.all_blocks) for message in messages] == [True, False]
     for message in messages:
         assert_harmless(message, "" if name.startswith("&<>") else name)
 

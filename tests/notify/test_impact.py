@@ -95,10 +95,10 @@ def test_a_card_tells_the_impact_between_the_error_and_what_was_tried(database: 
         connection.execute(sa.update(LOCATION).values(timezone="nowhere"))
         enqueue_alert_messages(connection, [fired()], Routing(NOW, {"faulted": ["C1"]}))
         card = connection.execute(sa.select(OUTBOX)).one()
-        words = str(render_message(connection, card, NOW).blocks)
+        words = str(render_message(connection, card, NOW).all_blocks)
         assert words.index("*Error:*") < words.index("*Impact:* usually 30.00 DKK a week between 10:00 and 11:00")
         assert "`c5`" in words
         assert "<!channel>" not in words
         connection.execute(sa.update(CHARGER).values(name="North quay"))
-        plain = str(render_message(connection, card, NOW).blocks)
+        plain = str(render_message(connection, card, NOW).all_blocks)
         assert "; free on the same site: North quay `c5`" in plain

@@ -186,4 +186,4 @@ def _plain(message: SlackMessage, error: str) -> SlackMessage:
     """The message in one line of words, with what Slack said against the whole of it."""
     said = message.text if len(message.text) <= PLAIN_TEXT else "A message that is too long"
     text = f"{said} (Slack refused the whole message: {code(error, 80)})"
-    return replace(message, text=text, blocks=sections(text))
+    return replace(message, text=text, blocks=sections(text), attachments=[])

@@ -12,11 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.alert_cards.card_facts import Quiet, Snooze, count_alerts, kept_quiet, standing_snooze, state_of
-from notify.alert_cards.members import NO_ERROR
+from notify.alert_cards.card_facts import Snooze, count_alerts, standing_snooze, state_of
+from notify.alert_cards.members import NO_ERROR, Quiet, kept_quiet
 from notify.alert_cards.parts import FIRING, GRAVEST_FIRST, THING_IDS, counted_things, names_of, titled_row
 from notify.house_words import PLAIN_WORDS, HouseWords
 from notify.outbox import ALERT_CARD
+from notify.text.standing import Standing, standing_of
 from notify.text.words import duration, slack_escape
 from storage.schema import ALERT, CHARGER, CONNECTOR, INCIDENT, LOCATION, OUTBOX, RULE
 
@@ -95,6 +96,7 @@ class StormContext:
     resolved_at: datetime | None
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+    on_hold: bool = False
     quiet: tuple[Quiet, ...] = ()
     snooze: Snooze | None = None
     switched_on: SwitchedOn | None = None
@@ -108,6 +110,12 @@ class StormContext:
     def severity(self) -> str:
         """How grave the gravest is that still fires."""
         return self.lead.severity
+
+    @property
+    def standing(self) -> Standing:
+        """Its colour, and the words that say the same."""
+        ended_as = "recovered" if self.resolved_at else None
+        return standing_of(self.severity, ended_as, self.state, on_hold=self.on_hold)
 
     @property
     def titles(self) -> tuple[StormPart, ...]:
@@ -158,6 +166,7 @@ def storm(connection: Connection, row: Row[Any], now: datetime, words: HouseWord
         resolved_at=resolved_at,
         acknowledged_by=counts.acknowledged_by,
         acknowledged_at=counts.acknowledged_at,
+        on_hold=0 < counts.on_hold == counts.audible,
         quiet=kept_quiet(connection, in_storm, None, now) if counts.audible != counts.firing else (),
         snooze=snooze,
         switched_on=SwitchedOn(**row.facts["switched_on"]) if "switched_on" in row.facts else None,

@@ -104,10 +104,13 @@ def whisper(state: WorkspaceState, channel: Channel, user: str, to: str, **conte
 
 
 def edit(state: WorkspaceState, message: Message, content: Json) -> None:
-    """Replace a message's content; text without blocks takes the blocks away, metadata stays unless given."""
+    """Replace a message's content; text without blocks takes the blocks away, all else stays unless given.
+
+    Attachments stay beside new blocks too: only an empty list of them takes them away.
+    """
+    message.blocks = content.get("blocks", [] if "text" in content else message.blocks)
     message.text = content.get("text", message.text)
-    message.blocks = content.get("blocks", [])
-    message.attachments = content.get("attachments", [])
+    message.attachments = content.get("attachments", message.attachments)
     if "metadata" in content:
         message.metadata = content["metadata"]
     message.edited_ts = state.new_ts()

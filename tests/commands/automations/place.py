@@ -129,7 +129,7 @@ class Place(Site):
         rows = self.rows(sa.select(OUTBOX).where(OUTBOX.c.kind == kind, OUTBOX.c.sent_at.is_not(None)))
         with self.jobs.database.read() as connection:
             rendered = [render_message(connection, row, self.clock.now) for row in rows]
-        return [f"{message.text}\n{message.blocks}" for message in rendered]
+        return [f"{message.text}\n{message.all_blocks}" for message in rendered]
 
     def replies(self) -> list[str]:
         return self.cards(ALERT_REPLY)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from slack_sdk.models.attachments import BlockAttachment
 from slack_sdk.models.blocks import Block
 
 from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
@@ -58,14 +59,18 @@ def render(connection: sa.Connection, kind: str = ALERT_CARD, now: Any = NOW) ->
 def check(message: SlackMessage) -> None:
     """Our own limits, then the SDK's own models, which raise on what they do not like."""
     assert check_message(message) == []
-    for block in message.blocks:
+    for block in message.all_blocks:
         parsed = Block.parse(block)
         assert parsed is not None
         parsed.validate_json()
+    for attached in message.attachments:
+        BlockAttachment(blocks=Block.parse_all(attached["blocks"]), color=attached["color"]).validate_json()
 
 
 def compare_with_golden(name: str, message: SlackMessage) -> None:
-    shown = {"text": message.text, "blocks": message.blocks}
+    shown: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
+    if message.attachments:
+        shown["attachments"] = message.attachments
     assert shown == json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -148,9 +153,45 @@ def test_a_held_alert_says_since_when_and_what_was_last_known(database: Database
         connection.execute(sa.update(charger).values(online=False))
         connection.execute(sa.update(alert).values(held_since=NOW))
         enqueue_card(connection)
-        body = json.dumps(render(connection).blocks)
+        body = json.dumps(render(connection).all_blocks)
     assert "on hold: offline since <!date^" in body
     assert "2026-03-02 10:05 UTC>, last known Faulted" in body
+
+
+STANDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "firing": ({"acknowledged_at": None}, "Faulted", "#D55E00", "*Firing, critical*"),
+    "on hold": ({"held_since": NOW}, "On hold", "#D55E00", "*On hold, critical*"),
+    "acknowledged": ({"acknowledged_at": NOW, "acknowledged_by": "U0A"}, "Acknowledged", "#CC79A7", "Acknowledged by"),
+    "snoozed": ({"snoozed_until": NOW + MINUTE}, "Snoozed", "#868A91", "Snoozed until"),
+    "inhibited": ({"inhibited_by": 1}, "Quiet", "#868A91", "Kept quiet by"),
+    "held": ({"quiet_since": NOW}, "Held", "#868A91", "Held from"),
+}
+"""By state: the row of its alert, the word after the sign in the title, the colour of the bar and its first words."""
+
+
+@pytest.mark.parametrize("state", STANDS)
+def test_the_title_and_a_bar_in_its_colour_say_how_a_card_stands(database: Database, state: str) -> None:
+    values, word, colour, first = STANDS[state]
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        connection.execute(sa.update(table(tables.Alert)).values(**values))
+        message = render(connection)
+    assert message.blocks[0]["text"]["text"].split(" ", 1)[1].startswith(f"{word}: ")
+    (bar,) = message.attachments
+    assert bar["color"] == colour
+    assert bar["blocks"][0]["elements"][0]["text"].startswith(first)
+
+
+@pytest.mark.parametrize(("because", "colour"), [("recovered", "#009E73"), ("removed", "#C8CACF")])
+def test_what_recovered_is_green_and_what_ended_otherwise_is_not(database: Database, because: str, colour: str) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        enqueue_card(connection)
+        resolve_incident(connection, NOW, because=because)
+        message = render(connection)
+    assert [one["color"] for one in message.attachments] == [colour]
+    assert "actions" not in [block["type"] for block in message.blocks]
 
 
 def test_a_removed_thing_is_never_said_to_have_recovered(database: Database) -> None:
@@ -160,9 +201,9 @@ def test_a_removed_thing_is_never_said_to_have_recovered(database: Database) -> 
         resolve_incident(connection, NOW, because="removed")
         message = render(connection)
     assert message.blocks[0]["text"]["text"].startswith("\N{MEDIUM WHITE CIRCLE} Ended")
-    assert "No longer reported by EOSVOLT; whether it recovered is not known" in json.dumps(message.blocks)
-    assert "Recovered" not in json.dumps(message.blocks)
-    assert "esolved" not in json.dumps(message.blocks) + message.text
+    assert "No longer reported by EOSVOLT; whether it recovered is not known" in json.dumps(message.all_blocks)
+    assert "Recovered" not in json.dumps(message.all_blocks)
+    assert "esolved" not in json.dumps(message.all_blocks) + message.text
 
 
 def test_a_card_with_many_members_lists_ten_and_counts_the_rest(database: Database) -> None:
@@ -221,7 +262,7 @@ def test_a_moved_message_explains_itself(database: Database) -> None:
         enqueue_card(connection)
         facts = {"moved_from": "C0GONE", "moved_because": "channel_not_found", "may_repeat": True}
         connection.execute(sa.update(OUTBOX).values(facts=facts))
-        context = json.dumps(render(connection).blocks)
+        context = json.dumps(render(connection).all_blocks)
     assert "Meant for <#C0GONE>, which did not take it: `channel_not_found`." in context
     assert "This may repeat an earlier message." in context
 
@@ -303,14 +344,14 @@ def assert_harmless(message: SlackMessage, name: str) -> None:
         assert "<@U0AAAA" not in text
         assert "\u202e" not in text
         assert "&#34;" not in text.replace("&amp;#34;", "")
-    assert "\u202e" not in json.dumps(message.blocks, ensure_ascii=False)
+    assert "\u202e" not in json.dumps(message.all_blocks, ensure_ascii=False)
     if name.startswith("&<>"):
         assert any("&amp;&lt;&gt;\"'&amp;lt;&amp;#34;" in text for text in mrkdwn_of(message))
 
 
 def mrkdwn_of(message: SlackMessage) -> list[str]:
     found = [message.text]
-    for block in message.blocks:
+    for block in message.all_blocks:
         texts = [block["text"]] if "text" in block else []
         texts += [element for element in block.get("elements", []) if "text" in element]
         found += [text["text"] for text in texts if text.get("type") == "mrkdwn"]

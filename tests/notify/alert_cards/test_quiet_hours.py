@@ -34,7 +34,7 @@ def test_no_name_breaks_the_summary_of_quiet_hours(database: Database, name: str
         insert_items(connection, [new_item("n", QUIET_SUMMARY, "C1", due_at=T0, now=T0, facts=facts)])
         message = render_message(connection, connection.execute(sa.select(OUTBOX)).one(), NOW)
     check(message)
-    words = str(message.blocks)
+    words = str(message.all_blocks)
     assert words.count("lasted") == LINES
     assert "and 979 more" in words
     assert len([block for block in message.blocks if block["type"] == "section"]) <= 2
@@ -55,4 +55,4 @@ def test_no_name_breaks_a_snoozed_card(database: Database, name: str) -> None:
         card = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == ALERT_CARD)).one()
         message = render_message(connection, card, NOW)
     check(message)
-    assert "Snoozed until" in str(message.blocks)
+    assert "Snoozed until" in str(message.all_blocks)

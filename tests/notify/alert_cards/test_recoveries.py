@@ -81,7 +81,7 @@ def test_what_ends_at_once_is_one_reply_that_names_all(database: Database) -> No
     assert len(edited) == 40
     with database.read() as connection:
         message = render_message(connection, replies(database)[0], T0 + 3 * MINUTE)
-    words = str(message.blocks)
+    words = str(message.all_blocks)
     assert message.text.endswith(", after 2 min, and 39 more")
     assert words.count(", after 2 min") == 1 + 20
     assert "and 19 more" in words

@@ -370,7 +370,7 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
     with database.read() as connection:
         item = next(row for row in outbox(database) if row.facts["zone"] == "Europe/Copenhagen")
         render_message(connection, item, EIGHT)
-        blocks = json.dumps(render_tables(tables_of(item.facts)), ensure_ascii=False)
+        blocks = json.dumps(render_tables(tables_of(item.facts)).blocks, ensure_ascii=False)
     assert "*Worst connectors*" in blocks
     assert "*Prices changed*" in blocks
     assert ": default price 0.40 → 0.45" in blocks

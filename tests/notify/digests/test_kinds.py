@@ -57,7 +57,7 @@ def said_of(database: Database, kind: str) -> tuple[dict[str, Any], str]:
     (item,) = outbox(database)
     with database.read() as connection:
         message = render_message(connection, item, EIGHT)
-    return said.facts, json.dumps(message.blocks, ensure_ascii=False).replace("\\n", " ")
+    return said.facts, json.dumps(message.all_blocks, ensure_ascii=False).replace("\\n", " ")
 
 
 def test_the_kinds_that_a_rule_can_name_are_those_that_are_told() -> None:
@@ -160,4 +160,4 @@ def test_a_digest_of_one_location_or_label_tells_of_nothing_else(database: Datab
     assert [one.rule for one in changed] == []
     with database.read() as connection:
         item = next(row for row in outbox(database) if row.rule_id == "north")
-        assert "Chargers with the label north alone" in json.dumps(render_message(connection, item, EIGHT).blocks)
+        assert "Chargers with the label north alone" in json.dumps(render_message(connection, item, EIGHT).all_blocks)

@@ -57,6 +57,29 @@ def test_a_message_beyond_a_limit_is_told_which(blocks: list[dict[str, Any]], pr
     assert problems(*blocks) == [problem]
 
 
+def bar(**values: Any) -> dict[str, Any]:
+    return {"color": "#D55E00", "fallback": "Firing", "blocks": [section("small")], **values}
+
+
+@pytest.mark.parametrize(
+    ("attachments", "problem"),
+    [
+        ([bar(color="red")], "color of an attachment: 'red' is no #rrggbb"),
+        ([bar(fallback=" ")], "an attachment has no fallback"),
+        ([bar(blocks=[buttons({})])], "something to press stands in an attachment, which Slack may hide"),
+        ([bar(blocks=[section(accessory=BUTTON)])], "something to press stands in an attachment, which Slack may hide"),
+        ([bar(blocks=[section("<!here>")])], "<!here> would page a channel"),
+        ([bar(blocks=[section(block_id="a")]), bar(blocks=[section(block_id="a")])], 'block_id "a" is used 2 times'),
+        ([bar(blocks=[section("s" * 2900)] * 5)], "text over all blocks: 14505 is more than 13200"),
+        ([bar(blocks=[])] * 21, "attachments: 21 is more than 20"),
+    ],
+)
+def test_what_is_attached_counts_to_the_message_and_has_nothing_to_press(
+    attachments: list[dict[str, Any]], problem: str
+) -> None:
+    assert problems(section(), attachments=attachments) == [problem]
+
+
 def test_the_text_beside_the_blocks_is_checked_too() -> None:
     assert problems(text="t" * 40_001) == ["text: 40001 is more than 40000"]
     assert problems(text=" ") == ["text is empty"]

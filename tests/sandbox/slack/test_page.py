@@ -164,9 +164,13 @@ async def test_a_shortcut_is_chosen_in_a_message_s_menu_and_an_attachment_has_it
     page: Page, workspace: SlackWorkspace, client: AsyncWebClient, socket_app: Heard
 ) -> None:
     workspace.shortcuts = (Shortcut("note_this", "Note this"),)
-    await client.chat_postMessage(channel=ALERTS, text="Faulted", attachments=[{"color": "danger", "blocks": CARD}])
+    small = {"type": "context", "elements": [{"type": "mrkdwn", "text": "*Acknowledged*"}]}
+    bars = [{"color": "danger", "blocks": CARD}, {"color": "#CC79A7", "blocks": [small]}]
+    await client.chat_postMessage(channel=ALERTS, text="Faulted", attachments=bars)
     card = page.locator("#messages .message", has_text="242.2.1")
-    await expect(card.locator(".attachment")).to_have_css("border-left-color", "rgb(224, 30, 90)")
+    await expect(card.locator(".attachment").first).to_have_css("border-left-color", "rgb(224, 30, 90)")
+    await expect(card.locator(".attachment").last).to_have_css("border-left-color", "rgb(204, 121, 167)")
+    await expect(card.locator(".attachment").last).to_have_text("Acknowledged")
     await card.hover()
     await card.get_by_label("Shortcuts of this message").select_option(label="Note this")
     await expect(page.locator("#modal").get_by_role("heading")).to_have_text("Add a note")

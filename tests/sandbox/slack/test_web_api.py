@@ -114,6 +114,20 @@ async def test_an_edit_with_text_alone_takes_the_blocks_and_keeps_the_metadata(
     assert workspace.channel(ALERTS).messages[0].metadata == METADATA
 
 
+async def test_an_edit_keeps_the_attachments_until_it_gives_others_or_none(
+    client: AsyncWebClient, workspace: SlackWorkspace
+) -> None:
+    bar = [{"color": "#D55E00", "fallback": "Firing", "blocks": CARD}]
+    ts = (await client.chat_postMessage(channel=ALERTS, text="a", attachments=bar))["ts"]
+    message = workspace.channel(ALERTS).messages[0]
+    await client.chat_update(channel=ALERTS, ts=ts, text="b", blocks=CARD)
+    assert (len(message.blocks), message.attachments[0]["color"]) == (len(CARD), "D55E00")
+    await client.chat_update(channel=ALERTS, ts=ts, attachments=[{"color": "#009E73", "fallback": "over"}])
+    assert (len(message.blocks), message.text, message.attachments[0]["color"]) == (len(CARD), "b", "009E73")
+    await client.chat_update(channel=ALERTS, ts=ts, text="b", blocks=CARD, attachments=[])
+    assert message.attachments == []
+
+
 async def test_metadata_is_read_back_only_when_asked_for(client: AsyncWebClient) -> None:
     await client.chat_postMessage(channel=ALERTS, text="a", metadata=METADATA)
     plain = await client.conversations_history(channel=ALERTS)

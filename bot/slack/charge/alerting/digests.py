@@ -116,7 +116,7 @@ def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer | Erran
     for number, zone in enumerate(zones[:MOST_ZONES]):
         facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
         told_facts.append(facts)
-        blocks = render_digest(facts)[1] + (render_tables(lists)[1] if (lists := tables_of(facts)) else [])
+        blocks = render_digest(facts).blocks + (render_tables(lists).blocks if (lists := tables_of(facts)) else [])
         shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
     answer = Answer(said.text, shown)
     return Errand("digest_preview", lambda office: _with_charts(office, asked.user, told_facts, answer))

@@ -84,4 +84,4 @@ class Bench:
 
 def words_of(message: Message) -> str:
     """Everything that a message shows."""
-    return f"{message.text} {message.blocks}"
+    return f"{message.text} {message.all_blocks}"

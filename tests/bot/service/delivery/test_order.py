@@ -97,7 +97,7 @@ async def test_a_critical_fault_speaks_within_seconds_while_a_hundred_cards_reco
     for _ in range(200):
         await bench.deliver()
         bench.after(TICK)
-    card = next(message for message in bench.messages() if "critical" in str(message.blocks).lower())
+    card = next(message for message in bench.messages() if "critical" in str(message.all_blocks).lower())
     assert float(card.ts) - due < 5
     assert refusals(bench) == []
     assert waiting(bench) == 0

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.service.delivering.pace import Pace
-from notify.alert_cards.card import enqueue_alert_messages
+from notify.alert_cards.card import acknowledge_incident, enqueue_alert_messages
 from notify.routing import Routing
 from sandbox.slack import HandClock, SlackServer
 from storage.engine import Database
@@ -40,7 +40,7 @@ async def test_a_direct_message_whose_answer_was_lost_is_looked_up_and_stands_on
     direct = bench.workspace.direct_channel(ADA).id
     (message,) = bench.messages(direct)
     assert (bench.item().message_channel, bench.item().message_ts) == (direct, message.ts)
-    assert "may repeat" not in str(message.blocks)
+    assert "may repeat" not in str(message.all_blocks)
     bench.say("newer words", channel=ADA)
     await bench.settle(steps=2)
     assert "newer words" in message.text
@@ -52,7 +52,7 @@ async def test_a_direct_message_that_never_arrived_is_sent_again_once(bench: Ben
     bench.workspace.faults.fail_next(POST, 500)
     await bench.settle()
     (message,) = bench.messages(bench.workspace.direct_channel(ADA).id)
-    assert "may repeat" not in str(message.blocks)
+    assert "may repeat" not in str(message.all_blocks)
 
 
 @pytest.mark.parametrize("names", [("#ev-alerts", ALERTS), (ALERTS, "#ev-alerts"), ("ev-alerts", "#ev-alerts")])
@@ -95,11 +95,38 @@ async def test_a_digest_of_a_rule_that_names_its_channel_anew_stands_once(bench:
     assert len(bench.messages()) == 1
 
 
+async def test_a_card_from_before_there_were_bars_is_edited_into_one_with_its_small_print_once(bench: Bench) -> None:
+    fire(bench, "#ev-alerts")
+    await bench.deliver()
+    (card,) = bench.messages()
+    (bar,) = card.attachments
+    card.blocks.insert(-1, {**bar["blocks"][0]})  # as it stood then: the small print above the buttons
+    card.attachments = []
+    with bench.database.write() as connection:
+        acknowledge_incident(connection, 1, ADA, bench.now)
+    await bench.settle(steps=2, seconds=1)
+    assert [block["type"] for block in card.blocks].count("context") == 0
+    assert [one["color"] for one in card.attachments] == ["CC79A7"]
+    assert card.plain().count("Kajen 1") == 1
+
+
+async def test_a_message_that_slack_refuses_whole_is_said_in_words_without_a_bar(bench: Bench) -> None:
+    fire(bench, "#ev-alerts")
+    await bench.deliver()
+    (card,) = bench.messages()
+    with bench.database.write() as connection:
+        acknowledge_incident(connection, 1, ADA, bench.now)
+    bench.workspace.faults.refuse_next("chat.update", "invalid_blocks")
+    await bench.settle(steps=2, seconds=1)
+    assert "Slack refused the whole message" in card.plain()
+    assert card.attachments == []
+
+
 async def test_a_card_whose_row_is_damaged_is_left_as_it_stands_and_no_sql_is_said(bench: Bench) -> None:
     fire(bench, "#ev-alerts")
     await bench.deliver()
     (card,) = bench.messages()
-    before = (card.text, card.blocks)
+    before = (card.text, card.all_blocks)
     with bench.database.write() as connection:
         resolve_incident(connection, bench.now)
         enqueue_alert_messages(connection, [resolved(at=bench.now)], Routing(bench.now, {"faulted": ("#ev-alerts",)}))
@@ -107,8 +134,8 @@ async def test_a_card_whose_row_is_damaged_is_left_as_it_stands_and_no_sql_is_sa
         if connection.dialect.name == "sqlite":
             connection.execute(sa.text("UPDATE alert SET active_at = 'yesterday'"))
     await bench.settle(steps=3, seconds=1)
-    assert (card.text, card.blocks) == before
-    assert not any("SQL" in f"{message.text} {message.blocks}" for message in bench.messages())
+    assert (card.text, card.all_blocks) == before
+    assert not any("SQL" in f"{message.text} {message.all_blocks}" for message in bench.messages())
     with bench.database.read() as connection:
         errors = connection.execute(sa.select(OUTBOX.c.error).where(OUTBOX.c.kind == "alert_card")).scalars().all()
     assert errors == ["its words cannot be written"]

@@ -69,7 +69,7 @@ class Site:
         """The newest words of a message."""
         with self.database.read() as connection:
             message = render_message(connection, row, now)
-        return f"{message.text}\n{message.blocks}"
+        return f"{message.text}\n{message.all_blocks}"
 
     def rows(self, statement: sa.Select[Any]) -> Sequence[Row[Any]]:
         """The rows that a query answers."""

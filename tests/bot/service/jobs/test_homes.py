@@ -78,7 +78,7 @@ async def test_a_digest_narrowed_to_homes_tells_of_them_alone_and_lists_show_the
     }
     with database.read() as connection:
         (card,) = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.rule_id == "homes")).all()
-        assert "Chargers with the label home alone" in str(render_message(connection, card, api.now).blocks)
+        assert "Chargers with the label home alone" in str(render_message(connection, card, api.now).all_blocks)
         shown = list_chargers(connection, ChargerFilter(home=True), 0, 10)
     assert [row.id for row in shown.rows] == ["ch2", "ch3"]
     await api.jobs.client.aclose()

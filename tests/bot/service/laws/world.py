@@ -189,7 +189,7 @@ class World:
             for rule, names in subjects.items()
             if rule_of(message) == rule
             for name in names
-            if f"`{name}`" in FREE_NEARBY.sub("", json.dumps(message.blocks))
+            if f"`{name}`" in FREE_NEARBY.sub("", json.dumps(message.all_blocks))
         ]
 
     def force(self, name: str, status: str) -> None:
@@ -200,13 +200,13 @@ class World:
 
 def _tells_of_trouble(message: Message) -> bool:
     """Whether a message tells of something that is wrong with the service now."""
-    shown = json.dumps(message.blocks)
+    shown = json.dumps(message.all_blocks)
     return "Since <!date" in shown and "Good again" not in shown and rule_of(message) is None
 
 
 def rule_of(message: Message) -> str | None:
     """The rule that a card names beside its words; None where a message is no card of one of ours."""
-    beside = [told.get("text") for block in message.blocks for told in block.get("elements", ())]
+    beside = [told.get("text") for block in message.all_blocks for told in block.get("elements", ())]
     return next((rule for rule in NAMES if rule in beside), None)
 
 

@@ -42,7 +42,7 @@ def told(database: Database) -> list[Any]:
 def words(database: Database) -> str:
     with database.read() as connection:
         said = [render_message(connection, row, T0) for row in told(database)]
-    return " ".join(f"{message.text} {message.blocks}" for message in said)
+    return " ".join(f"{message.text} {message.all_blocks}" for message in said)
 
 
 def waits(database: Database, key: str, channel: str, error: str) -> None:

@@ -126,7 +126,7 @@ def messages(database: Database) -> list[Any]:
 def words(database: Database, row: Any) -> str:
     with database.read() as connection:
         message = render_message(connection, row, T0)
-    return f"{message.text}\n{message.blocks}"
+    return f"{message.text}\n{message.all_blocks}"
 
 
 def test_a_trouble_is_told_once_and_edited_when_it_is_over(database: Database) -> None:

@@ -50,7 +50,7 @@ async def test_a_menu_from_before_a_restart_works_and_a_viewer_s_choice_does_not
     await house.wait_for(lambda: "Snoozed until" in card.plain())
     # 08:00 in Galway, not in the service's Copenhagen
     assert "Galway" in card.plain()
-    assert "2026-03-05 08:00 UTC" in str(card.blocks)
+    assert "2026-03-05 08:00 UTC" in str(card.all_blocks)
     await house.click("ole", card, "end_snooze")
     house.running.ticker.wake("reminders")
     await house.wait_for(lambda: "Snoozed until" not in card.plain())

@@ -20,9 +20,11 @@ from bot.slack.views.form import CALLBACK, Form
 from bot.slack.views.home import home_blocks
 from bot.slack.views.named import Named, named_by
 from bot.slack.views.showing import modal, of_answer, waiting
+from notify.text import blocks
 from notify.text.card_buttons import Offered, card_buttons
 from notify.text.limits import LOUD, check_view
 from notify.text.ranges import as_ranges
+from notify.text.standing import standing_of
 from rules.alerts.snoozes import CHOICES
 from sandbox.slack.block_kit.blocks import faults_of_message
 from sandbox.slack.workspace.views import faults_of_view
@@ -48,7 +50,7 @@ async def views(tmp_path: Path) -> AsyncIterator[list[Json]]:
         await house.start(FAULTED, {**FAULTED, "name": "n" * 80, "for_each": "connector", "severity": "info"})
         await house.card_of_an_alert()
         found = await asyncio.to_thread(every_view, house)
-        found += [{"type": "home", "blocks": one.blocks} for one in house.workspace.all_messages() if one.blocks]
+        found += [{"type": "home", "blocks": one.all_blocks} for one in house.workspace.all_messages() if one.blocks]
         yield found
 
 
@@ -75,9 +77,9 @@ async def asking(house: House) -> tuple[Any, Asked]:
     return None, Asked((), "U0ADA00001", Role.ADMIN, responder.clock(), responder.interval)
 
 
-def as_modal(form: Form, blocks: Any, given: Json) -> Json:
+def as_modal(form: Form, opened: Any, given: Json) -> Json:
     kept = {**given, "channel": "C0ALERTS01"}
-    return modal(form.title, blocks, submit=form.submit, callback_id=CALLBACK + form.name, metadata=kept)
+    return modal(form.title, opened, submit=form.submit, callback_id=CALLBACK + form.name, metadata=kept)
 
 
 def givens(house: House) -> list[Json]:
@@ -125,18 +127,18 @@ def mrkdwn_of(value: Any) -> str:
 
 
 def test_a_row_of_buttons_shows_five_at_most_and_fits_for_any_number_of_alerts() -> None:
-    for blocks in cards():
-        assert faults_of_message(blocks, lambda _: True) == []
-        (row,) = blocks
+    for shown in cards():
+        assert faults_of_message(shown, lambda _: True) == []
+        (row,) = shown
         assert len([e for e in row["elements"] if e["type"] != "overflow"]) <= 5
         assert len(row["elements"][-1]["options"]) <= 5
 
 
 def test_a_menu_s_choice_acts_on_all_that_the_card_named_though_it_has_no_room_for_them() -> None:
-    blocks = cards()[4]
-    menu = next(e for e in blocks[0]["elements"] if e["type"] == "static_select")
+    shown = cards()[4]
+    menu = next(e for e in shown[0]["elements"] if e["type"] == "static_select")
     assert "alerts" not in json.loads(menu["options"][0]["value"])
-    named = named_by({"message": {"blocks": blocks}}, menu["options"][0]["value"])
+    named = named_by({"message": {"blocks": shown}}, menu["options"][0]["value"])
     assert named.value["alerts"] == MANY
     assert Named({"incident": 1}).value == {"incident": 1}
 
@@ -166,9 +168,11 @@ def test_what_breaks_a_limit_of_views_is_found() -> None:
 async def test_the_types_of_slack_s_own_package_take_every_view(views: list[Json], tmp_path: Path) -> None:
     if not TSC.exists() or shutil.which("node") is None:
         pytest.skip("@slack/types is not installed: `make slack-types`")
-    lines = ['import type { KnownBlock, View } from "@slack/types";']
+    lines = ['import type { KnownBlock, MessageAttachment, View } from "@slack/types";']
+    bar = blocks.bar(standing_of("critical", None, "firing"), NAMES[0], NAMES[:3])
+    lines += [f"export const bar: MessageAttachment = {json.dumps(bar)};"]
     lines += [f"export const view{n}: View = {json.dumps(view)};" for n, view in enumerate(views)]
-    lines += [f"export const row{n}: KnownBlock[] = {json.dumps(blocks)};" for n, blocks in enumerate(cards())]
+    lines += [f"export const row{n}: KnownBlock[] = {json.dumps(row)};" for n, row in enumerate(cards())]
     lines += ["// @ts-expect-error: a header takes no mrkdwn, so this shows that the types are asked"]
     lines += ['export const no: KnownBlock = {"type": "header", "text": {"type": "mrkdwn", "text": "x"}};']
     (tmp_path / "samples.ts").write_text("\n".join(lines))

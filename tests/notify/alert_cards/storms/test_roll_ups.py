@@ -45,7 +45,7 @@ def storm_of(connection: sa.Connection, names: list[str], budget: int = 3) -> li
     for page in pages:
         message = render_message(connection, page, NOW)
         check(message)
-        words.append(f"{message.text} {message.blocks}")
+        words.append(f"{message.text} {message.all_blocks}")
     return words
 
 
@@ -81,5 +81,5 @@ def test_no_reason_of_a_silence_breaks_a_card(database: Database, reason: str) -
         card = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == ALERT_CARD)).one()
         message = render_message(connection, card, NOW)
     check(message)
-    assert "Silenced by" in str(message.blocks)
-    assert "<!channel>" not in str(message.blocks)
+    assert "Silenced by" in str(message.all_blocks)
+    assert "<!channel>" not in str(message.all_blocks)

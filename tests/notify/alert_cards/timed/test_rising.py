@@ -82,7 +82,7 @@ def test_it_rises_when_its_time_has_come_says_so_once_and_is_no_transition(datab
     with database.read() as connection:
         message = render_message(connection, reply, T0 + HOUR)
         assert connection.execute(sa.select(sa.func.count()).select_from(TRANSITION)).scalar() == 0
-    assert "Now critical" in str(message.blocks)
+    assert "Now critical" in str(message.all_blocks)
     assert "now critical" in message.text
 
 
