@@ -10,6 +10,7 @@ import pytest
 from bot.cli.doctor import Finding
 from bot.cli.slack_doctor import examine_slack
 from bot.slack.manifest import EVENTS, SCOPES, manifest
+from notify.subscriptions import Subscription, subscribe
 from rules.documents.document import rule_from_document
 from rules.registry.authoring import create_rule
 from rules.registry.store import FROM_SLACK
@@ -97,11 +98,17 @@ async def test_what_was_made_in_slack_is_looked_at_too(closed_house: House, rule
     with house.running.database.write() as connection:
         create_rule(connection, rule_from_document(made, FROM_SLACK), "U0ADA00001", house.clock())
         assert (await findings(house, rules, **nobody))["who may act"].failed
+        asked = Subscription("C0GENERAL4", "general"), Subscription("U0ADA00001")
+        for one in asked:
+            subscribe(connection, one, "U0ADA00001", house.clock(), is_outside=False)
         give_role(connection, Grant("U0VERA0003", "", "admin", "U0ADA00001", house.clock()))
     await house.stop()
     found = await findings(
         house, rules, chargehand_two_people=("reset",), chargehand_approval_channel="#nowhere", **nobody
     )
+    assert "the bot is not in #general (subscribed)" in found["Slack channels"].told
+    assert "/charge unsubscribe" in found["Slack channels"].mend
+    assert "U0ADA00001" not in found["Slack channels"].told
     assert "#gone does not exist" in found["Slack channels"].told
     assert "#nowhere does not exist" in found["Slack channels"].told
     assert not found["who may act"].failed
