@@ -72,16 +72,19 @@ async def world_of(wanted: Wanted, server: str | None = None) -> AsyncIterator[W
                 await replica.leave()
 
 
-async def make_chaos(world: World, wanted: Wanted) -> list[str]:
+async def make_chaos(world: World, wanted: Wanted, enough: asyncio.Event) -> list[str]:
     """Make chaos, heal everything, and say what differs; empty where all was said once and right."""
     chance = random.Random(wanted.seed)
     await world.start()
     await world.quiet(QUIET_SECONDS)
-    loop = asyncio.get_running_loop()
-    until = loop.time() + wanted.seconds
-    while world.done["kills"] < wanted.kills if wanted.kills else loop.time() < until:
-        if await act(world, chance, MORE_KILLS if wanted.kills else 1) not in OF_THE_WORLD:
-            await asyncio.sleep(chance.choice([0.1, 0.2, 0.4, 0.8, 1.5, 6]) if wanted.kills else chance.random() * 4)
+    if wanted.kills:
+        await kill_often(world, chance, wanted.kills, enough)
+    else:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wanted.seconds
+        while loop.time() < until and not enough.is_set():
+            if await act(world, chance) not in OF_THE_WORLD:
+                await asyncio.sleep(chance.random() * 4)
     await world.people.leave()
     world.heal()
     await world.start()
@@ -91,17 +94,25 @@ async def make_chaos(world: World, wanted: Wanted) -> list[str]:
     return world.wrong + found
 
 
+async def kill_often(world: World, chance: random.Random, kills: int, enough: asyncio.Event) -> None:
+    """Make chaos in which kills come often."""
+    while world.done["kills"] < kills and not enough.is_set():
+        name = await act(world, chance, MORE_KILLS)
+        if name not in OF_THE_WORLD:
+            await asyncio.sleep(chance.choice([0.1, 0.2, 0.4, 0.8, 1.5, 6]))
+
+
 async def main(wanted: Wanted) -> int:
-    """Run it and print what came of it; the exit code. SIGTERM cuts it short, and all is taken away."""
-    began, own = time.monotonic(), asyncio.current_task()
-    assert own is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
+    """Run it and print what came of it; the exit code. SIGTERM ends the chaos early, and what was done is compared."""
+    began, enough = time.monotonic(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, enough.set)
     async with world_of(wanted) as world:
-        found = await make_chaos(world, wanted)
+        found = await make_chaos(world, wanted, enough)
         minutes = (time.monotonic() - began) / 60
         print(f"{wanted.database}, {wanted.replicas} service(s), seed {wanted.seed}, {minutes:.0f} min", end="")
         print(f", load {os.getloadavg()[2]:.1f} on {os.cpu_count()} cores")
         print("done: " + ", ".join(f"{times} {name}" for name, times in sorted(world.done.items())))
+        print(f"{world.killed_at_work} of the kills met a service at work, the others its start")
         print("seen: " + ", ".join(f"{times} {name}" for name, times in world.facts().items()))
         if wanted.database == "postgresql":
             print(f"{len(world.gaps())} changes of the leader, the longest gap {max(world.gaps(), default=0):.1f} s")

@@ -12,12 +12,18 @@ import sqlalchemy as sa
 
 from tests.chaos.world import World, now
 
+START_SECONDS = 30.0
+
 Act = Callable[[World, random.Random], Awaitable[None]]
 
 
 async def kill(world: World, chance: random.Random) -> None:
-    """A service is killed at a random instant, and started again."""
+    """A service is killed at a random instant, of four times three once it is at work, and started again."""
     replica = chance.choice(world.replicas)
+    if chance.random() < 0.75:
+        await replica.at_work(START_SECONDS)
+        await asyncio.sleep(chance.choice([0, 0.2, 0.5, 1, 2]))
+    world.killed_at_work += await replica.at_work(0)
     await replica.kill()
     await replica.start()
 

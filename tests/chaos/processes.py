@@ -14,6 +14,8 @@ from tests.conftest import ROOT
 PLACES = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/local/lib/faketime").glob("*MT.so.1")]
 FAKETIME = {"FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
+AT_WORK = b'"event": "at work"'
+
 
 @dataclass(slots=True)
 class Life:
@@ -35,6 +37,7 @@ class Replica:
     life: Life | None = None
     frozen: bool = False
     starts: int = 0
+    _said: int = 0  # how much its log held before this life
 
     @property
     def pid(self) -> int | None:
@@ -49,6 +52,7 @@ class Replica:
         assert nursery.stdin is not None
         if PLACES:
             self.step(0)
+        self._said = self.log.stat().st_size
         nursery.stdin.write(b"start\n")
         pid = int(await _said(nursery, "born"))
         self.life = Life(pid, asyncio.create_task(_end_of(nursery)))
@@ -74,6 +78,15 @@ class Replica:
                 )
             await _said(self.nursery, "ready")
         return self.nursery
+
+    async def at_work(self, seconds: float) -> bool:
+        """Whether this life has come to its work, waited for so long."""
+        until = asyncio.get_running_loop().time() + seconds
+        while not (told := AT_WORK in self.log.read_bytes()[self._said :]):
+            if self.pid is None or asyncio.get_running_loop().time() >= until:
+                break
+            await asyncio.sleep(0.05)
+        return told and self.pid is not None
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""

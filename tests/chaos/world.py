@@ -47,6 +47,7 @@ class World:
     disk: Disk | None = None
     replicas: list[Replica] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    killed_at_work: int = 0
     digests: dict[str, datetime] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)  # what acts themselves saw
     away: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -71,7 +72,7 @@ class World:
             "CHARGEHAND_RULES": str(rules),
             "CHARGEHAND_ALERT_CHANNEL": CHANNEL,
             "CHARGEHAND_CARD_BUDGET": "50",
-            "CHARGEHAND_POLL_INTERVAL": "1",
+            "CHARGEHAND_POLL_INTERVAL": "4",
             "CHARGEHAND_OPERATORS": "@oncall",
         }
         for number in range(replicas):
