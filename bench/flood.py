@@ -12,6 +12,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
+from bench.peers.bare_bolt import bare_bolt
 from bench.rows.slash_command import FLEET, TEXT, settings_for
 from bench.sandboxes import Sandboxes, Typed, sandboxes
 from bot.service.app import build
@@ -30,6 +31,17 @@ class Flood:
     seconds: float
 
 
+def flooded_bare(wanted: Flood) -> Typed:
+    """How a bare Bolt handler takes the same flood: no service can be quicker on this machine."""
+
+    async def flood(world: Sandboxes) -> Typed:
+        async with bare_bolt(world.addresses) as url:
+            return await _typed(world, url, wanted)
+
+    with sandboxes(FLEET) as world:
+        return asyncio.run(flood(world))
+
+
 def flooded(wanted: Flood, database_url: str | None = None) -> Typed:
     """How the acknowledgements of a flood went; the stand-in Slack types from a process of its own."""
     with tempfile.TemporaryDirectory(prefix="chargehand-flood-") as folder, sandboxes(FLEET) as world:
@@ -44,10 +56,14 @@ async def _flooded(world: Sandboxes, database_url: str, wanted: Flood) -> Typed:
     assert service.http is not None
     url = f"http://127.0.0.1:{service.http.port}/slack/events"
     try:
-        await asyncio.to_thread(world.flood, url, TEXT, min(wanted.rate, 50.0), 1.0)  # connections and caches
-        return await asyncio.to_thread(world.flood, url, TEXT, wanted.rate, wanted.seconds)
+        return await _typed(world, url, wanted)
     finally:
         await service.stop()
+
+
+async def _typed(world: Sandboxes, url: str, wanted: Flood) -> Typed:
+    await asyncio.to_thread(world.flood, url, TEXT, min(wanted.rate, 50.0), 1.0)  # connections and caches
+    return await asyncio.to_thread(world.flood, url, TEXT, wanted.rate, wanted.seconds)
 
 
 def told(wanted: Flood, typed: Typed) -> str:
@@ -68,9 +84,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500.0, help="commands a second")
     parser.add_argument("--seconds", type=float, default=10.0, help="for how long")
     parser.add_argument("--database", help="the address of a database; a SQLite file of its own without it")
+    parser.add_argument("--bare", action="store_true", help="a bare Bolt handler in place of the service")
     arguments = parser.parse_args()
     wanted = Flood(arguments.rate, arguments.seconds)
-    typed = flooded(wanted, arguments.database)
+    typed = flooded_bare(wanted) if arguments.bare else flooded(wanted, arguments.database)
     print(told(wanted, typed))
     sys.exit(1 if typed.failed or max(typed.acknowledged) > SLOWEST else 0)
 

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = structlog.get_logger()
 
-MOST_CONNECTIONS = 200
+MOST_CONNECTIONS = 500
 REQUEST_SECONDS = 10.0
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 

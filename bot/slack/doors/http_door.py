@@ -62,11 +62,11 @@ class HttpDoor:
 
     async def open(self) -> None:
         """Listen; raises SettingsError where the port cannot be had. Port 0 lets the system choose."""
-        routes = [Route(path, _telling(page)) for path, page in self._pages.items()]
+        clicks = [Route("/slack/events", self._take, methods=["POST"])]
+        routes = clicks if self._app is not None else []  # first, because most ask for it
+        routes += [Route(path, _telling(page)) for path, page in self._pages.items()]
         if self._metrics is not None:
             routes.append(Route("/metrics", _measuring(self._metrics)))
-        if self._app is not None:
-            routes.append(Route("/slack/events", self._take, methods=["POST"]))
         self._listener = _listen(self._host, self.port)
         self.port = self._listener.getsockname()[1]
         pages = Starlette(routes=routes)
@@ -165,7 +165,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(1_024)
     except OSError as error:
         listener.close()
         raise SettingsError(

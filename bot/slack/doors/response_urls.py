@@ -4,6 +4,7 @@ What stands behind the host is a secret, because whoever knows it may answer: it
 """
 
 import re
+from functools import cache
 from urllib.parse import urlsplit
 
 SLACK_HOOKS = ("https://hooks.slack.com", "https://hooks.slack-gov.com")
@@ -28,6 +29,7 @@ def shown(url: object) -> str:
     return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "no address"
 
 
+@cache
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
