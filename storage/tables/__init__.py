@@ -21,6 +21,7 @@ from storage.tables.alerts import (
 )
 from storage.tables.automations import AutomationSwitch, AutomationTry
 from storage.tables.columns import JSON_COLUMN, Json
+from storage.tables.home import HomeTab
 from storage.tables.polls import (
     ApiState,
     IdForm,
@@ -54,6 +55,7 @@ __all__ = [
     "DigestSlot",
     "DigestStart",
     "HeardRequest",
+    "HomeTab",
     "IdForm",
     "Incident",
     "IncidentNote",

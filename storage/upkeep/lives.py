@@ -115,6 +115,7 @@ LIVES: Mapping[Table, Life] = {
     schema.REFUSED: Life("one row a channel, gone when it takes messages again"),
     schema.DRAFT: Life("changes of rules that nobody confirmed", Span.TWO_DAYS, schema.DRAFT.c.created_at),
     schema.HEARD: Life("requests of Slack that were heard", Span.TWO_DAYS, schema.HEARD.c.heard_at),
+    schema.HOME_TAB: Life("who opened the Home tab", Span.TWO_DAYS, schema.HOME_TAB.c.opened_at),
     schema.SESSION: Life(
         "charging sessions, by their end; open ones stay",
         Span.HISTORY,

@@ -18,6 +18,8 @@ from rules.documents.document import rule_from_document
 from rules.rising import SEVERITIES
 from storage import tables
 from storage.engine import Database
+from storage.recording.new_ids import IDENTITY_CHANGED, NewIds
+from storage.recording.renaming import rename_things
 from storage.schema import ALERT, INCIDENT, SUBSCRIPTION
 from storage.upkeep.forget import FORGOTTEN, forget
 from storage.upkeep.lives import Lengths
@@ -181,3 +183,11 @@ def test_the_table_is_pruned_by_when_they_ended_and_forgets_drivers(database: Da
     assert gone["subscription"] == 1
     with database.read() as connection:  # the newest stays, so that no number is given out again
         assert connection.execute(sa.select(SUBSCRIPTION.c.id).order_by(SUBSCRIPTION.c.id)).scalars().all() == [2, 3]
+
+
+def test_a_thing_s_new_id_is_followed_and_what_is_nothing_s_any_more_ends(database: Database) -> None:
+    subscribed(database, *(replace(OPS, charger_id=charger) for charger in ("1", "2", "3")))
+    with database.write() as connection:
+        rename_things(connection, NewIds(renamed={"charger": {"1": "ch-1"}}, ended={"charger": ("2",)}), T0)
+        rows = connection.execute(sa.select(SUBSCRIPTION).order_by(SUBSCRIPTION.c.id)).all()
+    assert [(row.charger_id, row.ended_by) for row in rows] == [("ch-1", None), ("2", IDENTITY_CHANGED), ("3", None)]

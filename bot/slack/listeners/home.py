@@ -1,19 +1,23 @@
 """The Home tab: published when it is opened, and again where it has changed for those who opened it within the hour.
 
-Who opened it is kept in memory alone: after a restart a tab is as old as its words until it is opened again.
+Who opened it is kept in the database: what changes is published after a restart too, by whichever process leads.
 """
 
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.charge import registry
+from bot.slack.listeners.home_tabs import digest_of, due_tabs, note_opened, note_shown
 from bot.slack.listeners.responder import Responder
 from bot.slack.permissions import Role
 from bot.slack.views.home import home_blocks
@@ -39,25 +43,43 @@ def register(app: AsyncApp, responder: Responder) -> None:
         user, now = event["user"], responder.clock()
         blocks = await _blocks(responder, user)
         await _publish(responder, user, blocks)
-        responder.homes.note_opened(user, now, _written(blocks))
+        await _write(responder, partial(note_opened, user=user, now=now, shown=_written(blocks)))
 
 
 async def refresh_homes(responder: Responder, now: datetime) -> None:
     """Publish the tabs anew that were opened within the hour and have changed; at most MOST_AT_ONCE of them."""
     published = 0
-    for user in responder.homes.followed(now):
+    for user, shown in (await asyncio.to_thread(_due, responder, now)).items():
         blocks = await _blocks(responder, user)
-        if responder.homes.shows(user, _written(blocks)):
+        if digest_of(_written(blocks)) == shown:
             continue
         try:
             await _publish(responder, user, blocks)
         except SLACK_FAULTS as error:
             log.warning("a Home tab could not be published", user=user, error=error_name(error))
             return  # what keeps one back keeps others back; the next minute tries again
-        responder.homes.note_shown(user, _written(blocks))
+        await _write(responder, partial(note_shown, user=user, now=now, shown=_written(blocks)))
         published += 1
         if published >= MOST_AT_ONCE:
             return
+
+
+def _due(responder: Responder, now: datetime) -> dict[str, str]:
+    with responder.database.read() as connection:
+        return due_tabs(connection, now)
+
+
+async def _write(responder: Responder, note: Callable[[Connection], None]) -> None:
+    """Note what a tab shows; where that cannot be written the tab stands all the same."""
+
+    def write() -> None:
+        with responder.database.write() as connection:
+            note(connection)
+
+    try:
+        await asyncio.to_thread(write)
+    except SQLAlchemyError as error:
+        log.warning("what a Home tab shows could not be noted", error=str(error)[:200])
 
 
 async def _blocks(responder: Responder, user: str) -> list[Block]:

@@ -1,38 +1,48 @@
-"""Who has the Home tab open, since when, and what it showed them last. It publishes nothing."""
+"""Who has the Home tab open, since when, and what it showed them last; kept in the database, so over a restart too.
 
-from dataclasses import dataclass, field
+What was shown is kept as a digest of it. Nothing here publishes.
+"""
+
+import hashlib
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from storage.dialects import insert
+from storage.schema import HOME_TAB
+
 FOLLOWED = timedelta(hours=1)
+PAUSE = timedelta(minutes=1)
+"""A tab is published again no sooner."""
 MOST_FOLLOWED = 200
 
 
-@dataclass(slots=True)
-class HomeTabs:
-    """The tabs that are kept fresh; kept in memory alone."""
+def note_opened(connection: Connection, user: str, now: datetime, shown: str) -> None:
+    """Somebody opened their tab, which shows this."""
+    values = {"opened_at": now, "shown_at": now, "shown": digest_of(shown)}
+    statement = insert(connection, HOME_TAB).values(user=user, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["user"], set_=values))
 
-    _opened: dict[str, datetime] = field(default_factory=dict)
-    _shown: dict[str, str] = field(default_factory=dict)
 
-    def note_opened(self, user: str, now: datetime, shown: str) -> None:
-        """Somebody opened their tab, which shows this."""
-        self._opened.pop(user, None)
-        self._opened[user] = now
-        self._shown[user] = shown
-        while len(self._opened) > MOST_FOLLOWED:
-            oldest = next(iter(self._opened))
-            del self._opened[oldest], self._shown[oldest]
+def due_tabs(connection: Connection, now: datetime) -> dict[str, str]:
+    """The tabs to look at again, by whose they are: the digest of what each shows, the one opened last first.
 
-    def followed(self, now: datetime) -> list[str]:
-        """Those who opened it within the hour, who did so last first; the others are forgotten."""
-        for user in [user for user, at in self._opened.items() if not now - FOLLOWED < at <= now + FOLLOWED]:
-            del self._opened[user], self._shown[user]
-        return list(reversed(self._opened))
+    They were opened within the hour, and not published within the minute; a moment that a wrong clock noted is neither.
+    """
+    opened = HOME_TAB.c.opened_at.between(now - FOLLOWED, now + FOLLOWED)
+    rested = sa.or_(HOME_TAB.c.shown_at <= now - PAUSE, HOME_TAB.c.shown_at > now + PAUSE)
+    columns = (HOME_TAB.c.user, HOME_TAB.c.shown)
+    tabs = sa.select(*columns).where(opened, rested).order_by(HOME_TAB.c.opened_at.desc(), HOME_TAB.c.user)
+    return {row.user: row.shown for row in connection.execute(tabs.limit(MOST_FOLLOWED))}
 
-    def shows(self, user: str, shown: str) -> bool:
-        """Whether a tab shows this already."""
-        return self._shown.get(user) == shown
 
-    def note_shown(self, user: str, shown: str) -> None:
-        """A tab shows this now."""
-        self._shown[user] = shown
+def note_shown(connection: Connection, user: str, now: datetime, shown: str) -> None:
+    """A tab shows this now."""
+    values = {"shown_at": now, "shown": digest_of(shown)}
+    connection.execute(sa.update(HOME_TAB).where(HOME_TAB.c.user == user).values(**values))
+
+
+def digest_of(shown: str) -> str:
+    """What tells one content of a tab from another."""
+    return hashlib.sha256(shown.encode()).hexdigest()

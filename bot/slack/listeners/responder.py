@@ -24,7 +24,6 @@ from bot.slack.charge.spoken import split
 from bot.slack.crowd.intents import Intents, TooLateError
 from bot.slack.crowd.together import Together
 from bot.slack.crowd.turns import Turns
-from bot.slack.listeners.home_tabs import HomeTabs
 from bot.slack.permissions import Permissions, Standing
 from bot.slack.places import find_place
 from bot.slack.web_client import SLACK_FAULTS, TRIES, error_name, patiently, retry_after
@@ -67,7 +66,6 @@ class Responder:
     wake_reminders: Callable[[], None] = lambda: None
     adopt_rules: Callable[[], Awaitable[None]] | None = None
     tell_of_rule: Callable[..., None] | None = None
-    homes: HomeTabs = field(default_factory=HomeTabs)
     tell_of_act: Callable[..., None] | None = None
     turns: Turns = field(default_factory=Turns)
     intents: Intents = field(init=False)

@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.slack.listeners.home import refresh_homes
-from bot.slack.listeners.home_tabs import FOLLOWED, MOST_FOLLOWED, HomeTabs
+from bot.slack.listeners.home_tabs import FOLLOWED, MOST_FOLLOWED, PAUSE, digest_of, due_tabs, note_opened, note_shown
 from sandbox.slack import View
+from storage.engine import Database
 from storage.schema import ALERT
 from tests.bot.house import CALM, FAULTED, House
 
@@ -30,6 +31,7 @@ def buttons(view: View, action_id: str) -> list[dict[str, Any]]:
 
 
 async def published(house: House) -> None:
+    house.clock.ahead += PAUSE
     await refresh_homes(house.running.responder, house.clock())
 
 
@@ -102,14 +104,34 @@ async def test_it_is_published_anew_where_it_changed_and_for_an_hour_only(closed
     assert len([call for call in calls if call.method == "views.publish"]) == before + 1
 
 
-def test_the_longest_opened_are_forgotten_first() -> None:
-    tabs = HomeTabs()
-    for number in range(MOST_FOLLOWED + 2):
-        tabs.note_opened(f"U{number}", CALM + timedelta(seconds=number), "")
-    tabs.note_opened("U2", CALM + timedelta(seconds=MOST_FOLLOWED + 2), "new")
-    followed = tabs.followed(CALM + timedelta(minutes=30))
-    assert followed[0] == "U2"
-    assert len(followed) == MOST_FOLLOWED
-    assert "U1" not in followed
-    assert tabs.shows("U2", "new")
-    assert tabs.followed(CALM + FOLLOWED * 2) == []
+def test_those_who_opened_it_within_the_hour_are_looked_at_once_a_minute(database: Database) -> None:
+    with database.write() as connection:
+        for number in range(MOST_FOLLOWED + 2):
+            note_opened(connection, f"U{number}", CALM + timedelta(seconds=number), "old")
+        now = CALM + timedelta(seconds=MOST_FOLLOWED + 2)
+        note_opened(connection, "U2", now, "new")
+        note_shown(connection, "U3", now, "other")
+        assert not {"U2", "U3"} & due_tabs(connection, now + PAUSE - timedelta(seconds=1)).keys()
+        due = due_tabs(connection, now + PAUSE)
+        assert next(iter(due)) == "U2"
+        assert (due["U2"], due["U3"], due["U4"]) == (digest_of("new"), digest_of("other"), digest_of("old"))
+        assert len(due) == MOST_FOLLOWED
+        assert "U1" not in due
+        assert due_tabs(connection, CALM + FOLLOWED * 2) == {}
+        note_opened(connection, "U9", CALM + timedelta(days=30), "by a wrong clock")
+        assert "U9" not in due_tabs(connection, now + PAUSE)
+
+
+async def test_it_is_kept_fresh_over_a_restart(closed_house: House) -> None:
+    house = closed_house
+    house.break_connector(house.free())
+    await house.start(FAULTED)
+    view = await home_of(house, "ole")
+    await published(house)
+    before = str(view.blocks)
+    await house.stop()
+    await house.start(FAULTED)
+    await house.ask("silence rule=connector-faulted for 5h Known", "ole")
+    assert str(view.blocks) == before
+    await published(house)
+    assert "Kept quiet" in str(house.workspace.home("ole").blocks)  # type: ignore[union-attr]  # it was opened

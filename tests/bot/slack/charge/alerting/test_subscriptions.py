@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.slack.listeners.home import refresh_homes
+from bot.slack.listeners.home_tabs import PAUSE
 from sandbox.slack import Message, View
 from sandbox.slack.workspace.model import Channel, User
 from storage.schema import ALERT, AUDIT, SUBSCRIPTION
@@ -211,6 +212,7 @@ async def test_the_home_tab_shows_and_ends_them(ruled: House) -> None:
     told = await house.wait_for(lambda: house.workspace.modal("vera"))
     await house.wait_for(lambda: "You are not told of" in str(told.blocks))
     assert [row.ended_by for row in kept(house)] == ["U0VERA0003", None]
+    house.clock.ahead += PAUSE
     await refresh_homes(house.running.responder, house.clock())
     assert "severity critical" not in str(house.workspace.home("vera").blocks)  # type: ignore[union-attr]  # it was opened
 
