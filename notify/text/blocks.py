@@ -22,9 +22,10 @@ from notify.text.action_ids import ActionId
 from notify.text.limits import SECTION_TEXT
 from notify.text.message import Attachment, Block
 from notify.text.standing import Standing
-from notify.text.words import code_line
+from notify.text.words import code_line, short
 
 PREFORMATTED_TEXT = SECTION_TEXT - 10
+ALT_TEXT = 1_900  # Slack takes 2,000
 PREFORMATTED_PIECES = 3
 """Of 2,990 characters each: less than the 13,200 that all blocks may have."""
 
@@ -36,7 +37,9 @@ def header(text: str) -> Block:
 
 def picture(file_id: str, alt: str) -> Block:
     """A picture that Slack has as a file, and the same facts in words for those who do not see it."""
-    return ImageBlock(slack_file=SlackFile(id=file_id), alt_text=alt, block_id="picture").to_dict()
+    return ImageBlock(
+        slack_file=SlackFile(id=file_id), alt_text=short(alt, ALT_TEXT) or "chart", block_id="picture"
+    ).to_dict()
 
 
 def sections(mrkdwn: str, name: str = "body") -> list[Block]:

@@ -20,18 +20,22 @@ from bot.slack.views.form import CALLBACK, Form
 from bot.slack.views.home import home_blocks
 from bot.slack.views.named import Named, named_by
 from bot.slack.views.showing import modal, of_answer, waiting
+from notify.digests.tables import tables_of
+from notify.render import render_digest, render_tables
 from notify.text import blocks
 from notify.text.card_buttons import Offered, card_buttons
 from notify.text.limits import LOUD, check_view
 from notify.text.ranges import as_ranges
 from notify.text.standing import standing_of
 from rules.alerts.snoozes import CHOICES
+from rules.documents.reader import DIGESTS
 from sandbox.slack.block_kit.blocks import faults_of_message
 from sandbox.slack.workspace.views import faults_of_view
 from storage.schema import ALERT
 from tests.bot.house import FAULTED, House, open_house
 from tests.bot.slack.test_hostile_names import HOSTILE, make_hostile
 from tests.conftest import ROOT
+from tests.notify.digests.maximal import maximal
 
 Json = dict[str, Any]
 
@@ -51,7 +55,21 @@ async def views(tmp_path: Path) -> AsyncIterator[list[Json]]:
         await house.card_of_an_alert()
         found = await asyncio.to_thread(every_view, house)
         found += [{"type": "home", "blocks": one.all_blocks} for one in house.workspace.all_messages() if one.blocks]
+        found += digests()
         yield found
+
+
+def digests() -> list[Json]:
+    """Each kind of digest at its longest, and its lists."""
+    shown = []
+    for kind in DIGESTS:
+        for name in NAMES:
+            facts = maximal(kind, name)
+            shown += [
+                render_digest(facts).blocks,
+                *([render_tables(lists).blocks] if (lists := tables_of(facts)) else []),
+            ]
+    return [{"type": "home", "blocks": one} for one in shown]
 
 
 def every_view(house: House) -> list[Json]:
