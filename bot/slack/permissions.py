@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.crowd.together import Together
 from bot.slack.doors.identity import Identity, Workspace
 from bot.slack.web_client import SLACK_FAULTS, error_name
+from rules.documents.schedules import usable_zone
 from storage.grants import Grant
 
 log = structlog.get_logger()
@@ -69,7 +70,8 @@ class Standing:
     """A person's role; `unsure` where Slack could not be asked, so that it may be higher.
 
     `outside` says why somebody is no full member of this workspace; empty for one who is. `source` says where a role
-    comes from: the name of a setting, or GRANTED; `group` is the user group that has it, `by` who gave it.
+    comes from: the name of a setting, or GRANTED; `group` is the user group that has it, `by` who gave it. `zone` is
+    the time zone that the person set in Slack, empty where it is not known.
     """
 
     role: Role
@@ -78,10 +80,20 @@ class Standing:
     source: str = field(default="", compare=False)
     group: str = field(default="", compare=False)
     by: str = field(default="", compare=False)
+    zone: str = field(default="", compare=False)
 
     def may(self, needed: Role) -> bool:
         """Whether this is enough."""
         return self.role >= needed
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What Slack tells of somebody: why they are an outsider (empty: they are none), and their time zone or nothing."""
+
+    outside: str
+    is_admin: bool = False
+    zone: str = ""
 
 
 @dataclass(slots=True)
@@ -112,6 +124,11 @@ class Permissions:
 
         Raises what keeps the database from being read.
         """
+        standing = await self._standing(user, seconds)
+        known = self._remembered.get(f"user:{user}")
+        return replace(standing, zone=known[1].zone) if known is not None else standing
+
+    async def _standing(self, user: str, seconds: float) -> Standing:
         named = self.named_in_settings(user)
         try:
             async with asyncio.timeout(seconds):
@@ -120,8 +137,8 @@ class Permissions:
         except SLACK_FAULTS as error:
             log.warning("Slack could not be asked for a person's role", user=user, error=error_name(error))
             known = self._remembered.get(f"user:{user}")
-            if known is not None and known[1][0]:
-                return self._outside(known[1][0])
+            if known is not None and known[1].outside:
+                return self._outside(known[1].outside)
             return replace(named, unsure=True)
 
     def named_in_settings(self, holder: str) -> Standing:
@@ -145,7 +162,7 @@ class Permissions:
 
     async def why_outside(self, user: str) -> str:
         """Why a person is no full member here; empty for one who is. Raises Slack's faults."""
-        return (await self._remember(f"user:{user}", lambda: self._fetch_user(user)))[0]
+        return (await self._remember(f"user:{user}", lambda: self._fetch_user(user))).outside
 
     async def standing_at_click(self, user: str) -> Standing:
         """The standing of somebody whose click Slack gives three seconds to answer: asked within `click_seconds`."""
@@ -167,10 +184,10 @@ class Permissions:
             return False
 
     async def _standing_in_slack(self, user: str, named: Standing, grants: Mapping[str, Grant]) -> Standing:
-        outside, is_workspace_admin = await self._remember(f"user:{user}", lambda: self._fetch_user(user))
-        if outside:
-            return self._outside(outside)
-        if self.workspace_admins and is_workspace_admin:
+        person = await self._remember(f"user:{user}", lambda: self._fetch_user(user))
+        if person.outside:
+            return self._outside(person.outside)
+        if self.workspace_admins and person.is_admin:
             named = _higher(named, Standing(Role.ADMIN, source="CHARGEHAND_WORKSPACE_ADMINS"))
         by_group = [grant for holder, grant in grants.items() if holder != user and _given(grant).role > named.role]
         if not by_group and not self._names_others(user, named.role):
@@ -188,18 +205,18 @@ class Permissions:
     def _outside(self, why: str) -> Standing:
         return Standing(Role.VIEWER if self.outsiders_look else Role.OUTSIDER, outside=why)
 
-    async def _fetch_user(self, user: str) -> tuple[str, bool]:
-        """Why somebody is an outsider (empty: they are none), and whether they are an admin of the workspace."""
+    async def _fetch_user(self, user: str) -> Person:
         try:
             told = (await self.slack.users_info(user=user)).get("user")
         except SlackApiError as error:
             if error_name(error) in NOT_OURS:
-                return "not known in this workspace", False
+                return Person("not known in this workspace")
             raise
         us = await self.identity.workspace()
         if us is None or not isinstance(told, Mapping):
             raise TimeoutError(NOT_KNOWN_YET)
-        return why_outside(told, us), bool(told.get("is_admin") or told.get("is_owner"))
+        is_admin = bool(told.get("is_admin") or told.get("is_owner"))
+        return Person(why_outside(told, us), is_admin, usable_zone(str(told.get("tz") or ""), ""))
 
     async def _members_of(self, groups: set[str]) -> set[str]:
         return {

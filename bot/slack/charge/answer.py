@@ -76,6 +76,7 @@ class Asked:
     now: datetime
     interval: timedelta
     zone: str = "UTC"
+    own_zone: str = ""  # of whoever asks, as Slack tells it; empty where it does not
     offset: int = 0
     card_channel: str = ""
     commands_per_day: int = COMMANDS_PER_DAY

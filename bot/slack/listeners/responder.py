@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.slack.channel_names import ChannelNames
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Place, not_in_plan, refused
+from bot.slack.charge.own_time import with_site_clock
 from bot.slack.charge.shared_readings import Question, read_together
 from bot.slack.charge.spoken import split
 from bot.slack.crowd.intents import Intents, TooLateError
@@ -99,14 +100,14 @@ class Responder:
                 answer = await asyncio.to_thread(self._rehearse, words, asked, standing, once)
             if isinstance(answer, Errand) and mode is Mode.READS:  # the other has claimed it
                 await self.claim(once)
-            return await self._run(answer, words) if isinstance(answer, Errand) else answer
+            return await self._finished(answer, words, asked)
         try:
             answer = await self.write(lambda connection: self._act(connection, words, asked, standing), once)
         except TooLateError:
             return too_late("Nothing was done")
         self.wake_reminders()
         self.wake_deliveries()
-        return await self._run(answer, words) if isinstance(answer, Errand) else answer
+        return await self._finished(answer, words, asked)
 
     async def asking(
         self, user: str, channel: str, *, writes: bool = False, acts: bool = False
@@ -121,6 +122,7 @@ class Responder:
             now=self.clock(),
             interval=self.interval,
             zone=self.zone,
+            own_zone=standing.zone,
             card_channel=await self.card_channel(channel, user) if acts else "",
             commands_per_day=self.commands_per_day,
             automations=self.automations,
@@ -144,6 +146,10 @@ class Responder:
             return None
         async with self._later:
             return await asyncio.to_thread(answer.later, self.database)
+
+    async def _finished(self, answer: Answer | Errand, words: tuple[str, ...], asked: Asked) -> Answer:
+        told = await self._run(answer, words) if isinstance(answer, Errand) else answer
+        return with_site_clock(told, asked)
 
     async def _run(self, errand: Errand, words: tuple[str, ...]) -> Answer:
         """Ask outside; where EOSVOLT says that the account lacks it, note that and say so."""

@@ -60,6 +60,7 @@ def opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block
             "other",
             "Or another time",
             optional=True,
+            hint="A time of day is read by your own clock.",
             placeholder="for 90m, until 18:00, weekly sat 02:00-04:00",
             longest=100,
         ),

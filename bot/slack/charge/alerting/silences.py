@@ -28,6 +28,7 @@ from bot.slack.charge.answer import (
     told,
     words_button,
 )
+from bot.slack.charge.own_time import differ
 from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import Thing, WrongWords
 from bot.slack.charge.times import read_length, read_time
@@ -84,7 +85,7 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
     if keyword == "for":
         wanted, reason = _lasting(wanted, rest, asked.now)
     elif keyword == "until":
-        wanted, reason = _until(wanted, rest, asked.now, zone)
+        wanted, reason = _until(wanted, rest, asked.now, asked.own_zone or zone)
     else:
         wanted, reason = _weekly(wanted, rest, asked.zone)
     if not any(letter.isprintable() for word in reason for letter in word):
@@ -258,11 +259,12 @@ def _iso(said: str) -> date | None:
 
 
 def _at_site(connection: Connection, asked: Asked, wanted: Wanted) -> str:
-    """When a silence ends by the clock that its words were read by."""
-    if wanted.until is None:
-        return ""
+    """When a silence ends by the clock of its site, where that is another one than its reader's."""
     zone = _zone(connection, wanted.thing) or asked.zone
-    return f"{wanted.until.astimezone(ZoneInfo(zone)):%H:%M} in {zone}"
+    if wanted.until is None or (asked.own_zone and not differ(asked.own_zone, zone, wanted.until)):
+        return ""
+    own, there = (wanted.until.astimezone(ZoneInfo(one)) for one in (asked.own_zone or zone, zone))
+    return f"{there:{'%H:%M' if own.date() == there.date() else '%a %H:%M'}} in {zone}"
 
 
 def _zone(connection: Connection, thing: Thing | None) -> str | None:

@@ -1,6 +1,7 @@
 """Silences as people ask for them: what could keep nothing quiet is refused with the right word, never "Silenced."."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -92,8 +93,8 @@ async def test_a_silence_that_can_match_is_made(ruled: House) -> None:
         assert f"Silence `#{number}` is in force" in answer, said
 
 
-async def test_lengths_and_times_are_read_as_people_write_them_and_the_site_s_clock_is_said(ruled: House) -> None:
-    now = ruled.clock()  # 08:15 in UTC, 09:15 in the service's zone
+async def test_lengths_and_times_are_read_as_people_write_them(ruled: House) -> None:
+    now = ruled.clock()  # 08:15 in UTC, 09:15 in the service's zone, which is also the person's
     said = {
         "rule=connector-faulted for 2 hours Works": now + timedelta(hours=2),
         "rule=connector-faulted for 90 min Works": now + timedelta(minutes=90),
@@ -103,12 +104,35 @@ async def test_lengths_and_times_are_read_as_people_write_them_and_the_site_s_cl
     }
     for number, (words, until) in enumerate(said.items()):
         answer = (await ruled.ask(f"silence {words}")).plain()
-        assert "in Europe/Copenhagen)" in answer, words
+        assert "in Europe/Copenhagen" not in answer, words  # it is their own clock
         row = silences(ruled)[number]
         assert abs(row.until - until) < timedelta(minutes=1), words
         assert row.reason == "Works"
     told = (await ruled.ask(f"silence {ruled.free()} until 6pm Works")).plain()
-    assert "(18:00 in Europe/Dublin)" in told
+    assert "(17:00 in Europe/Dublin)" in told  # that charger's own
+
+
+async def test_a_time_of_day_is_by_the_person_s_own_clock_and_the_site_s_is_said_beside_it(ruled: House) -> None:
+    ruled.workspace.users["U0ADA00001"].timezone = "Asia/Tokyo"
+    ruled.running.responder.permissions._remembered.clear()
+    told = (await ruled.ask("silence rule=connector-faulted until 18:00 Works")).plain()
+    (row,) = silences(ruled)
+    assert (row.until.hour, row.until.minute, row.until - ruled.clock() < timedelta(days=1)) == (9, 0, True)
+    assert "(10:00 in Europe/Copenhagen)" in told
+    told = (await ruled.ask("silence rule=connector-faulted until tomorrow 06:00 Works")).plain()
+    assert re.search(r"\(\w{3} 22:00 in Europe/Copenhagen\)", told)
+    listed = (await ruled.ask("silences")).plain()
+    assert "At the sites (Europe/Copenhagen) it is now 09:15." in listed
+
+
+async def test_a_zone_that_slack_does_not_tell_or_nobody_knows_leaves_the_site_s(ruled: House) -> None:
+    for zone in ("", "Mars/Olympus"):
+        ruled.workspace.users["U0ADA00001"].timezone = zone
+        ruled.running.responder.permissions._remembered.clear()
+        told = (await ruled.ask("silence rule=connector-faulted until 18:00 Works")).plain()
+        assert "(18:00 in Europe/Copenhagen)" in told
+        assert silences(ruled)[-1].until.hour == 17
+    assert "At the sites" not in (await ruled.ask("silences")).plain()
 
 
 async def test_until_recovery_before_the_fault_is_refused_in_words(ruled: House) -> None:
