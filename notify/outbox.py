@@ -25,6 +25,7 @@ ROLL_UP = "roll_up"
 COMMAND_CARD = "command_card"
 DIGEST = "digest"
 DIGEST_TABLES = "digest_tables"
+CARD_CHART = "card_chart"
 EVENT = "event"
 EVENTS = "events"
 QUIET_SUMMARY = "quiet_summary"
@@ -64,6 +65,7 @@ OF_KIND = {
     QUIET_SUMMARY: Rank.DIGEST,
     DIGEST: Rank.DIGEST,
     DIGEST_TABLES: Rank.DIGEST,
+    CARD_CHART: Rank.CLICK,
 }
 """The rank of what says none by itself."""
 

@@ -21,6 +21,7 @@ from notify.alert_cards.quiet_hours import night_context
 from notify.alert_cards.storms import storm_facts
 from notify.alert_cards.thread import firing_on, spoken_incidents
 from notify.channel_returns import return_context
+from notify.charts.picture import Picture, picture_of
 from notify.copies import copy_context
 from notify.digests import digest_facts
 from notify.events import event_context, events_context
@@ -31,6 +32,7 @@ from notify.outbox import (
     ACT,
     ALERT_CARD,
     ALERT_REPLY,
+    CARD_CHART,
     COMMAND_CARD,
     COPY,
     DIGEST,
@@ -139,7 +141,7 @@ def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: Ho
         safety = any(told.part.is_safety and told.part.firing for told in card.parts)
         console = words.console_of(card.members[0].ids) if card.members else None
         acknowledge = "Acknowledge" if card.unacknowledged else None
-        offered = Offered(acknowledge, acts=not safety, console=console, **_muting(card))
+        offered = Offered(acknowledge, acts=not safety, console=console, chart=True, **_muting(card))
         said.blocks.extend(card_buttons(about, offered))
     return said
 
@@ -209,9 +211,7 @@ DIGESTS = {
 def render_digest(facts: Mapping[str, Any]) -> Words:
     """The words of a digest, from its facts alone: for whoever wants to see it only."""
     told = digest_facts.digest(facts)
-    shown = told.picture
-    pictures = [blocks.picture(shown.file, shown.alt)] if shown is not None and shown.file is not None else []
-    return _built_of(DIGESTS[told.kind], facts, pictures, digest=told)
+    return _built_of(DIGESTS[told.kind], facts, _pictures(told.picture), digest=told)
 
 
 def render_tables(facts: Mapping[str, Any]) -> Words:
@@ -221,6 +221,16 @@ def render_tables(facts: Mapping[str, Any]) -> Words:
 
 def _digest(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return render_digest(item.facts)
+
+
+def _pictures(shown: Picture | None) -> list[Block]:
+    return [blocks.picture(shown.file, shown.alt)] if shown is not None and shown.file is not None else []
+
+
+def _card_chart(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
+    shown, facts = picture_of(item.facts), item.facts
+    said = {"picture": shown, "user": facts["user"], "about": facts.get("charger") or facts.get("location")}
+    return _built_of("card_chart.mrkdwn.j2", facts, _pictures(shown), **said)
 
 
 def _event(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
@@ -264,6 +274,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], W
     COMMAND_CARD: _command_card,
     DIGEST: _digest,
     DIGEST_TABLES: lambda _connection, item, _now, _words: render_tables(item.facts),
+    CARD_CHART: _card_chart,
     EVENT: _event,
     EVENTS: _events,
     QUIET_SUMMARY: _night,

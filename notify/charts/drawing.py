@@ -52,6 +52,11 @@ def _rendered(svg: str) -> bytes:
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, background=PAPER))
 
 
+def plain(text: str) -> str:
+    """A text without what cannot be seen, such as marks that turn the direction of what follows."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def bars(title: str, panels: Sequence[tuple[str, Series]], labels: Sequence[str]) -> str:
     """Panels of bars below one another, each with what it shows in which unit; one label a bar."""
     height, top = 190, 64
@@ -138,8 +143,7 @@ def _title(text: str) -> str:
 
 def _text(x: float, y: float, text: str, *, size: int, bold: bool = False, anchor: str = "start") -> str:
     weight = ' font-weight="bold"' if bold else ""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    words = escape(printable.encode("utf-8", "replace").decode())
+    words = escape(plain(text).encode("utf-8", "replace").decode())
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{weight}>{words}</text>'
 
 

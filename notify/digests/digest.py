@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from notify.charts.picture import CHART, chart_order
 from notify.claims import say_anew
 from notify.digests.fleet_day import price_changes, standing, uptime_and_worst
-from notify.digests.kinds import kind_facts, to_do, with_reasons
-from notify.digests.picture import chart_order
+from notify.digests.kinds import chart_of, kind_facts, to_do, with_reasons
 from notify.digests.session_figures import session_digest
 from notify.digests.slots import LastSlot, claim_slot, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.digests.starts import starts_of
@@ -116,8 +116,8 @@ def facts_at(
         fleet["worst"] = with_reasons(connection, fleet["worst"])
     more = {"kind": kind_facts(connection, kind, scope, slot.at)} if kind != "sessions" else {}
     to_do_today = to_do(connection, scope, slot.at, fleet["worst"])
-    chart = chart_order(kind, period, slot.zone, default_zone, slot.at)
-    return {**facts, "digest": kind, **more, "fleet": fleet, "to_do": to_do_today, "chart": chart}
+    chart = {CHART: chart_order(chart_of(kind, period), slot.zone, default_zone, slot.at)}
+    return {**facts, "digest": kind, **more, "fleet": fleet, "to_do": to_do_today, **chart}
 
 
 def facts_now(
@@ -171,7 +171,7 @@ def _corrected(connection: Connection, row: Row[Any], now: datetime, default_zon
     period = period_of(row.facts).cut(row.slot_at)
     narrow = Narrow(row.facts.get("location"), row.facts.get("label"))
     facts = session_digest(connection, row.facts["zone"], period, now, default_zone=default_zone, narrow=narrow)
-    names = ("late", "digest", "fleet", "kind", "to_do", "chart")
+    names = ("late", "digest", "fleet", "kind", "to_do", CHART)
     as_said = {name: row.facts[name] for name in names if name in row.facts}
     return {**row.facts, **facts, **as_said}
 

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from notify.charts.picture import Picture, picture_of
 from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.documents.windows import Period, period_of
-
-PICTURE = "picture"
-"""The fact of a message's delivery that says which file shows its chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +75,6 @@ class ToDo:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """The chart of a digest: Slack's id of its file and what it shows in words, or `without`: why there is none."""
-
-    file: str | None
-    alt: str
-    without: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ChangedPrices:
     """A location's prices that were seen to have changed on the digest's day, part by part."""
 
@@ -145,12 +134,8 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         label=facts.get("label"),
         more=facts.get("kind", {}),
         to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
-        picture=_picture(facts[PICTURE]) if PICTURE in facts else None,
+        picture=picture_of(facts),
     )
-
-
-def _picture(facts: Mapping[str, Any]) -> Picture:
-    return Picture(facts.get("file"), facts.get("alt", ""), facts.get("without"))
 
 
 @dataclass(frozen=True, slots=True)

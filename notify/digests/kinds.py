@@ -15,6 +15,7 @@ from notify.kpis.sessions import revenue
 from notify.kpis.times import stood, time_to_repair
 from notify.text.titles import kind_of
 from rules.actions.automations import SAFETY_CODES
+from rules.documents.windows import Period
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, RULE
 from storage.sql import seconds_between, shifted
 
@@ -126,6 +127,16 @@ KINDS: Mapping[str, Callable[[Connection, Scope, datetime], Mapping[str, Any]]] 
     "maintenance": _nothing,  # the worst connectors are told with the fleet, each with its reason
 }
 """The kinds of digests, and what each tells more."""
+
+CHART_OF = {"sessions": "energy", "revenue": "revenue", "alerts": "alerts", "uptime": "status", "maintenance": "status"}
+"""The chart of each kind; a map of days needs more than one day."""
+
+BY_DAYS = {"uptime": "uptime", "maintenance": "uptime"}
+
+
+def chart_of(kind: str, period: Period) -> str:
+    """The one chart of a digest, by its name."""
+    return BY_DAYS.get(kind, CHART_OF[kind]) if period.days > 1 else CHART_OF[kind]
 
 
 def with_reasons(connection: Connection, worst: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

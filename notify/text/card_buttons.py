@@ -26,6 +26,9 @@ VISIBLE = 5
 NAMED = "alerts"
 """The key of the alerts that a card named, which are too many for the value of an option: a button beside has them."""
 
+CHART = "chart"
+"""What the option of a menu asks for that draws a chart into the card's thread."""
+
 About = Mapping[str, int | str]
 
 
@@ -42,6 +45,7 @@ class Offered:
     wake: bool = False
     acts: bool = False
     console: str | None = None
+    chart: bool = False
 
 
 def card_buttons(about: About, offered: Offered) -> list[Block]:
@@ -61,6 +65,8 @@ def card_buttons(about: About, offered: Offered) -> list[Block]:
     elements += [_button(label, action, about) for label, action in rest[:room]]
     menu = [_option(label, action.value, about) for label, action in rest[room:]]
     menu += [_option("Assign…", "assign", about), _option("Add a note…", "note", about)]
+    if offered.chart:
+        menu.append(_option("Chart", CHART, about))
     if offered.console is not None:
         menu.append(_option("Open in EOSVOLT", "open", about, offered.console))
     elements.append(OverflowMenuElement(action_id=ActionId.ALERT_MENU.value, options=menu))

@@ -14,6 +14,7 @@ TRIED_WITH_HOSTILE_NAMES = {
     outbox.COMMAND_CARD: "test_no_name_breaks_a_commands_card",
     outbox.DIGEST: "test_no_name_breaks_a_digest_or_a_notice",
     outbox.DIGEST_TABLES: "test_no_name_breaks_any_kind_and_it_fits_into_one_message",
+    outbox.CARD_CHART: "test_no_name_breaks_the_chart_of_a_card",
     outbox.EVENT: "test_no_name_breaks_a_message",
     outbox.EVENTS: "test_no_name_breaks_a_list_of_events",
     outbox.QUIET_SUMMARY: "test_no_name_breaks_the_summary_of_quiet_hours",

@@ -1,6 +1,6 @@
-"""The chart of a digest on its way: drawn, uploaded to Slack and noted, before the message that shows it is posted.
+"""The chart of a message on its way: drawn, uploaded to Slack and noted, before the message that shows it is posted.
 
-A digest is never lost or held up for its chart: what cannot be drawn or uploaded is left out, and its small print says
+A message is never lost or held up for its chart: what cannot be drawn or uploaded is left out, and its small print says
 so. A file that was uploaded and not noted, because the process died between, is shown to nobody.
 """
 
@@ -17,8 +17,7 @@ from bot.slack.client import NotNow, Refused
 from bot.slack.uploads import UploadRefused, upload_file
 from bot.slack.web_client import SLACK_FAULTS
 from notify.charts.drawing import NoFonts, png_of
-from notify.digests.digest_facts import PICTURE
-from notify.digests.picture import BROKEN, NO_FONT, REFUSED, Drawn, draw_picture, mark_picture, wants_picture
+from notify.charts.picture import BROKEN, CHART, NO_FONT, PICTURE, REFUSED, Drawn, draw_picture, mark_picture
 from storage.engine import Database
 
 log = structlog.get_logger()
@@ -28,12 +27,12 @@ SECONDS = 25
 
 SETTLES = timedelta(seconds=3)
 TRIES = 3
-"""How often Slack is given time to look through a file that it has just taken, before the digest goes without."""
+"""How often Slack is given time to look through a file that it has just taken, before the message goes without."""
 
 
 async def prepare_picture(delivery: Delivery, item: Row[Any]) -> None:
-    """Upload the chart of a digest and note its file, unless the one that is noted shows the same."""
-    if not wants_picture(item):
+    """Upload the chart of a message and note its file, unless the one that is noted shows the same."""
+    if CHART not in item.facts:
         return
     noted = item.facts.get(PICTURE, {})
     if noted.get("version") == item.version:  # tried for these very words already
@@ -47,15 +46,15 @@ async def prepare_picture(delivery: Delivery, item: Row[Any]) -> None:
                 told["file"] = noted["file"]
             else:
                 file = io.BytesIO(picture)
-                name, title = f"{item.facts['chart']['name']}-{item.facts['day']}.png", drawn.chart.title
+                name, title = f"{item.facts[CHART]['name']}-{item.facts['day']}.png", drawn.chart.title
                 told["file"] = await upload_file(delivery.slack, file, name=name, title=title, alt=told["alt"])
     except NoFonts:
         told["without"] = NO_FONT
     except (UploadRefused, TimeoutError, *SLACK_FAULTS) as error:
-        log.warning("a digest goes without its chart", item=item.id, error=f"{type(error).__name__}: {error}"[:200])
+        log.warning("a message goes without its chart", item=item.id, error=f"{type(error).__name__}: {error}"[:200])
         told["without"] = REFUSED
     except Exception:
-        log.exception("the chart of a digest cannot be drawn", item=item.id)
+        log.exception("the chart of a message cannot be drawn", item=item.id)
         told["without"] = BROKEN
     delivery.crash_at("picture_uploaded")
     await delivery.run(_mark, delivery.database, item, told)
@@ -71,7 +70,7 @@ async def spare_picture(delivery: Delivery, rendered: Rendered, refused: Refused
     if "file" not in picture:
         return
     if rendered.row.attempts >= TRIES:
-        log.warning("a digest goes without its chart", item=rendered.row.id, error=refused.error)
+        log.warning("a message goes without its chart", item=rendered.row.id, error=refused.error)
         without = {"version": rendered.row.version, "alt": picture.get("alt", ""), "without": REFUSED}
         await delivery.run(_mark, delivery.database, rendered.row, without)
     raise NotNow(f"its chart may not be ready: {refused.error}", SETTLES)

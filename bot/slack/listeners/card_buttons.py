@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.alerting.handling import unacknowledge_firing
-from bot.slack.charge.answer import Answer, refused, words_button
+from bot.slack.charge.answer import Answer, refused, told, words_button
 from bot.slack.crowd.intents import TooLateError
 from bot.slack.listeners.forms import open_form
 from bot.slack.listeners.responder import Responder, too_late, whisper
@@ -20,9 +21,11 @@ from bot.slack.permissions import Role
 from bot.slack.views import act_menu
 from bot.slack.views.named import Named, named_by
 from bot.slack.views.showing import channel_of, of_answer, open_then
+from notify.charts.asked import enqueue_card_chart
 from notify.text.action_ids import ActionId
+from notify.text.card_buttons import CHART
 from rules.lifecycle import State
-from storage.schema import ALERT
+from storage.schema import ALERT, OUTBOX
 
 Json = dict[str, Any]
 
@@ -58,8 +61,9 @@ def register(app: AsyncApp, responder: Responder) -> None:
     async def on_menu(ack: AsyncAck, body: Json, action: Json, respond: AsyncRespond) -> None:
         named = named_by(body, action["selected_option"]["value"])
         does = str(named.value.get("do"))
-        if does == ActionId.END_SNOOZE:
-            answer = await snooze(responder, body["user"]["id"], named)
+        if does in {ActionId.END_SNOOZE, CHART}:  # written down, then acknowledged
+            snoozes = does == ActionId.END_SNOOZE
+            answer = await (snooze(responder, body["user"]["id"], named) if snoozes else chart(responder, body, named))
             await ack()
             await whisper(respond, answer, replace_original=False, **_thread(body))
             return
@@ -85,6 +89,30 @@ async def unacknowledge(responder: Responder, user: str, named: Named) -> Answer
         return too_late("Nothing was changed")
     responder.wake_deliveries()
     return answer
+
+
+async def chart(responder: Responder, body: Json, named: Named) -> Answer:
+    """Let the chart of what a card is about come in its thread, once for all who ask; what to tell who asked."""
+    user, place = body["user"]["id"], body.get("container", {})
+    standing, asked = await responder.asking(user, "", writes=True)
+    if not standing.may(Role.VIEWER):
+        return registry.not_allowed(standing, Role.VIEWER, "Chart")
+
+    def write(connection: Connection) -> bool | None:
+        stands = (OUTBOX.c.message_channel == place.get("channel_id"), OUTBOX.c.message_ts == place.get("message_ts"))
+        card = connection.execute(sa.select(OUTBOX.c.id).where(*stands)).scalar()
+        if card is None:
+            return None
+        return enqueue_card_chart(connection, card, named.alerts(), user, default_zone=responder.zone, now=asked.now)
+
+    try:
+        done = await responder.write(write)
+    except TooLateError:
+        return too_late("No chart was drawn")
+    if done is None:
+        return refused("This message is not known any more", mend="Try:", examples=["/charge chart status"])
+    responder.wake_deliveries()
+    return told("answer_card_chart", asked=done)
 
 
 async def tell_why(responder: Responder, body: Json, named: Named, respond: AsyncRespond) -> None:

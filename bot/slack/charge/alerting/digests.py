@@ -21,8 +21,8 @@ from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
 from notify.charts.drawing import Chart, NoFonts, png_of
+from notify.charts.picture import draw_picture
 from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
-from notify.digests.picture import draw_picture
 from notify.digests.tables import tables_of
 from notify.render import render_digest, render_tables, render_words
 from rules.documents.document import Rule, rule_from_document

@@ -63,7 +63,7 @@ async def test_at_most_five_buttons_are_seen_and_the_rest_is_in_a_menu(closed_ho
     labels = buttons(card)
     assert [label for label in labels if ":" not in label] == ["Acknowledge", "Silence…", "Why?", "Act…"]
     assert labels[1].startswith("static_select: ")
-    assert labels[-1] == "overflow: Assign…, Add a note…, Open in EOSVOLT"
+    assert labels[-1] == "overflow: Assign…, Add a note…, Chart, Open in EOSVOLT"
     opens = card.blocks[-1]["elements"][-1]["options"][-1]
     assert opens["url"].startswith("https://eosvolt.example/chargers/")
     assert opens["url"].endswith(f"plug={connector}")
@@ -273,3 +273,25 @@ async def test_the_buttons_of_a_card_from_before_these_act_as_they_did(closed_ho
         before = len(house.workspace.ephemerals("ole"))
         await house.click("ole", card, action_id, value)
         assert said in (await house.next_whisper("ole", before)).plain()
+
+
+async def test_the_chart_of_a_card_comes_in_its_thread_once_for_all_who_ask(closed_house: House) -> None:
+    house = closed_house
+    card, connector = await card_of(house)
+    for user, said in (("vera", "comes in the card's thread"), ("ole", "already")):
+        before = len(house.workspace.ephemerals(user))
+        await house.click(user, card, "alert_menu", "Chart")
+        assert said in (await house.next_whisper(user, before)).plain()
+    place = house.workspace.channel("#ev-alerts")
+
+    def charts() -> list[Message]:
+        return [one for one in place.messages if any(block["type"] == "image" for block in one.blocks or ())]
+
+    (chart,) = await house.wait_for(charts)
+    assert (chart.thread_ts, chart.broadcast) == (card.ts, False)
+    picture = next(block for block in chart.blocks if block["type"] == "image")
+    file = house.workspace.files[picture["slack_file"]["id"]]
+    assert connector.rpartition(".")[0] in picture["alt_text"]
+    assert file.content is not None
+    assert file.content.startswith(b"\x89PNG")
+    assert "Asked for by <@U0VERA0003>" in str(chart.blocks)

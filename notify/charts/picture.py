@@ -1,34 +1,34 @@
-"""The one chart of a digest: which one each kind has, and drawn anew from what the digest's own facts say.
+"""The one chart of a message: drawn from what the message's own facts say, and known by what it shows.
 
 The file that Slack has of it is a fact of the message's delivery. Nothing here sends, and no clock is read.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.charts.drawing import Chart
+from notify.charts.drawing import Chart, plain
 from notify.charts.figures import CHARTS
-from notify.digests.digest_facts import PICTURE
 from notify.kpis.places import Narrow, by_zone, location_zones
 from notify.kpis.scope import Scope
-from notify.outbox import DIGEST
-from rules.documents.windows import Period, period_of
+from rules.documents.windows import period_of
 from storage.schema import OUTBOX
 
-BY_DAY = {"uptime": "uptime", "maintenance": "uptime"}
-OF_KIND = {"sessions": "energy", "revenue": "revenue", "alerts": "alerts", "uptime": "status", "maintenance": "status"}
-"""The chart of each kind; a map of days needs more than one day."""
+CHART = "chart"
+"""The fact of a message that says what is to be drawn for it."""
+
+PICTURE = "picture"
+"""The fact of a message's delivery that says which file shows its chart."""
 
 NO_FONT = "no font"
 REFUSED = "refused"
 BROKEN = "broken"
-"""Why a digest has no chart: in short, for its small print."""
+"""Why a message has no chart: in short, for its small print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +39,35 @@ class Drawn:
     mark: str
 
 
-def chart_order(kind: str, period: Period, zone: str, default_zone: str, at: datetime) -> dict[str, str]:
-    """What is to be drawn for a digest, as JSON-able facts: figures are in `zone` and go to `at`."""
-    name = BY_DAY.get(kind, OF_KIND[kind]) if period.days > 1 else OF_KIND[kind]
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The chart of a message: Slack's id of its file and what it shows in words, or `without`: why there is none."""
+
+    file: str | None
+    alt: str
+    without: str | None
+
+
+def chart_order(name: str, zone: str, default_zone: str, at: datetime) -> dict[str, str]:
+    """What is to be drawn for a message, as JSON-able facts: its times are in `zone`, and it goes to `at`."""
     return {"name": name, "zone": zone, "default_zone": default_zone, "at": at.isoformat()}
 
 
-def wants_picture(item: Row[Any]) -> bool:
-    """Whether a message is a digest that has a chart."""
-    return item.kind == DIGEST and "chart" in item.facts
+def picture_of(facts: Mapping[str, Any]) -> Picture | None:
+    """The chart of a message, from its facts; None until it was drawn."""
+    told = facts.get(PICTURE)
+    return None if told is None else Picture(told.get("file"), told.get("alt", ""), told.get("without"))
 
 
 def draw_picture(connection: Connection, facts: Mapping[str, Any]) -> Drawn:
-    """The chart of a digest, from its facts."""
-    order = facts["chart"]
+    """The chart of a message, from its facts."""
+    order = facts[CHART]
     at = datetime.fromisoformat(order["at"])
     zones = by_zone(location_zones(connection, order["default_zone"]), facts["zone"], order["default_zone"])
-    scope = Scope(zones, period_of(facts).cut(at), Narrow(facts.get("location"), facts.get("label")))
+    narrow = Narrow(facts.get("location"), facts.get("label"), facts.get("charger"))
+    scope = Scope(zones, period_of(facts).cut(at), narrow)
     chart = CHARTS[order["name"]](connection, scope, order["zone"], at)
+    chart = replace(chart, title=plain(chart.title), alt=plain(chart.alt))
     return Drawn(chart, hashlib.sha256(chart.svg.encode("utf-8", "replace")).hexdigest()[:32])
 
 
