@@ -141,5 +141,6 @@ async def _write(responder: Responder, done: Written, asked: Any, once: str) -> 
         answer = await responder.write(write, once)
     except TooLateError:
         return too_late("Nothing was done")
+    responder.wake_reminders()
     responder.wake_deliveries()
     return answer

@@ -18,6 +18,7 @@ from bot.slack.charge.answer import (
     Mode,
     Word,
     age_of,
+    button,
     paging,
     refused,
     told,
@@ -29,6 +30,9 @@ from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
 from notify.alert_cards.parts import alert_titles
 from notify.render import render_words
+from notify.text.action_ids import ActionId
+from notify.text.card_buttons import NAMED
+from notify.text.ranges import as_ranges
 from rules.registry.authoring import RuleRefused, find_rule
 from storage.audit import record_act
 from storage.queries.alerts import PLACES, AlertFilter, OpenAlert, list_alerts
@@ -102,10 +106,11 @@ def _offers_to_tell(which: AlertFilter) -> list[ButtonElement]:
 
 
 def _beside(row: OpenAlert, asked: Asked, number: int) -> ButtonElement:
-    """The button beside an alert: to acknowledge it where that is still to be done, else why it is so."""
+    """The button beside an alert: to acknowledge it alone where that is still to be done, else why it is so."""
     if row.state == FIRING and row.incident_id and not row.acknowledged_by and asked.role >= Role.OPERATOR:
-        return words_button("Acknowledge", f"ack #{row.incident_id}", number)
-    return words_button("Why?", f"why {row.subject} {row.rule_id}", number)
+        value = {"incident": row.incident_id, NAMED: as_ranges([row.id])}
+        return button("Acknowledge", ActionId.ACKNOWLEDGE_INCIDENT, value)
+    return words_button("Why?", typed(("why", row.subject, row.rule_id)), number)
 
 
 def answer_ack(connection: Connection, asked: Asked) -> Answer:

@@ -5,6 +5,7 @@ first and told to their channels. Nothing here moves an alert.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from bot.slack.charge.alerting.silence_lines import Matching, Reach, act_of, line_of, reach_of
+from bot.slack.charge.alerting.silence_lines import Matching, Reach, SilenceLine, act_of, line_of, reach_of
 from bot.slack.charge.alerting.silence_matchers import read_matchers
 from bot.slack.charge.answer import (
     LONGEST_WORDS,
@@ -109,10 +110,7 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
         return refused(
             "This silence cannot be made", reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES
         )
-    row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
-    line = replace(line_of(connection, row, asked.now), site=_at_site(connection, asked, wanted))
-    facts = {"about": line.about, "how": line.how, "reason": wanted.reason[:500]}
-    record_act(connection, asked.user, "silence", f"silence {number}", asked.now, outcome="silenced", facts=facts)
+    line = _noted(connection, asked, wanted, number)
     return told(
         "answer_silenced",
         buttons=[words_button("End it", f"silence end {number}")],
@@ -121,6 +119,31 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
         line=line,
         reach=reach,
     )
+
+
+def silence_each(connection: Connection, asked: Asked, each: Sequence[tuple[str, ...]]) -> Answer:
+    """Silence what each of these words say, which were read before; what cannot be any more is left out."""
+    lines = []
+    for words in each:
+        one = replace(asked, words=words)
+        try:
+            wanted = read_silence(connection, one)
+            lines.append(_noted(connection, one, wanted, _create(connection, one, wanted)))
+        except (WrongWords, ValueError):
+            continue
+    if not lines:
+        return refused("Nothing of it fires any more", mend="What fires now:", examples=["/charge alerts"])
+    ends = [words_button(f"End #{line.id}", f"silence end {line.id}", n) for n, line in enumerate(lines, 1)]
+    return told("answer_silenced_each", buttons=ends, lines=lines)
+
+
+def _noted(connection: Connection, asked: Asked, wanted: Wanted, number: int) -> SilenceLine:
+    """A silence that was just made, noted in the log of acts, as it is shown."""
+    row = connection.execute(sa.select(SILENCE).where(SILENCE.c.id == number)).one()
+    line = replace(line_of(connection, row, asked.now), site=_at_site(connection, asked, wanted))
+    facts = {"about": line.about, "how": line.how, "reason": wanted.reason[:500]}
+    record_act(connection, asked.user, "silence", f"silence {number}", asked.now, outcome="silenced", facts=facts)
+    return line
 
 
 def _create(connection: Connection, asked: Asked, wanted: Wanted) -> int:

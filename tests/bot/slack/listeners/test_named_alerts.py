@@ -2,12 +2,14 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.slack import Message
-from storage.schema import ALERT
+from rules.alerts.silences import matches
+from sandbox.slack import Message, View
+from storage.schema import ALERT, AUDIT, SILENCE
 from tests.bot.house import House
 
 RULE = {"for_each": "connector", "severity": "critical"}
@@ -74,3 +76,78 @@ async def test_what_came_after_the_card_was_drawn_is_not_acknowledged_snoozed_or
         "second": "U0OLE00002",
         "unseen": None,
     }
+
+
+async def form_of(house: House, card: Message) -> View:
+    """The form that the card's button Silence opens for Ole."""
+    await house.click("ole", card, "silence_alerts")
+    opened = partial(house.workspace.modal, "ole")
+    form: View = await house.wait_for(lambda: (top := opened()) and top.callback_id == "form_silence" and top)
+    return form
+
+
+async def test_silence_keeps_quiet_exactly_what_its_card_named_when_it_was_drawn(closed_house: House) -> None:
+    house = closed_house
+    alerts, ops = await two_channels(house)
+    with house.running.database.write() as connection:
+        for rule_id in ("first", "second"):
+            known = connection.execute(sa.select(ALERT).where(ALERT.c.rule_id == rule_id)).one()
+            for unseen in ({"rule_id": f"after {rule_id}"}, {"subject": "x", "connector_id": "x"}):
+                values = {**known._mapping, **unseen}
+                del values["id"]
+                connection.execute(sa.insert(ALERT).values(**values))
+    form = await form_of(house, alerts)
+    assert "alerts that it names" not in str(form.blocks)
+    assert (await house.workspace.submit("ole", form, {"reason": "Known"})).ok
+    await house.wait_for(lambda: "is in force" in str(house.workspace.modal("ole").blocks))  # type: ignore[union-attr]
+    with house.running.database.read() as connection:
+        rows = connection.execute(sa.select(ALERT)).all()
+        silence = connection.execute(sa.select(SILENCE)).one()
+    assert [(row.rule_id, row.subject) for row in rows if matches(silence, row)] == [("first", rows[0].subject)]
+    await house.workspace.close_modal("ole")
+
+    form = await form_of(house, ops)
+    assert form.blocks[0]["element"]["initial_option"]["text"]["text"] == "The 2 alerts that it names"
+    wrong = await house.workspace.submit("ole", form, {"other": "for ever", "reason": "Known"})
+    assert wrong.ok
+    assert set(form.errors) == {"other"}
+    assert (await house.workspace.submit("ole", form, {"other": "until recovery", "reason": "Known"})).ok
+    await house.wait_for(lambda: str(house.workspace.modal("ole").blocks).count("is in force") == 2)  # type: ignore[union-attr]
+    with house.running.database.read() as connection:
+        made = connection.execute(sa.select(SILENCE).where(SILENCE.c.id > 1).order_by(SILENCE.c.id)).all()
+        audited = connection.execute(sa.select(AUDIT.c.subject).where(AUDIT.c.action == "silence")).scalars().all()
+    named = {(row.rule_id, row.subject) for row in rows if row.subject != "x" and row.rule_id in {"first", "second"}}
+    assert {(row.rule_id, row.subject) for row in rows for one in made if matches(one, row)} == named
+    assert audited == ["silence 1", "silence 2", "silence 3"]
+    await house.wait_for(lambda: "ilenced" in ops.plain())
+
+
+async def test_each_row_of_a_list_of_alerts_has_a_button_for_exactly_its_alert(closed_house: House) -> None:
+    house = closed_house
+    await two_channels(house)
+    with house.running.database.write() as connection:  # another of the same incident
+        first = connection.execute(sa.select(ALERT).where(ALERT.c.rule_id == "first")).one()
+        beside = {**first._mapping, "subject": "beside me", "connector_id": "beside me"}
+        del beside["id"]
+        connection.execute(sa.insert(ALERT).values(**beside))
+    for user in ("vera", "ole"):
+        listed = await house.ask("alerts", user)
+        sections = [block for block in listed.blocks if block.get("accessory")]
+        assert len(sections) == 3
+        for block in sections:
+            assert block["accessory"]["text"]["text"] == ("Why?" if user == "vera" else "Acknowledge")
+    with house.running.database.read() as connection:
+        alerts = connection.execute(sa.select(ALERT.c.id, ALERT.c.subject, ALERT.c.rule_id).order_by(ALERT.c.id)).all()
+    done: set[int] = set()
+    for alert in reversed(alerts):
+        (block,) = [one for one in sections if f"`{alert.subject}` `{alert.rule_id}`" in one["text"]["text"]]
+        before = len(house.workspace.ephemerals("ole"))
+        await house.click("ole", listed, block["accessory"]["action_id"], block["accessory"]["value"])
+        assert "Acknowledged: 1 alert" in (await house.next_whisper("ole", before)).plain()
+        done.add(alert.id)
+        with house.running.database.read() as connection:
+            by = sa.select(ALERT.c.id).where(ALERT.c.acknowledged_by == "U0OLE00002")
+            assert set(connection.execute(by).scalars()) == done
+    why = await house.ask("alerts", "vera")
+    (row,) = [block for block in why.blocks if "`beside me`" in str(block) and block.get("accessory")]
+    assert row["accessory"]["value"] == '{"words":"why \\"beside me\\" first"}'
