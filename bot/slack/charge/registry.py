@@ -25,6 +25,7 @@ from bot.slack.charge.answer import (
     refused,
     words_button,
 )
+from bot.slack.charge.examples import INVENTED, of_the_fleet
 from bot.slack.charge.fleet import (
     chargers,
     charts,
@@ -46,7 +47,6 @@ from commands.requests.routes import COMMAND_ROUTES
 from notify.text.words import slack_escape
 from storage.health import ASK_SOON, switched_off
 from storage.polls import poll_states
-from storage.queries.state import first_id
 
 
 def answer_help(connection: Connection, asked: Asked) -> Answer:
@@ -91,8 +91,6 @@ WORDS: tuple[Word, ...] = (
     *audit.WORDS,
 )
 MOST_SUGGESTIONS = 4
-INVENTED = re.compile(r"\b242(\.2\.1)?(?![\w.])")
-"""The charger, or with its end the connector, that examples name where no fleet is known."""
 PLACEHOLDER = re.compile(r"@|#[a-z]|\b[A-Z]{4,}\b")
 """What stands in an example for something that only whoever pastes it knows."""
 
@@ -208,12 +206,7 @@ def _with_ids(connection: Connection, answer: Answer) -> Answer:
     """An error whose examples name things of this fleet in place of invented ones."""
     if answer.remade is None or not any(INVENTED.search(example) for example in answer.suggests):
         return answer
-    ids = {kind: first_id(connection, kind) for kind in ("connector", "charger")}
-
-    def known(found: re.Match[str]) -> str:
-        return ids["connector" if found[1] else "charger"] or found[0]
-
-    said = answer.remade([INVENTED.sub(known, example) for example in answer.suggests])
+    said = answer.remade(of_the_fleet(connection, answer.suggests))
     below = answer.blocks[len(answer.remade(answer.suggests).blocks) :]  # what its word put there
     return replace(answer, text=said.text, blocks=[*said.blocks, *below], suggests=said.suggests)
 

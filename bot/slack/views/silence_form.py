@@ -14,6 +14,7 @@ from bot.slack.charge.alerting.silence_lines import MANY
 from bot.slack.charge.alerting.silence_matchers import read_matchers
 from bot.slack.charge.alerting.silences import read_silence, silence_each
 from bot.slack.charge.answer import Answer, Asked
+from bot.slack.charge.examples import of_the_fleet
 from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role
 from bot.slack.views.form import Form, Said, Written
@@ -56,7 +57,7 @@ def opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block
             "Keep quiet",
             hint="A charger, connector, location or session by its id, and rule=NAME, or one of them. " + hint,
             initial=str(given.get("what", "")),
-            placeholder="113 or rule=connector-faulted",
+            placeholder=" or ".join(of_the_fleet(connection, ("242", "rule=connector-faulted")))[:100],
         )
     )
     return [

@@ -29,6 +29,7 @@ from bot.slack.charge.answer import (
     told,
     words_button,
 )
+from bot.slack.charge.examples import of_the_fleet
 from bot.slack.charge.own_time import differ
 from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import Thing, WrongWords
@@ -186,7 +187,7 @@ def answer_silences(connection: Connection, asked: Asked) -> Answer:
     ends = [words_button(f"End #{line.id}", f"silence end {line.id}", n) for n, line in enumerate(lines, 1)]
     acts = [*ends, form_button("Silence…", "silence", 11)] if asked.role >= Role.OPERATOR else []
     buttons = [*acts, *paging(page, "silences")]
-    return told("answer_silences", buttons=buttons, page=page, examples=EXAMPLES)
+    return told("answer_silences", buttons=buttons, page=page, examples=of_the_fleet(connection, EXAMPLES))
 
 
 def answer_end(connection: Connection, asked: Asked) -> Answer:

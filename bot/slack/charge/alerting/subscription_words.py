@@ -34,6 +34,7 @@ EXAMPLES = (
     "/charge subscribe me severity>=warning",
     "/charge subscribe #ev-ops severity>=critical",
     "/charge subscribe me all",
+    "/charge subscribe me severity>=warning location=ID",
 )
 SPEECH = Speech(
     word="subscribe me",

@@ -22,6 +22,7 @@ from bot.slack.charge.alerting.subscription_words import (
     standing,
 )
 from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
+from bot.slack.charge.examples import of_the_fleet
 from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role
@@ -130,7 +131,7 @@ def _listed(connection: Connection, asked: Asked, seen: Sequence[Any], problem: 
         rows=subscription_rows(connection, page.rows, asked),
         page=page,
         problem=problem,
-        examples=EXAMPLES if asked.role >= Role.OPERATOR else (EXAMPLES[0], EXAMPLES[2]),
+        examples=of_the_fleet(connection, EXAMPLES if asked.role >= Role.OPERATOR else (EXAMPLES[0], *EXAMPLES[2:])),
     )
 
 

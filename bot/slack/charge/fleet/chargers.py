@@ -19,6 +19,7 @@ from bot.slack.charge.answer import (
     unknown_id,
     words_button,
 )
+from bot.slack.charge.examples import of_the_fleet
 from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
@@ -80,7 +81,8 @@ def answer_chargers(connection: Connection, asked: Asked) -> Answer:
         return refused(problem, about=which.text, mend="Did you mean this?", examples=[f"/charge chargers {right}"])
     buttons = paging(page, f"chargers {typed(asked.words)}".strip())
     age = age_of(connection, asked)
-    return told("answer_chargers", buttons=buttons, page=page, said=said, which=which, age=age, examples=EXAMPLES)
+    examples = of_the_fleet(connection, EXAMPLES)
+    return told("answer_chargers", buttons=buttons, page=page, said=said, which=which, age=age, examples=examples)
 
 
 def _righted(words: tuple[str, ...]) -> str | None:
