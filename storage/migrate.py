@@ -1,27 +1,30 @@
 """Brings a database's tables to this version, with the migrations that ship beside this file.
 
 Of several that start at once one migrates and the others find it done. A database whose tables are not those of the
-revision that it says it is at is left alone.
+revision that it says it is at is left alone. What migrates is imported only where there is something to migrate.
 """
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from storage.drivers.postgresql import without_end
 from storage.engine import Database
-from storage.shape import OtherShapeError, Shape, differences, shape_of
+from storage.shape import VERSIONS, OtherShapeError, Shape, differences, shape_of
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 LOCK = 0x636861726765
 """The number of PostgreSQL's advisory lock that migrating holds; any would do, if nobody else takes it."""
+
+
+_REVISION: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.table(VERSIONS))
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -40,7 +43,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if before != after:
             if before in known_revisions():
                 refuse_other_shape(connection, before)
-            command.upgrade(_config(connection=connection), "head")
+            _migrate(connection, "head")
     return before, after
 
 
@@ -52,14 +55,12 @@ def current_revision(database: Database) -> str | None:
 
 def latest_revision() -> str:
     """The revision that this version needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None  # noqa: S101 - the first migration ships with us
-    return head
+    return max(known_revisions())
 
 
 def known_revisions() -> frozenset[str]:
     """Every revision that this version can migrate from, and its own."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    return frozenset(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 @cache
@@ -67,7 +68,7 @@ def shape_at(revision: str) -> Shape:
     """The tables that a revision makes, from a database in memory that is brought there."""
     engine = sa.create_engine("sqlite://")
     with engine.begin() as connection:
-        command.upgrade(_config(connection=connection), revision)
+        _migrate(connection, revision)
         shape = shape_of(connection)
     engine.dispose()
     return shape
@@ -81,11 +82,23 @@ def refuse_other_shape(connection: Connection, revision: str) -> None:
 
 
 def _revision_of(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not sa.inspect(connection).has_table(VERSIONS):
+        return None
+    revision: str | None = connection.execute(_REVISION).scalar()
+    return revision
 
 
-def _config(**attributes: object) -> Config:
+def _migrate(connection: Connection, revision: str) -> None:
+    from alembic import command  # noqa: PLC0415 - a start that migrates nothing needs none of it
+
+    command.upgrade(migrations_on(connection), revision)
+
+
+def migrations_on(connection: Connection) -> "Config":
+    """What alembic's commands need to work on this connection."""
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes.update(attributes)
+    config.attributes["connection"] = connection
     return config

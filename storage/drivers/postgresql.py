@@ -7,20 +7,12 @@ settings are made anew in each transaction.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-import psycopg
-from psycopg import errors
-from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event
-
-Result = TypeVar("Result")
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 40
-ANSWER_SECONDS = 45.0
-"""How long one statement may take: the server ends it first, and where it does not, this side does."""
-
 IDLE_SECONDS = 5
 """How long a transaction may stand idle: whoever was stopped within one holds no row for longer."""
 
@@ -43,23 +35,9 @@ _NETWORK = {
 }
 
 
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that waits for an answer for so many seconds, then is closed; None waits without end."""
-
-    answer_seconds: float | None = ANSWER_SECONDS
-    pooled = False  # a pooler stands in between
-
-    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
-        """As psycopg waits, with an end."""
-        try:
-            return super().wait(gen, interval, timeout if timeout is not None else self.answer_seconds)
-        except errors._WaitTimeout:
-            self.pgconn.finish()  # what it was asked may still happen, and nothing more can be learned of it here
-            raise psycopg.OperationalError("the server does not answer") from None
-
-
 def prepare(engine: Engine) -> None:
     """Let the engine's connections be bounded, and careful where a pooler is."""
+    from storage.drivers.bounded import BoundedConnection  # noqa: PLC0415 - a start on SQLite needs no driver
 
     @event.listens_for(engine, "do_connect")
     def on_do_connect(_dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> Any:
@@ -93,4 +71,4 @@ def without_end(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        driver.answer_seconds = ANSWER_SECONDS
+        del driver.answer_seconds

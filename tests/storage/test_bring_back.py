@@ -10,7 +10,7 @@ from alembic import command
 from notify.channel_refusals import due_probes
 from notify.outbox import ALERT_CARD, DIGEST, ROLL_UP
 from storage.engine import Database
-from storage.migrate import _config, upgrade
+from storage.migrate import migrations_on, upgrade
 from storage.schema import INCIDENT, OUTBOX
 from tests.readings import T0
 
@@ -22,7 +22,7 @@ def old(database_url: str) -> Iterator[Database]:
     """A database of the first revision."""
     database = Database(database_url, durable=False)
     with database.write() as connection:
-        command.upgrade(_config(connection=connection), "0001")
+        command.upgrade(migrations_on(connection), "0001")
     yield database
     database.close()
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +16,7 @@ from sqlmodel import SQLModel
 
 from storage import tables
 from storage.engine import Database
-from storage.migrate import current_revision, latest_revision, upgrade
+from storage.migrate import current_revision, known_revisions, latest_revision, upgrade
 from tests.conftest import ROOT
 from tests.forks import run
 from tests.readings import T0, charger, connector, poll
@@ -110,7 +112,15 @@ def test_a_released_revision_is_never_edited() -> None:
 
 
 def test_the_revisions_have_one_head() -> None:
-    assert len(ScriptDirectory(str(ROOT / "storage" / "migrations")).get_heads()) == 1
+    scripts = ScriptDirectory(str(ROOT / "storage" / "migrations"))
+    assert scripts.get_heads() == [latest_revision()]
+    assert {script.revision for script in scripts.walk_revisions()} == known_revisions()
+
+
+def test_a_start_that_migrates_nothing_on_sqlite_imports_neither_what_migrates_nor_a_driver() -> None:
+    told = "import sys, bot.service.app; print(sorted({'alembic', 'mako', 'psycopg'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True, cwd=ROOT, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def upgrade_as_one_of_many(url: str) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from storage.drivers.postgresql import BoundedConnection
+from storage.drivers.bounded import BoundedConnection
 from storage.engine import Database
 from storage.migrate import current_revision, latest_revision, upgrade
 from tests.databases import temporary_database, temporary_pooler
