@@ -32,6 +32,7 @@ QUIET_SUMMARY = "quiet_summary"
 NOTICE = "notice"
 TROUBLE = "trouble"
 ACT = "act"
+HELLO = "hello"
 
 RETURNED = "returned"
 COPY = "copy"
@@ -60,6 +61,7 @@ OF_KIND = {
     EVENTS: Rank.OTHER,
     NOTICE: Rank.OTHER,
     ACT: Rank.OTHER,
+    HELLO: Rank.OTHER,
     RETURNED: Rank.OTHER,
     COPY: Rank.OTHER,
     QUIET_SUMMARY: Rank.DIGEST,

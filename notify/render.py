@@ -39,6 +39,7 @@ from notify.outbox import (
     DIGEST_TABLES,
     EVENT,
     EVENTS,
+    HELLO,
     NOTICE,
     QUIET_SUMMARY,
     RETURNED,
@@ -255,6 +256,13 @@ def _act(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseW
     return _built("act.mrkdwn.j2", item, act={**said, "until": datetime.fromisoformat(until) if until else None})
 
 
+def _hello(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
+    said = _built("hello.mrkdwn.j2", item, hello=item.facts)
+    rules = ("Rules", "rules") if item.facts["rules"] else ("Ready rules", "rules library")
+    said.blocks.append(blocks.words_buttons((("Status", "status"), ("Roles", "roles"), rules, ("Help", "help"))))
+    return said
+
+
 def _returned(_connection: Connection, item: Row[Any], _now: datetime, _words: HouseWords) -> Words:
     return _built("returned.mrkdwn.j2", item, returned=return_context(item.facts))
 
@@ -282,6 +290,7 @@ RENDERERS: Mapping[str, Callable[[Connection, Row[Any], datetime, HouseWords], W
     COPY: _copy,
     NOTICE: _notice,
     ACT: _act,
+    HELLO: _hello,
     TROUBLE: _trouble,
 }
 

@@ -22,6 +22,7 @@ from bot.service.commanding import Commanding
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.seeking import seek_all_copies
 from bot.service.delivering.workers import begin_deliveries, end_deliveries, leave_channels
+from bot.service.greeting import greet
 from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
@@ -130,6 +131,7 @@ class Service:
         if await self.leading.seek():
             await asyncio.to_thread(jobs.put_right, self.jobs, now)
             await self.rules.begin(rules, rules_since or now)
+            await asyncio.to_thread(self._greet, now)
         else:
             log.info("another process leads: this one serves Slack, delivers and sends commands")
             await self.rules.follow(rules)
@@ -144,6 +146,11 @@ class Service:
         self.ticker.start()
         self.ready.set()
         log.info("at work", slack="Socket Mode" if self.socket else "HTTP mode", port=self.http and self.http.port)
+
+    def _greet(self, now: datetime) -> None:
+        own, rules = self.settings, len(self.jobs.rules.documents)
+        if greet(self.database, own.chargehand_admins, own.chargehand_alert_channel, rules, now):
+            log.info("a new installation: the first admin named is told the next steps")
 
     async def stop(self) -> None:
         """Stop: no new work from Slack, let running jobs end, close everything. A stop at any instant loses nothing."""

@@ -103,6 +103,19 @@ def approval_buttons(command_id: str, kind: str, version: int) -> Block:
     return ActionsBlock(elements=buttons, block_id="actions").to_dict()
 
 
+def words_buttons(said: Sequence[tuple[str, str]]) -> Block:
+    """A row of buttons, each by its label, that answer as if these words had been typed."""
+    buttons = [
+        ButtonElement(
+            text=PlainTextObject(text=label, emoji=False),
+            action_id=f"{ActionId.RUN_WORDS.value}_{number}",
+            value=json.dumps({"words": words}, separators=(",", ":")),
+        )
+        for number, (label, words) in enumerate(said, 1)
+    ]
+    return ActionsBlock(elements=buttons, block_id="actions").to_dict()
+
+
 def _pieces(paragraph: str) -> list[str]:
     pieces: list[str] = []
     for line in paragraph.split("\n"):

@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 
 TRIED_WITH_HOSTILE_NAMES = {
     outbox.ACT: "test_no_name_breaks_what_is_told_of_an_act",
+    outbox.HELLO: "test_the_hello_takes_any_channel_s_name",
     outbox.ALERT_CARD: "test_no_name_breaks_an_alert_message",
     outbox.ALERT_REPLY: "test_no_name_breaks_an_alert_message",
     outbox.ROLL_UP: "test_no_name_breaks_a_roll_up",

@@ -1,0 +1,10 @@
+"""Note of a database that has been at work before that nobody is to be greeted."""
+
+from alembic import op
+
+revision = "0025"
+down_revision = "0024"
+
+
+def upgrade() -> None:
+    op.execute("INSERT INTO counter (name, value) SELECT 'greeted', 1 WHERE EXISTS (SELECT 1 FROM poll)")
