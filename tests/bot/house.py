@@ -1,11 +1,13 @@
 """The real service between the two stand-ins, with a clock that tests push ahead: every test here uses it."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sandbox.eosvolt.api import Api, create_api
 from sandbox.eosvolt.server import serving
 from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import Message, SlackServer, SlackWorkspace, View
+from storage.engine import Database
 from storage.migrate import upgrade
 from storage.polls import poll_states
 from tests.eosvolt.accounts import file_of, spoken
@@ -194,14 +197,32 @@ def _has_card(service: Service) -> bool:
         return bool(connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one())
 
 
+def _lay_out(database_url: str) -> None:
+    path = Path(database_url.removeprefix("sqlite:///"))
+    if database_url.startswith("sqlite:///") and not path.exists():
+        path.write_bytes(_migrated())
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chargehand.db"
+        database = Database(f"sqlite:///{path}")
+        upgrade(database)
+        database.close()
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def open_house(
     database_url: str, *, http: bool = False, chargers: int = 14, past: bool = False, tongue: str = "plain"
 ) -> AsyncIterator[House]:
     """The two stand-ins, ready for a service; the service that still runs at the end is stopped.
 
-    `past`: EOSVOLT also knows the sessions of the five weeks before. `tongue` is the account that it speaks as.
+    `past`: EOSVOLT also knows the sessions of the five weeks before. `tongue` is the account that it speaks as. A
+    SQLite file that is not there yet is one that was migrated before: to do so takes longer than most tests.
     """
+    _lay_out(database_url)
     clock = Clock()
     workspace = SlackWorkspace(rate_limited=False)
     fleet = FleetSource(chargers, 7, clock())
