@@ -19,20 +19,18 @@ from notify.digests.kinds import chart_of, kind_facts, to_do, with_reasons
 from notify.digests.session_figures import session_digest
 from notify.digests.slots import LastSlot, claim_slot, forget_early_slots, is_ready, last_slots, slots_to_refresh
 from notify.digests.starts import starts_of
+from notify.digests.voices import EACH_LOCATION, SpeakingRule, locations_of, place_of, voices_of
 from notify.kpis.places import Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope
 from notify.kpis.times import uptime
 from notify.outbox import DIGEST, enqueue_message
 from notify.routing import Routing
-from rules.documents.schedules import Slot, next_moment, slot_at, slots_due, usable_zone
+from rules.documents.schedules import Slot, next_moment, slot_at, slots_due
 from rules.documents.windows import YESTERDAY, period_of
 from storage.schema import DIGEST_SLOT, LOCATION, OUTBOX
 
-EACH_LOCATION = "location"
-"""The `timezone` of a rule that speaks once for each of its locations' zones."""
 
-
-class DigestRule(Protocol):
+class DigestRule(SpeakingRule, Protocol):
     """What a digest needs of a rule; `timezone` is an IANA name or EACH_LOCATION, None the default zone."""
 
     @property
@@ -40,15 +38,9 @@ class DigestRule(Protocol):
     @property
     def schedule(self) -> str | None: ...
     @property
-    def timezone(self) -> str | None: ...
-    @property
     def digest(self) -> str | None: ...
     @property
     def window(self) -> str | None: ...
-    @property
-    def location(self) -> str | None: ...
-    @property
-    def label(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +65,50 @@ def enqueue_due_digests(connection: Connection, rules: Iterable[DigestRule], rou
     digests = [rule for rule in rules if rule.schedule is not None and rule.digest is not None]
     forget_early_slots(connection, now)
     said = last_slots(connection, [rule.name for rule in digests])
-    zones_of = {rule.name: zones_of_rule(connection, rule, default_zone) for rule in digests}
-    starts = starts_of(connection, zones_of, now)
+    voices = {rule.name: voices_of(connection, rule, default_zone) for rule in digests}
+    starts = starts_of(connection, voices, now)
     enqueued = []
     for rule in digests:
-        for zone in zones_of[rule.name]:
-            counts = starts[rule.name][zone], said.get((rule.name, zone))
-            slot = _newest_ready_slot(connection, rule, zone, counts, now)
+        for voice in voices[rule.name]:
+            counts = starts[rule.name][voice], said.get((rule.name, voice))
+            slot = _newest_ready_slot(connection, rule, place_of(voice)[0], counts, now)
             if slot is not None:
-                enqueued += _say(connection, rule, slot, routing)
+                enqueued += _say(connection, rule, voice, slot, routing)
     return enqueued
 
 
-def _say(connection: Connection, rule: DigestRule, slot: Slot, routing: Routing) -> list[DigestEnqueued]:
+def _say(connection: Connection, rule: DigestRule, voice: str, slot: Slot, routing: Routing) -> list[DigestEnqueued]:
     """Claim a slot and enqueue what it says; nothing where it was claimed before, or says nothing."""
     now, default_zone = routing.now, routing.default_zone
-    facts = {**facts_at(connection, rule, slot, now, default_zone=default_zone), "late": slot.late}
-    if not claim_slot(connection, rule.name, slot, facts, now):
+    location = place_of(voice)[1]
+    facts = facts_at(connection, rule, slot, now, default_zone=default_zone, location=location)
+    facts["late"] = slot.late
+    if not claim_slot(connection, rule.name, slot, facts, now, voice=voice):
         return []
-    if _has_nothing_to_say(connection, rule, slot.zone, facts, default_zone):
+    if _has_nothing_to_say(connection, rule, voice, facts, default_zone):
         return []
     for channel in routing.usual_channels(rule.name):
-        say_anew(connection, _key(rule.name, slot.zone, slot.local, channel), slot.at, now)
-        enqueue_digest(connection, rule.name, slot.zone, slot.local, facts=facts, channel=channel, now=now)
+        say_anew(connection, _key(rule.name, voice, slot.local, channel), slot.at, now)
+        enqueue_digest(connection, rule.name, voice, slot.local, facts=facts, channel=channel, now=now)
     window = {"from": slot.window_from.isoformat(), "to": slot.window_to.isoformat()}
     return [DigestEnqueued(now, rule.name, slot.local, window, facts)]
 
 
 def facts_at(
-    connection: Connection, rule: DigestRule, slot: Slot, now: datetime, *, default_zone: str
+    connection: Connection,
+    rule: DigestRule,
+    slot: Slot,
+    now: datetime,
+    *,
+    default_zone: str,
+    location: str | None = None,
 ) -> dict[str, Any]:
-    """All that a digest says for a slot, as JSON-able facts, as known at `now`; it claims and enqueues nothing."""
+    """All that a digest says for a slot, as JSON-able facts, as known at `now`; it claims and enqueues nothing.
+
+    `location`: the one that a voice of the rule speaks of.
+    """
     only = slot.zone if rule.timezone == EACH_LOCATION else None
-    period, narrow = slot.period.cut(slot.at), Narrow(rule.location, rule.label)
+    period, narrow = slot.period.cut(slot.at), Narrow(location or rule.location, rule.label)
     facts = session_digest(connection, only, period, now, default_zone=default_zone, narrow=narrow)
     if rule.window not in {None, YESTERDAY}:
         facts["window"] = rule.window
@@ -117,17 +120,29 @@ def facts_at(
     more = {"kind": kind_facts(connection, kind, scope, slot.at)} if kind != "sessions" else {}
     to_do_today = to_do(connection, scope, slot.at, fleet["worst"])
     chart = {CHART: chart_order(chart_of(kind, period), slot.zone, default_zone, slot.at)}
-    return {**facts, "digest": kind, **more, "fleet": fleet, "to_do": to_do_today, **chart}
+    each = _of_each(connection, rule, location, default_zone)
+    return {**facts, **each, "digest": kind, **more, "fleet": fleet, "to_do": to_do_today, **chart}
+
+
+def _of_each(connection: Connection, rule: DigestRule, location: str | None, default_zone: str) -> dict[str, Any]:
+    """What a rule with a message a location says of that: the name of this one, or that they are too many."""
+    if rule.each is None:
+        return {}
+    if location is None:
+        return {"too_many": len(locations_of(connection, rule, default_zone))}
+    named = connection.execute(sa.select(LOCATION.c.name).where(LOCATION.c.id == location)).scalar()
+    return {"location_name": named or location}
 
 
 def facts_now(
-    connection: Connection, rule: DigestRule, zone: str, now: datetime, *, default_zone: str
+    connection: Connection, rule: DigestRule, voice: str, now: datetime, *, default_zone: str
 ) -> dict[str, Any]:
-    """What a digest would say if a slot of it came now; it claims and enqueues nothing."""
-    last = last_slots(connection, [rule.name]).get((rule.name, zone))
+    """What a digest would say if a slot of it came now, by one of its voices; it claims and enqueues nothing."""
+    last = last_slots(connection, [rule.name]).get((rule.name, voice))
     since = last.window_to if last is not None else None
+    zone, location = place_of(voice)
     slot = slot_at(rule.schedule or "", zone, now, rule.window or YESTERDAY, since)
-    return facts_at(connection, rule, slot, now, default_zone=default_zone)
+    return facts_at(connection, rule, slot, now, default_zone=default_zone, location=location)
 
 
 def enqueue_now(
@@ -245,24 +260,14 @@ def _newest_ready_slot(
     return next((slot for slot in reversed(due) if is_ready(connection, slot, now)), None)
 
 
-def zones_of_rule(connection: Connection, rule: DigestRule, default_zone: str) -> list[str]:
-    """The zones that a rule may speak for: its own one, or each that a location or a stray session can be in."""
-    if rule.timezone != EACH_LOCATION:
-        return [rule.timezone or default_zone]
-    if rule.location is not None:
-        there = sa.select(LOCATION.c.timezone).where(LOCATION.c.id == rule.location)
-        return [usable_zone(connection.execute(there).scalar(), default_zone)]
-    return sorted({*location_zones(connection, default_zone), default_zone})
-
-
 def _has_nothing_to_say(
-    connection: Connection, rule: DigestRule, zone: str, facts: Mapping[str, Any], default_zone: str
+    connection: Connection, rule: DigestRule, voice: str, facts: Mapping[str, Any], default_zone: str
 ) -> bool:
     # no location is in the default zone and no stray session was: its slot passes in silence, until a late one comes
-    return not facts["sessions"] and says_nothing(connection, rule, zone, default_zone)
+    return not facts["sessions"] and says_nothing(connection, rule, voice, default_zone)
 
 
-def says_nothing(connection: Connection, rule: DigestRule, zone: str, default_zone: str) -> bool:
+def says_nothing(connection: Connection, rule: DigestRule, voice: str, default_zone: str) -> bool:
     """Whether a rule that speaks for each zone has no location in this one: only stray sessions are told of it."""
-    idle = rule.timezone == EACH_LOCATION and zone == default_zone and rule.location is None
-    return idle and zone not in location_zones(connection, default_zone)
+    idle = rule.timezone == EACH_LOCATION and voice == default_zone and rule.location is None
+    return idle and voice not in location_zones(connection, default_zone)

@@ -110,6 +110,8 @@ class DigestContext:
     kind: str = "sessions"
     location: str | None = None  # the one that it is about
     label: str | None = None  # of the chargers that it is about
+    location_name: str | None = None  # of the one that it is about, where each has a message
+    too_many: int | None = None  # how many locations there are, where that is too many for a message each
     more: Mapping[str, Any] = field(default_factory=dict)  # what its kind tells more than sessions
     to_do: ToDo | None = None  # None in facts of an older version
     picture: Picture | None = None  # None until it was drawn
@@ -132,6 +134,8 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         kind=facts["digest"],
         location=facts.get("location"),
         label=facts.get("label"),
+        location_name=facts.get("location_name"),
+        too_many=facts.get("too_many"),
         more=facts.get("kind", {}),
         to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
         picture=picture_of(facts),

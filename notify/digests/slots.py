@@ -65,13 +65,18 @@ def forget_early_slots(connection: Connection, now: datetime) -> None:
         connection.execute(made.values(created_at=now))  # by which it is known as too early later on
 
 
-def claim_slot(connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime) -> bool:
-    """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said."""
+def claim_slot(
+    connection: Connection, rule_id: str, slot: Slot, facts: Mapping[str, Any], now: datetime, *, voice: str = ""
+) -> bool:
+    """Claim a slot for the caller's transaction; False where it was claimed before. `facts`: what is being said.
+
+    `voice` is whose slot it is, where that is more than its zone.
+    """
     claimed = connection.execute(
         insert(connection, DIGEST_SLOT)
         .values(
             rule_id=rule_id,
-            zone=slot.zone,
+            zone=voice or slot.zone,
             slot=slot.local,
             slot_at=slot.at,
             window_from=slot.window_from,

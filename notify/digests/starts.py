@@ -10,8 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from notify.digests.voices import first_seen
 from storage.dialects import insert
-from storage.schema import DIGEST_START, LOCATION, RULE
+from storage.schema import DIGEST_START, RULE
 
 OF_THE_RULE = ""
 Starts = dict[str, dict[str, datetime]]
@@ -36,7 +37,7 @@ def starts_of(connection: Connection, zones_of: Mapping[str, Sequence[str]], now
         first_look = not known.keys() - {OF_THE_RULE}
         new = {zone: now for zone in zones if zone not in known}
         if new and first_look:
-            seen = _first_seen(connection) if seen is None else seen
+            seen = first_seen(connection) if seen is None else seen
             new = {zone: max(own, seen.get(zone, own)) for zone in new}
         _write(connection, name, new if OF_THE_RULE in known else {**new, OF_THE_RULE: own})
         _forget(connection, name, known.keys() - {OF_THE_RULE, *zones})
@@ -50,11 +51,6 @@ def _made_at(connection: Connection, names: Sequence[str]) -> dict[str, datetime
         return {}
     made = sa.select(RULE.c.id, RULE.c.created_at).where(RULE.c.id.in_(names))
     return {row.id: row.created_at for row in connection.execute(made)}
-
-
-def _first_seen(connection: Connection) -> dict[str, datetime]:
-    seen = sa.select(LOCATION.c.timezone, sa.func.min(LOCATION.c.first_seen_at).label("at"))
-    return {row.timezone: row.at for row in connection.execute(seen.group_by(LOCATION.c.timezone))}
 
 
 def _write(connection: Connection, name: str, starts: Mapping[str, datetime]) -> None:

@@ -66,6 +66,7 @@ class Rule:
     timezone: str | None = None
     digest: str | None = None
     window: str | None = None
+    each: str | None = None  # of a digest: "location" for one message a location
     location: str | None = None  # of a digest: the id of the one that it tells about
     label: str | None = None  # of a digest: it tells about the chargers with this label
     repeat: timedelta | None = None
@@ -149,7 +150,11 @@ def _read_event(reader: DocumentReader) -> dict[str, Any]:
 def _read_digest(reader: DocumentReader) -> dict[str, Any]:
     schedule, timezone = reader.schedule(), reader.timezone()
     digest, window = reader.choice("digest", DIGESTS), reader.choice("window", WINDOWS) or YESTERDAY
-    only = {"location": reader.text("location", longest=200), "label": reader.text("label", longest=200)}
+    only = {
+        "each": reader.choice("each", ("location",)),
+        "location": reader.text("location", longest=200),
+        "label": reader.text("label", longest=200),
+    }
     return {"schedule": schedule, "timezone": timezone, "digest": digest, "window": window, **only}
 
 
@@ -182,6 +187,7 @@ def _stored_form(rule: Rule) -> dict[str, Any]:
         "timezone": rule.timezone if rule.timezone != "location" else None,
         "digest": rule.digest,
         "window": rule.window if rule.window != YESTERDAY else None,
+        "each": rule.each,
         "location": rule.location,
         "label": rule.label,
         "notify": list(rule.notify) or None,

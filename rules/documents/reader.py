@@ -68,7 +68,7 @@ KEYS_OF: dict[Kind, tuple[str, ...]] = {
         *SPEECH_KEYS,
         *ACTION_KEYS,
     ),
-    "digest": ("schedule", "timezone", "digest", "window", "location", "label"),
+    "digest": ("schedule", "timezone", "digest", "window", "each", "location", "label"),
     "event": ("on", "when", "settle", "max_age", "severity", "title"),
 }
 NEEDED: dict[Kind, tuple[str, ...]] = {

@@ -120,6 +120,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     ),
     "digest": (", ".join(f"`{word}`" for word in DIGESTS), "What the message tells. Needed."),
     "window": (", ".join(f"`{word}`" for word in WINDOWS), "The time it tells about; `yesterday` by default."),
+    "each": ("`location`", "One message a location, for at most 30; more have one a time zone, which says so."),
     "location": ("a location's id", "The one location that it tells about; all of them by default."),
     "label": ("a charger's label", "It tells about the chargers with this label; all of them by default."),
 }

@@ -119,7 +119,7 @@ class Subscription(SQLModel, table=True):
 
 
 class DigestSlot(SQLModel, table=True):
-    """A scheduled digest, once a rule, zone and local slot."""
+    """A scheduled digest, once a rule, zone (with the location, where each has a message) and local slot."""
 
     __tablename__ = "digest_slot"
     rule_id: str = Field(primary_key=True)
@@ -137,7 +137,7 @@ class DigestStart(SQLModel, table=True):
 
     __tablename__ = "digest_start"
     rule_id: str = Field(primary_key=True)
-    zone: str = Field(primary_key=True)  # an IANA name, or "" for the rule itself
+    zone: str = Field(primary_key=True)  # an IANA name, that and a location's id, or "" for the rule itself
     counts_from: datetime  # made, switched on, resumed, first seen, or at another schedule or zone
 
 

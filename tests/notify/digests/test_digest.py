@@ -48,6 +48,7 @@ class Daily:
     timezone: str | None = "Europe/Copenhagen"
     digest: str | None = "sessions"
     window: str | None = "yesterday"
+    each: str | None = None
     location: str | None = None
     label: str | None = None
 

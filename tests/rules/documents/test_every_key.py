@@ -36,6 +36,7 @@ SAID: dict[str, Any] = {
     "timezone": "Europe/Copenhagen",
     "digest": "sessions",
     "window": "last week",
+    "each": "location",
     "location": "l1",
     "label": "north",
 }

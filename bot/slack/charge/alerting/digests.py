@@ -22,8 +22,9 @@ from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
 from notify.charts.drawing import Chart, NoFonts, png_of
 from notify.charts.picture import draw_picture
-from notify.digests.digest import enqueue_now, facts_now, says_nothing, zones_of_rule
+from notify.digests.digest import enqueue_now, facts_now, says_nothing
 from notify.digests.tables import tables_of
+from notify.digests.voices import place_of, voices_of
 from notify.render import render_digest, render_tables, render_words
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.plain_schedules import in_words
@@ -38,7 +39,7 @@ log = structlog.get_logger()
 
 Told = TypeVar("Told", Answer, Answer | Errand)
 SHOWN = 15
-MOST_ZONES = 3
+MOST_VOICES = 3
 NEW_EXAMPLES = (
     "/charge digest new name: weekly; schedule: every Monday at 8:00; digest: sessions; window: last week",
     "/charge digest new library/daily-sessions",
@@ -77,7 +78,7 @@ def answer_list(connection: Connection, asked: Asked) -> Answer:
 def _line(connection: Connection, asked: Asked, name: str) -> DigestLine:
     row = find_rule(connection, name)
     rule = rule_from_document(row.document, row.source)
-    zones = _speaking_zones(connection, rule, asked)
+    zones = {place_of(voice)[0] for voice in _voices(connection, rule, asked)}
     coming = [(next_moment(rule.schedule or "", zone, asked.now), zone) for zone in zones] if row.enabled else []
     first = min((one for one in coming if one[0] is not None), default=None)
     return DigestLine(
@@ -86,7 +87,8 @@ def _line(connection: Connection, asked: Asked, name: str) -> DigestLine:
         in_words(rule.schedule or ""),
         rule.window or YESTERDAY,
         rule.notify,
-        "where the chargers stand" if rule.timezone == "location" else rule.timezone or asked.zone,
+        ("one a location, " if rule.each else "")
+        + ("where the chargers stand" if rule.timezone == "location" else rule.timezone or asked.zone),
         when_next(first[0], first[1], asked.now) if first is not None and first[0] is not None else None,
     )
 
@@ -99,22 +101,26 @@ def when_next(moment: datetime, zone: str, now: datetime) -> str:
     return f"{day} at {at:%H:%M} ({zone})"
 
 
-def _speaking_zones(connection: Connection, rule: Rule, asked: Asked) -> list[str]:
-    zones = zones_of_rule(connection, rule, asked.zone)
-    return [zone for zone in zones if not says_nothing(connection, rule, zone, asked.zone)] or zones[:1]
+def _voices(connection: Connection, rule: Rule, asked: Asked) -> list[str]:
+    voices = voices_of(connection, rule, asked.zone)
+    return [voice for voice in voices if not says_nothing(connection, rule, voice, asked.zone)] or voices[:1]
+
+
+def _what_each_is(voices: Sequence[str]) -> str:
+    return "location" if voices and place_of(voices[0])[1] is not None else "time zone"
 
 
 def answer_preview(connection: Connection, asked: Asked) -> Answer | Errand:
-    """What a digest would say now, for the person alone; at most three of its time zones."""
+    """What a digest would say now, for the person alone; at most three of its time zones or locations."""
     return _of_digest(connection, asked, "preview", _preview)
 
 
 def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer | Errand:
-    zones = _speaking_zones(connection, rule, asked)
-    said = told("answer_digest_preview", name=rule.name, zones=zones, shown=MOST_ZONES)
+    voices = _voices(connection, rule, asked)
+    said = told("answer_digest_preview", name=rule.name, voices=voices, shown=MOST_VOICES, each=_what_each_is(voices))
     shown, told_facts = list(said.blocks), []
-    for number, zone in enumerate(zones[:MOST_ZONES]):
-        facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
+    for number, voice in enumerate(voices[:MOST_VOICES]):
+        facts = facts_now(connection, rule, voice, asked.now, default_zone=asked.zone)
         told_facts.append(facts)
         blocks = render_digest(facts).blocks + (render_tables(lists).blocks if (lists := tables_of(facts)) else [])
         shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
@@ -158,11 +164,11 @@ def answer_now(connection: Connection, asked: Asked) -> Answer:
 
 def _now(connection: Connection, asked: Asked, rule: Rule) -> Answer:
     channels = rule.notify or (asked.card_channel,)
-    zones = _speaking_zones(connection, rule, asked)
-    for zone in zones:
-        facts = facts_now(connection, rule, zone, asked.now, default_zone=asked.zone)
-        enqueue_now(connection, rule.name, zone, facts, channels=channels, now=asked.now)
-    return told("answer_digest_now", name=rule.name, zones=zones, channels=rule.notify)
+    voices = _voices(connection, rule, asked)
+    for voice in voices:
+        facts = facts_now(connection, rule, voice, asked.now, default_zone=asked.zone)
+        enqueue_now(connection, rule.name, voice, facts, channels=channels, now=asked.now)
+    return told("answer_digest_now", name=rule.name, voices=voices, channels=rule.notify, each=_what_each_is(voices))
 
 
 def answer_new(connection: Connection, asked: Asked) -> Answer:

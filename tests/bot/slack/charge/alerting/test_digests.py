@@ -73,3 +73,17 @@ async def test_what_is_no_digest_is_said(house: House) -> None:
     assert "That is no digest but an alert rule" in await said(house, "digest now hot")
     assert "There is no rule" in await said(house, "digest preview nope")
     assert "`digest` cannot" in await said(house, "digest lst")
+
+
+async def test_one_message_a_location_is_listed_seen_and_said_now_for_each(house: House) -> None:
+    places = len(house.fleet.world.locations)
+    assert places > 3
+    places_alone = "name: places; schedule: every day at 8:00; digest: uptime; each: location; notify: #ev-alerts"
+    await do(house, f"digest new {places_alone}")
+    assert "(one a location, where the chargers stand)" in await said(house, "digest list")
+    seen = await said(house, "digest preview places", "vera")
+    assert f"It speaks for each of {places} locations; here are 3 of them" in seen
+    assert f"one message for each of {places} locations" in await said(house, "digest now places", "ole")
+    said_now = rows(house, sa.select(OUTBOX).where(OUTBOX.c.kind == "digest"))
+    assert {row.facts["location"] for row in said_now} == {one.id for one in house.fleet.world.locations}
+    assert rows(house, sa.select(DIGEST_SLOT)) == []
