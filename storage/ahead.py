@@ -72,6 +72,7 @@ OF_THE_WORLD: Mapping[Table, Moments] = {
     ),
     schema.SAMPLE: Moments(apart=("at",)),  # part of the key
     schema.INTERVAL: Moments(("valid_from", "valid_to")),
+    schema.POWER: Moments(("valid_from", "valid_to")),
     schema.GAP: Moments(("valid_from", "valid_to")),
     schema.ALERT: Moments(
         (

@@ -17,6 +17,7 @@ from storage.dialects import Insert, insert
 from storage.prepared import Prepared
 from storage.record import close_intervals, next_seq, store_seq
 from storage.recording.moves import note_ends
+from storage.recording.powers import note_powers
 from storage.recording.things import RECORDED, ids_there, news_at
 from storage.schema import CHARGER, CONNECTOR, GAP, LOCATION, POLL, SET_ASIDE
 
@@ -195,6 +196,8 @@ def record_missing(connection: Connection, table: Table, seen: set[str], now: da
             for field, dated in recorded.history.items():
                 close_intervals(connection, recorded, field, dated, seq)
             note_ends(connection, recorded, seq)
+    if table is CONNECTOR:
+        note_powers(connection, seq, now)
     store_seq(connection, seq)
     return True
 

@@ -16,6 +16,7 @@ from eosvolt.models import NO_ERROR, ChargerReading, LocationReading, SessionRea
 from storage.dialects import Insert, greatest, insert, least
 from storage.prepared import Prepared
 from storage.recording.moves import note_moves
+from storage.recording.powers import note_powers
 from storage.recording.reading_rows import Observation, Row, heartbeat_of, rows_of
 from storage.recording.samples import sample_energies
 from storage.recording.things import KEPT, RECORDED, STALE, UNTOLD, Recorded, news_at
@@ -92,6 +93,7 @@ def _upsert(connection: Connection, recorded: Recorded, rows: list[Row], seq: in
         open_intervals(connection, recorded, field, dated, seq)
     note_moves(connection, recorded.thing, seq)
     if recorded.thing == "connector":
+        note_powers(connection, seq, observation.now)
         _CLOSE_STALE.run(connection, {"seq": seq, "now": observation.now})
     if recorded.thing == "session":
         sample_energies(connection, seq, observation.now)

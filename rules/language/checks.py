@@ -42,8 +42,8 @@ from rules.language.fields import (
     nearest_field,
     units_of,
 )
+from rules.language.function_words import FUNCTIONS
 from rules.language.functions import (
-    FUNCTIONS,
     MAX_AGGREGATES,
     QUANTITIES,
     Call,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rules.language.fields import EXACT, FIELDS, UNITS, Type, stored_value
-from rules.language.quantities import Made, product_of, quotient_of, stored_amount, written_amount
+from rules.language.quantities import OVER_POWER, Made, product_of, quotient_of, stored_amount, written_amount
 
 Comparator = typing.Literal["==", "!=", "<", "<=", ">", ">=", "contains", "starts_with"]
 
@@ -137,9 +137,10 @@ class Windowed:
     """What the kept history says of a window that ends now: `changes(what, window)`, `increase(field, window)`, and
     `uptime(connector, window)` and `downtime`, which have no `operand`, but may have a `where`: time of which it is
     false does not count. They are `of` a connector, or of all the connectors of a charger or a location together.
+    `avg(connector.power, window)`, `max` and `min` are of a connector's power, or of that of a location's together.
     """
 
-    name: typing.Literal["changes", "increase", "uptime", "downtime"]
+    name: typing.Literal["changes", "increase", "uptime", "downtime", "avg", "min", "max"]
     operand: "Expression | None"
     window: Literal
     where: "Expression | None" = None
@@ -253,8 +254,8 @@ def type_of(expression: Expression) -> Type:  # noqa: PLR0911 (one return a kind
             return FIELDS[key].type
         case Aggregate() | Windowed("changes"):
             return Type.NUMBER
-        case Windowed("increase"):
-            return Type.ENERGY
+        case Windowed("increase" | "avg" | "min" | "max" as name):
+            return Type.ENERGY if name == "increase" else Type.POWER
         case Since() | Windowed("downtime"):
             return Type.DURATION
         case LocalTime("weekday"):
@@ -324,7 +325,8 @@ def _render(expression: Expression) -> tuple[str, int]:  # noqa: PLR0911, PLR091
         case Aggregate():
             return _aggregate_text(expression), _ATOM
         case Windowed(name, operand, window, where, of):
-            what = of if operand is None else to_text(operand)
+            power = ".power" if name in OVER_POWER else ""
+            what = f"{of}{power}" if operand is None else to_text(operand)
             counted = "" if where is None else f" where {to_text(where)}"
             return f"{name}({what}{counted}, {_literal_text(window)})", _ATOM
         case Since(operand):

@@ -25,7 +25,8 @@ from rules.language.expressions import (
     type_of,
 )
 from rules.language.fields import FIELDS, REACHABLE, RELATIONS, Type, nearest
-from rules.language.quantities import AMOUNTS, SCALARS
+from rules.language.function_words import FUNCTIONS
+from rules.language.quantities import AMOUNTS, OVER_POWER, OVER_UPTIME, SCALARS
 
 MAX_AGGREGATES = 8
 """How many functions over other things or over history one condition may have: each is a query of its own."""
@@ -38,73 +39,13 @@ MOST_LAST = 1_000
 UPTIME_OF = ("connector", "charger", "location")
 """Of what `uptime` and `downtime` are: a connector, or all the connectors of a charger or location together."""
 
-QUANTITIES = frozenset({Type.DURATION, Type.ENERGY, Type.POWER, *SCALARS, *AMOUNTS})
+POWER_OF = {"connector.power": "connector", "location.power": "location"}
+"""What `avg`, `min` and `max` go over a time of, and whose it is: of a location, that of all its connectors."""
 
-FUNCTIONS: dict[str, tuple[str, str]] = {
-    "count": (
-        "count(location.chargers where not charger.online)",
-        "How many there are; 0 where there are none. Without `where`, all of them.",
-    ),
-    "share": (
-        "share(location.connectors where connector.status == 'Faulted')",
-        "Of those about which it is known, the share for which it is true; unknown where there are none.",
-    ),
-    "sum": ("sum(connector.sessions.energy, 24h)", "The sum of a field; 0 where there are none."),
-    "avg": ("avg(location.connectors.power where charger.online)", "The mean of a field; unknown where none is known."),
-    "min": (
-        "min(connector.power, connector.max_power)",
-        "The least of two or more quantities, or of a field, as in `min(location.connectors.power)`.",
-    ),
-    "max": (
-        "max(charger.heartbeat_interval, 5m)",
-        "The greatest of two or more quantities, or of a field, as in `max(connector.sessions.energy, 7d)`.",
-    ),
-    "last": (
-        "share(last(20, connector.sessions) where session.status == 'Completed')",
-        "The latest sessions that have ended. `share` and `avg` of them are unknown until there are so many.",
-    ),
-    "streak": (
-        "streak(connector.sessions where session.energy < 0.1 kWh)",
-        "For how many of the latest ended sessions it is true in a row; those where it is unknown are passed over.",
-    ),
-    "changes": (
-        "changes(connector.status == 'Faulted', 1h)",
-        "How often a field, or the truth of a condition on one field, changed; what is unknown is passed over.",
-    ),
-    "increase": (
-        "increase(session.energy, 20m)",
-        "How much energy an open session was given, to the nearest sample (5 minutes); unknown in a younger session.",
-    ),
-    "uptime": (
-        "uptime(connector, 365d)",
-        (
-            "The share of the observed time in which it was online, not Faulted or Unavailable. With a `where` on one "
-            "field with a history, time of which it is false is left out: "
-            "`uptime(connector where connector.status != 'Unavailable', 30d)`. `uptime(charger, 30d)` and "
-            "`uptime(location, 30d)` are those of all the connectors there together."
-        ),
-    ),
-    "downtime": (
-        "downtime(connector where connector.status != 'Unavailable', 365d)",
-        "For how long it was observed to be offline, Faulted or Unavailable; with a `where` as `uptime` has it.",
-    ),
-    "since": (
-        "since(connector.status)",
-        "How long a field has had its value. `since(connector.id)` is how long the connector has been known.",
-    ),
-    "hours": (
-        'hours("22:00-06:00")',
-        (
-            "Whether it is between two times of day at the location, or was when an event happened. A location that "
-            "names no zone is in `CHARGEHAND_TIMEZONE`."
-        ),
-    ),
-    "business_hours": (
-        'business_hours("08:00-18:00")',
-        "The same, on Monday to Friday. `weekday` is the day itself: `weekday in ['Saturday', 'Sunday']`.",
-    ),
-}
-"""Every function: an example of its use, and what it gives."""
+LONGEST_OF_POWER = 7 * 86_400.0
+"""The longest window of a power, in seconds: it changes each minute, and is kept for weeks, not for years."""
+
+QUANTITIES = frozenset({Type.DURATION, Type.ENERGY, Type.POWER, *SCALARS, *AMOUNTS})
 
 _AGGREGATES = ("count", "share", "sum", "avg", "min", "max", "streak")
 _OF_A_FIELD = ("sum", "avg", "min", "max")
@@ -177,6 +118,8 @@ def check_call(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one ret
         shown = name if len(name) <= 60 else f"{name[:59]}…"
         checker.error(node.column, f'unknown function "{shown}"', None if near else ", ".join(FUNCTIONS), near)
         return _NOTHING
+    if _is_over_power(name, operands):
+        return _windowed(checker, node)
     if name in {"min", "max"} and not _is_over_things(operands):
         for part in operands:
             if isinstance(part, Members):
@@ -204,6 +147,13 @@ def _misused(checker: Checker, node: Call, message: str) -> Typed:
 def _is_over_things(operands: Sequence[Unchecked]) -> bool:
     first = operands[0].source if isinstance(operands[0], Members) else operands[0]
     return relation_of(first) is not None or (isinstance(first, Call) and first.name == "last")
+
+
+def _is_over_power(name: str, operands: Sequence[Unchecked]) -> bool:
+    first, *rest = (one.source if isinstance(one, Members) else one for one in operands)
+    of_power = isinstance(first, FieldRef) and first.key in POWER_OF
+    over_time = len(rest) == 1 and isinstance(rest[0], Literal) and rest[0].type is Type.DURATION
+    return name in OVER_POWER and of_power and (over_time or name == "avg")
 
 
 def _aggregate(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one return a mistake)
@@ -298,7 +248,7 @@ def _window(checker: Checker, node: Unchecked) -> Literal | None:
 
 
 def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one return a mistake)
-    name = cast("OneOf['changes', 'increase', 'uptime', 'downtime']", node.name)
+    name = cast("OneOf['changes', 'increase', 'uptime', 'downtime', 'avg', 'min', 'max']", node.name)
     checker.count_aggregate(node.column)
     if len(node.operands) != 2:
         return _misused(checker, node, f'"{name}" takes two things: what, and a window')
@@ -307,7 +257,9 @@ def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one retu
     subject, part = _split(node.operands[0])
     where: Expression | None = None
     of = "connector"
-    if name in {"uptime", "downtime"}:
+    if name in OVER_POWER:
+        of = _power_of(checker, subject, part, window)
+    elif name in OVER_UPTIME:
         if not isinstance(subject, FieldRef) or subject.key not in UPTIME_OF:
             return _misused(checker, node, f'"{name}" is that of a {", a ".join(UPTIME_OF)}')
         of = subject.key
@@ -323,10 +275,24 @@ def _windowed(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one retu
             _is_kept(checker, operand, '"changes"') if name == "changes" else _is_sampled(checker, operand)
         ):
             return _NOTHING
-    if window is None:
+    if window is None or not of:
         return _NOTHING
     built = Windowed(name, operand, window, where, of, node.column)
     return built, type_of(built)
+
+
+def _power_of(checker: Checker, subject: Unchecked, part: Unchecked | None, window: Literal | None) -> str:
+    """Whose power it is; empty where what is wrong with that was told."""
+    of = POWER_OF[subject.key] if isinstance(subject, FieldRef) else ""
+    if part is not None:
+        checker.error(part.column, 'a power over time takes no "where"')
+    elif of not in REACHABLE[checker.for_each]:
+        checker.error(subject.column, f"{of} cannot be read for each {checker.for_each}")
+    elif window is not None and isinstance(window.value, float) and window.value > LONGEST_OF_POWER:
+        checker.error(window.column, f"a window of a power is at most {duration_text(LONGEST_OF_POWER)} long")
+    else:
+        return of
+    return ""
 
 
 def _is_kept(checker: Checker, operand: Expression, what: str) -> bool:

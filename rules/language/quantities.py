@@ -5,7 +5,7 @@ currency to another, and nothing here computes a value.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from rules.language.fields import EXACT, UNITS, Type
 
@@ -94,11 +94,22 @@ def stored_amount(number: Decimal, unit: str) -> float:
 
 
 def written_amount(value: float, unit: str) -> Decimal:
-    """The number of `unit` that a stored amount is."""
+    """The number of `unit` that a stored amount is, with no more digits than it takes to be that amount again."""
     per = unit.partition("/")[2]
     number = Decimal(repr(value))
-    return EXACT.divide(EXACT.multiply(number, UNITS[per].scale), _per_base(per)) if per else number
+    if not per:
+        return number
+    exact = EXACT.divide(EXACT.multiply(number, UNITS[per].scale), _per_base(per))
+    shorter = (Context(prec=digits).plus(exact) for digits in range(1, 18))
+    return next((one for one in shorter if stored_amount(one, unit) == value), exact)
 
 
 def _per_base(per: str) -> Decimal:
     return Decimal(3600) if UNITS[per].type is Type.DURATION else Decimal(1)
+
+
+OVER_POWER = frozenset({"avg", "min", "max"})
+"""The functions of a window that go over a power."""
+
+OVER_UPTIME = frozenset({"uptime", "downtime"})
+"""Those that go over how much of a time something was up."""

@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, FromClause
 
 from rules.language.expressions import Aggregate, Compare, Expression, Windowed
 from rules.language.fields import FIELDS, NETWORK
+from rules.language.quantities import OVER_POWER
+from rules.matching.powers import power_is_covered, power_known_since
 from rules.matching.relations import Say, enough, seen_of_aggregate, start_of, stopped
 from rules.matching.scope import NOW, SUBJECT, TABLES, Scope
 from rules.matching.unread import (
@@ -55,6 +57,8 @@ def _window_covered(node: Windowed, scope: Scope) -> ColumnElement[bool] | None:
     if node.name == "increase":
         return None
     start = window_start(node)
+    if node.name in OVER_POWER:
+        return power_is_covered(node, start, scope)
     if node.name != "changes":
         return scope.tables[node.of].c.first_seen_at <= start
     thing = kept_thing(node, scope)
@@ -70,6 +74,8 @@ def covered_since(node: Learner) -> ColumnElement[Any] | None:
         known = (SAMPLE.c.session_id == SESSION.c.id, SAMPLE.c.energy_kwh.is_not(None))
         first = sa.select(sa.func.min(SAMPLE.c.at, type_=NOW.type)).where(*known)
         return first.correlate(SESSION).scalar_subquery()
+    if node.name in OVER_POWER:
+        return power_known_since(node, SUBJECT)
     if node.name != "changes":
         return TABLES[node.of].c.first_seen_at
     thing, interval = kept_thing(node), INTERVAL.alias()

@@ -11,8 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
-from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
+from rules.language.expressions import (
+    Aggregate,
+    Expression,
+    FieldRef,
+    Windowed,
+    fields_of,
+    walk,
+)
 from rules.language.fields import FIELDS, NETWORK, RELATIONS, RESTLESS
+from rules.language.quantities import OVER_POWER, OVER_UPTIME
 from rules.matching.scope import NETWORK_ID, NOW, PATHS, SEEN, TABLES, Resolve, Scope
 from storage.recording.things import news_of
 from storage.schema import SESSION
@@ -31,9 +39,9 @@ def inner_things(node: Aggregate) -> frozenset[str]:
 
 
 def uptimes_of(expression: Expression) -> frozenset[str]:
-    """The kinds of things of which an expression reads the uptime or downtime, wherever it does."""
+    """The kinds of things of which an expression reads the uptime, downtime or power over time, wherever it does."""
     windows = [node for node in walk(expression) if isinstance(node, Windowed)]
-    return frozenset(node.of for node in windows if node.name in {"uptime", "downtime"})
+    return frozenset(node.of for node in windows if node.name in OVER_UPTIME | OVER_POWER)
 
 
 def inner_keys(node: Aggregate) -> frozenset[str]:

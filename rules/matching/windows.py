@@ -15,6 +15,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause
 
 from rules.language.expressions import FieldRef, LocalTime, Windowed, fields_of
 from rules.language.fields import FIELDS, WEEKDAYS
+from rules.language.quantities import OVER_POWER
+from rules.matching.powers import seen_of_power
 from rules.matching.relations import Say
 from rules.matching.scope import CLOCKS, NOW, OFFSETS, SUBJECT, Scope, kept_value
 from storage.dialects import greatest, least
@@ -32,6 +34,8 @@ def seen_of_window(node: Windowed, say: Say, scope: Scope = SUBJECT) -> ColumnEl
         return _changes(node, start, say, scope)
     if node.name == "increase":
         return _increase(start, scope.tables["session"])
+    if node.name in OVER_POWER:
+        return seen_of_power(node, start, scope)
     return _Uptime(node, start, say, scope).value()
 
 

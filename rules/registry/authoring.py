@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from rules.alerts.evaluate import end_alerts, evaluate_rule
 from rules.alerts.events import begin_events, forget_waiting
-from rules.alerts.inhibitions import store_inhibitions
 from rules.alerts.query import CompiledRule, compile_rule
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.inhibition import relation_errors
@@ -24,7 +23,7 @@ from rules.language.fields import nearest
 from rules.lifecycle import OPEN_STATES, State, Transition
 from rules.registry.digest_starts import begin_digest
 from rules.registry.runnable import check_runnable
-from rules.registry.store import FROM_SLACK, insert_rule, insert_version, stored_rules, update_rule
+from rules.registry.store import FROM_SLACK, attend_to, insert_rule, insert_version, stored_rules, update_rule
 from storage.dialects import AnyRow
 from storage.polls import poll_states
 from storage.schema import ALERT, RULE, RULE_VERSION
@@ -227,7 +226,7 @@ def _next_version(
 def _ended(connection: Connection, name: str, version: int, now: datetime) -> Outcome:
     transitions = end_alerts(connection, name, "rule removed", now)
     forget_waiting(connection, name)
-    store_inhibitions(connection, stored_rules(connection).values())
+    attend_to(connection, now)
     return Outcome(version, tuple(transitions), ended=_reasons(transitions))
 
 
@@ -251,7 +250,7 @@ def _changed(
     default_zone: str | None,
 ) -> Outcome:
     """Evaluate a rule that is new, changed or switched on, and count what came of it."""
-    store_inhibitions(connection, stored_rules(connection).values())
+    attend_to(connection, now)
     stood = stood or Stood()
     transitions = list(stood.ended)
     evaluated = True

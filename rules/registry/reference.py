@@ -22,7 +22,8 @@ from rules.documents.windows import WINDOWS
 from rules.language.conditions import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from rules.language.expressions import duration_text
 from rules.language.fields import REACHABLE, SUBJECTS, THINGS, UNITS, FieldSpec, Type, fields_for
-from rules.language.functions import FUNCTIONS, LONGEST_WINDOW, MAX_AGGREGATES
+from rules.language.function_words import FUNCTIONS
+from rules.language.functions import LONGEST_WINDOW, MAX_AGGREGATES
 from rules.matching.learning import BACKFILL
 from rules.rising import SEVERITIES
 

@@ -22,6 +22,7 @@ from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.language.errors import RuleError, RuleErrors
 from rules.lifecycle import Transition
 from rules.registry.digest_starts import begin_digest, comes_otherwise
+from rules.registry.powers import keep_power_if_read
 from rules.registry.speech_plan import load_plan, store_plan
 from storage.dialects import AnyRow
 from storage.prepared import Prepared
@@ -83,9 +84,16 @@ def sync_rules(
             connection.execute(sa.update(RULE).where(RULE.c.id == name).values(removed_at=now, updated_at=now))
             transitions += end_alerts(connection, name, "rule removed", now)
             forget_waiting(connection, name)
-    store_inhibitions(connection, stored_rules(connection).values())
+    attend_to(connection, now)
     store_plan(connection, plan)
     return transitions
+
+
+def attend_to(connection: Connection, now: datetime) -> None:
+    """Note what the rules in force need beside themselves: which keep which quiet, and whether powers are kept."""
+    rules = stored_rules(connection).values()
+    store_inhibitions(connection, rules)
+    keep_power_if_read(connection, rules, now)
 
 
 def is_in_force(connection: Connection, rule_id: str, version: int) -> bool:

@@ -19,14 +19,16 @@ from rules.alerts.query import compile_rule
 from rules.documents.document import Rule
 from rules.documents.reader import EVENTS
 from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
+from rules.language.quantities import OVER_POWER, OVER_UPTIME
 from rules.lifecycle import State, Transition
 from rules.registry.runnable import find_unrunnable
-from rules.trials.history import Kept, has_history, read_kept
+from rules.trials.history import POWER_KEY, Kept, has_history, read_kept
 from rules.trials.idle_changes import find_spells
 from rules.trials.replay import PollGrid, Replay
 from rules.trials.scratch import Scratch, Speaker
 from rules.trials.suppressed import Absorbed, find_absorbed
 from storage.polls import poll_states
+from storage.recording.powers import kept_since
 
 LONGEST_SHOWN = 10
 LAST_SESSIONS = timedelta(days=35)
@@ -202,7 +204,18 @@ def _first_polls(connection: Connection, rule: Rule, resources: Collection[str])
     if never:
         told = f'rule "{rule.name}" cannot be backtested: no poll of {", ".join(never)} was ever good'
         raise CannotBacktest(told)
-    return [moment for moment in found.values() if moment is not None]
+    return [*_powers_since(connection, rule), *(moment for moment in found.values() if moment is not None)]
+
+
+def _powers_since(connection: Connection, rule: Rule) -> list[datetime]:
+    """Since when powers are kept, for a rule that reads one. CannotBacktest where they are not."""
+    if POWER_KEY not in _keys(rule):
+        return []
+    since = kept_since(connection)
+    if since is None:
+        told = "that is kept while a rule looks at a power over a time, such as avg(connector.power, 1h)"
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: no history is kept of {POWER_KEY}; {told}')
+    return [since]
 
 
 def _rehearsed(rule: Rule, firings: Sequence[Firing], kept: Kept, begun: datetime) -> Rehearsed | None:
@@ -230,8 +243,10 @@ def _keys(rule: Rule) -> frozenset[str]:
             keys.add(node.key)
         elif isinstance(node, Aggregate) and node.value is not None:
             keys.add(node.value)
-        elif isinstance(node, Windowed) and node.name in {"uptime", "downtime"}:
+        elif isinstance(node, Windowed) and node.name in OVER_UPTIME:
             keys |= {"connector.status", "charger.online"}
+        elif isinstance(node, Windowed) and node.name in OVER_POWER:
+            keys.add(POWER_KEY)
     if rule.on is not None and EVENTS[rule.on] != "session":
         keys.add(_TOLD_BY.get(rule.on, "charger.online"))
     return frozenset(keys)

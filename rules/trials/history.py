@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from eosvolt.models import ChargerReading, ConnectorReading, LocationReading, SessionReading
 from rules.language.fields import FIELDS
+from rules.trials.powers import POWER, changes_of, read_powers
 from rules.trials.whereabouts import Thing, Whereabouts, read_whereabouts
 from storage.dialects import AnyRow
 from storage.polls import poll_states
@@ -46,13 +47,16 @@ AS_NOW = {
 }
 """What describes a charger or a connector, with its column: no history is kept of it, and it is taken as it is now."""
 
+POWER_KEY = "connector.power"
+"""Its history is kept apart, and only while a rule looks at a power over a time."""
+
 _OF_LOCATIONS = frozenset(key for key, spec in FIELDS.items() if spec.thing == "location")
 
 
 def has_history(key: str) -> bool:
     """Whether the value that a field of the catalogue had at any moment is known, or taken to be what it is now."""
     described = key in NEVER_CHANGE or key in AS_NOW or key in _OF_LOCATIONS
-    return described or key in OF_SESSIONS or FIELDS[key].interval is not None
+    return described or key in OF_SESSIONS or key == POWER_KEY or FIELDS[key].interval is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Kept:
     past: list[dict[str, Any]] = field(default_factory=list)
     began: dict[str, datetime] = field(default_factory=dict)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    powers: list[dict[str, Any]] = field(default_factory=list)
 
     def description(self, key: str, thing: str, thing_id: str) -> Any:
         """A field of AS_NOW, of a connector or charger or of the charger above it; a list as JSON."""
@@ -113,6 +118,10 @@ def read_kept(
     """
     fields = {(FIELDS[key].thing, FIELDS[key].interval) for key in keys if FIELDS[key].interval is not None}
     before, changes = _changes(connection, fields, since, until)
+    powers = read_powers(connection, since - lookback, until) if POWER_KEY in keys else []
+    told = [Change(*one) for one in changes_of(powers, since)]
+    before += [item for item in told if item.at <= since]
+    changes = sorted([*changes, *(item for item in told if item.at > since)], key=lambda item: item.at)
     ended = sa.or_(SESSION.c.ended_at.is_(None), SESSION.c.ended_at > since - lookback)
     overlaps = sa.and_(SESSION.c.started_at <= until, ended)
     sessions = connection.execute(sa.select(SESSION).where(overlaps)).all() if "sessions" in resources else []
@@ -136,6 +145,7 @@ def read_kept(
         samples=samples,
         past=[*_past(connection, fields, since, lookback), *_stale(connection, since - lookback, until)],
         began={resource: state.first_good_at for resource, state in polls if state.first_good_at is not None},
+        powers=powers,
         whereabouts=read_whereabouts(connection, since - lookback),
     )
 
@@ -287,6 +297,7 @@ class Fleet:
     def _connector(self, connector_id: str, charger_id: str) -> ConnectorReading:
         row = self.kept.connectors[connector_id]
         status = self.values.get(("connector", connector_id, "status"))
+        power = self.values.get(("connector", connector_id, POWER))
         return ConnectorReading(
             id=connector_id,
             charger_id=charger_id,
@@ -294,6 +305,7 @@ class Fleet:
             status_raw=status,
             status_changed_at=self.dated.get(("connector", connector_id, "status")),
             error_code=self.values.get(("connector", connector_id, "error_code")),
+            power_kw=None if power is None else float(power),
             type=row.type,
             max_power_kw=row.max_power_kw,
         )

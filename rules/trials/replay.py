@@ -17,6 +17,7 @@ from rules.alerts.events import Event
 from rules.lifecycle import State, Transition
 from rules.trials.history import Change, Fleet, Kept, session_moments
 from rules.trials.idle_changes import Spells
+from rules.trials.powers import POWER, copy_powers
 from rules.trials.scratch import Answer, Scratch
 from rules.trials.whereabouts import Thing
 from storage.polls import record_missing
@@ -198,6 +199,7 @@ def _date_back(connection: Connection, changes: Iterable[Change]) -> None:
         (CHARGER, "online", "online_changed_at"),
         (CONNECTOR, "status", "status_changed_at"),
         (CONNECTOR, "error_code", "error_code_changed_at"),
+        (CONNECTOR, POWER, "power_changed_at"),
         (LOCATION, "price", "price_changed_at"),
     ):
         mine = [{"id_": row["id_"], "since": row["since"]} for row in rows if row["field_"] == name]
@@ -225,3 +227,4 @@ def _copy_past(connection: Connection, kept: Kept, now: datetime) -> None:
     ]
     if samples:
         connection.execute(sa.insert(SAMPLE), samples)
+    copy_powers(connection, kept.powers, now)

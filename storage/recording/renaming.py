@@ -15,6 +15,7 @@ from storage.polls import CHUNK
 from storage.record import close_intervals, next_seq, store_seq
 from storage.recording.moves import PLACES, note_ends
 from storage.recording.new_ids import IDENTITY_CHANGED, NewIds
+from storage.recording.powers import note_powers
 from storage.recording.things import RECORDED, news_at
 from storage.schema import (
     ALERT,
@@ -22,6 +23,7 @@ from storage.schema import (
     CONNECTOR,
     INCIDENT,
     INTERVAL,
+    POWER,
     RULE,
     RULE_EVENT,
     SAMPLE,
@@ -69,6 +71,8 @@ def _rename_kind(connection: Connection, kind: str, renamed: Mapping[str, str], 
     _replace(connection, recorded.table, "id", renamed, **news_at(recorded.table, seq))
     if recorded.history:
         _replace(connection, INTERVAL, "thing_id", renamed, INTERVAL.c.thing == kind)
+    if kind == "connector":
+        _replace(connection, POWER, "thing_id", renamed, POWER.c.thing == kind)
     if kind == "charger":
         _replace(connection, INTERVAL, "value", renamed, INTERVAL.c.field == PLACES["connector"])
     for table, column in _NAMED_BY[kind]:
@@ -201,6 +205,8 @@ def _end_things(connection: Connection, kind: str, ids: Sequence[str], seq: int,
     for field, dated in recorded.history.items():
         close_intervals(connection, recorded, field, dated, seq)
     note_ends(connection, recorded, seq)
+    if kind == "connector":
+        note_powers(connection, seq, now)
 
 
 def _chunks(ids: list[str]) -> list[list[str]]:

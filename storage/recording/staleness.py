@@ -15,6 +15,7 @@ from eosvolt.models import ChargerReading, Fetched, SetAside
 from storage.dialects import insert
 from storage.prepared import Prepared
 from storage.record import next_seq, store_seq
+from storage.recording.powers import note_powers
 from storage.recording.things import STALE, news_at
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSION, UNREAD
 
@@ -67,6 +68,7 @@ def mark_stale(connection: Connection, ids: Ids, now: datetime) -> bool:
             marked += connection.execute(marking.values(stale_since=now, **news_at(table, seq))).rowcount
     if marked:
         _OPEN_STALE.run(connection, {"seq": seq})
+        note_powers(connection, seq, now)
         store_seq(connection, seq)
     return marked > 0
 

@@ -33,6 +33,7 @@ from storage.tables.polls import (
     SetAsideRow,
     UnreadField,
 )
+from storage.tables.power import Power
 from storage.tables.roles import RoleGrant
 from storage.tables.sharing import ChannelTurn, Lease, LeaseTerm
 from storage.tables.speech import AuditEntry, Command, DigestSlot, DigestStart, OutboxItem, RefusedChannel, Subscription
@@ -71,6 +72,7 @@ __all__ = [
     "PollDoubt",
     "PollGap",
     "PollPlace",
+    "Power",
     "RefusedChannel",
     "RoleGrant",
     "Rule",

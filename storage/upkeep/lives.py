@@ -137,6 +137,7 @@ LIVES: Mapping[Table, Life] = {
         schema.INTERVAL.c.valid_to,
         (_not_newest(schema.INTERVAL),),
     ),
+    schema.POWER: Life("powers over time, by when each ended", Span.DETAIL, schema.POWER.c.valid_to),
     schema.GAP: Life("times unseen, by their end", Span.HISTORY, schema.GAP.c.valid_to, (_not_newest(schema.GAP),)),
     schema.COUNT: Life(
         "what came of polls, by when it last did",

@@ -33,7 +33,7 @@ from rules.documents.windows import WINDOWS
 from rules.documents.yaml_text import to_yaml
 from rules.language.errors import RuleErrors
 from rules.language.fields import FIELDS, SUBJECTS, THINGS, Type, fields_for
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 from rules.registry.authoring import RuleRefused, find_rule
 from rules.rising import SEVERITIES
 
@@ -54,7 +54,13 @@ OF_NETWORK = {
 }
 """What a rule about the network may look at: it has no field of its own."""
 
-WORKED_OUT = dict(FUNCTIONS.values()) | {"weekday": "The day at the location."}
+OF_POWER = {
+    "avg(connector.power, 1h)": "The mean power over an hour.",
+    "max(connector.power, 1h)": "The greatest power within an hour.",
+    "avg(location.power, 15m)": "The mean power of all connectors there together.",
+    "max(location.power, 15m)": "The greatest power of all connectors there together.",
+}
+WORKED_OUT = dict(FUNCTIONS.values()) | OF_POWER | {"weekday": "The day at the location."}
 """What is worked out of other things or of history: an example of each function."""
 
 

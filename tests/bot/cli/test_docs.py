@@ -9,7 +9,7 @@ from bot.cli.docs import DOCUMENTS, ROOT, main, stale_documents
 from rules.documents.reader import KEYS_OF, KEYS_OF_ALL
 from rules.language.conditions import WORDS, parse_condition
 from rules.language.fields import FIELDS, UNITS
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 from rules.registry.reference import KEY_ENGLISH, OPERATORS, render_rules_reference
 
 ALL_KEYS = [key for keys in KEYS_OF.values() for key in keys]

@@ -79,3 +79,8 @@ def test_different_units_are_an_error(condition: str, message: str) -> None:
     with pytest.raises(ConditionErrors) as raised:
         parse_condition(condition, for_each="session")
     assert message in str(raised.value)
+
+
+def test_an_amount_is_written_with_no_more_digits_than_it_needs() -> None:
+    text = "0 EUR/h == 0.000001 USD/d"
+    assert to_text(parse_condition(text, for_each="connector")) == text

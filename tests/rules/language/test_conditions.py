@@ -23,7 +23,7 @@ from rules.language.expressions import (
     type_of,
 )
 from rules.language.fields import UNITS, Type
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 
 ONLINE = FieldRef("charger.online")
 STATUS = FieldRef("connector.status")
@@ -240,7 +240,7 @@ ERRORS = [
         'connector.power is a power and 2 kW is a power; expected a plain number on one side of "*"',
     ),
     ("connector.power + 5m > 1 kW", 19, "connector.power is a power, but 5m is a duration"),
-    ("max(connector.power, 5m) > 1 kW", 22, "connector.power is a power, but 5m is a duration"),
+    ("max(connector.max_power, 5m) > 1 kW", 26, "connector.max_power is a power, but 5m is a duration"),
     ("max(1 kW) > 1 kW", 1, '"max" compares two or more values, as in max(a, b)'),
     ('min("a", 1) > 1', 5, '"min" needs quantities, but "a" is a text'),
     ("maxx(1, 2) > 1", 1, 'unknown function "maxx"; did you mean "max"?'),

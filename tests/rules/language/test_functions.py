@@ -22,7 +22,8 @@ from rules.language.expressions import (
 )
 from rules.language.expressions import FieldRef as Field
 from rules.language.fields import Type
-from rules.language.functions import FUNCTIONS, MAX_AGGREGATES
+from rules.language.function_words import FUNCTIONS
+from rules.language.functions import MAX_AGGREGATES
 from rules.matching.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
 from rules.matching.windows import local_clocks, zone_offsets
 from storage.engine import Database

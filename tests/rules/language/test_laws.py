@@ -23,7 +23,7 @@ from rules.language.expressions import (
     to_text,
 )
 from rules.language.fields import FIELDS, THINGS, UNITS, Type, fields_for, units_of
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 
 ALPHABET = "\"'\\ ()[],.=!<>&|+-*/%;\n\tab09_é“\x00"
 SIGNS = '== != < >= [ ] ( ) , + - * && || ! min( max( \\ " where AND Faulted "Faulted" \'x\' 1 30m 0.1kWh 50%'

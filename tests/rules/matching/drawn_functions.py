@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 WINDOWS = st.sampled_from(["1m", "5m", "10m", "30m", "1h", "90m", "3h", "840h"])  # 840h: the 35 days read back
+POWER_WINDOWS = st.sampled_from(["1m", "10m", "30m", "90m", "3h"])
 OF_SESSION = st.sampled_from(
     [
         "session.energy < 0.5 kWh",
@@ -32,6 +33,7 @@ OF_CONNECTOR = st.sampled_from(
         'changes(connector.status == "Faulted", 1h) >= 1',
         "uptime(connector where charger.online, 30m) < 100 %",
         "downtime(charger, 1h) > 5m",
+        "avg(connector.power, 30m) < 3.5 kW",
     ]
 )
 OF_CHARGER = st.sampled_from(
@@ -147,7 +149,11 @@ def over_time(draw: st.DrawFn, for_each: str, by: Compared) -> list[str]:
         made += [f"uptime(charger, {window}) {op} {ratio}", f"downtime(charger, {window}) {op} 30m"]
         made += [f"changes(charger.online, {window}) {op} {number}", f"since(charger.online) {op} {window}"]
         made += [f"changes(not charger.online, {window}) {op} {number}"]
+    if for_each != "network":
+        made += [f"{name}(location.power, {draw(POWER_WINDOWS)}) {op} 7.25 kW" for name in ("avg", "min", "max")]
     if for_each in {"connector", "session"}:
+        powers = [f"{name}(connector.power, {draw(POWER_WINDOWS)}) {op} 3.5 kW" for name in ("avg", "min", "max")]
+        made += powers * 2
         made += [f"changes(connector.status, {window}) {op} {number}", f"since(connector.status) {op} {window}"]
         made += [f'changes(connector.status == "Faulted", {window}) {op} {number}']
         made += [f"{window} {op} since(connector.id)"]

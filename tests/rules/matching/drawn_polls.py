@@ -11,6 +11,7 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from storage.recording.powers import keep_power
 from storage.recording.staleness import mark_stale
 from tests.readings import MINUTE, T0, charger, connector, location, record_poll, session
 
@@ -93,8 +94,10 @@ def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
 
 def record(connection: Connection, script: tuple[Step, ...]) -> datetime:
     now = T0
-    for step in script:
+    for number, step in enumerate(script):
         now += step.minutes * MINUTE
+        if number == 1:  # what is kept of powers begins when a rule asks for them
+            keep_power(connection, now, wanted=True)
         seen = None if step.seen is None else {"charger": set(step.seen), "connector": set(step.seen)}
         record_poll(connection, now, *step.readings, resource=step.resource, interval=INTERVAL, seen=seen)
         names = ("charging_session",) if step.resource == "sessions" else ("charger", "connector")

@@ -17,6 +17,7 @@ from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Wi
 from rules.language.fields import FIELDS, REACHABLE, RELATIONS
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
 from tests.rules.matching.plain_conditions import Between, Function, Subject, Value, truth
+from tests.rules.matching.plain_powers import Powers
 
 Row = Any
 Chain = dict[str, Row]
@@ -51,6 +52,7 @@ class Stored:
         self.rows = {thing: list(connection.execute(sa.select(table))) for thing, table in tables.items()}
         self.intervals = list(connection.execute(sa.select(INTERVAL).order_by(INTERVAL.c.valid_from, INTERVAL.c.id)))
         self.samples = list(connection.execute(sa.select(SAMPLE).order_by(SAMPLE.c.at)))
+        self.powers = Powers(connection, now)
         self.began = {row.resource: row.first_good_at for row in connection.execute(sa.select(POLL))}
         self.gaps = [gap for gap in connection.execute(sa.select(GAP)) if gap.resource == "chargers"]
 
@@ -86,7 +88,7 @@ class Stored:
         value: Value = getattr(row, COLUMNS[key][0] or "")
         return None if key == "session.status" and value not in SESSION_STATUSES else value
 
-    def work_out(self, function: Function, chain: Chain) -> Any:
+    def work_out(self, function: Function, chain: Chain) -> Any:  # noqa: PLR0911 (one return a kind)
         match function:
             case Aggregate():
                 return self.aggregate(function, chain)
@@ -100,6 +102,8 @@ class Stored:
                 return self.changes(function, chain)
             case Windowed("increase"):
                 return self.increase(function, chain["session"])
+            case Windowed("avg" | "min" | "max"):
+                return self.powers.over(function, chain[function.of])
         return self.uptime(function, chain[function.of])
 
     def aggregate(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a kind)
@@ -160,6 +164,8 @@ class Stored:
         for below in walk(node.where) if node.where else ():
             if isinstance(below, Windowed) and below.name in {"uptime", "downtime"}:
                 keys |= {"connector.status", "charger.online"} if below.of == "connector" else {f"{below.of}.id"}
+            if isinstance(below, Windowed) and below.name in {"avg", "min", "max"}:
+                keys |= {f"{below.of}.id"}
         chain = self.chain(inner, row)
         old = {
             thing

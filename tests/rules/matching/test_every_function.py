@@ -6,7 +6,7 @@ import pytest
 
 from rules.alerts.query import compile_rule
 from rules.documents.document import rule_from_document
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 from rules.matching.compile import CLOCK_EVERY, RELATIONS_EVERY, SLOWLY_EVERY
 from tests.conftest import ROOT
 

@@ -36,6 +36,7 @@ class Fleet:
     place: dict[str, str] = field(default_factory=lambda: {**CHARGERS, **CONNECTORS})
     status: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(CONNECTORS, "Available"))
     code: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(CONNECTORS, None))
+    power: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(CONNECTORS, 0.0))
     online: dict[str, bool | None] = field(default_factory=lambda: dict.fromkeys(CHARGERS, True))
     prices: dict[str, float] = field(default_factory=lambda: dict.fromkeys(ZONES, 0.5))
     sessions: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Fleet:
     def chargers(self) -> list[Any]:
         return [
             charger(
-                *(connector(one, self.status[one], charger=id_, error_code=self.code[one]) for one in self._plugs(id_)),
+                *(self._plug(one, id_) for one in self._plugs(id_)),
                 charger_id=id_,
                 location_id=self.place[id_],
                 online=self.online[id_],
@@ -71,6 +72,10 @@ class Fleet:
             for id_ in CHARGERS
             if id_ in self.there
         ]
+
+    def _plug(self, one: str, charger_id: str) -> Any:
+        told = {"error_code": self.code[one], "power_kw": self.power[one]}
+        return connector(one, self.status[one], charger=charger_id, **told)
 
     def _plugs(self, charger_id: str) -> list[str]:
         return [one for one in CONNECTORS if self.place[one] == charger_id and one in self.there]
@@ -83,6 +88,7 @@ def _acts() -> st.SearchStrategy[Act]:
     return st.one_of(
         act("status", CONNECTORS, ["Available", "Faulted", "Faulted", "Unavailable", "Charging", None]),
         act("code", CONNECTORS, [None, "NoError", "GroundFailure"]),
+        act("power", CONNECTORS, [None, 0.0, 6.0, 11.0, 50.0]),
         act("online", CHARGERS, [True, False, False, None]),
         act("place", CHARGERS, list(ZONES)),
         act("place", CONNECTORS, list(CHARGERS)),

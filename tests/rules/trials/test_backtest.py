@@ -278,7 +278,7 @@ def test_events_are_found_in_the_past_as_they_were_announced(sqlite: Database) -
 @pytest.mark.parametrize(
     ("condition", "missing"),
     [
-        ("connector.power > 1 kW", "connector.power"),
+        ("connector.max_power > connector.power", "connector.power; that is kept while .*"),
         ('connector.status_raw == "x" and charger.firmware == "2"', "charger.firmware, connector.status_raw"),
     ],
 )

@@ -29,6 +29,9 @@ ALERTS = {
         "count(charger.connectors) >= 2",
         'count(location.connectors where connector.status == "Faulted") >= 2',
         "since(connector.id) < 8m",
+        "avg(connector.power, 10m) > 5 kW",
+        "max(connector.power, 10m) >= 11 kW",
+        "min(connector.power, 5m) > 0 kW and connector.power < 50 kW",
     ],
     "charger": [
         "not charger.online",
@@ -48,6 +51,8 @@ ALERTS = {
         "uptime(location, 12m) < 80 %",
         "count(location.sessions, 20m) >= 1",
         'hours("11:05-11:20")',
+        "avg(location.power, 12m) > 6 kW",
+        "max(location.power, 8m) > 12 kW",
     ],
     "session": [
         "session.energy < 1 kWh and session.duration > 6m",
@@ -61,6 +66,7 @@ ALERTS = {
         f"count(network.connectors where {OUT}) >= 2",
         "share(network.chargers where not charger.online) > 40 %",
         "count(network.sessions) >= 1",
+        "count(network.connectors where avg(connector.power, 8m) > 5 kW) >= 1",
         "count(network.locations where location.price > 1 EUR/kWh) >= 1",
         "count(network.chargers where uptime(charger, 10m) < 70 %) >= 1",
         "max(network.sessions.energy, 30m) > 1 kWh",

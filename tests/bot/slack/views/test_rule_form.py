@@ -9,7 +9,7 @@ from bot.slack.views.rule_forms import OF_NETWORK, OPERATORS, WORKED_OUT, rule_o
 from rules.documents.typed_text import read_typed
 from rules.language.expressions import Comparator
 from rules.language.fields import FIELDS, NETWORK, SUBJECTS, Type
-from rules.language.functions import FUNCTIONS
+from rules.language.function_words import FUNCTIONS
 
 VALUES = {
     Type.TEXT: "a",
