@@ -25,7 +25,9 @@ const TROUBLE = {
   dispatch_failed: "The app could not be reached.",
 };
 
-// What a person did, told to the server; false where the server could not be reached.
+const KEPT = "what you typed is kept. Send it again once it runs.";
+
+// What a person did, told to the server; false where nobody could be reached who would act on it.
 async function act(what) {
   let answer;
   try {
@@ -34,13 +36,24 @@ async function act(what) {
       body: JSON.stringify({ user: state.user, ...what }),
     });
   } catch {
-    toast("The sandbox does not answer; what you typed is kept. Send it again once it runs.");
+    toast(`The sandbox does not answer; ${KEPT}`);
     return false;
   }
   const { error } = answer.ok ? await answer.json() : { error: await answer.text() };
   if (error && error !== "missing_fields" && what.verb !== "slash") toast(TROUBLE[error] ?? error);
   await refresh();
-  return true;
+  const unheard = what.verb === "slash" && error === "dispatch_failed";
+  if (unheard) toast(`The app is not there; ${KEPT}`);
+  if (what.verb === "say" && !state.connected && isForTheApp(what)) {
+    toast("The app is not there. Your message stands, and is told to the app for five minutes yet.");
+  }
+  return !unheard;
+}
+
+// Whether a message speaks to the app: in the messages with it, or by its name.
+function isForTheApp(what) {
+  const bots = state.users.filter((u) => u.is_bot).map((u) => `@${u.name}`);
+  return current()?.is_im || bots.some((name) => what.text.includes(name));
 }
 
 async function refresh() {
@@ -263,8 +276,11 @@ function draw() {
 }
 
 function composer(form, field, thread) {
+  const draft = `draft:${field.id}`;
   const grow = () => { field.style.height = "auto"; field.style.height = `${field.scrollHeight}px`; };
-  field.addEventListener("input", grow);
+  const fill = (text) => { field.value = text; sessionStorage.setItem(draft, text); grow(); };
+  field.value = sessionStorage.getItem(draft) ?? "";
+  field.addEventListener("input", () => fill(field.value));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
   });
@@ -275,10 +291,9 @@ function composer(form, field, thread) {
     const verb = text.startsWith("/") ? "slash" : "say";
     if (verb === "slash" && thread()) { toast("Slash commands do not work in threads."); return; }
     const typed = field.value;
-    field.value = "";
-    grow();
+    fill("");
     const sent = await act({ verb, channel: place.channel, text, thread_ts: thread() });
-    if (!sent && !field.value) { field.value = typed; grow(); }
+    if (!sent) fill([typed, field.value].filter(Boolean).join("\n"));
   });
 }
 

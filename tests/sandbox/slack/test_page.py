@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import Lever, Shortcut, SlackServer, SlackWorkspace
-from tests.sandbox.slack.app import CARD, MODAL, Heard
+from tests.sandbox.slack.app import CARD, MODAL, Heard, in_socket_mode
 from tests.sandbox.slack.browser import launched, open_page
 
 ALERTS = "C0ALERTS01"
@@ -194,6 +194,49 @@ async def test_what_is_typed_while_the_server_is_away_is_kept_and_says_so(page: 
     await page.press("#text", "Enter")
     await expect(page.locator("#toasts")).to_contain_text("what you typed is kept")
     await expect(page.locator("#text")).to_have_value("/charge status")
+
+
+async def test_a_command_typed_while_the_app_is_away_is_kept_and_acts_once_it_is_sent_again(
+    page: Page, workspace: SlackWorkspace, server: SlackServer
+) -> None:
+    await expect(page.locator("#link")).to_contain_text("not connected")
+    await type_in(page, "/charge status")
+    await expect(page.locator("#toasts")).to_contain_text("The app is not there; what you typed is kept")
+    await expect(page.locator("#text")).to_have_value("/charge status")
+    await page.reload()
+    await expect(page.locator("#text")).to_have_value("/charge status")
+    async with in_socket_mode(server) as heard:
+        await expect(page.locator("#link")).to_contain_text("is connected")
+        await page.press("#text", "Enter")
+        await expect(page.locator("#messages .ephemeral", has_text="All is well")).to_be_visible()
+        await expect(page.locator("#text")).to_have_value("")
+        assert [body["text"] for body in heard.bodies if body.get("command")] == ["status"]
+    await page.reload()
+    await expect(page.locator("#text")).to_have_value("")
+
+
+async def test_what_is_typed_on_while_nobody_answers_is_kept_with_it(page: Page) -> None:
+    late = (
+        "void (window.fetch = () => new Promise((_, fail) => { window.give_up = () => fail(new TypeError('away')); }))"
+    )
+    await page.evaluate(late)
+    await type_in(page, "/charge status")
+    await page.fill("#text", "/charge alerts")
+    await page.evaluate("window.give_up()")
+    await expect(page.locator("#text")).to_have_value("/charge status\n/charge alerts")
+
+
+async def test_a_message_to_the_app_that_is_away_stands_and_says_so(page: Page, workspace: SlackWorkspace) -> None:
+    await type_in(page, "for people alone")
+    await expect(page.locator("#messages .message", has_text="for people alone")).to_be_visible()
+    await type_in(page, "@chargehand status")
+    await expect(page.locator("#toasts")).to_have_text(
+        "The app is not there. Your message stands, and is told to the app for five minutes yet."
+    )
+    assert [message.text for message in workspace.channel(ALERTS).messages][1] == "<@U0CHARGE01> status"
+    await expect(page.locator("#text")).to_have_value("")
+    told = [delivery.payload["event"]["type"] for delivery in workspace.link.deliveries]
+    assert told == ["app_mention"], "what is tried again, and the first message speaks to nobody but people"
 
 
 async def test_a_confirmation_is_asked_for_before_a_click_is_sent(
