@@ -17,7 +17,7 @@ from storage.engine import Database
 from storage.schema import COUNTER, OUTBOX
 
 GREETED = "greeted"
-"""The row that says so; the database's own number 0025 wrote it where polls had been kept before."""
+"""The row that says so; the database's own revision wrote it where polls had been kept before."""
 
 
 def greet(database: Database, admins: Sequence[str], alert_channel: str | None, rules: int, now: datetime) -> bool:
