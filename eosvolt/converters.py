@@ -181,6 +181,19 @@ def number_of(factor: float) -> Convert:
     return as_given if factor == 1 else convert
 
 
+def degrees_up_to(limit: float) -> Convert:
+    """An angle in degrees (WGS 84), of at most so many to either side."""
+    number = number_of(1)
+
+    def convert(value: Any) -> float | None:
+        degrees: float | None = number(value)
+        if degrees is not None and abs(degrees) > limit:
+            raise ValueError(f"{as_json(value)} is beyond {limit:g} degrees")
+        return degrees
+
+    return convert
+
+
 def never_negative(convert: Convert) -> Convert:
     """A share of time or of things: below nothing it is a mistake."""
 

@@ -12,6 +12,7 @@ from eosvolt.contract import UNITS, Contract, Field
 from eosvolt.converters import (
     Convert,
     as_json,
+    degrees_up_to,
     kept,
     never_negative,
     number_of,
@@ -79,6 +80,8 @@ _KINDS: dict[str, Convert] = {
     "support_contact": to_text_or_parts,
     "id": to_id,
     "id_tag": to_id_tag,
+    "latitude": degrees_up_to(90),
+    "longitude": degrees_up_to(180),
     "online": to_bool,
     "home": to_bool,
     "active": to_bool,

@@ -58,7 +58,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LocationReading:
-    """A site with its time zone (IANA name), currency (ISO 4217) and blocking-fee interval (minutes)."""
+    """A site: its time zone (IANA name), currency (ISO 4217), blocking-fee interval (minutes), and place (degrees)."""
 
     id: str
     name: str
@@ -68,6 +68,8 @@ class LocationReading:
     currency: str | None = None
     support_contact: str | None = None
     blocking_fee_interval_minutes: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()

@@ -1,12 +1,14 @@
 """What a problem costs while it stands: what usually comes in at this hour, who is charging, where else to charge.
 
-Three queries by index, asked as a card is drawn. What is not known well enough is not said, and nothing is estimated
+A few queries by index, asked as a card is drawn. What is not known well enough is not said, and nothing is estimated
 beyond what kept sessions show.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -24,15 +26,20 @@ ENOUGH_WEEKS, ENOUGH_SESSIONS = 4, 4
 """So many weeks must be kept, with so many sessions in this hour, before anything counts as usual."""
 MOST_CONNECTORS = 50
 OUT_OF_USE = ("Faulted", "Unavailable")
+FAR_KM = 25.0
+"""A connector farther away than this helps nobody who stands here."""
+EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """A connector that is free: on the same charger, or at the same location."""
+    """A connector that is free: on the same charger, at the same location, or so many km away at another."""
 
     connector_id: str
     charger_name: str | None
     same_charger: bool
+    location_name: str | None = None
+    km: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +133,60 @@ def _free(connection: Connection, rows: Sequence[sa.Row[tuple[str, str, str, str
     found = connection.execute(
         sa.select(CONNECTOR.c.id, CONNECTOR.c.charger_id, CHARGER.c.name)
         .join(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
-        .where(
-            CONNECTOR.c.location_id.in_(places),
-            CONNECTOR.c.id.not_in(ids),
-            CONNECTOR.c.status == "Available",
-            CONNECTOR.c.gone_at.is_(None),
-            CONNECTOR.c.stale_since.is_(None),
-            CHARGER.c.online.is_(True),
-        )
+        .where(CONNECTOR.c.location_id.in_(places), CONNECTOR.c.id.not_in(ids), *CAN_BE_USED)
         .order_by(nearer, CHARGER.c.name, CONNECTOR.c.id)
         .limit(1)
     ).first()
-    return None if found is None else Free(found.id, found.name or None, found.charger_id in chargers)
+    if found is None:
+        return _free_elsewhere(connection, places)
+    return Free(found.id, found.name or None, found.charger_id in chargers)
+
+
+CAN_BE_USED = (
+    CONNECTOR.c.status == "Available",
+    CONNECTOR.c.gone_at.is_(None),
+    CONNECTOR.c.stale_since.is_(None),
+    CHARGER.c.online.is_(True),
+)
+"""A connector is free, on a charger that is online, and both were seen lately."""
+
+
+def _free_elsewhere(connection: Connection, places: Collection[str]) -> Free | None:
+    """The nearest connector that is free elsewhere, within FAR_KM of the one place where all of this is."""
+    if len(places) != 1:
+        return None
+    lies = sa.select(LOCATION.c.latitude, LOCATION.c.longitude).where(LOCATION.c.id.in_(places))
+    here = connection.execute(lies).first()
+    if here is None or not _lies(here):
+        return None
+    high = math.degrees(FAR_KM / EARTH_KM)
+    near = sa.select(LOCATION.c.id, LOCATION.c.name, LOCATION.c.latitude, LOCATION.c.longitude)
+    near = near.where(
+        LOCATION.c.id.not_in(places),
+        LOCATION.c.gone_at.is_(None),
+        LOCATION.c.latitude.between(here.latitude - high, here.latitude + high),
+        sa.exists().where(
+            CONNECTOR.c.location_id == LOCATION.c.id, CHARGER.c.id == CONNECTOR.c.charger_id, *CAN_BE_USED
+        ),
+    )
+    ranked = [(km_between(here, row), row.id, row) for row in connection.execute(near) if _lies(row)]
+    km, _, place = min(ranked, default=(math.inf, "", None), key=lambda one: one[:2])
+    if place is None or km > FAR_KM:
+        return None
+    first = sa.select(CONNECTOR.c.id, CHARGER.c.name).join(CHARGER, CHARGER.c.id == CONNECTOR.c.charger_id)
+    first = first.where(CONNECTOR.c.location_id == place.id, *CAN_BE_USED).order_by(CHARGER.c.name, CONNECTOR.c.id)
+    found = connection.execute(first.limit(1)).one()
+    return Free(found.id, found.name or None, same_charger=False, location_name=place.name or place.id, km=km)
+
+
+def _lies(place: Any) -> bool:
+    """Whether it is told where a place lies: 0, 0 is what systems write that do not know."""
+    return None not in (place.latitude, place.longitude) and (place.latitude, place.longitude) != (0, 0)
+
+
+def km_between(one: Any, other: Any) -> float:
+    """The distance of two places over the ground, as the crow flies (haversine formula, on a sphere)."""
+    north, other_north = math.radians(one.latitude), math.radians(other.latitude)
+    across = math.sin(math.radians(other.longitude - one.longitude) / 2) ** 2
+    chord = math.sin((other_north - north) / 2) ** 2 + math.cos(north) * math.cos(other_north) * across
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))

@@ -19,7 +19,7 @@ _LONGEST_NUMBER = 2  # digits of a connector's number within its charger
 TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
 NUMBERS = frozenset({
     "power_kw", "max_power_kw", "energy_kwh", "cost", "heartbeat_interval_seconds", "blocking_fee_interval_minutes",
-    "default", "price", "blocking_fee", "revenue", "utilisation", "uptime",
+    "default", "price", "blocking_fee", "revenue", "utilisation", "uptime", "latitude", "longitude",
 })  # fmt: skip
 LISTS = frozenset({"connectors", "blocks"})
 _SYNONYMS: dict[str, str] = {
@@ -49,6 +49,8 @@ _SYNONYMS: dict[str, str] = {
     "labels": "tags flags capabilities groups",
     "timezone": "zone tz timeZoneName timeZone",
     "currency": "currencyCode ccy",
+    "latitude": "lat coordinates.latitude coordinates.lat geo.lat position.lat gpsLatitude",
+    "longitude": "lng lon long coordinates.longitude coordinates.lng geo.lng geo.lon position.lng gpsLongitude",
     "address": "street fullAddress addressLine",
     "support_contact": "phone support contact helpdesk",
     "started_at": "start startTime begin begun startDateTime startedOn beginTime fromTs startTs",

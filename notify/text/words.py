@@ -132,6 +132,11 @@ def energy(kwh: float) -> str:
     return f"{kwh:,.{1 if abs(kwh) >= 10 else 2}f} kWh"
 
 
+def km(distance: float) -> str:
+    """A distance in km, below one with the next hundred metres."""
+    return f"{distance:.0f} km" if distance >= 10 else f"{max(0.1, distance):.1f} km"
+
+
 def percent(ratio: float) -> str:
     """A ratio as per cent with one digit; not quite all does not read as all, nor next to nothing as nothing."""
     shown = f"{100 * ratio:.1f}"
@@ -202,6 +207,7 @@ FILTERS = {
     "duration": duration,
     "seconds": lambda value: duration(timedelta(seconds=value)),
     "energy": energy,
+    "km": km,
     "percent": percent,
     "money": money,
     "change": change,

@@ -65,6 +65,8 @@ def _location_row(reading: LocationReading, observation: Observation) -> Row:
         "currency": reading.currency,
         "support_contact": reading.support_contact,
         "blocking_fee_interval_minutes": reading.blocking_fee_interval_minutes,
+        "latitude": reading.latitude,
+        "longitude": reading.longitude,
         "price_changed_at": observation.now,
     }
 

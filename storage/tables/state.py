@@ -40,6 +40,8 @@ class Location(SQLModel, table=True):
     currency: str | None = None
     support_contact: str | None = None
     blocking_fee_interval_minutes: float | None = None
+    latitude: float | None = None  # degrees, WGS 84
+    longitude: float | None = None
     price: str | None = None  # as storage.recording.prices keeps it; None: not known
     price_changed_at: datetime
     extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)

@@ -18,6 +18,7 @@ from tests.notify.records import (
     T0,
     fired,
     insert_connector,
+    insert_location,
     insert_session,
     one_alert,
     without_nul,
@@ -75,6 +76,55 @@ def test_the_nearest_free_connector_is_of_the_same_charger_then_of_the_same_loca
         insert_connector(connection, "c6", status="Available")
         connection.execute(sa.update(CONNECTOR).where(CONNECTOR.c.id == "c6").values(charger_id="ch-c1"))
         assert impact_of(connection, [1], NOW).free == Free("c6", "Charger of c1", same_charger=True)
+
+
+COPENHAGEN, NORTH_OF_IT, MALMO = (55.6761, 12.5683), (55.7, 12.57), (55.605, 13.0038)
+
+
+def lie(connection: Connection, location_id: str, place: tuple[float | None, float | None]) -> None:
+    lies = {"latitude": place[0], "longitude": place[1]}
+    connection.execute(sa.update(LOCATION).where(LOCATION.c.id == location_id).values(**lies))
+
+
+def test_where_nothing_is_free_at_the_site_the_nearest_one_elsewhere_is_told_in_km(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        lie(connection, "l1", COPENHAGEN)
+        for number, place in ((2, MALMO), (3, NORTH_OF_IT), (4, COPENHAGEN), (5, (0.0, 0.0)), (6, (None, 12.0))):
+            insert_location(connection, f"l{number}")
+            lie(connection, f"l{number}", place)
+            status = "Charging" if number == 4 else "Available"
+            insert_connector(connection, f"c{number}", status=status, location_id=f"l{number}")
+        free = impact_of(connection, [1], NOW).free
+        assert free is not None
+        assert (free.connector_id, free.location_name, free.same_charger) == ("c3", "Location l3", False)
+        assert free.km == pytest.approx(2.66, abs=0.01)
+        enqueue_alert_messages(connection, [fired()], Routing(NOW, {"faulted": ["C1"]}))
+        card = connection.execute(sa.select(OUTBOX)).one()
+        words = str(render_message(connection, card, NOW).all_blocks)
+        assert "*Impact:* nearest free: Location l3, 2.7 km away: Charger of c3 `c3`" in words
+
+
+def test_what_is_too_far_or_lies_nobody_knows_where_is_not_told(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+        insert_location(connection, "l2")
+        insert_connector(connection, "c2", status="Available", location_id="l2")
+        for here, there in (
+            (COPENHAGEN, MALMO),  # 28 km
+            (COPENHAGEN, (None, None)),
+            ((None, None), COPENHAGEN),
+            ((0.0, 0.0), (0.0, 0.0)),
+            ((55.67, 12.0), (55.67, 12.9)),
+        ):
+            lie(connection, "l1", here)
+            lie(connection, "l2", there)
+            assert impact_of(connection, [1], NOW).free is None
+        lie(connection, "l1", (-16.5, 179.95))
+        lie(connection, "l2", (-16.5, -179.95))  # across the date line
+        free = impact_of(connection, [1], NOW).free
+        assert free is not None
+        assert free.km == pytest.approx(10.66, abs=0.01)
 
 
 def test_nothing_is_said_of_what_can_be_used(database: Database) -> None:

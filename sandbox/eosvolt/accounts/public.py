@@ -68,7 +68,8 @@ OCPI = Tongue(
     ),
     manner=Manner("link", frozenset({"total_header", "limit_header"})),
     names={
-        "location": {"timezone": "time_zone", "supportContact": "support.phone", "updatedAt": "last_updated"},
+        "location": {"timezone": "time_zone", "supportContact": "support.phone", "updatedAt": "last_updated"}
+        | {"latitude": "coordinates.latitude", "longitude": "coordinates.longitude"},
         "charger": {
             "id": "uid",
             "locationId": "",
@@ -273,7 +274,7 @@ LARAVEL = Tongue(
 _PASCAL = {
     "location": {"id": "Id", "name": "Name", "type": "Kind", "address": "Address", "timezone": "TimeZone"}
     | {"currency": "CurrencyCode", "supportContact": "Phone", "updatedAt": "Modified"}
-    | {"blockingFeeIntervalMinutes": "BlockingFeeIntervalMinutes"},
+    | {"blockingFeeIntervalMinutes": "BlockingFeeIntervalMinutes", "latitude": "GpsLat", "longitude": "GpsLong"},
     "charger": {"id": "ChargerId", "locationId": "SiteId", "name": "DeviceName", "vendor": "Make", "model": "Model"}
     | {"firmware": "FirmwareVersion", "serial": "SerialNo", "online": "IsOnline", "lastHeartbeat": "LastSeen"}
     | {"heartbeatIntervalSeconds": "HeartbeatSeconds", "labels": "Labels", "connectors": "Plugs"}

@@ -55,7 +55,7 @@ RULES: tuple[dict[str, Any], ...] = (
 )
 NAMES = tuple(rule["name"] for rule in RULES)
 STATUSES = {"faulted": "Faulted", "out-of-service": "Unavailable"}
-FREE_NEARBY = re.compile("free on the same [^`]*`[^`]*`")
+FREE_NEARBY = re.compile("(?:free on the same|nearest free:) [^`]*`[^`]*`")
 """What a card says of another connector, of which it is no alert."""
 
 

@@ -1,0 +1,12 @@
+"""Keep where locations lie, in degrees."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0025"
+down_revision = "0024"
+
+
+def upgrade() -> None:
+    op.add_column("location", sa.Column("latitude", sa.Float(), nullable=True))
+    op.add_column("location", sa.Column("longitude", sa.Float(), nullable=True))
