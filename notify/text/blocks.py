@@ -87,9 +87,8 @@ def bar(standing: Standing, mrkdwn: str, notes: Sequence[str]) -> Attachment:
     """
     said = mrkdwn.startswith(standing.words.split()[0])  # "Acknowledged by", "Snoozed until"
     lines = mrkdwn if said else "\n".join(filter(None, (f"*{standing.words}*", mrkdwn)))
-    elements = [MarkdownTextObject(text=lines), *(PlainTextObject(text=note, emoji=False) for note in notes)]
-    small = ContextBlock(elements=elements, block_id="context").to_dict()
-    return {"color": standing.colour, "fallback": standing.words, "blocks": [small]}
+    small = context([], lines) + [{**block, "block_id": "notes"} for block in context(notes, "")]
+    return {"color": standing.colour, "fallback": standing.words, "blocks": small}
 
 
 def approval_buttons(command_id: str, kind: str, version: int) -> Block:

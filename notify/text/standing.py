@@ -1,13 +1,14 @@
 """How a card stands, in a colour and in words: the bar beside its small print.
 
-The colours are those that Okabe and Ito chose so that colour-blind people tell them apart, and each stands beside its
-words: colour alone says nothing. Which state a card is in is decided elsewhere.
+The colours are those that Okabe and Ito chose so that colour-blind people tell them apart, but for a red that is as red
+as the sign in the title, and darker than the others. Each stands beside its words: colour alone says nothing. Which
+state a card is in is decided elsewhere.
 """
 
 from dataclasses import dataclass
 
 CALM = "#868A91"
-COLOURS = {"critical": "#D55E00", "warning": "#E69F00", "info": "#56B4E9"}
+COLOURS = {"critical": "#C62B2B", "warning": "#E69F00", "info": "#56B4E9"}
 STATES = {
     "acknowledged": ("#CC79A7", "Acknowledged"),
     "snoozed": (CALM, "Snoozed"),

@@ -120,6 +120,7 @@ class SessionRow:
 class AlertRow:
     """An alert that fires."""
 
+    id: int
     rule_id: str
     subject: str
     active_at: datetime

@@ -165,6 +165,7 @@ def open_alerts(connection: Connection, limit: int, **where: str) -> tuple[Alert
     """The alerts that fire, the unacknowledged first, then the oldest; `where` names columns such as `charger_id`."""
     rows = connection.execute(
         sa.select(
+            ALERT.c.id,
             ALERT.c.rule_id,
             ALERT.c.subject,
             ALERT.c.active_at,

@@ -30,7 +30,7 @@ from rules.alerts.silences import active_silences
 from rules.documents.windows import day_bounds, stretch
 from rules.lifecycle import State
 from storage.queries.state import data_age, fleet_counts
-from storage.schema import ALERT, INCIDENT
+from storage.schema import ALERT, INCIDENT, LOCATION
 
 SHOWN_PROBLEMS = 8
 SHOWN_SILENCES = 3
@@ -52,6 +52,7 @@ class Problem:
     since: datetime
     assigned_to: str | None
     state: str
+    place: str | None = None  # the location's name or id
 
     @property
     def lead(self) -> Part:
@@ -164,8 +165,10 @@ def open_problems(connection: Connection, now: datetime) -> tuple[list[Problem],
             ALERT.c.acknowledged_at,
             ALERT.c.snoozed_until,
             ALERT.c.silence_id,
+            sa.func.coalesce(sa.func.nullif(LOCATION.c.name, ""), LOCATION.c.id).label("place"),
         )
         .join(ALERT, ALERT.c.incident_id == INCIDENT.c.id)
+        .outerjoin(LOCATION, LOCATION.c.id == ALERT.c.location_id)
         .where(INCIDENT.c.resolved_at.is_(None), ALERT.c.state == State.FIRING.value)
         .order_by(ALERT.c.acknowledged_at.is_not(None), ALERT.c.active_at, ALERT.c.id)
         .limit(MOST_OPEN)
@@ -192,6 +195,7 @@ def _problem(connection: Connection, rows: Sequence[Any], now: datetime) -> Prob
         since=min(row.active_at for row in rows),
         assigned_to=next((row.assigned_to for row in rows if row.assigned_to), None),
         state=state,
+        place=rows[0].place,
     )
 
 

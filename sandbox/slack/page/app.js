@@ -158,7 +158,7 @@ function messageNode({ message, inThread }) {
   const body = message.blocks?.length && message.blocks.some((b) => b.type !== "rich_text" || message.bot_id)
     ? blockNodes(message.blocks, target) : message.text ? [mrkdwn(message.text, state)] : [];
   body.push(...(message.attachments ?? []).map((one) => attachmentNode(one, target)));
-  if (message.edited) body.push(el("span", { class: "edited" }, "(edited)"));
+  if (message.edited && !message.blocks?.length) body.push(el("span", { class: "edited" }, "(edited)"));
   body.push(...message.files.map(fileNode));
   for (const reaction of message.reactions ?? []) {
     body.push(el("span", { class: "reaction" }, mrkdwn(`:${reaction.name}:`, state), ` ${reaction.count}`));

@@ -159,8 +159,8 @@ def test_a_held_alert_says_since_when_and_what_was_last_known(database: Database
 
 
 STANDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
-    "firing": ({"acknowledged_at": None}, "Faulted", "#D55E00", "*Firing, critical*"),
-    "on hold": ({"held_since": NOW}, "On hold", "#D55E00", "*On hold, critical*"),
+    "firing": ({"acknowledged_at": None}, "Faulted", "#C62B2B", "*Firing, critical*"),
+    "on hold": ({"held_since": NOW}, "On hold", "#C62B2B", "*On hold, critical*"),
     "acknowledged": ({"acknowledged_at": NOW, "acknowledged_by": "U0A"}, "Acknowledged", "#CC79A7", "Acknowledged by"),
     "snoozed": ({"snoozed_until": NOW + MINUTE}, "Snoozed", "#868A91", "Snoozed until"),
     "inhibited": ({"inhibited_by": 1}, "Quiet", "#868A91", "Kept quiet by"),

@@ -24,6 +24,7 @@ from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
 from eosvolt.models import CONNECTOR_STATUSES
+from notify.alert_cards.parts import alert_titles
 from storage.queries.rows import ChargerFilter
 from storage.queries.state import find_charger, find_connector, list_chargers, open_alerts
 
@@ -114,11 +115,13 @@ def answer_charger(connection: Connection, asked: Asked) -> Answer:
             elif connector.status in {"Available", "Preparing"}:
                 buttons.append(words_button(f"Start {connector.id}", f"start {connector.id}", number))
     buttons.append(words_button("Uptime as a picture", f"chart uptime {charger.id}", SHOWN_BUTTONS))
+    alerts = open_alerts(connection, SHOWN_ALERTS, charger_id=charger.id)
     return told(
         "answer_charger",
         buttons=buttons,
         charger=charger,
-        alerts=open_alerts(connection, SHOWN_ALERTS, charger_id=charger.id),
+        alerts=alerts,
+        titles=alert_titles(connection, [one.id for one in alerts], asked.now),
         age=age_of(connection, asked),
         now=asked.now,
     )

@@ -15,6 +15,7 @@ from bot.slack.charge.answer import (
     words_button,
 )
 from bot.slack.charge.things_by_id import need_thing
+from notify.alert_cards.parts import alert_titles
 from storage.queries.rows import ChargerFilter
 from storage.queries.state import find_location, list_chargers, list_locations, open_alerts
 
@@ -36,12 +37,14 @@ def answer_location(connection: Connection, asked: Asked) -> Answer:
     location = find_location(connection, location_id)
     if location is None:
         return unknown_id(connection, "location", location_id, "location")
+    alerts = open_alerts(connection, SHOWN_ALERTS, location_id=location.id)
     return told(
         "answer_location",
         buttons=[words_button("All its chargers", f"chargers location={location.id}")] if location.chargers else [],
         location=location,
         chargers=list_chargers(connection, ChargerFilter(location=location.id), 0, PAGE),
-        alerts=open_alerts(connection, SHOWN_ALERTS, location_id=location.id),
+        alerts=alerts,
+        titles=alert_titles(connection, [one.id for one in alerts], asked.now),
         age=age_of(connection, asked),
         now=asked.now,
     )

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Word, age_of, told, words_button
+from notify.alert_cards.parts import alert_titles
 from storage.queries.state import fleet_counts, open_alerts
 
 SHOWN_ALERTS = 5
@@ -20,11 +21,13 @@ def answer_status(connection: Connection, asked: Asked) -> Answer:
         for place, (label, words, number) in enumerate(offered)
         if number
     ]
+    alerts = open_alerts(connection, SHOWN_ALERTS)
     return told(
         "answer_status",
         buttons=buttons,
         counts=counts,
-        alerts=open_alerts(connection, SHOWN_ALERTS),
+        alerts=alerts,
+        titles=alert_titles(connection, [one.id for one in alerts], asked.now),
         age=age_of(connection, asked),
         now=asked.now,
     )
