@@ -154,8 +154,9 @@ class Word:
     """One word of /charge, or two: how it is written, what it does, an example with `{connector}` and such to fill in.
 
     `acts` words are told where a card would stand, and their previews are shown to the person alone. `route` is the
-    contract's name of what it needs of EOSVOLT beside the polls, if anything. One that needs no data answers before the
-    first poll. One of `places` is about a channel, or about the messages of whoever asks.
+    contract's name of what it needs of EOSVOLT beside the polls, if anything; words that end in `spared` need nothing.
+    One that needs no data answers before the first poll. One of `places` is about a channel, or about the messages of
+    whoever asks.
     """
 
     word: str
@@ -169,6 +170,7 @@ class Word:
     needs_data: bool = True
     mode: Mode = Mode.READS
     places: bool = False
+    spared: str = ""
 
 
 def button(

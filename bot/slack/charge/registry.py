@@ -138,7 +138,10 @@ def _answered(connection: Connection, words: tuple[str, ...], asked: Asked, stan
     if not standing.may(word.needs):
         return not_allowed(standing, word.needs, word.word)
     off = {one.name: one for one in switched_off(connection, asked.now) if one.polled or asked.now - one.at < ASK_SOON}
-    if word.route in off and word.route not in COMMAND_ROUTES:  # those are asked for each time: a right is soon given
+    spared = bool(word.spared) and words[-1].lower() == word.spared
+    if (
+        not spared and word.route in off and word.route not in COMMAND_ROUTES
+    ):  # those are asked for each time: a right is soon given
         return not_in_plan(word.word, off[word.route].reason)
     if word.needs_data:
         state = poll_states(connection, asked.now).get("chargers")

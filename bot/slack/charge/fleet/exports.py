@@ -1,4 +1,4 @@
-"""`/charge export sessions FROM TO [LOCATION]`: a CSV file of sessions, sent to the person who asked.
+"""`/charge export sessions FROM TO [LOCATION] [from history]`: a CSV file of sessions, sent to the person who asked.
 
 The answer comes at once and the file when it is ready. A file that was being made when the service stopped is not made
 later: whoever asked is told so, and asks again.
@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import io
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
@@ -18,7 +18,9 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import Answer, Asked, Errand, Office, Word, not_in_plan, refused, told
 from bot.slack.charge.days import NoSuchDays, read_days
+from bot.slack.charge.fleet.own_exports import answer_own
 from bot.slack.charge.fleet.places import Places, places_of
+from bot.slack.charge.fleet.progress import Progress
 from bot.slack.charge.things_by_id import need_thing
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
@@ -32,6 +34,9 @@ from storage.audit import record_act
 from storage.health import record_switched_off
 
 log = structlog.get_logger()
+
+HISTORY = "history"
+"""The last word of an export that is made of our own history."""
 
 MOST_DAYS = 400
 MOST_BYTES = 200_000_000
@@ -72,6 +77,9 @@ class TooLarge(Exception):  # noqa: N818 - read as a sentence
 def answer_export(connection: Connection, asked: Asked) -> Answer | Errand:
     """Order an export and say so; the file comes later."""
     words = asked.words
+    if len(words) > 1 and words[0].lower() == "sessions" and words[-1].lower() == HISTORY:
+        rest = words[1:-2] if words[-2].lower() == "from" else words[1:-1]
+        return answer_own("sessions")(connection, replace(asked, words=rest))
     if not words or words[0].lower() != "sessions":
         return refused(
             "Only sessions, alerts, audit and uptime can be exported", mend="For example:", examples=[EXAMPLE]
@@ -121,10 +129,12 @@ async def begin(office: Office, order: ExportOrder) -> Answer:
 
 async def make(office: Office, order: ExportOrder) -> None:
     """Make the file and send it, or tell the person why there is none."""
+    progress = Progress(office.slack, order.user, f"sessions, {order.first} to {order.last}")
     try:
-        rows, aside = await _make(office, order)
+        rows, aside = await _make(office, order, progress)
     except (EosvoltError, UploadRefused, TooLarge, *SLACK_FAULTS) as error:
         log.warning("an export failed", user=order.user, error=str(error))
+        await progress.over(made=False)
         await _tell_failure(office, order, error)
         return
     except asyncio.CancelledError:
@@ -135,18 +145,20 @@ async def make(office: Office, order: ExportOrder) -> None:
         raise
     except Exception:
         log.exception("an export broke", user=order.user)
+        await progress.over(made=False)
         await _tell_failure(office, order, None)
         return
+    await progress.over(made=True)
     log.info("export sent", user=order.user, rows=rows, set_aside=aside)
     await asyncio.to_thread(_audit, office, order, rows)
 
 
-async def _make(office: Office, order: ExportOrder) -> tuple[int, int]:
+async def _make(office: Office, order: ExportOrder, progress: Progress) -> tuple[int, int]:
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as raw:
         file = cast("BinaryIO", raw)
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # so that Excel knows it for UTF-8
         try:
-            rows, aside = await _write(office, order, text, file)
+            rows, aside = await _write(office, order, text, file, progress)
         finally:
             text.detach()
         words = render_words("export_file.mrkdwn.j2", order=order, rows=rows, aside=aside)
@@ -156,9 +168,11 @@ async def _make(office: Office, order: ExportOrder) -> tuple[int, int]:
     return rows, aside
 
 
-async def _write(office: Office, order: ExportOrder, text: io.TextIOWrapper, file: BinaryIO) -> tuple[int, int]:
+async def _write(
+    office: Office, order: ExportOrder, text: io.TextIOWrapper, file: BinaryIO, progress: Progress
+) -> tuple[int, int]:
     """Write all parts below one header; how many sessions, and how many could not be read."""
-    rows = aside = 0
+    rows = aside = done = 0
     write_header(text)
     asked = fetch_exports(office.client, order.since, order.until, order.location_id, wait=office.wait)
     async with contextlib.aclosing(asked) as parts:
@@ -168,6 +182,8 @@ async def _write(office: Office, order: ExportOrder, text: io.TextIOWrapper, fil
             aside += len(part.set_aside)
             if file.tell() > MOST_BYTES:
                 raise TooLarge(f"the file is larger than {MOST_BYTES // 1_000_000} MB: ask for fewer days at once")
+            done += 1
+            await progress.reached(done, order.parts)
     return rows, aside
 
 
@@ -197,12 +213,13 @@ def _audit(office: Office, order: ExportOrder, rows: int) -> None:
 WORDS = (
     Word(
         "export",
-        "export sessions FROM TO [LOCATION]",
-        "a CSV file of the sessions that ended on these days, sent to you",
+        "export sessions FROM TO [LOCATION] [from history]",
+        "a CSV file of the sessions that ended on these days, EOSVOLT's or from our own history, sent to you",
         "export sessions 2026-01-01 2026-03-31",
         answer_export,
         needs=Role.OPERATOR,
         acts=True,
         route="export_sessions",
+        spared=HISTORY,
     ),
 )
