@@ -22,7 +22,7 @@ async def kill(world: World, chance: random.Random) -> None:
     replica = chance.choice(world.replicas)
     if chance.random() < 0.75:
         await replica.at_work(START_SECONDS)
-        await asyncio.sleep(chance.choice([0, 0.2, 0.5, 1, 2]))
+        await replica.worked(chance.choice([0, 0.1, 0.3, 0.6, 1, 2, 4]), START_SECONDS)
     world.killed_at_work += await replica.at_work(0)
     await replica.kill()
     await replica.start()

@@ -32,6 +32,7 @@ class Replica:
     log: Path
     environment: Mapping[str, str]
     clock: Path  # where its clock stands, as libfaketime reads it
+    port: int = 0  # where it answers who asks how it is
     before: tuple[str, ...] = ()
     nursery: asyncio.subprocess.Process | None = None
     life: Life | None = None
@@ -87,6 +88,21 @@ class Replica:
                 break
             await asyncio.sleep(0.05)
         return told and self.pid is not None
+
+    async def worked(self, seconds: float, at_most: float) -> None:
+        """Wait until it has had so many more seconds of a processor, but no longer than `at_most`."""
+        loop = asyncio.get_running_loop()
+        until, begun = loop.time() + at_most, self._worked()
+        while self.pid is not None and self._worked() < begun + seconds and loop.time() < until:  # noqa: ASYNC110 # /proc tells nobody
+            await asyncio.sleep(0.05)
+
+    def _worked(self) -> float:
+        """For how many seconds a processor was at work for it."""
+        try:
+            told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended, or there is no such file on this system
+            return float("inf")
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""

@@ -22,6 +22,7 @@ from tests.bot.house import TOKEN, House
 from tests.chaos import comparing
 from tests.chaos.disk import Disk
 from tests.chaos.people import People
+from tests.chaos.ports import free_port
 from tests.chaos.processes import Replica, environment
 
 CHANNEL = "#ev-alerts"
@@ -78,7 +79,9 @@ class World:
         for number in range(replicas):
             log, clock = self.folder / f"service-{number}.log", self.folder / f"clock-{number}"
             url = self.house.database_url + (f"&application_name=service-{number}" if self.shared else "")
-            self.replicas.append(Replica(log, environment({**settings, "DATABASE_URL": url}), clock))
+            port = free_port()
+            own_settings = {**settings, "DATABASE_URL": url, "PORT": str(port)}
+            self.replicas.append(Replica(log, environment(own_settings), clock, port=port))
 
     def _digests(self) -> Iterator[dict[str, Any]]:
         """A rule for each digest: so none may be left out for a newer one."""
