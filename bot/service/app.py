@@ -28,6 +28,7 @@ from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
 from bot.service.operating.leading import RENEW_EVERY, Leading
 from bot.service.operating.metrics import Metrics
+from bot.service.operating.shared_clock import SharedClock
 from bot.service.parts import (
     Later,
     delivery_of,
@@ -336,7 +337,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now, host: 
         metrics=metrics,
         heartbeat=heartbeat_of(settings, wellness),
         occupation=Occupation(work.database.url),
-        leading=Leading(work.database, later.take_over),
+        leading=Leading(work.database, later.take_over, clock.look if isinstance(clock, SharedClock) else None),
     )
     service.ticker = Ticker(service.table(), clock, service.clock_was_put, on_run=metrics.signals.note_run)
     if settings.port is not None:

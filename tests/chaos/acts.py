@@ -166,9 +166,9 @@ def _cut(world: World) -> None:
 
 
 async def step_clock(world: World, chance: random.Random) -> None:
-    """A service's clock is put forward or back for a while: by minutes where it is alone, by seconds beside others."""
-    replica, most = chance.choice(world.replicas), 300 if len(world.replicas) == 1 else 20
-    replica.step(chance.randint(-most, most))
+    """A service's clock is put forward or back for a while, by minutes."""
+    replica = chance.choice(world.replicas)
+    replica.step(chance.randint(-300, 300))
     await asyncio.sleep(chance.random() * 6)
     replica.step(0)
 

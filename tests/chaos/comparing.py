@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from rules.actions.command_kinds import CommandKind
 from sandbox.slack import Message
-from storage.schema import ALERT, COMMAND, LEASE_TERM, OUTBOX
+from storage.schema import ALERT, COMMAND, LEASE_TERM, OUTBOX, RULE
 from storage.sharing.leases import LENGTH
 from tests.bot.house import House
 from tests.chaos.people import People, words_of
@@ -80,14 +80,15 @@ def cards(connection: Connection, channel: str, messages: Sequence[Message]) -> 
 def digests(
     connection: Connection, due: dict[str, datetime], messages: Sequence[Message], now: datetime
 ) -> Iterator[str]:
-    """Digests whose slot has come and that were not told, or more than once."""
+    """Digests whose slot has come since their rule was made, and that were not told, or more than once."""
     kept = sa.select(OUTBOX.c.id, OUTBOX.c.rule_id).where(OUTBOX.c.kind == "digest")
     rule_of = {row.id: row.rule_id for row in connection.execute(kept)}
     told = Counter(rule_of.get(item_of(one) or "") for one in messages)
+    made = {row.id: row.created_at for row in connection.execute(sa.select(RULE.c.id, RULE.c.created_at))}
     for name, at in due.items():
         if told[name] > 1:
             yield f"the digest {name} was told {told[name]} times"
-        if told[name] == 0 and at < now - DIGEST_WITHIN:
+        if told[name] == 0 and name in made and made[name] < at < now - DIGEST_WITHIN:
             yield f"the digest {name} was never told"
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sandbox.eosvolt.faults import Command
 from sandbox.slack.workspace import posting
-from storage.schema import COMMAND, LEASE_TERM, OUTBOX, POLL
+from storage.schema import COMMAND, LEASE_TERM, OUTBOX, POLL, RULE
 from storage.sharing.leases import LENGTH
 from tests.chaos.__main__ import Wanted, world_of
 from tests.chaos.world import CHANNEL, World, now
@@ -59,9 +59,14 @@ async def test_a_card_that_waits_stands_nowhere_or_stands_twice_is_found(world: 
 
 async def test_a_digest_that_is_lost_or_said_twice_is_found(world: World) -> None:
     long_ago, soon = now() - timedelta(hours=1), now() + timedelta(hours=1)
-    world.digests = {"lost": long_ago, "twice": long_ago, "said": long_ago, "not yet": soon}
-    for item, rule in (("a", "twice"), ("b", "twice"), ("c", "said")):
-        enqueue(world, item, rule_id=rule, shown_version=1, message_ts=say(world, item))
+    world.digests = dict.fromkeys(("lost", "twice", "said", "new"), long_ago) | {"not yet": soon}
+    with world.database.write() as connection:
+        for name in world.digests:
+            rule = {"document": {}, "source": "file", "enabled": True, "version": 1}
+            made = now() if name == "new" else long_ago - timedelta(hours=1)
+            connection.execute(sa.insert(RULE).values(id=name, created_at=made, updated_at=made, **rule))
+    for item, name in (("a", "twice"), ("b", "twice"), ("c", "said")):
+        enqueue(world, item, rule_id=name, shown_version=1, message_ts=say(world, item))
     assert world.differences() == ["the digest lost was never told", "the digest twice was told 2 times"]
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from storage.engine import GUARD, Database
 from storage.sharing.leases import LENGTH, LeaseLostError, claim, give_up, hold
@@ -29,10 +30,14 @@ def _name() -> str:
 
 @dataclass(slots=True)
 class Leading:
-    """Whether this process leads. `on_begin` is awaited when it begins to, before any job of the leader's runs."""
+    """Whether this process leads. `on_begin` is awaited when it begins to, before any job of the leader's runs.
+
+    `look` is shown the database each time that the lease is asked for.
+    """
 
     database: Database
     on_begin: Run
+    look: Callable[[Connection], None] | None = None
     holder: str = field(default_factory=_name)
     token: int | None = None
     _ready: bool = False  # what the leader works with is read anew
@@ -113,6 +118,8 @@ class Leading:
 
     def _claim(self) -> int | None:
         with self.database.write() as connection:
+            if self.look is not None:
+                self.look(connection)
             return claim(connection, self.holder)
 
     def _give_up(self) -> None:

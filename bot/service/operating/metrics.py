@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +38,11 @@ MEANINGS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "chargehand_leader": ("gauge", (), "1: this process leads: one of several on PostgreSQL, the only one on SQLite"),
     "chargehand_lease_token": ("gauge", (), "how often another process has taken over on PostgreSQL"),
+    "chargehand_lease_seconds_left": (
+        "gauge",
+        (),
+        "how long the leader's lease lasts yet on PostgreSQL; below 0: nobody leads",
+    ),
     "chargehand_data_age_seconds": ("gauge", ("resource",), "how long ago EOSVOLT was last read whole"),
     "chargehand_poll_failures": ("gauge", ("resource",), "polls that failed since the last good one"),
     "chargehand_api_errors_total": ("counter", ("resource", "kind", "reason"), "polls that failed or were tried again"),
@@ -95,6 +100,10 @@ class Signals:
 def _counter(name: str, registry: CollectorRegistry) -> Counter:
     _, labels, meaning = MEANINGS[f"{name}_total"]
     return Counter(name, meaning, labels, registry=registry)
+
+
+LONGEST_WITHOUT = timedelta(hours=-1)
+"""A lease that was given up has ended long ago: what is told of it ends here."""
 
 
 @dataclass(slots=True)
@@ -158,6 +167,7 @@ def _of_database(connection: Connection, now: datetime) -> Iterator[Metric]:
     yield errors
     if connection.dialect.name == "postgresql" and (led := lease(connection)) is not None:
         yield _gauge("chargehand_lease_token", [((), led.token)])
+        yield _gauge("chargehand_lease_seconds_left", [((), max(led.left, LONGEST_WITHOUT).total_seconds())])
     waits = backlog(connection, now)
     yield _gauge("chargehand_queue_messages", [((), waits.due)])
     oldest = (now - waits.oldest).total_seconds() if waits.oldest is not None else 0.0

@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 
 from bot.logs import configure_logs
-from bot.service.app import build
+from bot.service.app import build, utc_now
+from bot.service.operating.shared_clock import clock_of
 from bot.setting_doubts import misspelt, odd_names, wide_files
 from bot.settings import Settings
 
@@ -63,7 +64,7 @@ async def _run(settings: Settings) -> None:
     configure_logs(settings)
     for doubt in (*misspelt(), *wide_files(), *odd_names(settings)):
         log.warning("a setting is doubtful", doubt=doubt)
-    service = build(settings)
+    service = build(settings, clock=await clock_of(settings.database_url, utc_now))
     stopping = asyncio.Event()
     with _signals({signal.SIGTERM: stopping.set, signal.SIGINT: stopping.set, signal.SIGHUP: service.reload}):
         try:

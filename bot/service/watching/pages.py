@@ -63,6 +63,8 @@ class Wellness:
         except Exception as error:
             return False, {"status": "the database cannot be read", "error": type(error).__name__}
         keys = [finding.what if finding.what == "refused" else finding.key for finding in wrong]
+        if led is not None and led.left < timedelta():
+            keys.append("leaderless")  # nobody polls or evaluates, and none of these has a watchdog
         facts: dict[str, Any] = {"status": "not well" if keys else "well", "slack": slack, "troubles": keys}
         facts["polls"] = {
             name: state.good_at.isoformat() if state.good_at is not None else None

@@ -39,11 +39,6 @@ def note(database: Database, user: str) -> None:
         connection.execute(sa.insert(AUDIT).values(at=T0, user=user, action="x", subject="", facts={}, outcome=""))
 
 
-def end_lease(database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(sa.update(LEASE).values(until=LONG_AGO))
-
-
 async def test_a_job_of_the_leader_that_goes_on_after_its_time_writes_nothing(shared_url: str) -> None:
     database = Database(shared_url)
     upgrade(database)
@@ -103,3 +98,28 @@ async def test_of_two_services_one_polls_and_the_other_takes_over_with_the_rules
             assert connection.execute(sa.select(LEASE.c.token)).scalar_one() == 2
     finally:
         await second.stop()
+
+
+async def test_a_follower_says_where_nobody_leads_and_it_cannot_either(shared_house: House) -> None:
+    house = shared_house
+    await house.start(FAULTED)
+    follower = build(house.settings(), clock=house.clock)
+    assert not await follower.leading.seek()
+    leaderless = "leaderless"
+    assert leaderless not in (await follower.wellness.health())[1]["troubles"]
+    await house.running.ticker.stop()  # as a leader that stands still, in the middle of a transaction
+    with house.running.database.write() as connection:
+        connection.execute(sa.update(LEASE).values(until=LONG_AGO))
+    with house.running.database.write() as connection:
+        connection.execute(sa.select(LEASE).with_for_update())
+        with pytest.raises(sa.exc.OperationalError):
+            await follower.leading.renew(house.clock())
+        well, facts = await follower.wellness.health()
+        assert (well, leaderless in facts["troubles"]) == (False, True)
+        page = (await follower.metrics.page()).decode()
+        assert "chargehand_leader 0.0" in page
+        assert "chargehand_lease_seconds_left -" in page
+    await follower.leading.renew(house.clock())
+    assert leaderless not in (await follower.wellness.health())[1]["troubles"]
+    assert "chargehand_leader 1.0" in (await follower.metrics.page()).decode()
+    follower.database.close()

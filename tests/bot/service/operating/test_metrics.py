@@ -46,6 +46,7 @@ async def test_a_service_at_work_tells_every_metric(http_house: House) -> None:
         "chargehand_commands",
         "chargehand_troubles",
         "chargehand_lease_token",
+        "chargehand_lease_seconds_left",
     }
     assert told["chargehand_up"] == {(): 1}
     assert told["chargehand_leader"] == {(): 1}
