@@ -76,8 +76,11 @@ def record_poll(
     resource: str = "chargers",
     interval: timedelta = MINUTE,
     seen: dict[str, set[str]] | None = None,
+    plain_tags: bool = False,
 ) -> None:
-    """As `poll`, in the caller's transaction."""
+    """As `poll`, in the caller's transaction; without `plain_tags` nothing is kept of who charges."""
     state = poll_states(connection).get(resource)
-    record_readings(connection, list(readings), Observation(now, floor=state.good_at if state else None))
+    record_readings(
+        connection, list(readings), Observation(now, state.good_at if state else None, plain_tags=plain_tags)
+    )
     store_poll_states(connection, [after_good_poll(connection, resource, now, interval, state=state, seen=seen)])

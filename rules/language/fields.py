@@ -106,6 +106,7 @@ RELATIONS = {
     "charger.connectors": "connector",
     "charger.sessions": "session",
     "connector.sessions": "session",
+    "driver.sessions": "session",
 }
 """From a thing to the things below it, as a condition writes it, and what these are."""
 

@@ -26,6 +26,7 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, REACHABLE, RELATIONS, Type, nearest
 from rules.language.function_words import FUNCTIONS
+from rules.language.paths import starts_at
 from rules.language.quantities import AMOUNTS, OVER_POWER, OVER_UPTIME, SCALARS
 
 MAX_AGGREGATES = 8
@@ -177,8 +178,8 @@ def _aggregate(checker: Checker, node: Call) -> Typed:  # noqa: PLR0911 (one ret
         return _misused(checker, node, f'"{name}" goes over related things')
     path, field = found
     thing, inner = path.split(".")[0], RELATIONS[path]
-    if thing not in REACHABLE[checker.for_each]:
-        possible = [one for one in RELATIONS if one.split(".")[0] in REACHABLE[checker.for_each]]
+    if starts_at(path) not in REACHABLE[checker.for_each]:
+        possible = [one for one in RELATIONS if starts_at(one) in REACHABLE[checker.for_each]]
         checker.error(source.column, f"{path} cannot be read for each {checker.for_each}", ", ".join(possible))
         return _NOTHING
     if (last is not None or name == "streak" or len(node.operands) > 1) and inner != "session":

@@ -98,7 +98,7 @@ def sessions_known_since(start: str) -> ColumnElement[Any]:
     What was there at the first poll has had its sessions read back; what came later has had none before it was seen.
     """
     read_back = shifted(_first_good("sessions"), -BACKFILL.total_seconds())
-    if start == NETWORK:
+    if start in {NETWORK, "session"}:  # a driver is not told by when it was first seen
         return read_back
     first_seen: ColumnElement[Any] = TABLES[start].c.first_seen_at
     return sa.case((first_seen <= _first_good(_RESOURCE[start]), read_back), else_=greatest(first_seen, read_back))

@@ -20,6 +20,7 @@ from rules.language.expressions import (
     walk,
 )
 from rules.language.fields import FIELDS, NETWORK, RELATIONS, RESTLESS
+from rules.language.paths import starts_at
 from rules.language.quantities import OVER_POWER, OVER_UPTIME
 from rules.matching.scope import NETWORK_ID, NOW, PATHS, SEEN, TABLES, Resolve, Scope
 from storage.recording.things import news_of
@@ -65,7 +66,7 @@ def seen_of_aggregate(node: Aggregate, say: Say) -> ColumnElement[Any]:
 
     Whether what is kept is all that there was, is for `learning` to say.
     """
-    here = TABLES[start_of(node)].c.id
+    here = key_of(start_of(node))
     found = _streak(node, say) if node.name == "streak" else _over_members(node, say)
     return sa.case((here.is_not(None), found.correlate(TABLES[start_of(node)]).scalar_subquery()))
 
@@ -74,13 +75,24 @@ def belongs(member: FromClause, start: str) -> ColumnElement[bool]:
     """Whether a thing is one of those below the thing that a path starts from; all are the network's."""
     if start == NETWORK:
         return sa.true()
-    column: ColumnElement[Any] = member.c[f"{start}_id"]
-    return column == TABLES[start].c.id
+    return _key_in(member, start) == key_of(start)
+
+
+def key_of(start: str) -> ColumnElement[Any]:
+    """What tells that a thing belongs to the one that a path starts from: its id; of a session's driver, the tag."""
+    table = TABLES[start]
+    key: ColumnElement[Any] = table.c.id_tag if start == "session" else table.c.id
+    return key
+
+
+def _key_in(member: FromClause, start: str) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = member.c["id_tag" if start == "session" else f"{start}_id"]
+    return column
 
 
 def start_of(node: Aggregate) -> str:
-    """The kind of thing that the path of an aggregate starts from."""
-    return node.path.split(".", maxsplit=1)[0]
+    """The kind of thing that the path of an aggregate starts from; a driver is told by a session."""
+    return starts_at(node.path)
 
 
 def _over_members(node: Aggregate, say: Say) -> sa.Select[Any]:
@@ -297,12 +309,12 @@ def reached(
     }
     for start, inner, changes, above in sorted(ways):
         member = TABLES[inner].alias()
-        above_it = sa.literal(NETWORK_ID, sa.String) if start == NETWORK else member.c[f"{start}_id"]
+        above_it = sa.literal(NETWORK_ID, sa.String) if start == NETWORK else _key_in(member, start)
         starts = [sa.select(above_it).select_from(member).where(member.c[changes] > SEEN)]
         for thing, changes_above in above:
             moved = sa.select(TABLES[thing].c.id).where(TABLES[thing].c[changes_above] > SEEN)
             starts.append(sa.select(above_it).select_from(member).where(member.c[f"{thing}_id"].in_(moved)))
-        own = table.c.id if start == for_each else PATHS[for_each][start]
+        own = key_of(start) if start == for_each else PATHS[for_each][start]
         found.extend(sa.select(table.c.id).where(own.in_(ids), *looked_at) for ids in starts)
     found.extend(others)
     return sa.union(*found) if len(found) > 1 else found[0]

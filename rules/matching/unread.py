@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement
 
 from rules.language.expressions import Aggregate, Windowed, walk
 from rules.language.fields import FIELDS, RELATIONS, Type
-from rules.matching.relations import Say, inner_things, joined, members, seen_of_aggregate, start_of
+from rules.matching.relations import Say, inner_things, joined, key_of, members, seen_of_aggregate, start_of
 from rules.matching.scope import TABLES, Scope
 
 NEVER_NEGATIVE = frozenset({Type.ENERGY, Type.DURATION, Type.POWER})
@@ -125,7 +125,7 @@ class _Members:
         member = self._scope.tables[RELATIONS[self.node.path]]
         found = sa.select(what(self)).select_from(joined(self.node, self._scope))
         found = found.where(*members(self.node, member, self._say)).correlate(start)
-        return sa.case((start.c.id.is_not(None), found.scalar_subquery()))
+        return sa.case((key_of(start_of(self.node)).is_not(None), found.scalar_subquery()))
 
     def least(self) -> ColumnElement[Any]:
         """The least that it may be; null where nothing is."""

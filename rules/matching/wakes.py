@@ -15,7 +15,7 @@ from rules.language.expressions import Aggregate, Expression, FieldRef, LocalTim
 from rules.language.fields import FIELDS, RELATIONS
 from rules.matching.clauses import compile_condition, current, deadline
 from rules.matching.learning import covered_at
-from rules.matching.relations import members
+from rules.matching.relations import members, start_of
 from rules.matching.scope import MOMENT, NOW, RULE_ID, TABLES
 from rules.matching.windows import intervals_of, kept_thing, window_start
 from storage.dialects import earliest
@@ -115,7 +115,7 @@ def _of_aggregate(node: Aggregate) -> list[ColumnElement[Any]] | None:
     if node.window is None:
         return []
     member = TABLES[RELATIONS[node.path]].alias()
-    start = TABLES[node.path.split(".", maxsplit=1)[0]]
+    start = TABLES[start_of(node)]
     oldest = sa.select(sa.func.min(member.c.ended_at, type_=MOMENT)).where(*members(node, member, compile_condition))
     leaving = _leaving(oldest.correlate(start).scalar_subquery(), node.window.value)
     return [leaving, *covered_at(node, compile_condition)]

@@ -285,9 +285,9 @@ case differ in them; words of the language are in lower case."""
 _FUNCTIONS = f"""\
 Functions go over *related things*, or over *history*. `location.chargers`, `location.connectors`, `charger.connectors`
 and `connector.sessions`, `charger.sessions`, `location.sessions` are what belongs to a thing: what is gone is not among
-them. For `for_each: network` there are `network.locations`, `network.chargers`, `network.connectors` and
-`network.sessions`: all of them. A field is named after them, as in `sum(connector.sessions.energy, 24h)`. Inside
-`where`, the inner thing has its own name: `count(location.connectors where connector.status == "Faulted")`.
+them. `network.locations`, `.chargers`, `.connectors` and `.sessions`, for `for_each: network`, are all of them.
+`driver.sessions`, of a session, are those of the same id tag; unknown where none is kept (CHARGEHAND_ID_TAG_KEY). A
+field is named after them: `sum(connector.sessions.energy, 24h)`. Inside `where`, the inner thing has its own name.
 
 Sessions with a window are those that *ended* in it, `last` and `streak` go over ended ones too, newest first; without
 a window they are the open ones. Of members about which it is unknown, none counts, and none is in the denominator. A

@@ -328,6 +328,7 @@ class Fleet:
             ended_at=row.ended_at if over else None,
             energy_kwh=row.energy_kwh if over else (sampled[-1] if sampled else None),
             currency=row.currency,
+            id_tag=row.id_tag,
         )
 
 

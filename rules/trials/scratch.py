@@ -190,7 +190,9 @@ class Scratch:
     def _record_readings(
         connection: Connection, readings: Sequence[Any], state: PollState | None, now: datetime
     ) -> None:
-        record_readings(connection, readings, Observation(now, floor=state.good_at if state else None))
+        # a tag is what the case calls it, or what is kept of it: nothing leaves this database
+        floor = state.good_at if state else None
+        record_readings(connection, readings, Observation(now, floor=floor, plain_tags=True))
 
     def _evaluate(self, connection: Connection, now: datetime) -> list[Transition | Event]:
         """As the service: the alerts that may move, then the events; what is to be looked at is settled before."""

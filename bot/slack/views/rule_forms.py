@@ -60,7 +60,11 @@ OF_POWER = {
     "avg(location.power, 15m)": "The mean power of all connectors there together.",
     "max(location.power, 15m)": "The greatest power of all connectors there together.",
 }
-WORKED_OUT = dict(FUNCTIONS.values()) | OF_POWER | {"weekday": "The day at the location."}
+OF_DRIVER = {
+    "count(driver.sessions, 24h)": "How often whoever charges did within a day.",
+    "sum(driver.sessions.energy, 24h)": "What that came to.",
+}
+WORKED_OUT = dict(FUNCTIONS.values()) | OF_POWER | OF_DRIVER | {"weekday": "The day at the location."}
 """What is worked out of other things or of history: an example of each function."""
 
 

@@ -49,6 +49,7 @@ OF_LOCATION = st.sampled_from(['location.name == "Location l1"', "uptime(locatio
 COMPARED = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 
 INSIDE = {
+    "driver": ["session"],
     "connector": ["session"],
     "charger": ["session", "connector"],
     "location": ["session", "connector", "charger"],
@@ -102,7 +103,8 @@ def functions(draw: st.DrawFn, for_each: str) -> str:
 @st.composite
 def of_members(draw: st.DrawFn, for_each: str, by: Compared) -> list[str]:
     """Of the things inside the subject, or beside it inside a thing above it."""
-    start = draw(st.sampled_from(ABOVE.get(for_each, EVERY)))
+    every = [*EVERY, "driver"] if for_each == "session" else EVERY
+    start = draw(st.sampled_from(ABOVE.get(for_each, every)))
     inner = draw(st.sampled_from(INSIDE[start]))
     where = draw(
         {"session": OF_SESSION, "connector": OF_CONNECTOR, "charger": OF_CHARGER, "location": OF_LOCATION}[inner]

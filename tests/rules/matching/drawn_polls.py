@@ -18,6 +18,7 @@ from tests.readings import MINUTE, T0, charger, connector, location, record_poll
 PLACES = {"ch1": "l1", "ch2": "l1", "ch3": "l2"}
 PLUGS = {"ch1": ("ch1.a", "ch1.b"), "ch2": ("ch2.a",), "ch3": ("ch3.a",)}
 EVERY_PLUG = tuple(plug for plugs in PLUGS.values() for plug in plugs)
+TAGS = {"s1": "one", "s2": "one", "s3": "two", "s4": None}  # who charges
 ZONES = {"l1": "Europe/Copenhagen", "l2": "America/New_York"}
 INTERVAL = timedelta(minutes=20)  # between polls, as far as gaps are concerned
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -87,7 +88,7 @@ def scripts(draw: st.DrawFn) -> tuple[Step, ...]:
             charger_id = plug.split(".")[0]
             status = draw(st.sampled_from(["Completed", "Failed"])) if ended else draw(st.sampled_from(["Active", "?"]))
             values: dict[str, Any] = {"connector_id": plug, "charger_id": charger_id, "ended_at": ended}
-            values |= {"location_id": PLACES[charger_id], "status": status, "energy_kwh": energy}
+            values |= {"location_id": PLACES[charger_id], "status": status, "energy_kwh": energy, "id_tag": TAGS[id_]}
             steps.append(Step(minutes, "sessions", (session(id_, started=started, **values),)))
     return tuple(steps)
 
@@ -99,7 +100,9 @@ def record(connection: Connection, script: tuple[Step, ...]) -> datetime:
         if number == 1:  # what is kept of powers begins when a rule asks for them
             keep_power(connection, now, wanted=True)
         seen = None if step.seen is None else {"charger": set(step.seen), "connector": set(step.seen)}
-        record_poll(connection, now, *step.readings, resource=step.resource, interval=INTERVAL, seen=seen)
+        record_poll(
+            connection, now, *step.readings, resource=step.resource, interval=INTERVAL, seen=seen, plain_tags=True
+        )
         names = ("charging_session",) if step.resource == "sessions" else ("charger", "connector")
         mark_stale(connection, {name: set(step.set_aside) for name in names}, now)
     return now

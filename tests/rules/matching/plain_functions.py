@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from eosvolt.models import SESSION_STATUSES
 from rules.language.expressions import Aggregate, FieldRef, LocalTime, Since, Windowed, fields_of, walk
 from rules.language.fields import FIELDS, REACHABLE, RELATIONS
+from rules.language.paths import starts_at
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SAMPLE, SESSION
 from tests.rules.matching.plain_conditions import Between, Function, Subject, Value, truth
 from tests.rules.matching.plain_powers import Powers
@@ -35,6 +36,9 @@ COLUMNS = {
     "session.duration": (None, None),
     "session.type": ("type", "changed_at"),
 }
+
+
+OF_DRIVER = "driver.sessions"
 
 
 class Network:
@@ -109,13 +113,13 @@ class Stored:
     def aggregate(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a kind)
         """Its value, or all that it may be where what is kept does not reach back far enough."""
         seen = self.seen(node, chain)
-        start = chain[node.path.split(".")[0]]
-        if start is None:
+        start = chain[starts_at(node.path)]
+        if start is None or (node.path == OF_DRIVER and start.id_tag is None):
             return seen
         if node.window is None and node.last is None and node.name != "streak":
             return self.within(node, start, seen)
         if node.window is not None:
-            known_since = self.sessions_known_since(node.path.split(".")[0], start)
+            known_since = self.sessions_known_since(starts_at(node.path), start)
             begin = self.now - timedelta(seconds=float(node.window.value))
             if known_since is not None and known_since <= begin:
                 return seen
@@ -134,7 +138,7 @@ class Stored:
         if node.name == "count" and node.where is None:
             return seen
         inner = RELATIONS[node.path]
-        rows = self.below(inner, node.path.split(".")[0], start)
+        rows = self.below(inner, starts_at(node.path), start)
         rows = [row for row in rows if (row.ended_at if inner == "session" else row.gone_at) is None]
         told = [self.without_what_is_old(inner, row, node) for row in rows]
         answers = [answer for answer, _, _ in told]
@@ -185,7 +189,7 @@ class Stored:
         return None if reads_old else self.work_out(function, chain)
 
     def sessions_known_since(self, thing: str, row: Row) -> datetime | None:
-        if thing == "network":
+        if thing in {"network", "session"}:
             return None if self.began.get("sessions") is None else self.began["sessions"] - timedelta(days=35)
         polled = self.began.get({"location": "locations"}.get(thing, "chargers"))
         if self.began.get("sessions") is None:
@@ -196,7 +200,7 @@ class Stored:
 
     def ended(self, node: Aggregate, chain: Chain) -> list[tuple[Row, Subject]]:
         """The sessions that have ended; with `last`, the latest so many of those that it is about."""
-        start = node.path.split(".")[0]
+        start = starts_at(node.path)
         rows = [row for row in self.below("session", start, chain[start]) if row.ended_at]
         members = [(row, self.subject("session", row)) for row in rows]
         if node.last is None:
@@ -206,11 +210,13 @@ class Stored:
 
     def below(self, inner: str, start: str, row: Row) -> list[Row]:
         rows = self.rows[inner]
+        if start == "session":
+            return [one for one in rows if one.id_tag is not None and one.id_tag == row.id_tag]
         return rows if start == "network" else [one for one in rows if getattr(one, f"{start}_id") == row.id]
 
     def seen(self, node: Aggregate, chain: Chain) -> Any:  # noqa: PLR0911 (one return a function)
-        start, inner = node.path.split(".")[0], RELATIONS[node.path]
-        if chain[start] is None:
+        start, inner = starts_at(node.path), RELATIONS[node.path]
+        if chain[start] is None or (node.path == OF_DRIVER and chain[start].id_tag is None):
             return None
         rows = self.below(inner, start, chain[start])
         if inner != "session":
