@@ -5,7 +5,7 @@ An edit of a card notifies nobody, so what matters is also said as a broadcast r
 alerts and incidents that the evaluation wrote.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,10 +51,11 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The channels that got a new card, and the incidents that joined none that stood."""
+    """The channels that got a new card; the incidents of these cards that joined none that stood, and all of them."""
 
     channels: set[str]
     incidents: set[int]
+    carded: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +92,20 @@ def enqueue_alert_messages(
         told.saying.fired = [i for i in told.saying.fired if i not in held]
     incident_ids = sorted(news)
     made: set[str] = set()
+    carded: set[int] = set()
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         # a channel that never heard of it is not told that it ended
         fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
         opened = insert_cards(connection, fired, routing)
         made |= opened.channels
+        carded |= opened.carded
         # the update locks the rows: a worker cannot pick a card up between this and our commit
         for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
             _say_moved(connection, voice, news, routing)
     for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].saying.fired], routing):
-        _say_moved(connection, voice, news, routing)
-    _list_quiet(connection, incident_ids, routing)
+        _say_moved(connection, voice, _with_what_came_before(connection, voice, news), routing)
+    _list_quiet(connection, incident_ids, carded, routing)
 
 
 def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
@@ -135,6 +138,15 @@ def _rolled_up(
     return [Voice(heads[head], sorted(ids)) for head, ids in joined.items() if head in heads]
 
 
+def _with_what_came_before(connection: Connection, voice: Voice, news: Mapping[int, News]) -> Mapping[int, News]:
+    """These news, and what fires where another rule made the card at this poll: it joins the message too."""
+    before = [i for i in voice.incident_ids if i not in news]
+    told = {row.id: News(row.rule_id, row.id) for row in _THESE_INCIDENTS.all(connection, {"incidents": before})}
+    for row in _SPEAKING.all(connection, {"incidents": before}) if before else ():
+        told[row.incident_id].saying.fired.append(row.id)
+    return {**news, **told}
+
+
 def _ends(connection: Connection, voice: Voice) -> bool:
     """Whether all that a message tells of is over, and some of it was heard."""
     if not is_over(connection, voice.row.id):
@@ -155,9 +167,12 @@ QUIETLY = ("unmuted", "woken", "released")
 """Why an alert comes back that may do so without a word."""
 
 
-def _list_quiet(connection: Connection, incident_ids: Collection[int], routing: Routing) -> None:
-    """Let the standing cards of these incidents' problems list what fires there quietly and has no card."""
-    quiet = unlisted_quiet(connection, incident_ids)
+def _list_quiet(connection: Connection, incident_ids: Collection[int], carded: Set[int], routing: Routing) -> None:
+    """Let the standing cards of these incidents' problems list what fires there quietly and has no card.
+
+    `carded` are those of them that got a card now.
+    """
+    quiet = unlisted_quiet(connection, incident_ids, carded)
     if quiet:
         insert_cards(connection, quiet, routing, may_open=False)
         refresh_alert_cards(connection, quiet, routing.now)
@@ -198,16 +213,18 @@ def enqueue_unmuted(
             told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
             getattr(told.saying, alerts[row.id]).append(row.id)
     made: set[str] = set()
+    carded: set[int] = set()
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         opened = insert_cards(connection, {i: incidents[i].rule_id for i in chunk}, routing)
         made |= opened.channels
+        carded |= opened.carded
         for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
             _say_again(connection, voice, incidents, routing)
     for voice in _rolled_up(connection, made, incident_ids, routing):
-        _say_again(connection, voice, incidents, routing)
-    _list_quiet(connection, incident_ids, routing)
+        _say_again(connection, voice, _with_what_came_before(connection, voice, incidents), routing)
+    _list_quiet(connection, incident_ids, carded, routing)
 
 
 def _say_again(connection: Connection, voice: Voice, incidents: Mapping[int, News], routing: Routing) -> None:
@@ -344,7 +361,8 @@ def insert_cards(
     own = [item for item in new if may_open and item["id"] not in joined]
     note_spoken(connection, sorted({item["incident_id"] for item in own}), due_at)
     elsewhere = {item["incident_id"] for item in new if item["id"] in joined}
-    return Opened({item["channel"] for item in own}, {item["incident_id"] for item in own} - elsewhere)
+    carded = {item["incident_id"] for item in own}
+    return Opened({item["channel"] for item in own}, carded - elsewhere, carded)
 
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
@@ -354,6 +372,11 @@ def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[
 
 _INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
 _THESE_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(_INCIDENTS)))
+_SPEAKING = Prepared(
+    sa.select(ALERT.c.id, ALERT.c.incident_id)
+    .where(ALERT.c.incident_id.in_(_INCIDENTS), ALERT.c.state == State.FIRING.value, AUDIBLE)
+    .order_by(ALERT.c.id)
+)
 _KNOWN_CARDS = Prepared(
     sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
 )

@@ -4,7 +4,7 @@ An incident keeps its rows; whose card is said by another has it as `rolled_into
 without a word. Nothing here moves an alert, and what belongs to no problem is left alone.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,13 +13,15 @@ from sqlalchemy import Connection, Row
 
 from notify.alert_cards.parts import GRAVEST_FIRST
 from notify.outbox import ALERT_CARD, insert_items
-from rules.alerts.incidents import AUDIBLE
-from rules.lifecycle import State
-from storage.prepared import Prepared
+from rules.alerts.incidents import AUDIBLE, in_chunks
+from rules.lifecycle import OPEN_STATES, State
+from storage.prepared import NONE, Prepared
 from storage.schema import ALERT, INCIDENT, OUTBOX, RULE
 
 STALE_CARD = timedelta(hours=24)
 """Nothing joins a card without a word that has not spoken for so long."""
+
+UNKNOWN_GRAVITY = 1
 
 Head = OUTBOX.alias("head")
 _OTHER = INCIDENT.alias("other")
@@ -31,31 +33,42 @@ def join_cards(connection: Connection, items: Sequence[Mapping[str, Any]], *, ma
     The ids of the rows that joined; the cards that they joined are to be shown anew by the caller. What finds none is
     a card of its own, or where it may not open one, is not inserted.
     """
-    problems = _problems(connection, {item["incident_id"] for item in items})
-    standing = standing_cards(connection, set(problems.values()))
+    wanted: dict[str, set[int]] = {}
+    for item in items:
+        wanted.setdefault(item["channel"], set()).add(item["incident_id"])
+    here = {channel: _standing_cards(connection, channel, ids) for channel, ids in wanted.items()}
+    opened: dict[tuple[str, str], str] = {}
     joined: set[str] = set()
+    gravest: dict[str, int | None] = {}
     rows = []
     for item in items:
-        problem = problems.get(item["incident_id"])
-        head = standing.get((problem, item["channel"])) if problem is not None else None
+        channel = item["channel"]
+        problem, head = here[channel].get(item["incident_id"], (None, None))
+        if problem is not None and head is None:
+            head = opened.get((problem, channel))
         if head is None and not may_open:
             continue
-        if problem is not None and head is None:
-            standing[problem, item["channel"]] = item["id"]
-        elif head is not None:
+        if head is not None:
             joined.add(item["id"])
+            gravest[head] = min((one for one in (gravest.get(head), item["rank"]) if one is not None), default=None)
+        elif problem is not None:
+            opened[problem, channel] = item["id"]
         rows.append({**item, "rolled_into": head, "shown_version": item["version"] if head else 0})
     insert_items(connection, rows)
-    _raise_ranks(connection, {row["rolled_into"] for row in rows} - {None})
+    raised = [{"card": head, "at_least": rank} for head, rank in sorted(gravest.items()) if rank is not None]
+    _RAISE.run_many(connection, raised)
     return joined
 
 
-def standing_cards(connection: Connection, problems: Collection[str]) -> dict[tuple[str | None, str], str]:
-    """The id of the message that tells of each of these problems in each channel, while something in it is open."""
-    if not problems:
-        return {}
-    found = _STANDING.all(connection, {"problems": sorted(problems)})
-    return {(row.problem_key, row.channel): row.head for row in found}
+def _standing_cards(
+    connection: Connection, channel: str, incident_ids: Collection[int]
+) -> dict[int, tuple[str | None, str | None]]:
+    """The problem of each of these incidents, and the message that tells of it in a channel while it is open."""
+    found: dict[int, tuple[str | None, str | None]] = {}
+    for some in in_chunks(sorted(incident_ids)):
+        rows = _STANDING.all(connection, {"channel": channel, "incidents": some})
+        found |= {row.id: (row.problem_key, row.head) for row in rows}
+    return found
 
 
 def join_again(connection: Connection, channel: str) -> None:
@@ -81,82 +94,117 @@ def that_speak(connection: Connection, card: Row[Any], alert_ids: Collection[int
     Only another rule's alert about the same thing stays without a word, no graver than what fires there and may speak,
     and what was already so at a switch-on, unless it is graver than all of the card.
     """
-    if not alert_ids:
-        return set()
-    rows = _ON_CARD.all(connection, {"card": card.id})
     wanted = set(alert_ids)
-    joining = [row for row in rows if row.id in wanted]
+    chunks = in_chunks(sorted(wanted))
+    joining = [row for ids in chunks for row in _JOINING.all(connection, {"card": card.id, "ids": ids})]
     loud = wanted - {row.id for row in joining if row.problem_key is not None}
-    others = [row for row in rows if row.id not in wanted and row.is_audible]
-    calm = not others or all(row.acknowledged_at is not None for row in others)
+    if len(loud) == len(wanted):
+        return loud
     spoke_at = _SPOKE.scalar(connection, {"card": card.id})
-    stale = spoke_at is None or now - spoke_at > STALE_CARD
+    if spoke_at is None or now - spoke_at > STALE_CARD:
+        return wanted
+    others = _Others(connection, card.id, wanted, joining)
     for row in sorted(joining, key=lambda one: (not _is_safety(one), _grave(one), one.id)):
-        if row.id in loud or _is_safety(row) or stale or _is_news(row, others, calm=calm):
+        if row.id in loud or _is_safety(row) or others.leave_room_for(row):
             loud.add(row.id)
-            others.append(row)
+            others.add(row)
     return loud
 
 
-def _is_news(row: Any, others: Sequence[Any], *, calm: bool) -> bool:
-    if row.switched_on is not None:
-        return all(_grave(row) < _grave(other) for other in others)
-    if calm:
-        return True
-    same = [other for other in others if other.subject == row.subject and other.rule_id != row.rule_id]
-    return all(_grave(row) < _grave(other) for other in same)
+class _Others:
+    """What fires on a card and may speak, beside what joins it: a card may tell of a whole storm, and is never read."""
+
+    def __init__(self, connection: Connection, card: str, wanted: Set[int], joining: Sequence[Any]) -> None:
+        self._connection, self._card, self._wanted = connection, card, wanted
+        self._are_calm = not self._has(_UNACKNOWLEDGED)
+        self._covered = set() if self._are_calm else self._covering(joining)
+        self._graver_than_all: dict[int, bool] = {}
+        self._aloud: list[Any] = []
+        self._aloud_on: dict[str, list[Any]] = {}
+
+    def leave_room_for(self, row: Any) -> bool:
+        """Whether what joins is news beside them."""
+        if row.switched_on is not None:
+            return self._are_less_grave(row) and all(_grave(row) < _grave(other) for other in self._aloud)
+        if self._are_calm:
+            return True
+        same = [other for other in self._aloud_on.get(row.subject, ()) if other.rule_id != row.rule_id]
+        return row.id not in self._covered and all(_grave(row) < _grave(other) for other in same)
+
+    def add(self, row: Any) -> None:
+        """Count among them what is said aloud."""
+        self._aloud.append(row)
+        self._aloud_on.setdefault(row.subject, []).append(row)
+
+    def _are_less_grave(self, row: Any) -> bool:
+        grave = _grave(row)
+        if grave not in self._graver_than_all:
+            self._graver_than_all[grave] = not self._has(_AS_GRAVE, {"grave": grave})
+        return self._graver_than_all[grave]
+
+    def _has(self, question: Prepared, more: Mapping[str, Any] = NONE) -> bool:
+        most = len(self._wanted) + 1
+        while True:
+            found = question.scalars(self._connection, {"card": self._card, "most": most, **more})
+            if any(one not in self._wanted for one in found):
+                return True
+            if len(found) < most:
+                return False
+            most *= 4  # one alert may be there by several cards
+
+    def _covering(self, joining: Sequence[Any]) -> set[int]:
+        """Those of what joins beside which another rule's alert about the same thing is as grave."""
+        several = len({row.rule_id for row in joining}) > 1
+        asked = {"card": self._card, "beside": sorted(self._wanted) if several else [0]}
+        chunks = in_chunks([row.id for row in joining])
+        return {one for ids in chunks for one in _COVERED.scalars(self._connection, {**asked, "ids": ids})}
 
 
 def _grave(row: Any) -> int:
-    return GRAVEST_FIRST.index(row.severity) if row.severity in GRAVEST_FIRST else 1
+    return GRAVEST_FIRST.index(row.severity) if row.severity in GRAVEST_FIRST else UNKNOWN_GRAVITY
 
 
 def _is_safety(row: Any) -> bool:
     return bool(row.is_safety)
 
 
-def unlisted_quiet(connection: Connection, incident_ids: Collection[int]) -> dict[int, str]:
-    """The open incidents, with their rules, of these incidents' problems that no message tells of as yet."""
+def unlisted_quiet(connection: Connection, incident_ids: Collection[int], carded: Set[int]) -> dict[int, str]:
+    """The open incidents, with their rules, that no message tells of as yet, of the problems that may tell of them now.
+
+    These are of those of these incidents that have no card, and of those that were `carded` now; what came before was
+    listed as it came.
+    """
     found: dict[int, str] = {}
-    ids = sorted(incident_ids)
-    for start in range(0, len(ids), 500):
-        rows = _UNLISTED.all(connection, {"incidents": ids[start : start + 500]})
-        found |= {row.id: row.rule_id for row in rows}
+    for some in in_chunks(sorted(incident_ids)):
+        bare = _BARE.scalars(connection, {"incidents": some})
+        asked = sorted({*bare, *(carded & set(some))})
+        if asked:
+            found |= {row.id: row.rule_id for row in _UNLISTED.all(connection, {"incidents": asked})}
     return found
 
 
-def _problems(connection: Connection, incident_ids: Collection[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    ids = sorted(incident_ids)
-    for start in range(0, len(ids), 500):
-        mine = (INCIDENT.c.id.in_(ids[start : start + 500]), INCIDENT.c.problem_key.is_not(None))
-        rows = connection.execute(sa.select(INCIDENT.c.id, INCIDENT.c.problem_key).where(*mine))
-        found |= {row.id: row.problem_key for row in rows}
-    return found
-
-
-def _raise_ranks(connection: Connection, heads: Collection[str]) -> None:
-    """Let a card go as early as the gravest that it tells of."""
-    for head in sorted(heads):
-        _RAISE.run(connection, {"card": head})
-
-
+_ABOUT_IT = (_OTHER.c.problem_key == INCIDENT.c.problem_key, _OTHER.c.resolved_at.is_(None))
 _STANDING = Prepared(
     sa.select(
+        INCIDENT.c.id,
         INCIDENT.c.problem_key,
-        OUTBOX.c.channel,
-        sa.func.max(sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id)).label("head"),
-    )
-    .join(INCIDENT, INCIDENT.c.id == OUTBOX.c.incident_id)
-    .join(Head, Head.c.id == sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id))
-    .where(
-        INCIDENT.c.problem_key.in_(sa.bindparam("problems", expanding=True)),
-        INCIDENT.c.resolved_at.is_(None),
-        OUTBOX.c.kind == ALERT_CARD,
-        OUTBOX.c.abandoned_at.is_(None),
-        Head.c.abandoned_at.is_(None),
-    )
-    .group_by(INCIDENT.c.problem_key, OUTBOX.c.channel)
+        sa.select(sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id))
+        .select_from(_OTHER)
+        .join(OUTBOX, OUTBOX.c.incident_id == _OTHER.c.id)
+        .join(Head, Head.c.id == sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id))
+        .where(
+            *_ABOUT_IT,
+            OUTBOX.c.channel == sa.bindparam("channel"),
+            OUTBOX.c.kind == ALERT_CARD,
+            OUTBOX.c.abandoned_at.is_(None),
+            Head.c.abandoned_at.is_(None),
+        )
+        .order_by(_OTHER.c.id.desc())
+        .limit(1)
+        .correlate(INCIDENT)
+        .scalar_subquery()
+        .label("head"),
+    ).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True)))
 )
 _UNSEEN_CARDS = Prepared(
     sa.select(OUTBOX.c.id, INCIDENT.c.problem_key)
@@ -174,22 +222,72 @@ _UNSEEN_CARDS = Prepared(
     )
     .order_by(OUTBOX.c.created_at, OUTBOX.c.id)
 )
-_OF_CARD = sa.select(OUTBOX.c.incident_id).where(
-    OUTBOX.c.kind == ALERT_CARD,
-    sa.or_(OUTBOX.c.id == sa.bindparam("card"), OUTBOX.c.rolled_into == sa.bindparam("card")),
-)
-_ON_CARD = Prepared(
+_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+_CARD: sa.BindParameter[str] = sa.bindparam("card")
+
+
+def _is_on_card(alert: Any) -> sa.ColumnElement[bool]:
+    speaks = sa.func.coalesce(OUTBOX.c.rolled_into, OUTBOX.c.id) == _CARD  # found by the alert's incident, not by this
+    return sa.exists().where(OUTBOX.c.incident_id == alert.c.incident_id, OUTBOX.c.kind == ALERT_CARD, speaks)
+
+
+def _gravity(incident: Any) -> sa.ColumnElement[int]:
+    grave = {severity: place for place, severity in enumerate(GRAVEST_FIRST)}
+    return sa.case(grave, value=incident.c.severity, else_=UNKNOWN_GRAVITY)
+
+
+_JOINING = Prepared(
     sa.select(
-        *(ALERT.c[name] for name in ("id", "rule_id", "subject", "acknowledged_at", "switched_on")),
-        AUDIBLE.label("is_audible"),
+        *(ALERT.c[name] for name in ("id", "rule_id", "subject", "switched_on")),
         INCIDENT.c.severity,
         INCIDENT.c.problem_key,
         RULE.c.document["safety"].as_boolean().label("is_safety"),
     )
     .join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id)
     .outerjoin(RULE, RULE.c.id == ALERT.c.rule_id)
-    .where(ALERT.c.incident_id.in_(_OF_CARD), ALERT.c.state == State.FIRING.value)
+    .where(ALERT.c.id.in_(_IDS), ALERT.c.state == State.FIRING.value, _is_on_card(ALERT))
     .order_by(ALERT.c.id)
+)
+_ON_CARD = (
+    sa.select(ALERT.c.id)
+    .select_from(OUTBOX)
+    .join(ALERT, ALERT.c.incident_id == OUTBOX.c.incident_id)
+    .where(
+        OUTBOX.c.kind == ALERT_CARD,
+        sa.or_(OUTBOX.c.id == _CARD, OUTBOX.c.rolled_into == _CARD),
+        ALERT.c.state == State.FIRING.value,
+        AUDIBLE,
+    )
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_UNACKNOWLEDGED = Prepared(_ON_CARD.where(ALERT.c.acknowledged_at.is_(None)))
+_AS_GRAVE = Prepared(
+    _ON_CARD.join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id).where(_gravity(INCIDENT) <= sa.bindparam("grave"))
+)
+# which index a statement may take SQLite knows only where it says the index's condition to the letter
+_OPEN_LITERALLY: sa.BindParameter[str] = sa.bindparam(None, OPEN_STATES, expanding=True, literal_execute=True)
+_JOINS, _ITS_INCIDENT = ALERT.alias("joins"), INCIDENT.alias("its_incident")
+_COVERED = Prepared(
+    sa.select(_JOINS.c.id)
+    .join(_ITS_INCIDENT, _ITS_INCIDENT.c.id == _JOINS.c.incident_id)
+    .where(
+        _JOINS.c.id.in_(_IDS),
+        sa.exists()
+        .where(
+            # by rule and subject, as open alerts are indexed: the first that covers it is enough
+            ALERT.c.rule_id.in_(sa.select(RULE.c.id)),
+            ALERT.c.rule_id != _JOINS.c.rule_id,
+            ALERT.c.subject == _JOINS.c.subject,
+            ALERT.c.state.in_(_OPEN_LITERALLY),
+            ALERT.c.state == State.FIRING.value,
+            ALERT.c.id.not_in(sa.bindparam("beside", expanding=True)),
+            AUDIBLE,
+            INCIDENT.c.id == ALERT.c.incident_id,
+            _gravity(INCIDENT) <= _gravity(_ITS_INCIDENT),
+            _is_on_card(ALERT),
+        )
+        .correlate(_JOINS, _ITS_INCIDENT),
+    )
 )
 _SPOKE = Prepared(
     sa.select(sa.func.max(sa.func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.due_at))).where(
@@ -203,19 +301,18 @@ _FOLLOW = Prepared(
     .where(OUTBOX.c.rolled_into.in_(_CARDS_IN_IT), OUTBOX.c.kind == ALERT_CARD)
     .values(rolled_into=sa.bindparam("head"))
 )
-_MEMBER = OUTBOX.alias("member")
 _RAISE = Prepared(
     sa.update(OUTBOX)
-    .where(OUTBOX.c.id == sa.bindparam("card"))
-    .values(
-        rank=sa.select(sa.func.min(_MEMBER.c.rank))
-        .where(
-            sa.or_(
-                _MEMBER.c.id == sa.bindparam("card"),
-                sa.and_(_MEMBER.c.rolled_into == sa.bindparam("card"), _MEMBER.c.kind == ALERT_CARD),
-            )
-        )
-        .scalar_subquery()
+    .where(
+        OUTBOX.c.id == sa.bindparam("card"),
+        sa.or_(OUTBOX.c.rank.is_(None), OUTBOX.c.rank > sa.bindparam("at_least")),
+    )
+    .values(rank=sa.bindparam("at_least"))
+)
+_BARE = Prepared(
+    sa.select(INCIDENT.c.id).where(
+        INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True)),
+        ~sa.exists().where(OUTBOX.c.incident_id == INCIDENT.c.id, OUTBOX.c.kind == ALERT_CARD),
     )
 )
 _UNLISTED = Prepared(

@@ -220,10 +220,11 @@ class Incident(SQLModel, table=True):
             sqlite_where=text("resolved_at IS NULL"),
             postgresql_where=text("resolved_at IS NULL"),
         ),
-        # what else stands on a charger or place
+        # what else stands on a charger or place, and the newest of it
         Index(
             "incident_problem",
             "problem_key",
+            "id",
             sqlite_where=text("resolved_at IS NULL"),
             postgresql_where=text("resolved_at IS NULL"),
         ),

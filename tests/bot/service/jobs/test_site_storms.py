@@ -206,3 +206,20 @@ def test_whenever_chargers_break_a_site_in_trouble_is_one_roll_up_and_nothing_el
         plain.setdefault(message, set()).add(number)
     assert sorted(map(sorted, by_head.values())) == sorted(map(sorted, plain.values()))
     assert all((heads[head] == "roll_up") == (len(told) > 1) for head, told in by_head.items())
+
+
+def test_a_card_that_another_rule_made_at_the_same_poll_joins_and_is_said_in_the_thread_too(database: Database) -> None:
+    late_ones = 'charger.id in ["ch7", "ch8"]'
+    first = {**FAULTED, "name": "first", "when": f"{FAULTED['when']} and not ({late_ones})"}
+    others = {**FAULTED, "name": "others", "when": f"{FAULTED['when']} and {late_ones}"}
+    made = site(database, first, others)
+    for minute, chargers in ((1, 4), (5, 5), (8, 8)):  # of the eight, no rule's alone are too many
+        made.tick(T0 + minute * MINUTE, *(broken(one) for one in range(1, chargers + 1)))
+        made.show(T0 + (minute + 1) * MINUTE)
+    made.show(at("10:20"))
+    assert not made.work.broken
+    assert [row.kind for row in own_cards(made)] == ["roll_up"]
+    assert_each_alert_is_told_once(made)
+    told = {one for row in made.messages() if row.kind == "alert_reply" for one in row.facts["fired"]}
+    late = made.rows(sa.select(ALERT.c.id).where(ALERT.c.charger_id.in_(["ch5", "ch6", "ch7", "ch8"])))
+    assert told == {row.id for row in late}
