@@ -105,7 +105,7 @@ def enqueue_alert_messages(
             _say_moved(connection, voice, news, routing)
     for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].saying.fired], routing):
         _say_moved(connection, voice, _with_what_came_before(connection, voice, news), routing)
-    _list_quiet(connection, incident_ids, carded, routing)
+    list_quiet(connection, incident_ids, carded, routing)
 
 
 def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
@@ -167,7 +167,7 @@ QUIETLY = ("unmuted", "woken", "released")
 """Why an alert comes back that may do so without a word."""
 
 
-def _list_quiet(connection: Connection, incident_ids: Collection[int], carded: Set[int], routing: Routing) -> None:
+def list_quiet(connection: Connection, incident_ids: Collection[int], carded: Set[int], routing: Routing) -> None:
     """Let the standing cards of these incidents' problems list what fires there quietly and has no card.
 
     `carded` are those of them that got a card now.
@@ -224,7 +224,7 @@ def enqueue_unmuted(
             _say_again(connection, voice, incidents, routing)
     for voice in _rolled_up(connection, made, incident_ids, routing):
         _say_again(connection, voice, _with_what_came_before(connection, voice, incidents), routing)
-    _list_quiet(connection, incident_ids, carded, routing)
+    list_quiet(connection, incident_ids, carded, routing)
 
 
 def _say_again(connection: Connection, voice: Voice, incidents: Mapping[int, News], routing: Routing) -> None:

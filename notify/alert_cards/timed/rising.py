@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.alert_cards.card import insert_cards
+from notify.alert_cards.card import insert_cards, list_quiet
 from notify.alert_cards.thread import CHUNK
 from notify.routing import Routing
 from notify.subscriptions import MATCHERS, read_subscribers
@@ -86,7 +86,8 @@ def open_added_cards(connection: Connection, alert_ids: Collection[int], routing
         mine = INCIDENT.c.id == incident_id
         connection.execute(sa.update(INCIDENT).where(mine).values(channels=json.dumps(channels)))
     if speaking:
-        insert_cards(connection, speaking, routing)
+        opened = insert_cards(connection, speaking, routing)
+        list_quiet(connection, speaking, opened.carded, routing)
 
 
 _THESE: sa.Select[Any] = (
