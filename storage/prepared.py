@@ -189,12 +189,13 @@ def _empty_once(type_: Any, convert: Convert | None) -> Convert | None:
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_convert", "_fixed", "_key", "_place", "_required", "name")
+    __slots__ = ("_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name")
 
     def __init__(self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect) -> None:
         self.name = name
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
+        self._is_object = isinstance(bind.type, sa.JSON)
         self._convert = _empty_once(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
@@ -209,7 +210,13 @@ class _Slot:
         if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
             return [self.value(row) for row in rows]
         found = [row[self._key] for row in rows]
-        return found if self._convert is None else list(map(self._convert, found))
+        if self._convert is None:
+            return found
+        if not self._is_object:
+            return list(map(self._convert, found))
+        unlike = {id(value): value for value in found}  # rows may share an object: each is written once
+        written = {key: self._convert(value) for key, value in unlike.items()}
+        return [written[id(value)] for value in found]
 
     def _converted(self, value: Any) -> Any:
         if self._place is not None:

@@ -371,7 +371,9 @@ def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[
 
 
 _INCIDENTS: sa.BindParameter[int] = sa.bindparam("incidents", expanding=True)
-_THESE_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(_INCIDENTS)))
+_THESE_INCIDENTS = Prepared(
+    sa.select(INCIDENT.c.id, INCIDENT.c.rule_id, INCIDENT.c.severity).where(INCIDENT.c.id.in_(_INCIDENTS))
+)
 _SPEAKING = Prepared(
     sa.select(ALERT.c.id, ALERT.c.incident_id)
     .where(ALERT.c.incident_id.in_(_INCIDENTS), ALERT.c.state == State.FIRING.value, AUDIBLE)

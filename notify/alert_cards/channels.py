@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from notify.alert_cards.thread import CHUNK
 from notify.routing import Routing
 from notify.subscriptions import MATCHERS, read_subscribers
-from rules.alerts.incidents import close_incidents
+from rules.alerts.incidents import close_incidents, in_chunks
 from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT
@@ -125,17 +125,29 @@ def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: R
 
 def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:
     """Keep the channels of these incidents."""
-    _KEEP.run_many(connection, [{"incident": i, "told": json.dumps(list(told))} for i, told in channels.items()])
+    alike: dict[Channels, list[int]] = {}
+    for incident_id, told in channels.items():
+        alike.setdefault(told, []).append(incident_id)
+    for told, incident_ids in alike.items():
+        for some in in_chunks(incident_ids):
+            _KEEP.run(connection, {"incidents": some, "told": json.dumps(list(told))})
 
 
-_INCIDENTS = Prepared(sa.select(INCIDENT).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True))))
+_OF_INCIDENT = ("id", "rule_id", "group_key", "problem_key", "severity", "location_id", "opened_at", "channels")
+_INCIDENTS = Prepared(
+    sa.select(*(INCIDENT.c[name] for name in (*_OF_INCIDENT, "resolved_at"))).where(
+        INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True))
+    )
+)
 _PLACES = Prepared(
     sa.select(ALERT.c.id, ALERT.c.incident_id, ALERT.c.labels, *(ALERT.c[name] for name in MATCHERS)).where(
         ALERT.c.id.in_(sa.bindparam("alerts", expanding=True))
     )
 )
 _KEEP = Prepared(
-    sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(channels=sa.bindparam("told"))
+    sa.update(INCIDENT)
+    .where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True)))
+    .values(channels=sa.bindparam("told"))
 )
 _SHARE = Prepared(
     sa.update(INCIDENT).where(INCIDENT.c.id == sa.bindparam("incident")).values(problem_key=sa.bindparam("problem"))

@@ -104,8 +104,9 @@ def that_speak(connection: Connection, card: Row[Any], alert_ids: Collection[int
     if spoke_at is None or now - spoke_at > STALE_CARD:
         return wanted
     others = _Others(connection, card.id, wanted, joining)
-    for row in sorted(joining, key=lambda one: (not _is_safety(one), _grave(one), one.id)):
-        if row.id in loud or _is_safety(row) or others.leave_room_for(row):
+    safety = _safety_among(connection, {row.rule_id for row in joining})
+    for row in sorted(joining, key=lambda one: (one.rule_id not in safety, _grave(one), one.id)):
+        if row.id in loud or row.rule_id in safety or others.leave_room_for(row):
             loud.add(row.id)
             others.add(row)
     return loud
@@ -164,8 +165,11 @@ def _grave(row: Any) -> int:
     return GRAVEST_FIRST.index(row.severity) if row.severity in GRAVEST_FIRST else UNKNOWN_GRAVITY
 
 
-def _is_safety(row: Any) -> bool:
-    return bool(row.is_safety)
+def _safety_among(connection: Connection, rules: Set[str]) -> set[str]:
+    """Those of these rules that are about safety."""
+    return {
+        row.id for some in in_chunks(sorted(rules)) for row in _SAFETY.all(connection, {"rules": some}) if row.is_safety
+    }
 
 
 def unlisted_quiet(connection: Connection, incident_ids: Collection[int], carded: Set[int]) -> dict[int, str]:
@@ -241,12 +245,15 @@ _JOINING = Prepared(
         *(ALERT.c[name] for name in ("id", "rule_id", "subject", "switched_on")),
         INCIDENT.c.severity,
         INCIDENT.c.problem_key,
-        RULE.c.document["safety"].as_boolean().label("is_safety"),
     )
     .join(INCIDENT, INCIDENT.c.id == ALERT.c.incident_id)
-    .outerjoin(RULE, RULE.c.id == ALERT.c.rule_id)
     .where(ALERT.c.id.in_(_IDS), ALERT.c.state == State.FIRING.value, _is_on_card(ALERT))
     .order_by(ALERT.c.id)
+)
+_SAFETY = Prepared(
+    sa.select(RULE.c.id, RULE.c.document["safety"].as_boolean().label("is_safety")).where(
+        RULE.c.id.in_(sa.bindparam("rules", expanding=True))
+    )
 )
 _ON_CARD = (
     sa.select(ALERT.c.id)

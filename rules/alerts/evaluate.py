@@ -4,7 +4,7 @@ It returns the transitions, so that the messages which tell them are enqueued in
 outside, and how an alert moves is decided by `lifecycle` alone.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -52,26 +52,16 @@ def evaluate_rule(
     subjects = subjects_to_judge(connection, compiled, position, now, ahead, every=newest > position.evaluated_gap)
     gaps = _gaps_about(connection, compiled, position, newest, subjects)
     edits = edits_since(connection, compiled, {one.alert.rule_version for one in subjects if one.alert is not None})
-    begin = _beginnings(compiled, gaps, now)
+    begin, go_on = _beginnings(compiled, gaps, now), _continuations(compiled, gaps, edits, now)
     ledger = Ledger(connection, compiled.id, now)
     for subject in subjects:
-        alert, match = subject.alert, subject.match
-        if alert is None:
-            states = begin(match)
-        else:
-            states = path(alert.state, match, edits[alert.rule_version], _new_gaps(compiled, gaps, subject), now)
+        states = begin(subject.match) if subject.alert is None else go_on(subject.alert, subject.match)
         ledger.follow(compiled, subject, states)
     if position.evaluated_seq == 0:
         ledger.note_switch_on()
     transitions = ledger.write(compiled.severity, compiled.group_by)
     store_position(connection, compiled, position, newest, now)
     return Evaluated(transitions, frozenset(ledger.held_incidents))
-
-
-def _new_gaps(compiled: CompiledRule, gaps: Gaps, subject: Subject) -> timedelta:
-    """What the gaps that are new to a rule are to an open alert of it."""
-    assert subject.alert is not None  # noqa: S101 - asked of open alerts alone
-    return gaps.told_to(subject.alert.state, partial(compiled.timing.counted, zone=subject.match.zone))
 
 
 NO_TIME = timedelta(0)
@@ -91,6 +81,22 @@ def _beginnings(compiled: CompiledRule, gaps: Gaps, now: datetime) -> Callable[[
         return known[key]
 
     return begin
+
+
+def _continuations(
+    compiled: CompiledRule, gaps: Gaps, edits: Mapping[int, Edit], now: datetime
+) -> Callable[[AlertRecord, Match], list[AlertState]]:
+    """What the lifecycle says of an open alert; asked once for all of which the same is known."""
+    known: dict[tuple[Any, ...], list[AlertState]] = {}
+
+    def go_on(alert: AlertRecord, match: Match) -> list[AlertState]:
+        key = (alert.state, alert.rule_version, match.truth, match.held, match.since, match.gone, match.zone)
+        if key not in known:
+            new_gaps = gaps.told_to(alert.state, partial(compiled.timing.counted, zone=match.zone))
+            known[key] = path(alert.state, match, edits[alert.rule_version], new_gaps, now)
+        return known[key]
+
+    return go_on
 
 
 def _gaps_about(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -61,10 +62,15 @@ def group_of(group_by: Sequence[str] | None, labels: Mapping[str, Any], ids: Map
     if group_by is not None:
         return Group(group_key(group_by, labels), location_id=location if PLACED.intersection(group_by) else None)
     thing = next((name for name in ("charger", "location") if ids.get(f"{name}_id")), None)
-    before = group_key(("location",), labels)
+    return _group_of_problem(thing, ids.get(f"{thing}_id"), location, labels.get("location"))
+
+
+@lru_cache(maxsize=4096)  # many rules find something on one thing
+def _group_of_problem(thing: str | None, thing_id: str | None, location: str | None, label: str | None) -> Group:
+    before = group_key(("location",), {"location": label})
     if thing is None:
         return Group(json.dumps({"problem": "network"}), "network", before=before)
-    problem = f"{thing}:{ids[thing + '_id']}"
+    problem = f"{thing}:{thing_id}"
     return Group(json.dumps({"problem": problem}, ensure_ascii=False), problem, location, before)
 
 

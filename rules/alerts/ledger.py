@@ -3,7 +3,7 @@
 An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -39,14 +39,18 @@ _INSERT_TRANSITION = Prepared(
         {column.name: sa.bindparam(column.name) for column in TRANSITION.c if not column.primary_key}
     )
 )
-_UPDATE = Prepared(
-    sa.update(ALERT)
-    .where(ALERT.c.id == sa.bindparam("alert_id"))
-    .values({name: sa.bindparam(name) for name in MUTABLE_FIELDS})
-)
+_UPDATING = sa.update(ALERT).where(ALERT.c.id == sa.bindparam("alert_id"))
+_UPDATE = Prepared(_UPDATING.values({name: sa.bindparam(name) for name in MUTABLE_FIELDS}))
+_MOVED_FIELDS = (*STATE_FIELDS, "incident_id", "ended_because")
+_MOVE = Prepared(_UPDATING.values({name: sa.bindparam(name) for name in _MOVED_FIELDS}))
+"""For what only moves: of its subject and its rule nothing is new."""
 
 
 _state_values = attrgetter(*STATE_FIELDS)
+_ids_of = attrgetter(*SUBJECT_FIELDS)
+_KEPT = (*EVIDENCE, *NAMES)
+_kept_of = attrgetter(*("now_" + name for name in _KEPT))
+_MOVED = ("alert_id", *_MOVED_FIELDS)
 _OWN_FIELDS = tuple(name for name in MUTABLE_FIELDS if name not in {*STATE_FIELDS, *SUBJECT_FIELDS})
 
 
@@ -67,6 +71,9 @@ class Ledger:
         self._rule_id = rule_id
         self._opened: list[AlertRecord] = []
         self._touched: dict[int, AlertRecord] = {}
+        self._renewed: set[int] = set()
+        self._traces: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._read: Callable[[AnyRow], tuple[Any, ...]] | None = None
         self._moves: list[_Move] = []
         self.held_incidents: set[int] = set()  # whose members are held since now, or no longer
 
@@ -75,11 +82,11 @@ class Ledger:
         ended: AlertRecord | None = None
         for after in path:
             if subject.alert is None:
-                subject.alert = _begun(compiled, subject, after, ended)
+                subject.alert = self._begun(compiled, subject, after, ended)
                 self._opened.append(subject.alert)
                 self._moves.append(_Move(subject.alert, State.INACTIVE, after, subject.alert.trace))
             else:
-                renewed = _renewed(compiled, subject)
+                renewed = self._renew(compiled, subject)
                 if renewed or after != subject.alert.state:
                     self.move(subject.alert, after)
             if after.state not in OPEN_STATES:  # a new occurrence may begin at this very poll
@@ -106,6 +113,55 @@ class Ledger:
             self._touched[record.id] = record
         if after.state != before.state:
             self._moves.append(_Move(record, before.state, after, record.trace))
+
+    def _begun(
+        self, compiled: CompiledRule, subject: Subject, state: AlertState, ended: AlertRecord | None
+    ) -> AlertRecord:
+        """A new occurrence on a subject, pending or at once firing."""
+        row = subject.row
+        if row is None:
+            if ended is None:
+                raise ValueError(f"{subject.match.subject}: an alert can begin only where the rule's query answered")
+            return replace(ended, state=state, rule_version=compiled.version, id=None, ended_because=None)
+        ids = dict(zip(SUBJECT_FIELDS, _ids_of(row), strict=True))
+        labels = {**compiled.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
+        evidence = dict(zip(_KEPT, _kept_of(row), strict=True))
+        trace = self._trace(compiled, row)
+        return AlertRecord(row.subject, state, compiled.version, ids, labels, evidence=evidence, trace=trace)
+
+    def _renew(self, compiled: CompiledRule, subject: Subject) -> bool:
+        """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
+        row, record, match = subject.row, subject.alert, subject.match
+        if row is None or record is None:
+            return False
+        told = zip(SUBJECT_FIELDS, _ids_of(row), strict=True)
+        here = {name: value or record.subject_ids.get(name) for name, value in told}
+        moved, record.subject_ids = here != record.subject_ids, here  # labels are frozen; where it stands is not
+        renewed = moved
+        if match.truth is not None and not match.held:
+            record.trace = self._trace(compiled, row)
+            renewed = renewed or record.rule_version != compiled.version
+            record.rule_version = compiled.version
+            if row.truth:
+                renewed = _fill_evidence(record, row) or renewed
+        if renewed and record.id is not None:
+            self._renewed.add(record.id)
+        return renewed
+
+    def _trace(self, compiled: CompiledRule, row: AnyRow) -> dict[str, Any]:
+        """The values that were read: one object for all of which the same was read, so that it is written once."""
+        if self._read is None:
+            fields = ("field_" + key.replace(".", "_") for key in compiled.reads)
+            self._read = _reader_of([*fields, *(f"computed_{place}" for place in range(len(compiled.computed)))])
+        found = self._read(row)
+        key: tuple[Any, ...] = (found, tuple(map(type, found)))  # 1, 1.0 and true are equal, and are not written alike
+        try:
+            if key in self._traces:
+                return self._traces[key]
+        except TypeError:  # a list is among them
+            key = (id(row),)
+        self._traces[key] = trace = {"values": dict(zip((*compiled.reads, *compiled.computed), found, strict=True))}
+        return trace
 
     def write(self, severity: str = "", group_by: Sequence[str] | None = ()) -> list[Transition]:
         """Write alerts, incidents and transitions; returns the transitions in the order in which they happened."""
@@ -158,8 +214,15 @@ class Ledger:
     def _update_touched(self) -> None:
         if not self._touched:
             return
-        rows = [{"alert_id": key, **_mutable_values(record)} for key, record in self._touched.items()]
-        _UPDATE.run_many(self._connection, rows)
+        renewed, moved = [], []
+        for key, record in self._touched.items():
+            if key in self._renewed:
+                renewed.append({"alert_id": key, **_mutable_values(record)})
+            else:
+                values = (key, *_state_values(record.state), record.incident_id, record.ended_because)
+                moved.append(dict(zip(_MOVED, values, strict=True)))
+        _UPDATE.run_many(self._connection, renewed)
+        _MOVE.run_many(self._connection, moved)
 
     def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
         transitions = [
@@ -204,45 +267,20 @@ def _mutable_values(record: AlertRecord) -> dict[str, Any]:
     return values | {name: record.subject_ids.get(name) for name in SUBJECT_FIELDS}
 
 
-def _begun(compiled: CompiledRule, subject: Subject, state: AlertState, ended: AlertRecord | None) -> AlertRecord:
-    """A new occurrence on a subject, pending or at once firing."""
-    row = subject.row
-    if row is None:
-        if ended is None:
-            raise ValueError(f"{subject.match.subject}: an alert can begin only where the rule's query answered")
-        return replace(ended, state=state, rule_version=compiled.version, id=None, ended_because=None)
-    ids = {name: getattr(row, name) for name in SUBJECT_FIELDS}
-    labels = {**compiled.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
-    evidence = {name: getattr(row, "now_" + name) for name in (*EVIDENCE, *NAMES)}
-    trace = _trace(compiled, row)
-    return AlertRecord(row.subject, state, compiled.version, ids, labels, evidence=evidence, trace=trace)
+def _reader_of(names: Sequence[str]) -> Callable[[AnyRow], tuple[Any, ...]]:
+    """What reads these columns off a row."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda row: tuple(getattr(row, name) for name in names)
 
 
-def _renewed(compiled: CompiledRule, subject: Subject) -> bool:
-    """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
-    row, record, match = subject.row, subject.alert, subject.match
-    if row is None or record is None:
-        return False
-    told = {name: getattr(row, name) for name in SUBJECT_FIELDS}
-    here = {name: value or record.subject_ids.get(name) for name, value in told.items()}
-    moved, record.subject_ids = here != record.subject_ids, here  # labels are frozen; where it stands is not
-    if match.truth is None or match.held:
-        return moved
-    record.trace = _trace(compiled, row)
-    renewed = moved or record.rule_version != compiled.version
-    record.rule_version = compiled.version
-    for name in EVIDENCE:
-        found = getattr(row, "now_" + name)
-        if row.truth and record.evidence.get(name) is None and found is not None:
-            record.evidence = {**record.evidence, name: found}
-            renewed = True
-    return renewed
-
-
-def _trace(compiled: CompiledRule, row: AnyRow) -> dict[str, Any]:
-    values = {key: getattr(row, "field_" + key.replace(".", "_")) for key in compiled.reads}
-    worked_out = {text: getattr(row, f"computed_{place}") for place, text in enumerate(compiled.computed)}
-    return {"values": {**values, **worked_out}}
+def _fill_evidence(record: AlertRecord, row: AnyRow) -> bool:
+    """Note what was not known as the alert began; whether anything was."""
+    more = {name: getattr(row, "now_" + name) for name in EVIDENCE if record.evidence.get(name) is None}
+    more = {name: found for name, found in more.items() if found is not None}
+    if more:
+        record.evidence = {**record.evidence, **more}
+    return bool(more)
 
 
 def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from rules.alerts.positions import is_full, last_gap_end, newest_change, read_position, still_holds
 from rules.alerts.query import CompiledRule
-from rules.alerts.records import AlertRecord, record_of
+from rules.alerts.records import RECORD_FIELDS, AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
 from rules.matching.relations import MANY
 from rules.matching.windows import local_clocks, zones_of_locations
@@ -92,19 +92,18 @@ def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterab
 
 
 _OPEN = (State.PENDING, State.FIRING)
+_RECORDS = sa.select(*(ALERT.c[name] for name in ("subject", *RECORD_FIELDS)))
 _DUE_ALERTS = Prepared(
-    sa.select(ALERT).where(
+    _RECORDS.where(
         ALERT.c.rule_id == sa.bindparam("rule"),
         ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
         ALERT.c.state.in_(_OPEN),
     )
 )
 _WAITING_ALERTS = Prepared(
-    sa.select(ALERT).where(
-        ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.due_at.is_not(None), ALERT.c.state.in_(_OPEN)
-    )
+    _RECORDS.where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.due_at.is_not(None), ALERT.c.state.in_(_OPEN))
 )
-_OPEN_ALERTS = Prepared(sa.select(ALERT).where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
+_OPEN_ALERTS = Prepared(_RECORDS.where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
 
 
 def open_records(connection: Connection, rule_id: str) -> list[AlertRecord]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
-from rules.alerts.records import STATE_FIELDS, SUBJECT_FIELDS
+from rules.alerts.records import RECORD_FIELDS, SUBJECT_FIELDS
 from rules.documents.document import Rule
 from rules.language.expressions import to_text
 from rules.lifecycle import OnGap, State, Timing
@@ -121,7 +121,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         how_many_changed=Prepared(any_changed(demand.changes)),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
         standing_among_many=Prepared(stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))),
-        waiting=Prepared(standing(rule, demand, all_of_them=True).where(ALERT.c.due_at <= UNTIL)),
+        waiting=Prepared(_subjects_of_open_alerts(rule, demand).where(ALERT.c.due_at <= UNTIL)),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
@@ -161,18 +161,20 @@ def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Sel
     A law in the tests holds that what is left out would not have moved.
     """
     for_each = str(rule.for_each)
+    blind = blind_of(rule, demand)
+    alert = [ALERT.c[name].label("alert_" + name) for name in RECORD_FIELDS]
+    moved = () if all_of_them else (_may_move(rule, for_each, blind),)
+    return _subjects_of_open_alerts(rule, demand).add_columns(*alert, blind.label("blind")).where(*moved)
+
+
+def _subjects_of_open_alerts(rule: Rule, demand: Demand) -> sa.Select[Any]:
+    """What is asked of the subjects of a rule's open alerts, and kept of them; nothing of the alerts."""
+    for_each = str(rule.for_each)
     table = TABLES[for_each]
-    columns = [
-        *match_columns(rule, demand, sa.null()),
-        *_ids(for_each),
-        *_kept(for_each),
-        *(ALERT.c[name].label("alert_" + name) for name in _ALERT_COLUMNS),
-        blind_of(rule, demand).label("blind"),
-    ]
+    columns = [*match_columns(rule, demand, sa.null()), *_ids(for_each), *_kept(for_each)]
     joined = with_things_above(for_each, ALERT.join(table, ALERT.c.subject == table.c.id))
     mine = (ALERT.c.rule_id == RULE_ID, ALERT.c.state.in_(_OPEN_LITERALLY))
-    moved = () if all_of_them else (_may_move(rule, for_each, blind_of(rule, demand)),)
-    return sa.select(*columns).select_from(joined).where(*mine, *moved)
+    return sa.select(*columns).select_from(joined).where(*mine)
 
 
 def blind_of(rule: Rule, demand: Demand) -> ColumnElement[bool]:
@@ -223,10 +225,7 @@ def _kept(for_each: str) -> list[ColumnElement[Any]]:
 
 
 def _no_alert() -> list[ColumnElement[Any]]:
-    return [sa.null().label("alert_" + name) for name in _ALERT_COLUMNS]
-
-
-_ALERT_COLUMNS = ("id", *STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "labels", "evidence", "incident_id")
+    return [sa.null().label("alert_" + name) for name in RECORD_FIELDS]
 
 
 def _in_reach(column: ColumnElement[Any], for_each: str) -> bool:

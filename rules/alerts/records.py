@@ -3,8 +3,11 @@
 Nothing here decides whether an alert moves, and nothing here writes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any
 
 from rules.lifecycle import AlertState, State
@@ -13,6 +16,9 @@ from storage.dialects import AnyRow
 STATE_FIELDS = tuple(item.name for item in fields(AlertState) if item.name != "reason")
 SUBJECT_FIELDS = ("location_id", "charger_id", "connector_id", "session_id")
 THINGS = frozenset(name.removesuffix("_id") for name in SUBJECT_FIELDS)
+RECORD_FIELDS = ("id", *STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "labels", "evidence", "incident_id")
+"""The columns that a record is read from, beside the subject."""
+
 MUTABLE_FIELDS = (*STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "evidence", "incident_id", "ended_because")
 
 
@@ -34,15 +40,27 @@ class AlertRecord:
 
 
 def record_of(row: AnyRow, prefix: str = "") -> AlertRecord:
-    """The alert in a row that selects the table's columns under their names, with a prefix where they are joined."""
-    values = {name: getattr(row, prefix + name) for name in STATE_FIELDS}
+    """The alert in a row that selects RECORD_FIELDS under their names, with a prefix where they are joined."""
+    state, ids, rest = _readers(prefix)
+    version, labels, evidence, incident_id, alert_id = rest(row)
     return AlertRecord(
-        subject=row.subject,
-        state=AlertState(**{**values, "state": State(values["state"])}),
-        rule_version=getattr(row, prefix + "rule_version"),
-        subject_ids={name: getattr(row, prefix + name) for name in SUBJECT_FIELDS},
-        labels=getattr(row, prefix + "labels"),
-        evidence=getattr(row, prefix + "evidence"),
-        incident_id=getattr(row, prefix + "incident_id"),
-        id=getattr(row, prefix + "id"),
+        row.subject,
+        _state_of(*state(row)),
+        version,
+        dict(zip(SUBJECT_FIELDS, ids(row), strict=True)),
+        labels,
+        evidence,
+        incident_id=incident_id,
+        id=alert_id,
     )
+
+
+@lru_cache(maxsize=4096)  # in a storm most are alike
+def _state_of(state: str, *rest: Any) -> AlertState:
+    return AlertState(State(state), *rest)
+
+
+@cache
+def _readers(prefix: str) -> tuple[Callable[[Any], Any], ...]:
+    parts = (STATE_FIELDS, SUBJECT_FIELDS, ("rule_version", "labels", "evidence", "incident_id", "id"))
+    return tuple(attrgetter(*(prefix + name for name in names)) for names in parts)
