@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.documents.document import Rule
+from rules.documents.routes import When
 from rules.documents.speech_plan import PLAIN, SpeechPlan
 from rules.rising import graver
 
@@ -59,7 +60,8 @@ class Routing:
         usual = tuple(self.usual.get(rule_id, ()))
         if rule is not None and rule.notify:
             return usual
-        return self.plan.channels(severity, location_id, labels) or usual
+        when = When(self.now, self.default_zone)
+        return self.plan.channels(severity, location_id, labels, when) or usual
 
     def quiet_until(self, rule_id: str, severity: str, zone: str | None, risen: str | None = None) -> datetime | None:
         """Until when (UTC) quiet hours hold this back, or None; a rule of safety is never held.

@@ -49,8 +49,8 @@ def read_quiet_hours(reader: DocumentReader) -> QuietHours | None:
     for key in map(str, reader.values):
         if key not in KEYS:
             reader.wrong(key, f'"quiet_hours" has no key "{key[:60]}"', nearest(key, KEYS))
-    times = {key: _time(reader, key) for key in ("from", "to")}
-    severities, days, zone = _severities(reader), _days(reader), reader.timezone()
+    times = {key: read_time(reader, key) for key in ("from", "to")}
+    severities, days, zone = _severities(reader), read_weekdays(reader), reader.timezone()
     if reader.errors or times["from"] is None or times["to"] is None:
         return None
     try:
@@ -60,7 +60,8 @@ def read_quiet_hours(reader: DocumentReader) -> QuietHours | None:
         return None
 
 
-def _time(reader: DocumentReader, key: str) -> str | None:
+def read_time(reader: DocumentReader, key: str) -> str | None:
+    """The time of day at a key, as "HH:MM"; None, with the error at the reader, where there is none."""
     if key not in reader.values:
         reader.wrong(None, f'the key "{key}" of "quiet_hours" is missing')
         return None
@@ -93,7 +94,8 @@ def _severities(reader: DocumentReader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, words)))
 
 
-def _days(reader: DocumentReader) -> tuple[int, ...]:
+def read_weekdays(reader: DocumentReader) -> tuple[int, ...]:
+    """The days of the week at `days`, Monday being 0; all of them where none are said."""
     if "days" not in reader.values:
         return tuple(range(7))
     value = reader.values["days"]

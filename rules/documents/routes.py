@@ -1,18 +1,21 @@
-"""Where alerts speak whose rule names no channel: routes by severity, location and label, as a rules file lists them.
+"""Where alerts speak whose rule names no channel: routes by severity, location, label and hour, as a file lists them.
 
 It reads routes and answers which channels they give. It posts nothing, and knows no incident: what an open card does
 is not decided here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from rules.documents.maintenance import BY_LOCATION, MIDNIGHT, WeeklyWindow, window_from
+from rules.documents.quiet_hours import read_time, read_weekdays
 from rules.documents.reader import DocumentReader, kind_of_value
 from rules.language.fields import nearest
 from rules.rising import SEVERITIES
 
-KEYS = ("severity", "location", "labels", "notify", "continue")
+KEYS = ("severity", "location", "labels", "from", "to", "days", "timezone", "notify", "continue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Route:
     """One route: what it takes (nothing said takes all), its channels, and whether those after it are asked too.
 
     `locations` are ids. `labels` are compared with an alert's own: those of its rule, and location, charger,
-    connector and session.
+    connector and session. `window` is when it takes any; the people who are told have that clock, so without a zone
+    of its own it is the service's, never the location's.
     """
 
     notify: tuple[str, ...]
@@ -28,9 +32,14 @@ class Route:
     locations: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     goes_on: bool = False
+    window: WeeklyWindow | None = None
 
-    def takes(self, severity: str, location_id: str | None, labels: Mapping[str, Any]) -> bool:
-        """Whether it takes an alert of this severity, at this location, with these labels."""
+    def takes(self, severity: str, location_id: str | None, labels: Mapping[str, Any], when: "When") -> bool:
+        """Whether it takes an alert of this severity, at this location, with these labels, at this moment."""
+        if self.window is not None:
+            window = replace(self.window, default_zone=when.default_zone)
+            if window.open_at(when.now) is None:
+                return False
         if self.severities and severity not in self.severities:
             return False
         if self.locations and location_id not in self.locations:
@@ -45,7 +54,16 @@ class Route:
             "location": list(self.locations),
             "labels": dict(self.labels),
             "continue": self.goes_on,
+            **({} if self.window is None else {"window": self.window.document()}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The moment at which an alert is sent, and the zone of routes that name none."""
+
+    now: datetime
+    default_zone: str
 
 
 def route_from(document: Mapping[str, Any]) -> Route:
@@ -56,16 +74,17 @@ def route_from(document: Mapping[str, Any]) -> Route:
         locations=tuple(document["location"]),
         labels=tuple(document["labels"].items()),
         goes_on=document["continue"],
+        window=window_from(document["window"]) if "window" in document else None,
     )
 
 
 def routed_channels(
-    routes: Iterable[Route], severity: str, location_id: str | None, labels: Mapping[str, Any]
+    routes: Iterable[Route], severity: str, location_id: str | None, labels: Mapping[str, Any], when: When
 ) -> tuple[str, ...]:
     """The channels of the first route that takes an alert, and of those after it while they say `continue`."""
     channels: list[str] = []
     for route in routes:
-        if route.takes(severity, location_id, labels):
+        if route.takes(severity, location_id, labels, when):
             channels += route.notify
             if not route.goes_on:
                 break
@@ -95,7 +114,31 @@ def read_route(reader: DocumentReader) -> Route:
         locations=_texts(reader, "location", '"L12"'),
         labels=_labels(reader),
         goes_on=goes_on is True,
+        window=_window(reader),
     )
+
+
+def _window(reader: DocumentReader) -> WeeklyWindow | None:
+    """When a route takes anything, or None where it always does."""
+    if not {"from", "to", "days", "timezone"} & reader.values.keys():
+        return None
+    begin, end = (read_time(reader, key) if key in reader.values else None for key in ("from", "to"))
+    for key, other in (("from", "to"), ("to", "from")):
+        if key not in reader.values and other in reader.values:
+            reader.wrong(other, f'"{other}" of a route needs "{key}" too, as in from: "22:00", to: "06:00"')
+    days, zone = read_weekdays(reader), BY_LOCATION
+    if "timezone" in reader.values:
+        zone = reader.timezone()
+        if reader.values["timezone"] == BY_LOCATION:
+            told = '"timezone" of a route is that of the people who are told, such as Europe/Copenhagen'
+            reader.wrong("timezone", told)
+    if reader.errors:
+        return None
+    try:
+        return WeeklyWindow(days, begin or "00:00", end or MIDNIGHT, zone)
+    except ValueError:
+        reader.wrong("to", f'"from" and "to" are both {end}: the route never takes anything')
+        return None
 
 
 def _texts(reader: DocumentReader, key: str, example: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rules.documents.quiet_hours import QuietHours, read_quiet_hours
 from rules.documents.reader import DocumentReader, kind_of_value
-from rules.documents.routes import Route, read_route, routed_channels
+from rules.documents.routes import Route, When, read_route, routed_channels
 from rules.documents.yaml_text import YamlSection
 from rules.language.errors import RuleError
 
@@ -21,9 +21,11 @@ class SpeechPlan:
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
 
-    def channels(self, severity: str, location_id: str | None, labels: Mapping[str, Any]) -> tuple[str, ...]:
-        """Where the routes send an alert; nowhere where none takes it."""
-        return routed_channels(self.routes, severity, location_id, labels)
+    def channels(
+        self, severity: str, location_id: str | None, labels: Mapping[str, Any], when: When
+    ) -> tuple[str, ...]:
+        """Where the routes send an alert at a moment; nowhere where none takes it."""
+        return routed_channels(self.routes, severity, location_id, labels, when)
 
     def document(self) -> dict[str, Any]:
         """The JSON-able form that is stored."""
@@ -89,7 +91,7 @@ class PlanReader:
 
 
 def _takes_all(route: Route) -> bool:
-    return not (route.severities or route.locations or route.labels or route.goes_on)
+    return not (route.severities or route.locations or route.labels or route.window or route.goes_on)
 
 
 def _by_line(reader: DocumentReader) -> Sequence[RuleError]:

@@ -263,10 +263,10 @@ rules:
 ```
 
 **Routes** say where alerts speak whose rule has no `notify` of its own. `severity` and `location` (an id) take one text
-or a list, `labels` are compared with those of the rule and with `location`, `charger`, `connector` and `session`; all
-that is said must agree. The first route that takes an alert wins, and those after it are asked only if it says
-`continue: true`. Where none takes it, `CHARGEHAND_ALERT_CHANNEL` does. Where an incident's card stands is decided when
-it is opened, by the alerts that fire then: group by what you route by.
+or a list, `labels` are compared with those of the rule and with `location`, `charger`, `connector` and `session`;
+`from`, `to` (`"22:00"`), `days` and `timezone` (else `CHARGEHAND_TIMEZONE`) are the hours in which it takes any. All
+that is said must agree as the alert fires. The first route that takes it wins, and those after it are asked only if it
+says `continue: true`. Where none takes it, `CHARGEHAND_ALERT_CHANNEL` does. What it was sent to, it keeps.
 
 **Quiet hours** hold alerts and events of the `severities` (`info` and `warning` by default) back until they are over;
 what is critical, and what a rule of `safety` says, always speaks. `timezone` is `location` (the default: each

@@ -1,6 +1,6 @@
 """Rules files that are mappings: routes and quiet hours as they are meant, and every mistake with its line."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from rules.documents.files import FILE_KEYS, RuleFiles, load_rule_files, load_rules
 from rules.documents.maintenance import WeeklyWindow
 from rules.documents.quiet_hours import QuietHours
-from rules.documents.routes import Route
+from rules.documents.routes import Route, When, route_from
 from rules.documents.speech_plan import PLAIN
 from rules.language.errors import RuleErrors
 from rules.registry.reference import render_rules_reference
@@ -28,6 +28,9 @@ routes:
 rules:
   - {RULE}
 """
+
+
+NOON = When(datetime(2026, 3, 2, 12, tzinfo=UTC), "UTC")
 
 
 def write(folder: Path, text: str, name: str = "site.yaml") -> Path:
@@ -185,11 +188,11 @@ def test_a_rule_with_a_key_that_files_have_is_still_a_rule(tmp_path: Path) -> No
 def test_the_first_route_wins_unless_it_continues(tmp_path: Path) -> None:
     plan = load_rule_files([write(tmp_path, WHOLE)]).plan
     north = {"team": "north"}
-    assert plan.channels("critical", "L12", north) == ("#critical", "#north")
-    assert plan.channels("critical", "L1", north) == ("#critical",)
-    assert plan.channels("info", "L13", north) == ("#north",)
-    assert plan.channels("info", "L13", {"team": "south"}) == ()
-    assert plan.channels("warning", None, north) == ()
+    assert plan.channels("critical", "L12", north, NOON) == ("#critical", "#north")
+    assert plan.channels("critical", "L1", north, NOON) == ("#critical",)
+    assert plan.channels("info", "L13", north, NOON) == ("#north",)
+    assert plan.channels("info", "L13", {"team": "south"}, NOON) == ()
+    assert plan.channels("warning", None, north, NOON) == ()
 
 
 def test_what_is_stored_is_what_was_read(tmp_path: Path, database: Database) -> None:
@@ -254,3 +257,38 @@ def test_the_reference_s_example_is_right(tmp_path: Path) -> None:
     text = render_rules_reference().split("```yaml\n")[1].split("```")[0]
     files = load_rule_files([write(tmp_path, text)])
     assert (len(files.rules), len(files.plan.routes), files.plan.quiet_hours is not None) == (1, 3, True)
+
+
+def test_a_route_may_hold_for_hours_and_days_by_the_clock_of_the_people_who_are_told(tmp_path: Path) -> None:
+    night = '{from: "22:00", to: "06:00", days: [mon-fri], notify: "#night"}'
+    tokyo = '{days: [sat], timezone: Asia/Tokyo, notify: "#weekend"}'
+    plan = load_rule_files([write(tmp_path, f"routes:\n  - {night}\n  - {tokyo}\n")]).plan
+    assert tuple(route_from(one.document()) for one in plan.routes) == plan.routes
+
+    def told(moment: str, zone: str = "Europe/Copenhagen") -> tuple[str, ...]:
+        return plan.channels("info", "l1", {}, When(datetime.fromisoformat(moment), zone))
+
+    assert told("2026-03-02T20:59:00Z") == ()  # Monday, 21:59 there
+    assert told("2026-03-02T21:00:00Z") == ("#night",)
+    assert told("2026-03-07T04:59:00Z") == ("#night",)  # Saturday morning belongs to Friday's night
+    assert told("2026-03-07T05:00:00Z") == ("#weekend",)
+    assert told("2026-03-07T15:00:00Z") == ()  # Sunday in Tokyo
+    assert told("2026-03-02T21:30:00Z", "UTC") == ()
+
+
+@pytest.mark.parametrize(
+    ("route", "error"),
+    [
+        ('from: "22:00"', '"from" of a route needs "to" too'),
+        ('to: "06:00"', '"to" of a route needs "from" too'),
+        ('from: "22:00", to: "22:00"', '"from" and "to" are both 22:00: the route never takes anything'),
+        ('from: "25:00", to: "06:00"', '"from" is "25:00", which is no time of day'),
+        ("days: [fun]", '"days" has "fun", not mon'),
+        ("days: [mon], timezone: location", '"timezone" of a route is that of the people who are told'),
+        ("days: [mon], timezone: Europe/Copenhagn", 'did you mean "Europe/Copenhagen"?'),
+        ("form: x", 'a route has no key "form"; did you mean "from"?'),
+    ],
+)
+def test_what_is_wrong_with_the_hours_of_a_route_is_said(tmp_path: Path, route: str, error: str) -> None:
+    (told,) = errors_of(tmp_path, f'routes:\n  - {{notify: "#x", {route}}}\n')
+    assert error in told

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from rules.alerts.query import compile_rule
 from rules.documents.document import rule_from_document
 from rules.documents.files import load_rule_files
+from rules.documents.routes import When
 from rules.documents.typed_text import read_typed
 from rules.language.errors import RuleErrors
 from rules.trials.cases import CaseErrors, load_cases
 from tests.examples import examples
+from tests.readings import T0
 
 WHOLE: dict[str, Any] = {
     "quiet_hours": {
@@ -149,7 +151,7 @@ def read(path: Path, document: Any) -> None:
     json.dumps(files.plan.document())
     if files.plan.quiet_hours is not None:
         files.plan.quiet_hours.until("info", "Europe/Dublin", "UTC", datetime(2026, 3, 2, 23, tzinfo=UTC))
-    files.plan.channels("critical", "L12", {"a": "b"})
+    files.plan.channels("critical", "L12", {"a": "b"}, When(T0, "UTC"))
 
 
 @pytest.fixture(scope="module")

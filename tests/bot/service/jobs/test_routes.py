@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from bot.service import jobs
 from notify.render import render_message
 from rules.documents.document import rule_from_document
+from rules.documents.maintenance import WeeklyWindow
 from rules.documents.routes import Route
 from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
@@ -104,6 +105,22 @@ def test_a_rule_with_a_group_of_its_own_has_one_card_in_a_channel_that_all_its_p
     ids = {row.subject: row.id for row in made.rows(sa.select(ALERT))}
     assert ranges["#all"]["alerts"] == f"{ids['c1']}-{ids['c2']}"
     assert ranges["#two"]["alerts"] == str(ids["c2"])
+
+
+def test_a_route_by_time_of_day_takes_what_fires_then_and_it_stays_there(database: Database) -> None:
+    """Half past ten in UTC is half past eleven in Copenhagen, whose clock the service has."""
+    shift = WeeklyWindow(tuple(range(7)), "11:30", "12:00", "Europe/Copenhagen")
+    made = Site(database, FAULTED, now=T0, plan=SpeechPlan((Route(("#shift",), window=shift),)))
+    made.tick(T0, location("l1"), location("l2"), resource="locations")
+    made.tick(at("10:20"), faulted("l1", "c1"))
+    made.tick(at("10:31"), faulted("l1", "c1"), faulted("l2", "c2"))
+    made.tick(at("11:10"), faulted("l1", "c1"), faulted("l2", "c2"))
+    assert cards(made) == [("a-faulted", "#alerts"), ("a-faulted", "#shift")]
+    assert named(made, "#alerts") == {"c1"}
+    assert named(made, "#shift") == {"c2"}
+    made.tick(at("11:11"), faulted("l2", "c2", status="Available"))
+    made.tick(at("11:20"), faulted("l2", "c2", status="Available"))
+    assert {row.channel for row in made.messages() if row.kind == "alert_reply"} == {"#shift"}
 
 
 def shown(made: Site) -> list[Any]:
