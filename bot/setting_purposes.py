@@ -40,7 +40,10 @@ PURPOSES = {
     ),
     "PORT": Purpose("the port to listen on in HTTP mode and for health checks", "choose a free one, such as 3000"),
     "SLACK_API_URL": Purpose("the address of Slack's Web API", "leave it out: Slack's own is the default"),
-    "DATABASE_URL": Purpose("where state is kept", "sqlite:///chargehand.db, or postgresql://user@host/name"),
+    "DATABASE_URL": Purpose(
+        "where state is kept",
+        "sqlite:///chargehand.db, or postgresql://user@host/name (several: user@host1,host2/name)",
+    ),
     "CHARGEHAND_RULES": Purpose("the rule files or folders, separated by commas", "for example rules/library"),
     "CHARGEHAND_TIMEZONE": Purpose("the time zone where a location names none", "an IANA name: Europe/Copenhagen"),
     "CHARGEHAND_POLL_INTERVAL": Purpose("the seconds between two polls", "60 suits most accounts"),

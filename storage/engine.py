@@ -106,11 +106,27 @@ class Database:
 
 
 def normalise_url(url: str) -> str:
-    """The URL with the driver that we ship: `postgres://` and `postgresql://` mean psycopg."""
-    for prefix in ("postgres://", "postgresql://"):
+    """The URL with the driver that we ship: `postgres://` and `postgresql://` mean psycopg.
+
+    Several hosts with commas between them, as libpq takes them, are written as SQLAlchemy does.
+    """
+    for prefix in ("postgres://", "postgresql://", PSYCOPG):
         if url.startswith(prefix):
-            return "postgresql+psycopg://" + url.removeprefix(prefix)
+            return PSYCOPG + _each_host(url.removeprefix(prefix))
     return url
+
+
+PSYCOPG = "postgresql+psycopg://"
+
+
+def _each_host(rest: str) -> str:
+    place, slash, more = rest.partition("/")
+    who, at, hosts = place.rpartition("@")
+    if "," not in hosts:
+        return rest
+    name, _, query = more.partition("?")
+    told = "&".join([*(f"host={host}" for host in hosts.split(",")), *([query] if query else [])])
+    return f"{who}{at}{slash or '/'}{name}?{told}"
 
 
 def _file_of(engine: Engine) -> str | None:

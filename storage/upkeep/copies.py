@@ -136,13 +136,16 @@ def _run(program: str, arguments: Sequence[str], address: URL | None) -> None:
 
 def _environment(address: URL) -> Mapping[str, str]:
     """What PostgreSQL's programs read from the environment: a password on the command line could be read by others."""
-    host = address.host or address.query.get("host")
-    told = {
-        "PGHOST": host,
-        "PGPORT": address.port or address.query.get("port"),
-        "PGUSER": address.username or address.query.get("user"),
-        "PGPASSWORD": address.password or address.query.get("password"),
-        "PGDATABASE": address.database,
-        "PGSSLMODE": address.query.get("sslmode"),
-    }
-    return {name: str(value) for name, value in told.items() if value}
+    known = address.get_dialect()().create_connect_args(address)[1]  # of several hosts, all
+    return {name: str(known[key]) for name, key in _OF_LIBPQ.items() if known.get(key)}
+
+
+_OF_LIBPQ = {
+    "PGHOST": "host",
+    "PGPORT": "port",
+    "PGUSER": "user",
+    "PGPASSWORD": "password",
+    "PGDATABASE": "dbname",
+    "PGSSLMODE": "sslmode",
+    "PGTARGETSESSIONATTRS": "target_session_attrs",
+}

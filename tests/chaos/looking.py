@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,6 @@ class Pages:
 
     asked: list[Replica]
     slowest: float = 0.0
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def leave_out(self, replica: Replica) -> None:
         """Ask one no more, because it stands still, is out of reach or was told to stop."""
@@ -30,17 +29,19 @@ class Pages:
             self.asked.remove(replica)
 
     async def look(self) -> None:
-        """Ask all of them over and over."""
-        loop = asyncio.get_running_loop()
+        """Ask all of them over and over, each by itself: one that hangs keeps none from being asked."""
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-            while True:
-                for replica in list(self.asked):
-                    begun = loop.time()
-                    with contextlib.suppress(httpx.ConnectError):  # it starts
-                        await client.get(f"http://127.0.0.1:{replica.port}/healthz")
-                    if replica in self.asked:
-                        self.slowest = max(self.slowest, loop.time() - begun)
-                await asyncio.sleep(1)
+            await asyncio.gather(*(self._look_at(client, replica) for replica in list(self.asked)))
+
+    async def _look_at(self, client: httpx.AsyncClient, replica: Replica) -> None:
+        loop = asyncio.get_running_loop()
+        while replica in self.asked:
+            begun = loop.time()
+            with contextlib.suppress(httpx.HTTPError):  # it starts, or is stopped, or hangs
+                await client.get(f"http://127.0.0.1:{replica.port}/healthz")
+            if replica in self.asked:
+                self.slowest = max(self.slowest, loop.time() - begun)
+            await asyncio.sleep(1)
 
 
 @contextlib.asynccontextmanager

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import make_url
 
 from storage.drivers.bounded import BoundedConnection
-from storage.engine import Database
+from storage.engine import Database, normalise_url
 from storage.migrate import current_revision, latest_revision, upgrade
+from storage.upkeep.copies import backup
 from tests.databases import temporary_database, temporary_pooler
 from tests.readings import T0, charger, connector
 from tests.rules.engine import FAULTED, Engine
@@ -122,3 +125,26 @@ def test_a_transaction_that_stands_idle_is_ended_by_the_server(postgresql_shared
         assert select.select([connection.fileno()], [], [], 3)[0], "the server says nothing"
         with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             connection.execute("SELECT 1")
+
+
+def test_of_several_hosts_one_that_answers_is_used_also_by_postgresqls_own_programs(
+    postgresql_shared: str, tmp_path: Path
+) -> None:
+    name, _, host = postgresql_shared.partition("@/")[2].partition("?host=")
+    several = f"postgresql://chargehand@%2Fnowhere,{quote(host, safe='')}/{name}?target_session_attrs=read-write"
+    database = Database(several)
+    with database.read() as connection:
+        assert connection.execute(sa.text("SELECT current_database()")).scalar() == name
+    database.close()
+    if shutil.which("pg_dump") is not None:
+        backup(several, tmp_path / "copy")
+        assert (tmp_path / "copy").stat().st_size > 10_000
+
+
+def test_several_hosts_are_read_as_libpq_reads_them() -> None:
+    url = make_url(normalise_url("postgres://ada:x%40y@one:5433,two:5434/name?target_session_attrs=read-write"))
+    told = url.get_dialect()().create_connect_args(url)[1]
+    assert (told["host"], told["port"]) == ("one,two", "5433,5434")
+    assert (told["user"], told["password"], told["dbname"]) == ("ada", "x@y", "name")
+    assert told["target_session_attrs"] == "read-write"
+    assert normalise_url("postgresql://ada@one/name") == "postgresql+psycopg://ada@one/name"
