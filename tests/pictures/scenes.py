@@ -107,8 +107,21 @@ async def safety(studio: Studio) -> Shown:
     return shows("card-safety", message, "GroundFailure")
 
 
+async def snoozed(studio: Studio) -> Shown:
+    message = await studio.message("#ev-alerts", "ConnectorLockFailure", "out of order for")
+    (row,) = (block for block in message.blocks if block["type"] == "actions")
+    menu = next(one for one in row["elements"] if one["action_id"] == "snooze_incident")
+    await studio.press(
+        message, "snooze_incident", next(one["value"] for one in menu["options"] if '"1h"' in one["value"])
+    )
+    await studio.workspace.wait_for(lambda: "Snoozed until" in message.plain(), 60)
+    return shows("card-snoozed", message, "Snoozed until")
+
+
 async def acknowledged(studio: Studio) -> Shown:
     message = await studio.message("#ev-alerts", "ConnectorLockFailure", "out of order for")
+    await studio.press(message, "End snooze")
+    await studio.workspace.wait_for(lambda: "Snoozed until" not in message.plain(), 60)
     await studio.press(message, "Acknowledge")
     await studio.workspace.wait_for(lambda: "Acknowledged by" in message.plain(), 60)
     return shows("card-acknowledged", message, "Undo acknowledge")
@@ -236,6 +249,7 @@ SCENES: tuple[Callable[[Studio], Awaitable[Shown]], ...] = (
     digest,
     firing,
     safety,
+    snoozed,
     acknowledged,
     alerts,
     why,

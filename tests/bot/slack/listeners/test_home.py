@@ -1,5 +1,6 @@
 """The Home tab: whose it is decides what it offers, its buttons work there, and it is fresh for who has it open."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,23 @@ async def test_each_role_is_offered_what_it_may_do(closed_house: House) -> None:
         assert f"you are *{role}*" in str(view.blocks)
         assert "1 problem open" in str(view.blocks)
         assert "a week ago by this time" in str(view.blocks)
+
+
+async def test_a_problem_in_it_and_in_status_says_what_and_where_in_words(closed_house: House) -> None:
+    house, broken = closed_house, closed_house.free()
+    house.break_connector(broken)
+    await house.start({**FAULTED, "title": "{connector} out of order"})
+    await house.card_of_an_alert()
+    charger, _ = house.fleet.world.connectors[broken]
+    place = next(row for row in house.fleet.world.locations if row.id == charger.fields["locationId"]).fields["name"]
+    place = place.replace("&", "&amp;")
+    home = str((await home_of(house, "vera")).blocks)
+    assert f"{broken} out of order* · {place} · since" in home
+    for words in ("status", f"charger {charger.id}"):
+        said = (await house.ask(words)).plain()
+        assert re.search(
+            rf"{re.escape(broken)} out of order · {re.escape(place)}, since .* · `connector-faulted`", said
+        )
 
 
 async def test_its_buttons_act_and_answer_in_a_modal(closed_house: House) -> None:
