@@ -16,6 +16,9 @@ from tests.pictures.small import make_small
 KEPT = {
     "card-firing": ("1280-light", "390-dark"),
     "card-safety": ("1280-light",),
+    "card-snoozed": ("1280-dark",),
+    "card-acknowledged": ("1280-light",),
+    "card-resolved": ("1280-light",),
     "alerts": ("1280-light",),
     "digest": ("1280-light",),
     "modal-silence": ("1280-light",),
