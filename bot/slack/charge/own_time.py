@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.slack.charge.answer import Answer, Asked
+from bot.slack.charge.answer import Answer
 from notify.text import blocks
 from notify.text.limits import BLOCKS
+from notify.text.message import Block
 
 DATE = "<!date^"
 
@@ -19,14 +20,24 @@ def differ(one: str, other: str, at: datetime) -> bool:
     return at.astimezone(ZoneInfo(one)).utcoffset() != at.astimezone(ZoneInfo(other)).utcoffset()
 
 
-def with_site_clock(answer: Answer, asked: Asked) -> Answer:
-    """The answer with the time at the sites below it, where it tells times and whoever asked has another clock."""
+def with_site_clock(answer: Answer, own: str, site: str, now: datetime) -> Answer:
+    """The answer with the time at the sites below it, where it tells times and its reader has another clock.
+
+    `own` and `site` are zones; the reader's is empty where it is not known.
+    """
     told = any(DATE in str(block) for block in answer.blocks)
-    if not told or not asked.own_zone or not differ(asked.own_zone, asked.zone, asked.now):
+    if not told or not own or not differ(own, site, now) or len(answer.blocks) >= BLOCKS:
         return answer
-    if len(answer.blocks) >= BLOCKS:
-        return answer
-    here = asked.now.astimezone(ZoneInfo(asked.zone))
-    said = f"Times are by your own clock. At the sites ({asked.zone}) it is now {here:%H:%M}."
-    (note,) = blocks.context([said], "")
-    return replace(answer, blocks=[*answer.blocks, {**note, "block_id": "clock"}])
+    said = f"Times are by your own clock. At the sites ({site}) it is now {now.astimezone(ZoneInfo(site)):%H:%M}."
+    return replace(answer, blocks=[*answer.blocks, *_note(said)])
+
+
+def whose_clock(own: str, site: str, now: datetime) -> list[Block]:
+    """The same for what stands for long, and so cannot say what time it is."""
+    if not own or not differ(own, site, now):
+        return []
+    return _note(f"Times are by your own clock; the sites' is that of {site}.")
+
+
+def _note(said: str) -> list[Block]:
+    return [{**block, "block_id": "clock"} for block in blocks.context([said], "")]

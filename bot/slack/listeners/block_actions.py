@@ -130,7 +130,7 @@ async def acknowledge(responder: Responder, user: str, value: Json) -> Answer:
     except TooLateError:
         return too_late("Nothing was acknowledged")
     responder.wake_deliveries()
-    return told("answer_acknowledged", done=done, user=user)
+    return responder.by_own_clock(told("answer_acknowledged", done=done, user=user), standing)
 
 
 async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer, bool]:

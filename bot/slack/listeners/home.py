@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.charge import registry
+from bot.slack.charge.own_time import whose_clock
 from bot.slack.listeners.home_tabs import digest_of, due_tabs, note_opened, note_shown
 from bot.slack.listeners.responder import Responder
-from bot.slack.permissions import Role
+from bot.slack.permissions import Role, Standing
 from bot.slack.views.home import home_blocks
 from bot.slack.web_client import SLACK_FAULTS, error_name
+from notify.text.limits import VIEW_BLOCKS
 from notify.text.message import Block
 
 log = structlog.get_logger()
@@ -86,13 +88,15 @@ async def _blocks(responder: Responder, user: str) -> list[Block]:
     standing = await responder.permissions.standing_of(user)
     if not standing.may(Role.VIEWER):
         return registry.not_allowed(standing, Role.VIEWER, "/charge").blocks
-    return await asyncio.to_thread(_read, responder, user, standing.role)
+    return await asyncio.to_thread(_read, responder, user, standing)
 
 
-def _read(responder: Responder, user: str, role: Role) -> list[Block]:
-    how: Json = {"now": responder.clock(), "interval": responder.interval, "zone": responder.zone}
+def _read(responder: Responder, user: str, standing: Standing) -> list[Block]:
+    now, zone = responder.clock(), responder.zone
+    how: Json = {"now": now, "interval": responder.interval, "zone": zone}
     with responder.database.read() as connection:
-        return home_blocks(connection, user=user, role=role, **how)
+        shown = home_blocks(connection, user=user, role=standing.role, **how)
+    return [*shown, *whose_clock(standing.zone, zone, now)][:VIEW_BLOCKS]
 
 
 async def _publish(responder: Responder, user: str, blocks: list[Block]) -> None:

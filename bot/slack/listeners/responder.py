@@ -149,7 +149,11 @@ class Responder:
 
     async def _finished(self, answer: Answer | Errand, words: tuple[str, ...], asked: Asked) -> Answer:
         told = await self._run(answer, words) if isinstance(answer, Errand) else answer
-        return with_site_clock(told, asked)
+        return with_site_clock(told, asked.own_zone, asked.zone, asked.now)
+
+    def by_own_clock(self, answer: Answer, standing: Standing) -> Answer:
+        """What a click is told, with the time at the sites where that is another than this person's."""
+        return with_site_clock(answer, standing.zone, self.zone, self.clock())
 
     async def _run(self, errand: Errand, words: tuple[str, ...]) -> Answer:
         """Ask outside; where EOSVOLT says that the account lacks it, note that and say so."""

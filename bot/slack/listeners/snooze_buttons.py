@@ -67,7 +67,7 @@ async def snooze(responder: Responder, user: str, named: Named) -> Answer:
         log.error("an intent could not be written in time")  # noqa: TRY400 - it says all there is
         return refused("Nothing was snoozed: the database was too busy to write it down", mend="Please click again.")
     responder.wake_deliveries()
-    return told("answer_snoozed", done=done, user=user)
+    return responder.by_own_clock(told("answer_snoozed", done=done, user=user), standing)
 
 
 def _note(connection: Connection, user: str, what: Snoozable, done: Snoozing, now: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,3 +56,20 @@ async def test_a_menu_from_before_a_restart_works_and_a_viewer_s_choice_does_not
     house.running.ticker.wake("reminders")
     await house.wait_for(lambda: "Snoozed until" not in card.plain())
     assert [entry[1] for entry in audit(house)] == ["snooze", "end snooze"]
+
+
+async def test_what_is_told_and_the_home_tab_say_whose_clock_it_is_where_that_differs(closed_house: House) -> None:
+    house = closed_house
+    house.workspace.users["U0OLE00002"].timezone = "Asia/Tokyo"
+    house.break_connector(house.free())
+    await house.start(FAULTED)
+    card = await house.card_of_an_alert()
+    await house.click("ole", card, "snooze_incident", "Until 08:00 tomorrow")
+    told = (await house.next_whisper("ole", 0)).plain()
+    assert "Snoozed until <!date^" in told
+    assert "At the sites (Europe/Copenhagen) it is now" in told
+    for user, differs in (("ole", True), ("ada", False)):
+        await house.workspace.open_home(user)
+        await house.wait_for(partial(house.workspace.home, user))
+        home = str(house.workspace.home(user).blocks)  # type: ignore[union-attr]  # it was opened
+        assert ("the sites' is that of Europe/Copenhagen." in home) is differs
