@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.joining import join_again
-from notify.alert_cards.thread import Saying, Voice, say_in_thread
+from notify.alert_cards.thread import Saying, Voice, say_in_thread, spoken_incidents
 from notify.channel_returns import drop_what_is_over, note_elsewhere, roll_up_moved
 from notify.claims import NOWHERE, leave_out
 from notify.outbox import (
@@ -21,6 +21,7 @@ from notify.outbox import (
     NOTICE,
     OF_SEVERITY,
     RETURNED,
+    ROLL_UP,
     SAID_ELSEWHERE,
     enqueue_message,
     insert_items,
@@ -92,16 +93,21 @@ def move_elsewhere(connection: Connection, channel: str, elsewhere: str, routing
     """Let what has nowhere to stand in a channel that refuses messages speak elsewhere; how many messages that makes.
 
     1. What is over by now is left out.
-    2. What nobody has seen yet moves with the reason, cards through the budget of the other channel.
+    2. What nobody has seen yet moves with the reason, cards through the budget of the other channel. One whose problems
+       are told there anyway is left out; so is a person's, who asked to be told beside others.
     3. A card that stands stays, and is edited when it can be. News of it speaks elsewhere in a card of its own.
     """
     refused = connection.execute(sa.select(REFUSED).where(REFUSED.c.channel == channel)).first()
     if refused is None or not _movable(connection, channel, routing.now):
         return 0
     drop_what_is_over(connection, channel, routing.now)
-    moved = 0
+    moved = there = 0
     because = {"moved_from": channel, "moved_because": refused.error}
     for row in connection.execute(_UNSEEN.where(OUTBOX.c.channel == channel, OUTBOX.c.thread_of.is_(None))).all():
+        if told := _told_beside(connection, row, elsewhere):
+            there += elsewhere in told
+            leave_out(connection, row, SAID_ELSEWHERE, routing.now)
+            continue
         facts = {**row.facts, **because}
         values = {"channel": elsewhere, "facts": facts, "created_at": routing.now, "due_at": routing.now, "attempts": 0}
         moves = sa.update(OUTBOX).where(OUTBOX.c.id == row.id).values(**values, error=None, **NOWHERE)
@@ -112,8 +118,27 @@ def move_elsewhere(connection: Connection, channel: str, elsewhere: str, routing
         moved += _speak_elsewhere(connection, reply, elsewhere, because, routing)
     if moved:
         roll_up_moved(connection, elsewhere, routing, because)
-        note_elsewhere(connection, refused, moved, elsewhere, routing.now)
+    if moved + there:
+        note_elsewhere(connection, refused, moved + there, elsewhere, routing.now)
     return moved
+
+
+def _told_beside(connection: Connection, row: Row[Any], elsewhere: str) -> set[str]:
+    """The channels in which all that a card or roll-up tells of is told as well: that one, or of a person's card any.
+
+    Empty where something of it is told nowhere else.
+    """
+    incidents = spoken_incidents(connection, row) if row.kind in {ALERT_CARD, ROLL_UP} else []
+    if not incidents:
+        return set()
+    takes = ~sa.exists().where(REFUSED.c.channel == OUTBOX.c.channel)
+    own = row.channel[:1] in {"U", "W"}
+    counts = (OUTBOX.c.channel != row.channel, takes) if own else (OUTBOX.c.channel == elsewhere,)
+    cards = sa.select(OUTBOX.c.incident_id, OUTBOX.c.channel).where(
+        OUTBOX.c.incident_id.in_(incidents), OUTBOX.c.kind == ALERT_CARD, OUTBOX.c.abandoned_at.is_(None), *counts
+    )
+    found = connection.execute(cards).all()
+    return {card.channel for card in found} if {card.incident_id for card in found} == {*incidents} else set()
 
 
 _UNSEEN = sa.select(OUTBOX).where(

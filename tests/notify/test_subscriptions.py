@@ -3,28 +3,32 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notify.alert_cards.card import enqueue_alert_messages
 from notify.alert_cards.channels import freeze_channels
 from notify.alert_cards.due_messages import speak_due
-from notify.outbox import ALERT_CARD
+from notify.channel_refusals import move_elsewhere, postpone_probe
+from notify.outbox import ALERT_CARD, QUIET_SUMMARY, SAID_ELSEWHERE
 from notify.routing import Routing
 from notify.subscriptions import Subscription, at_least, covers, end_subscriptions, subscribe, takes
 from rules.documents.document import rule_from_document
+from rules.documents.files import load_rule_files
 from rules.rising import SEVERITIES
 from storage import tables
 from storage.engine import Database
 from storage.recording.new_ids import IDENTITY_CHANGED, NewIds
 from storage.recording.renaming import rename_things
-from storage.schema import ALERT, INCIDENT, SUBSCRIPTION
+from storage.schema import ALERT, INCIDENT, OUTBOX, SUBSCRIPTION
 from storage.upkeep.forget import FORGOTTEN, forget
 from storage.upkeep.lives import Lengths
 from storage.upkeep.prune import prune
-from tests.notify.alert_cards.timed.test_rising import RISING, begun
+from tests.notify.alert_cards.timed.test_rising import PLAN, RISING, begun
 from tests.notify.records import T0, fired, insert_alert, insert_incident, one_alert
 from tests.notify.test_outbox import SHOWN, items, show_next, tell
 
@@ -191,3 +195,40 @@ def test_a_thing_s_new_id_is_followed_and_what_is_nothing_s_any_more_ends(databa
         rename_things(connection, NewIds(renamed={"charger": {"1": "ch-1"}}, ended={"charger": ("2",)}), T0)
         rows = connection.execute(sa.select(SUBSCRIPTION).order_by(SUBSCRIPTION.c.id)).all()
     assert [(row.charger_id, row.ended_by) for row in rows] == [("ch-1", None), ("2", IDENTITY_CHANGED), ("3", None)]
+
+
+def test_a_person_s_card_that_slack_refuses_moves_only_where_nobody_else_is_told(database: Database) -> None:
+    with database.write() as connection:
+        one_alert(connection)
+    usual = {"faulted": ["C1"]}
+    subscribed(database, MINE)
+    frozen(database, 1, routing=Routing(T0, usual))
+    tell(database, [fired()], T0)
+    for refused, moved in ((["U0VERA"], 0), (["U0VERA", "C1"], 1)):
+        with database.engine.connect() as connection:
+            for channel in refused:
+                postpone_probe(connection, channel, "account_inactive", SHOWN)
+            assert move_elsewhere(connection, "U0VERA", "C9", Routing(SHOWN, usual)) == moved
+            told = sa.select(OUTBOX.c.channel, OUTBOX.c.error).where(OUTBOX.c.kind == ALERT_CARD)
+            cards = {row.channel: row.error for row in connection.execute(told)}
+            assert cards == ({"C1": None, "C9": None} if moved else {"C1": None, "U0VERA": SAID_ELSEWHERE})
+
+
+def test_what_came_and_went_at_night_is_summed_up_for_those_who_had_subscribed_by_then(
+    database: Database, tmp_path: Path
+) -> None:
+    begun(database)
+    subscribed(database, OPS)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    plan = replace(load_rule_files([tmp_path / "plan.yaml"]).plan, routes=())
+    night = Routing(T0, {"faulted": ["C1"]}, plan)
+    frozen(database, 1, routing=night)
+    with database.write() as connection:
+        enqueue_alert_messages(connection, [fired()], night)
+        connection.execute(sa.update(ALERT).values(state="resolved", resolved_at=SHOWN, ended_because="recovered"))
+        connection.execute(sa.update(INCIDENT).values(resolved_at=SHOWN))
+    subscribed(database, MINE)  # too late for it
+    with database.write() as connection:
+        speak_due(connection, Routing(T0 + timedelta(hours=1), {"faulted": ["C1"]}))
+    assert sorted(row.channel for row in items(database) if row.kind == QUIET_SUMMARY) == ["C0OPS", "C1"]
+    assert items(database, ALERT_CARD) == []

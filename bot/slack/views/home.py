@@ -90,7 +90,6 @@ def home_blocks(
         problems=total,
     )
     built = [*head.blocks, ActionsBlock(elements=quick_actions(role), block_id="quick").to_dict()]
-    built += _subscription_blocks(connection, Asked((), user, role, now, interval, zone))
     for title, shown in (("Yours to see to", mine), ("Open problems", others)):
         if shown:
             built.append({**blocks.header(title), "block_id": f"title_{title[:5]}"})
@@ -100,7 +99,7 @@ def home_blocks(
         if left > 0:
             line = f"and {left} more: `/charge alerts` lists them."
             built += [{**block, "block_id": f"more_{title[:5]}"} for block in blocks.sections(line)]
-    return built
+    return [*built, *_subscription_blocks(connection, Asked((), user, role, now, interval, zone))]
 
 
 def _subscription_blocks(connection: Connection, asked: Asked) -> list[Block]:

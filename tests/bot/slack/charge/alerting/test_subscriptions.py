@@ -11,7 +11,7 @@ from bot.slack.listeners.home import refresh_homes
 from bot.slack.listeners.home_tabs import PAUSE
 from sandbox.slack import Message, View
 from sandbox.slack.workspace.model import Channel, User
-from storage.schema import ALERT, AUDIT, SUBSCRIPTION
+from storage.schema import ALERT, AUDIT, OUTBOX, SUBSCRIPTION
 from tests.bot.house import FAULTED, House, polled_anew
 
 DARK: dict[str, Any] = {
@@ -56,10 +56,19 @@ async def firing(house: House, number: int) -> None:
     house.clock.ahead += house.running.jobs.routing(house.clock()).group_wait * 2
 
 
-def cards(house: House, place: str) -> list[Message]:
+def posted(house: House, place: str) -> list[Message]:
+    """What stands in a channel, or in a person's messages, beside replies."""
     own = house.workspace
     there = own.direct_channel(own.user(place).id) if place.startswith("@") else own.channel(place)
-    return [message for message in there.messages if "Severity" in message.plain() or "out of order" in message.plain()]
+    return [message for message in there.messages if not message.is_reply]
+
+
+def cards(house: House, place: str) -> list[Message]:
+    return [
+        message
+        for message in posted(house, place)
+        if "Severity" in message.plain() or "out of order" in message.plain()
+    ]
 
 
 WRONG = [
@@ -176,7 +185,7 @@ async def test_later_problems_have_one_card_in_each_place_and_earlier_ones_are_l
         ("subscribe rule=site-dark", "ole", "#ev-daily"),
     ]:
         answer = (await house.ask(said, user, channel)).plain()
-        stands = "Nothing of it fires" if "site-dark" in said else "*What stands now*, which it is not told of any more"
+        stands = "Nothing of it fires" if "site-dark" in said else "*What stands now*, and is not told again"
         assert stands in answer, said
     house.break_connector(second)
     await firing(house, 2)
@@ -189,6 +198,39 @@ async def test_later_problems_have_one_card_in_each_place_and_earlier_ones_are_l
     house.fleet.force_connector(second, {"status": "Available", "errorCode": "NoError"}, house.clock())
     await polled_anew(house.running)
     await house.wait_for(lambda: "ecovered" in cards(house, "@vera")[0].plain())
+
+
+async def test_a_storm_is_one_roll_up_for_each_who_subscribed(ruled: House) -> None:
+    house = ruled
+    await house.ask("subscribe me all", "vera")
+    for connector in [house.free(number) for number in range(8)]:
+        house.break_connector(connector)
+    await firing(house, 8)
+    for place in ("#ev-alerts", "@vera"):
+        told = await house.wait_for(partial(posted, house, place))
+        assert ["8 connectors" in message.plain() for message in told] == [True], (place, [one.plain() for one in told])
+
+
+async def test_what_an_archived_channel_subscribed_to_is_not_said_twice_elsewhere(
+    ruled: House,
+) -> None:
+    house = ruled
+    await house.ask("subscribe all", "ole", "#ev-daily")
+    house.workspace.archive("#ev-daily")
+    house.break_connector(house.free())
+    await firing(house, 1)
+    await house.wait_for(lambda: cards(house, "#ev-alerts"))
+    statement = sa.select(OUTBOX.c.channel, OUTBOX.c.error).where(OUTBOX.c.kind == "alert_card")
+
+    def left_out() -> bool:
+        house.running.ticker.wake("deliver")
+        with house.running.database.read() as connection:
+            told = {row.channel: row.error for row in connection.execute(statement)}
+        return told == {"#ev-alerts": None, "C0DAILY002": "said elsewhere"}
+
+    await house.wait_for(left_out)
+    assert len(cards(house, "#ev-alerts")) == 1
+    assert [row.ended_at for row in kept(house)] == [None]
 
 
 async def test_the_home_tab_shows_and_ends_them(ruled: House) -> None:
