@@ -15,7 +15,18 @@ from notify.kpis.places import by_zone, location_zones
 from notify.kpis.scope import By, Scope
 from rules.documents.windows import Period
 from storage.engine import Database
-from tests.notify.kpis.world import World, counted_sessions, draw_world, minutes_of, repairs_of, store
+from tests.notify.kpis.world import (
+    World,
+    begun_sessions,
+    counted_sessions,
+    draw_world,
+    minutes_of,
+    possible_sessions,
+    repairs_of,
+    store,
+    there_of,
+    used_of,
+)
 
 ONE_DAY = timedelta(days=1)
 CHANGES = (date(2026, 3, 29), date(2026, 10, 25), date(2026, 3, 8), date(2026, 11, 1))
@@ -40,8 +51,8 @@ def near(found: dict[str, Any]) -> Any:
 
 
 def sessions_agree(connection: Any, scope: Scope, world: World, days: set[date]) -> None:
-    for by in (By.NETWORK, By.CONNECTOR, By.CHARGER):
-        mine = grouped((KEYS[by](world, one["connector_id"]), one) for one in counted_sessions(world, days))
+    for by in By:
+        mine = grouped((key, one) for one in counted_sessions(world, days) if (key := _key_of(by, one)) is not None)
         assert of_sessions.sessions(connection, scope, by) == {key: len(some) for key, some in mine.items()}
         energies = {key: sum(one["energy_kwh"] or 0 for one in some) for key, some in mine.items()}
         assert of_sessions.energy(connection, scope, by) == near(energies)
@@ -58,6 +69,25 @@ def sessions_agree(connection: Any, scope: Scope, world: World, days: set[date])
                     money[key][(one["currency"] or of_place).upper()] += one["cost"]
         wanted = {key: near({code: sum_ for code, sum_ in some.items() if sum_ or code}) for key, some in money.items()}
         assert of_sessions.revenue(connection, scope, by) == {key: some for key, some in wanted.items() if some}
+
+
+def starts_and_use_agree(connection: Any, scope: Scope, world: World, days: set[date]) -> None:
+    for by in By:
+        names = grouped((KEYS[by](world, connector), connector) for connector in world.place)
+        begun = grouped((key, one) for one in begun_sessions(world, days) if (key := _key_of(by, one)) is not None)
+        shares = {key: sum(one["status"] != "Failed" for one in some) / len(some) for key, some in begun.items()}
+        assert of_sessions.success_of_starts(connection, scope, by) == near(shares)
+        there = {key: sum(there_of(world, one, days) for one in some) for key, some in names.items()}
+        used: dict[Any, float] = defaultdict(float)
+        for one in possible_sessions(world):
+            used[_key_of(by, one)] += used_of(one, days)
+        found = times.utilisation(connection, scope, by)
+        wanted = {key: min(1.0, used[key] / of_all) for key, of_all in there.items() if of_all}
+        assert {key: value for key, value in found.items() if value is not None} == near(wanted)
+
+
+def _key_of(by: By, one: dict[str, Any]) -> Any:
+    return "" if by is By.NETWORK else one[f"{by}_id"]
 
 
 def times_agree(connection: Any, scope: Scope, world: World, days: set[date]) -> None:
@@ -91,5 +121,6 @@ def test_every_kpi_equals_a_count_by_minutes(database: Database, middle: date) -
                 days = {first + day * ONE_DAY for day in range(number)}
                 scope = Scope(zones, Period(min(days), max(days)))
                 sessions_agree(connection, scope, world, days)
+                starts_and_use_agree(connection, scope, world, days)
                 times_agree(connection, scope, world, days)
             transaction.rollback()

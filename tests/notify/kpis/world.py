@@ -127,8 +127,8 @@ def local_day(at: datetime, place: str | None) -> date:
     return at.astimezone(ZoneInfo(zone_of(place))).date()
 
 
-def counted_sessions(world: World, days: set[date]) -> list[dict[str, Any]]:
-    """The completed sessions of some local days that can have been, each once."""
+def possible_sessions(world: World) -> list[dict[str, Any]]:
+    """The sessions that can have been, each once."""
     found: dict[Any, dict[str, Any]] = {}
     for one in sorted(world.sessions, key=lambda one: one["id"]):
         same = (one["connector_id"], one["started_at"], one["status"])
@@ -138,11 +138,50 @@ def counted_sessions(world: World, days: set[date]) -> list[dict[str, Any]]:
     return [
         one
         for one in found.values()
-        if one["status"] == "Completed"
-        and local_day(one["ended_at"], one["location_id"]) in days
-        and one["ended_at"] >= one["started_at"]
-        and not (one["energy_kwh"] is not None and one["energy_kwh"] < 0)
+        if one["ended_at"] >= one["started_at"] and not (one["energy_kwh"] is not None and one["energy_kwh"] < 0)
     ]
+
+
+def counted_sessions(world: World, days: set[date]) -> list[dict[str, Any]]:
+    """The completed sessions of some local days that can have been, each once."""
+    return [
+        one
+        for one in possible_sessions(world)
+        if one["status"] == "Completed" and local_day(one["ended_at"], one["location_id"]) in days
+    ]
+
+
+def begun_sessions(world: World, days: set[date]) -> list[dict[str, Any]]:
+    """The sessions that began on some local days and are known to have gone well or not."""
+    return [
+        one
+        for one in possible_sessions(world)
+        if one["status"] in {"Active", "Completed", "Failed"}
+        and local_day(one["started_at"], one["location_id"]) in days
+    ]
+
+
+def bounds_of(place: str | None, days: set[date]) -> tuple[datetime, datetime]:
+    """The first instant of some local days of a place and the one after their last."""
+    zone = ZoneInfo(zone_of(place))
+    first, last = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (min(days), max(days) + DAY))
+    return first.astimezone(UTC), last.astimezone(UTC)
+
+
+def there_of(world: World, connector: str, days: set[date]) -> float:
+    """How many seconds the days of a connector have, if it was there in them."""
+    begin, end = bounds_of(world.place[connector], days)
+    first, gone = world.seen[connector]
+    return (end - begin).total_seconds() if first < end and (gone is None or gone > begin) else 0.0
+
+
+def used_of(one: dict[str, Any], days: set[date]) -> float:
+    """How many seconds of some days a session was open; one that goes on for days after them is none."""
+    begin, end = bounds_of(one["location_id"], days)
+    if one["ended_at"] > end and one["started_at"] <= begin - 2 * DAY:
+        return 0.0
+    open_for: timedelta = min(one["ended_at"], end) - max(one["started_at"], begin)
+    return max(0.0, open_for.total_seconds())
 
 
 def _at(spans: Spans, moment: datetime) -> Any:
