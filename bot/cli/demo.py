@@ -25,6 +25,8 @@ from bot.service.polling import polls
 from bot.settings import Settings
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.files import load_rules
+from rules.documents.reader import DIGESTS
+from rules.documents.windows import SINCE_THE_LAST
 from sandbox.eosvolt.api import Api, create_api
 from sandbox.eosvolt.server import PortInUseError, drive, listen, serving
 from sandbox.fleet.fleet import FleetSource
@@ -169,9 +171,38 @@ def demo_settings(eosvolt: str, server: SlackServer, database_url: str) -> Setti
     )
 
 
+def digest_minutes(now: datetime) -> dict[str, int]:
+    """The minute of each hour at which each kind of digest is said, from the one at which the demo begins.
+
+    They take turns, because the same kind again so soon would say the same.
+    """
+    return {kind: (now.minute + number * 60 // len(DIGESTS)) % 60 for number, kind in enumerate(DIGESTS)}
+
+
 def digest_schedule(now: datetime) -> str:
-    """Every ten minutes, from the minute at which the demo begins."""
-    return f"{now.minute % 10}-59/10 * * * *"
+    """When some digest is said: every twelve minutes, from the minute at which the demo begins."""
+    return f"{','.join(str(minute) for minute in sorted(digest_minutes(now).values()))} * * * *"
+
+
+def demo_digests(now: datetime) -> list[Rule]:
+    """A digest of each kind beside the library's one of sessions: of sessions and money yesterday, else of the hour."""
+    hour = {"window": SINCE_THE_LAST}
+    windows: dict[str, dict[str, Any]] = {"uptime": hour, "alerts": hour, "maintenance": hour}
+    told = {"timezone": DIGEST_ZONE, "notify": ["#ev-daily"]}
+    return [
+        rule_from_document(
+            {
+                "name": f"hourly-{kind}",
+                "schedule": f"{minute} * * * *",
+                "digest": kind,
+                **told,
+                **windows.get(kind, {}),
+            },
+            "the demo",
+        )
+        for kind, minute in digest_minutes(now).items()
+        if kind != "sessions"
+    ]
 
 
 def demo_rules(now: datetime) -> list[Rule]:
@@ -179,15 +210,16 @@ def demo_rules(now: datetime) -> list[Rule]:
     changes: dict[str, dict[str, Any]] = {
         "connector-faulted": {"for": "1m", "keep_firing_for": "30s", "notify": ["#ev-alerts"]},
         "daily-sessions": {
-            "schedule": digest_schedule(now),
+            "schedule": f"{digest_minutes(now)['sessions']} * * * *",
             "timezone": DIGEST_ZONE,
             "notify": ["#ev-daily"],
         },
     }
-    return [
+    library = [
         rule_from_document({**rule.document, **changes.get(rule.name, {})}, "the demo")
         for rule in load_rules([LIBRARY])
     ]
+    return [*library, *demo_digests(now)]
 
 
 async def watch_before(service: Service, api: Api, now: datetime) -> None:
@@ -244,7 +276,7 @@ def what_to_try(demo: Demo) -> list[str]:
         "",
         f"  {demo.repair}",
         "",
-        "Made short for the demo: polls every 10 s, the digest every 10 minutes instead of at 08:00, out of order",
+        "Made short for the demo: polls every 10 s, a digest every 12 minutes instead of at 08:00, out of order",
         "after 1 minute instead of 30, recovered after 30 s instead of 5 minutes. Stop with Ctrl-C.",
     ]
 
@@ -264,8 +296,9 @@ def _welcome(demo: Demo, now: datetime) -> None:
         f"Try `/charge`, `/charge status`, `/charge start {demo.free}`, and press Acknowledge on a card. "
         f"Under *The world*, on the left, you break and repair what it watches; or, to repair `{demo.faulted}`, paste "
         f"into a terminal:\n```{demo.repair}```\n"
-        "_Made short for the demo: polls every 10 s; the digest comes every 10 minutes instead of at 08:00; a "
-        "connector counts as out of order after 1 minute instead of 30, and as recovered after 30 s instead of 5._"
+        "_Made short for the demo: polls every 10 s; a digest comes every 12 minutes instead of at 08:00, each time of "
+        "another kind; a connector counts as out of order after 1 minute instead of 30, and as recovered after "
+        "30 s instead of 5._"
     )
     posting.post(workspace, workspace.channel("#ev-alerts"), SLACKBOT, text=text)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rules.documents.schedules import next_moment
+from rules.documents.schedules import SETTLE, next_moment
 from sandbox.eosvolt.api import Api
 from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import Lever
@@ -111,5 +111,5 @@ class World:
         coming = next_moment(*self.digest, now)
         if coming is None:
             return "No digest is to come."
-        self.clock.ahead += coming - now + timedelta(seconds=1)
+        self.clock.ahead += coming + SETTLE - now + timedelta(seconds=1)  # what it tells of has settled by then
         return "The demo's clock has jumped; #ev-daily has its digest within a minute."

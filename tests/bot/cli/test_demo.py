@@ -1,11 +1,22 @@
 """The demo does its main job in process, by the real pipeline: cards, digest, start, acknowledgement, repair."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
 
-from bot.cli.demo import Demo, demo_settings, running_demo, what_to_try
+from bot.cli.demo import (
+    DIGEST_ZONE,
+    Demo,
+    demo_rules,
+    demo_settings,
+    digest_schedule,
+    running_demo,
+    what_to_try,
+)
+from rules.documents.reader import DIGESTS
+from rules.documents.schedules import next_moment
 from sandbox.eosvolt.server import PortInUseError, listen
 from sandbox.slack import SlackServer, SlackWorkspace
 from tests.bot.house import Clock, polled_anew
@@ -93,3 +104,21 @@ def test_the_demo_uses_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatc
     assert settings.secret("SLACK_BOT_TOKEN") == "xoxb-sandbox"
     assert settings.secret("EOSVOLT_TOKEN") == "sandbox-token"
     assert (settings.port, settings.chargehand_admins, settings.slack_signing_secret) == (None, (), None)
+
+
+def test_digests_take_turns_so_that_none_says_the_same_twice_in_a_row() -> None:
+    for minute in (0, 7, 59):
+        begun = datetime(2026, 3, 4, 8, minute, 30, tzinfo=UTC)
+        digests = [rule for rule in demo_rules(begun) if rule.kind == "digest"]
+        assert {rule.digest for rule in digests} == set(DIGESTS)
+        at = begun.replace(second=0) - timedelta(seconds=1)
+        said = []
+        for _ in range(15):
+            coming = {rule.digest: next_moment(rule.schedule or "", DIGEST_ZONE, at) for rule in digests}
+            first = min(moment for moment in coming.values() if moment is not None)
+            assert next_moment(digest_schedule(begun), DIGEST_ZONE, at) == first
+            said.append([kind for kind, moment in coming.items() if moment == first])
+            at = first
+        assert said[0] == ["sessions"]  # in the minute at which the demo begins
+        assert all(len(kinds) == 1 for kinds in said)
+        assert all(one != other for one, other in pairwise(said))

@@ -42,6 +42,7 @@ async def test_levers_are_seen_in_slack() -> None:
 
         before = len(daily.messages)
         assert "jumped" in await pull(demo, "digest")
+        await polled_anew(demo.service)
         demo.service.ticker.wake("digests")
         await demo.workspace.wait_for(lambda: len(daily.messages) > before)
 
