@@ -130,8 +130,9 @@ class Service:
             log.error("nobody may act", mend=nobody)
         now = self.clock()
         if await self.leading.seek():
-            await asyncio.to_thread(jobs.put_right, self.jobs, now)
-            await self.rules.begin(rules, rules_since or now)
+            async with self.leading.kept():
+                await asyncio.to_thread(jobs.put_right, self.jobs, now)
+                await self.rules.begin(rules, rules_since or now)
             await asyncio.to_thread(self._greet, now)
         else:
             log.info("another process leads: this one serves Slack, delivers and sends commands")

@@ -6,7 +6,8 @@ with a guard: each of its transactions that writes looks first whether this one 
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -78,10 +79,30 @@ class Leading:
             log.info("this process leads", token=self.token)
             self._ready = False
         if self.token is not None and not self._ready:
-            await self._guarded(self.on_begin, now, self.token)
+            async with self.kept():
+                await self._guarded(self.on_begin, now, self.token)
             self._ready = self.token is not None
         elif before is not None and self.token is None:
             log.warning("another process leads by now")
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep the lease while what the leader works with is read: that may take longer than the lease holds."""
+        keeping = asyncio.create_task(self._keep()) if self.shared else None
+        try:
+            yield
+        finally:
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        while self.token is not None:
+            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            asked = asyncio.get_running_loop().time()
+            if await asyncio.to_thread(self._claim) != self.token:
+                return  # the next renewal tells
+            self._renewed = asked
 
     async def stop(self) -> None:
         """Let another one lead at once."""

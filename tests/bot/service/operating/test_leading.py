@@ -1,7 +1,8 @@
 """Two services on one PostgreSQL: one leads, both serve; the other takes over, and one that is late writes nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from bot.service.operating.leading import Leading
 from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.migrate import upgrade
-from storage.schema import AUDIT, LEASE, RULE
+from storage.schema import AUDIT, LEASE, LEASE_TERM, RULE
 from storage.sharing.leases import LONG_AGO
 from tests.bot.house import FAULTED, House, open_house, polled_anew
 from tests.databases import temporary_database
@@ -123,3 +124,33 @@ async def test_a_follower_says_where_nobody_leads_and_it_cannot_either(shared_ho
     assert leaderless not in (await follower.wellness.health())[1]["troubles"]
     assert "chargehand_leader 1.0" in (await follower.metrics.page()).decode()
     follower.database.close()
+
+
+async def test_the_lease_is_kept_while_what_the_leader_works_with_is_read(
+    shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: else each of several on a slow machine would lose it to the next before it led."""
+    monkeypatch.setattr("bot.service.operating.leading.RENEW_EVERY", timedelta(milliseconds=10))
+    database, kept, claims = Database(shared_url), asyncio.Event(), 0
+    upgrade(database)
+    loop = asyncio.get_running_loop()
+
+    class Counted(Leading):
+        def _claim(self) -> int | None:
+            nonlocal claims
+            token = super()._claim()
+            claims += token is not None
+            if claims > 3:
+                loop.call_soon_threadsafe(kept.set)
+            return token
+
+    async def read_anew(_now: datetime) -> None:
+        async with asyncio.timeout(30):
+            await kept.wait()
+
+    leading = Counted(database, read_anew)
+    await leading.renew(T0)
+    assert (leading.leads, claims > 3) == (True, True)
+    with database.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(LEASE_TERM)).scalar_one() == 1
+    database.close()
