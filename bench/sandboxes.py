@@ -10,19 +10,25 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from bench.world import PLUGS, Fleet, connector, locations, place_of
 from sandbox.eosvolt.api import create_api
 from sandbox.eosvolt.server import serving
+from sandbox.fleet.fleet import FleetSource
 from sandbox.slack import SlackServer, SlackWorkspace
 from sandbox.world.source import RefusedError
 from sandbox.world.state import World
 from sandbox.world.times import to_ms
 
 TOKEN = "sandbox-token"
+FLEET_LEAD = timedelta(hours=6)
+"""How long a living fleet has lived when it is first asked: sessions are going on."""
+ALL = 1_000_000
+
+MakeFleet = Callable[[int, datetime], "StillFleet | FleetSource"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,10 @@ class Sandboxes:
         """Let it be `now` there, and the fleet turn."""
         self._ask("turn", fleet, now)
 
+    def let_it_be(self, now: datetime, *, down: bool = False) -> None:
+        """Let it be `now` there, and the fleet live on until then; where it is `down`, EOSVOLT answers nobody."""
+        self._ask("live", now, down)
+
     def type_commands(self, url: str, text: str, count: int, people: int) -> Typed:
         """Have so many people type `/charge text` one after the other, each waiting for its acknowledgement."""
         typed: Typed = self._ask("type", url, text, count, people)
@@ -111,9 +121,32 @@ class Sandboxes:
 @contextmanager
 def sandboxes(connectors: int, now: datetime | None = None) -> Iterator[Sandboxes]:
     """The stand-ins with a fleet, served until the block ends; it is `now` there until a turn, else as it really is."""
+    with _served(_still, connectors, now) as served:
+        yield served
+
+
+@contextmanager
+def living(chargers: int, now: datetime) -> Iterator[Sandboxes]:
+    """The stand-ins with a living fleet, in which it is `now` until it is let to be another time."""
+    with _served(_living, chargers, now) as served:
+        yield served
+
+
+def _still(connectors: int, now: datetime) -> StillFleet:
+    return StillFleet(connectors, now)
+
+
+def _living(chargers: int, now: datetime) -> FleetSource:
+    fleet = FleetSource(chargers, 7, now - FLEET_LEAD)
+    fleet.world.set_past(to_ms(fleet.start), list)  # its quarter of a year of sessions would take minutes to make
+    return fleet
+
+
+@contextmanager
+def _served(make: MakeFleet, size: int, now: datetime | None) -> Iterator[Sandboxes]:
     context = multiprocessing.get_context("spawn")
     line, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, connectors, now), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, make, size, now), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -123,24 +156,31 @@ def sandboxes(connectors: int, now: datetime | None = None) -> Iterator[Sandboxe
         process.join()
 
 
-def _serve(line: Connection, connectors: int, now: datetime | None) -> None:
-    asyncio.run(_serve_until_killed(line, connectors, now))
+def _serve(line: Connection, make: MakeFleet, size: int, now: datetime | None) -> None:
+    asyncio.run(_serve_until_killed(line, make, size, now))
 
 
-async def _serve_until_killed(line: Connection, connectors: int, now: datetime | None) -> None:
+async def _serve_until_killed(line: Connection, make: MakeFleet, size: int, now: datetime | None) -> None:
     moment = now
 
     def clock() -> datetime:
         return moment or datetime.now(UTC)
 
-    source = StillFleet(connectors, clock())
+    source = make(size, clock())
     api = create_api(source, clock=clock, token=TOKEN)
     workspace = SlackWorkspace(rate_limited=False)
 
     async def turn(fleet: Fleet, at: datetime) -> None:
         nonlocal moment
         moment = at
+        assert isinstance(source, StillFleet)
         source.turn(fleet, at)
+
+    async def live(at: datetime, down: bool) -> None:
+        nonlocal moment
+        moment = at
+        api.faults.answers_503 = ALL if down else 0
+        workspace.deliveries.clear()
 
     async def type_commands(url: str, text: str, count: int, people: int) -> Typed:
         workspace.request_url = url
@@ -150,7 +190,12 @@ async def _serve_until_killed(line: Connection, connectors: int, now: datetime |
         workspace.request_url = url
         return await _flood(workspace, text, rate, round(rate * seconds))
 
-    orders: dict[str, Callable[..., Awaitable[Any]]] = {"turn": turn, "type": type_commands, "flood": flood}
+    orders: dict[str, Callable[..., Awaitable[Any]]] = {
+        "turn": turn,
+        "live": live,
+        "type": type_commands,
+        "flood": flood,
+    }
     async with serving(api) as eosvolt, SlackServer(workspace) as slack:
         line.send(Addresses(eosvolt, slack.api_url, workspace.bot_token, workspace.signing_secret))
         while True:
