@@ -21,6 +21,7 @@ import structlog
 
 from bench.measuring import Stopwatch, Told
 from bench.sizes import Size
+from bot.service.operating.collecting import collect_seldom
 
 PUT_AWAY_SECONDS = 20
 
@@ -87,6 +88,7 @@ def _alone(section: Section, size: Size, sender: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # the service's own lines would stand between the figures
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    collect_seldom()  # as the service does
     trouble = ""
     try:
         with TemporaryDirectory(prefix="chargehand-bench-") as folder:

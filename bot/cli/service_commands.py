@@ -16,11 +16,11 @@ def run() -> None:
     import gc
 
     gc.disable()  # all that is imported stays: looking through it for what does not would be a fifth of the start
+    from bot.service.operating.collecting import collect_seldom
     from bot.service.operating.process import run_service
     from bot.settings import load_settings
 
-    gc.freeze()
-    gc.enable()
+    collect_seldom()
     asyncio.run(run_service(load_settings()))
 
 
