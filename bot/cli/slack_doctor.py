@@ -24,6 +24,7 @@ from bot.slack.manifest import SCOPES
 from bot.slack.permissions import NOT_OURS, USER_ID, why_outside
 from bot.slack.web_client import SLACK_FAULTS, WebClient, error_name
 from notify.subscriptions import lasting
+from rules.documents.audience import PERSON
 from rules.documents.document import Rule
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors
@@ -203,7 +204,8 @@ def _channels(settings: Settings, kept: Sequence[Rule]) -> dict[str, str]:
     routed = [channel for route in files.plan.routes for channel in route.notify]
     asked = {*settings.approvals.values()}
     fallback = [settings.chargehand_alert_channel] if settings.chargehand_alert_channel else []
-    return {name: name for name in [*fallback, *of_rules, *routed, *sorted(asked)] if not name.startswith("@")}
+    named = [*fallback, *of_rules, *routed, *sorted(asked)]
+    return {name: name for name in named if not (name.startswith("@") or PERSON.fullmatch(name))}
 
 
 async def _known_channels(slack: AsyncWebClient) -> dict[str, Json]:

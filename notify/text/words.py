@@ -179,7 +179,9 @@ def group_mention(group_id: str) -> Markup:
 
 
 def channel(slack_channel: str) -> Markup:
-    """A Slack channel as a link; any other name as code."""
+    """A Slack channel as a link, a person as a mention; any other name as code."""
+    if re.fullmatch(r"[UW][A-Z0-9]{2,}", slack_channel):
+        return Markup(f"<@{slack_channel}>")  # noqa: S704 - capital letters and digits only
     if re.fullmatch(r"[CGD][A-Z0-9]{2,}", slack_channel):
         return Markup(f"<#{slack_channel}>")  # noqa: S704 - capital letters and digits only
     return code(slack_channel)

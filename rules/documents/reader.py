@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
 
-from rules.actions.steps import CHANNEL, ActionStep, read_actions
+from rules.actions.steps import ActionStep, read_actions
+from rules.documents.audience import place_of, wrong_place
 from rules.documents.escalation import Step, read_steps
 from rules.documents.plain_schedules import cron_of
 from rules.documents.titles import title_places, title_problem
@@ -321,12 +322,11 @@ class DocumentReader:
         return ActionKeys(steps, alert == "at_once", dry_run is True)
 
     def channels(self) -> tuple[str, ...]:
-        channels = self._list("notify", '["#ev-alerts"] (in quotes: # begins a comment)')
+        channels = [*map(place_of, self._list("notify", '["#ev-alerts"] (in quotes: # begins a comment)'))]
         for channel in channels:
-            if not CHANNEL.fullmatch(channel):
-                message = f'"{channel[:60]}" is no Slack channel, such as "#ev-alerts", and no channel id'
-                named = f"#{channel.lower()}"
-                self.wrong("notify", message, named if CHANNEL.fullmatch(named) else None)
+            message, meant = wrong_place(channel)
+            if message:
+                self.wrong("notify", message, meant)
         return tuple(dict.fromkeys(channels))
 
     def labels(self) -> dict[str, str]:

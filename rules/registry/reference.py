@@ -34,7 +34,7 @@ KEY_ENGLISH: dict[str, tuple[str, str]] = {
     "description": ("a text", "One line for people; cards show it."),
     "notify": (
         '`["#ev-alerts"]`',
-        "The channels where it speaks, by name or id; without it, `CHARGEHAND_ALERT_CHANNEL`.",
+        "The channels where it speaks, by name or id, and people by member id; else `CHARGEHAND_ALERT_CHANNEL`.",
     ),
     "labels": ("`{team: north}`", "Words of your own that each alert carries."),
     "for_each": (
