@@ -24,7 +24,7 @@ from bot.slack.manifest import SCOPES
 from bot.slack.permissions import NOT_OURS, USER_ID, why_outside
 from bot.slack.web_client import SLACK_FAULTS, WebClient, error_name
 from notify.subscriptions import lasting
-from rules.documents.audience import PERSON
+from rules.actions.audience import PERSON
 from rules.documents.document import Rule
 from rules.documents.files import load_rule_files
 from rules.language.errors import RuleErrors

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
 
+from rules.actions.audience import place_of, wrong_place
 from rules.actions.steps import ActionStep, read_actions
-from rules.documents.audience import place_of, wrong_place
 from rules.documents.escalation import Step, read_steps
 from rules.documents.plain_schedules import cron_of
 from rules.documents.titles import title_places, title_problem

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from rules.documents.audience import place_of, wrong_place
+from rules.actions.audience import place_of, wrong_place
 from sandbox.slack import Message
 from storage.schema import ALERT
 from tests.bot.house import FAULTED, House, polled_anew
