@@ -34,15 +34,15 @@ def rules_on_postgresql(watch: Stopwatch, _folder: Path, size: Size) -> None:
 
 SECTIONS: dict[str, tuple[Section, ...]] = {
     "full": (
-        Section("rules on SQLite", rules_on_sqlite, 90),
+        Section("rules on SQLite", rules_on_sqlite, 75),
         Section("Prometheus", prometheus.measure, 60),
-        Section("recording", recording.measure, 40),
-        Section("rules on PostgreSQL", rules_on_postgresql, 170),
+        Section("recording", recording.measure, 50),
+        Section("rules on PostgreSQL", rules_on_postgresql, 145),
         Section("start", starting.measure, 15),
         Section("slash command", slash_command.measure, 20),
-        Section("tick", tick.measure, 50),
+        Section("tick", tick.measure, 75),
         Section("growth", growth.measure, 60),
-        Section("sessions", sessions.measure, 30),
+        Section("sessions", sessions.measure, 35),
         Section("backtest", history.measure, 25),
         Section("profile", profiles.measure, 20),
     ),
