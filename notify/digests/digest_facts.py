@@ -29,6 +29,8 @@ class DigestFigures:
     impossible_times: int = 0  # sessions that end before they start: left out of all the figures
     negative_energy: int = 0  # and those that took energy back
     told_twice: int = 0  # and those that are another one under a second id
+    drivers: int | None = None  # None where nothing of tags is kept
+    new_drivers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +219,6 @@ def _figures(facts: Mapping[str, Any]) -> DigestFigures:
         impossible_times=odd.get("times", 0),
         negative_energy=odd.get("energy", 0),
         told_twice=odd.get("ids", 0),
+        drivers=facts.get("drivers"),
+        new_drivers=facts.get("new_drivers", 0),
     )

@@ -17,7 +17,7 @@ from notify.digests.slots import complete_to
 from notify.kpis.impossible import ODD, ODDITIES
 from notify.kpis.places import EVERYWHERE, Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope, with_location
-from notify.kpis.sessions import COMPLETED, CURRENCY, DIGITS, ZERO_ENERGY_KWH
+from notify.kpis.sessions import COMPLETED, CURRENCY, DIGITS, ZERO_ENERGY_KWH, drivers, new_drivers
 from notify.kpis.times import utilisation
 from rules.documents.schedules import SETTLE
 from rules.documents.windows import Period
@@ -57,6 +57,7 @@ def session_digest(
     return {
         "digest": "sessions",
         **_figures(connection, scope.over(period.whole()) if complete else scope, tallies),
+        **_new_drivers(connection, scope),
         "zone": zone,
         **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
         "top": _top_connectors(connection, tallies),
@@ -69,6 +70,11 @@ def session_digest(
     }
 
 
+def _new_drivers(connection: Connection, scope: Scope) -> dict[str, int]:
+    whole = scope.over(scope.period.whole())
+    return {"new_drivers": new} if (new := new_drivers(connection, whole).get(NETWORK_KEY)) else {}
+
+
 def _figures(connection: Connection, scope: Scope, tallies: Sequence[Any]) -> dict[str, Any]:
     impossible: Counter[str] = Counter()
     revenue: defaultdict[str, float] = defaultdict(float)
@@ -78,7 +84,9 @@ def _figures(connection: Connection, scope: Scope, tallies: Sequence[Any]) -> di
         elif row.amount is not None:
             revenue[row.currency] += row.amount
     possible = [row for row in tallies if not row.odd]
+    known = drivers(connection, scope.over(scope.period.whole())).get(NETWORK_KEY)
     return {
+        **({"drivers": known} if known else {}),
         **scope.period.facts(),
         **({"impossible": {odd: impossible[odd] for odd in ODDITIES if odd in impossible}} if impossible else {}),
         "sessions": sum(row.sessions for row in possible),

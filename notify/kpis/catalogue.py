@@ -42,6 +42,20 @@ KPIS: Mapping[str, Kpi] = {
         f"{OCPI}: `total_cost`, `currency`; ISO 4217",
         sessions.revenue,
     ),
+    "drivers": Kpi(
+        "Drivers",
+        "a count",
+        "The different id tags of those sessions, as their keyed hashes. Nothing where no tags are kept.",
+        f"{OCPI}: `cdr_token`",
+        sessions.drivers,
+    ),
+    "new_drivers": Kpi(
+        "New drivers",
+        "a count",
+        "Those of them that no session tells of that ended before the period, wherever it was.",
+        f"{OCPI}: `cdr_token`",
+        sessions.new_drivers,
+    ),
     "zero_energy_share": Kpi(
         "Sessions without energy",
         "a share",

@@ -74,6 +74,20 @@ def zero_energy_share(connection: Connection, scope: Scope, by: By = By.NETWORK)
     return {row.key: _rounded(row.value) for row in _asked(connection, scope, by, value)}
 
 
+def drivers(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, int]:
+    """How many drivers the completed sessions were of, by their tags; only where something of tags is kept."""
+    value = sa.func.count(SESSION.c.id_tag.distinct())
+    return {row.key: row.value for row in _asked(connection, scope, by, value) if row.value}
+
+
+def new_drivers(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, int]:
+    """How many of those drivers are not known from any session that ended before the period, wherever it was."""
+    earlier = SESSION.alias("earlier")
+    before = sa.select(earlier.c.id_tag).where(earlier.c.id_tag.is_not(None), earlier.c.ended_at < scope.outer[0])
+    value = sa.func.count(sa.case((SESSION.c.id_tag.not_in(before), SESSION.c.id_tag)).distinct())
+    return {row.key: row.value for row in _asked(connection, scope, by, value) if row.value}
+
+
 def success_of_starts(connection: Connection, scope: Scope, by: By = By.NETWORK) -> dict[str, float | None]:
     """The share of the sessions begun in the period that did not fail; those that are only pending are not counted.
 

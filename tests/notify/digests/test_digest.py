@@ -376,3 +376,18 @@ def test_a_digest_tells_use_uptime_alerts_silences_and_the_worst_connectors(data
     assert "*Prices changed*" in blocks
     assert ": default price 0.40 → 0.45" in blocks
     assert fleet["before"] == {"uptime": None, "open_alerts": 1, "silences": 0}
+
+
+def test_drivers_are_counted_by_their_tags_where_some_are_kept_and_none_is_named(database: Database) -> None:
+    with prepared(database).write() as connection:
+        for number, (ended, tag) in enumerate(
+            (("02T10:00", "h1"), ("02T11:00", "h1"), ("02T12:00", "h2"), ("02T13:00", None), ("01T10:00", "h2"))
+        ):
+            insert_session(connection, f"s{number}", utc(f"2026-03-{ended}"), id_tag=tag)
+    said = [one.facts for one in enqueue(database, EIGHT)]
+    assert (said[0]["drivers"], said[0]["new_drivers"]) == (2, 1)
+    with database.read() as connection:
+        blocks = str(render_message(connection, outbox(database)[0], EIGHT).blocks)
+    assert "*Drivers:* 2, 1 of them new" in blocks
+    assert "h1" not in json.dumps(said)
+    assert "drivers" not in facts_of(database, day=date(2026, 3, 3))

@@ -54,6 +54,11 @@ def sessions_agree(connection: Any, scope: Scope, world: World, days: set[date])
     for by in By:
         mine = grouped((key, one) for one in counted_sessions(world, days) if (key := _key_of(by, one)) is not None)
         assert of_sessions.sessions(connection, scope, by) == {key: len(some) for key, some in mine.items()}
+        tags = {key: len({one["id_tag"] for one in some} - {None}) for key, some in mine.items()}
+        assert of_sessions.drivers(connection, scope, by) == {key: count for key, count in tags.items() if count}
+        before = {one["id_tag"] for one in world.sessions if one["ended_at"] < scope.outer[0]}
+        new = {key: len({one["id_tag"] for one in some} - {None} - before) for key, some in mine.items()}
+        assert of_sessions.new_drivers(connection, scope, by) == {key: count for key, count in new.items() if count}
         energies = {key: sum(one["energy_kwh"] or 0 for one in some) for key, some in mine.items()}
         assert of_sessions.energy(connection, scope, by) == near(energies)
         known = {

@@ -88,6 +88,7 @@ def _session(draw: Random, world: World, number: int) -> dict[str, Any]:
         "energy_kwh": draw.choice([draw.random() * 60, 0.0, 0.05, None, -3.0]),
         "cost": draw.choice([draw.random() * 20, 0.0, None]),
         "currency": currency,
+        "id_tag": draw.choice([None, *(f"hash {number}" for number in range(8))]),
     }
 
 
