@@ -16,6 +16,8 @@ from notify.kpis.times import stood, time_to_repair
 from notify.text.titles import kind_of
 from rules.actions.automations import SAFETY_CODES
 from rules.documents.windows import Period
+from rules.language.conditions import QuantityError, parse_duration
+from rules.language.expressions import duration_text
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, RULE
 from storage.sql import seconds_between, shifted
 
@@ -79,7 +81,8 @@ def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
     people = people.group_by(ALERT.c.acknowledged_by).order_by(sa.desc("number"), ALERT.c.acknowledged_by)
     noisy = [row for row in rows if row.fired >= NOISY and 2 * row.short >= row.fired]
     told = sa.select(RULE.c.id, RULE.c.document).where(RULE.c.id.in_([row.rule_id for row in (*rows[:MOST], *noisy)]))
-    titles = {row.id: kind_of(row.document, row.id) for row in connection.execute(told)}
+    documents = {row.id: row.document for row in connection.execute(told)}
+    titles = {name: kind_of(document, name) for name, document in documents.items()}
     return {
         "fired": sum(row.fired for row in rows),
         "taken": sum(row.taken for row in rows),
@@ -102,10 +105,20 @@ def _alerts(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str,
                 "fired": row.fired,
                 "short": row.short,
                 "longer_s": LONGER.total_seconds(),
+                "for": _longer(documents.get(row.rule_id, {})),
             }
             for row in noisy[:MOST]
         ],
     }
+
+
+def _longer(document: Mapping[str, Any]) -> str | None:
+    """The `for` that a noisy rule might have instead; None where it cannot be told, as of hours of the day."""
+    try:
+        said = document.get("for")
+        return duration_text((parse_duration(said) if said else 0.0) + LONGER.total_seconds())
+    except (QuantityError, TypeError):
+        return None
 
 
 def _revenue(connection: Connection, scope: Scope, _at: datetime) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from notify.digests.digest import enqueue_due_digests, refresh_digests
-from notify.digests.kinds import KINDS
+from notify.digests.kinds import KINDS, _longer
 from notify.digests.tables import TOLD_IN_THREAD, enqueue_tables, tables_of
 from notify.render import render_message, render_tables
 from notify.routing import Routing
@@ -83,9 +83,10 @@ def test_alerts_tell_what_fired_who_took_it_and_which_rule_is_noisy(database: Da
     assert (more["fired"], more["taken"], more["people"]) == (7, 1, [{"user": "U1", "number": 1}])
     said = {"rule": "faulted", "title": "Faulted", "fired": 7}
     assert more["rules"][0] == {**said, "lasted_s": pytest.approx((5 * 5 + 2 * 50) * 60 / 7)}
-    assert more["noisy"] == [{**said, "short": 5, "longer_s": 600}]
+    assert more["noisy"] == [{**said, "short": 5, "longer_s": 600, "for": "10m"}]
     assert "1. Faulted · 7" in text
-    assert "5 of 7 were over within 10 min" in text
+    assert "5 of 7 were over within 10 min. With `for` 10 min longer 2 would have fired." in text
+    assert "`/charge rules edit faulted for: 10m`" in text
     assert facts["to_do"]["untaken"] == 1
     assert "1 alert that nobody has acknowledged" in text
 
@@ -161,3 +162,8 @@ def test_a_digest_of_one_location_or_label_tells_of_nothing_else(database: Datab
     with database.read() as connection:
         item = next(row for row in outbox(database) if row.rule_id == "north")
         assert "Chargers with the label north alone" in json.dumps(render_message(connection, item, EIGHT).all_blocks)
+
+
+def test_a_noisy_rule_is_offered_ten_minutes_more_where_that_can_be_said() -> None:
+    said = {None: "10m", "30m": "40m", "1h": "1h10m", "30m of business_hours": None, "nonsense": None}
+    assert {told: _longer({"for": told} if told else {}) for told in said} == said
