@@ -26,6 +26,7 @@ from tests.databases import server_binaries, temporary_database, temporary_serve
 LONGEST_GAP = 15.0
 QUIET_SECONDS = 600.0  # it ends as soon as it is quiet; a machine that others use is slow
 DISK_MEGABYTES = {"sqlite": 350, "postgresql": 1000}  # with less than 200 free it would be told as a trouble
+ENOUGH_TYPED = 10
 MORE_KILLS = 10  # as often as among other chaos, where a number of them is asked for
 
 
@@ -91,6 +92,9 @@ async def make_chaos(world: World, wanted: Wanted, enough: asyncio.Event) -> lis
     found = await world.quiet(QUIET_SECONDS)
     if wanted.database == "postgresql":
         found += [f"nobody led for {gap:.1f} s" for gap in world.gaps() if gap > LONGEST_GAP]
+    people = world.people
+    if people.typed >= ENOUGH_TYPED and not people.confirmed:
+        found.append(f"{people.typed} commands were typed and none could be confirmed: nothing was proven of commands")
     return world.wrong + found
 
 

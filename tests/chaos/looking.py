@@ -82,12 +82,13 @@ async def led_since(world: World, moment: datetime, not_by: Replica | None, seco
     """After how many seconds from a moment another one led or wrote what the leader writes; infinity: not so soon."""
     but = f"service-{world.replicas.index(not_by)}" if not_by is not None else ""
     values = {"moment": moment, "but": but}
-    while (now() - moment).total_seconds() < seconds:
+    while True:
         at = await ask(world, lambda connection: connection.execute(_FIRST, values).scalar_one())
         if at is not None:
             return float((at - moment).total_seconds())
+        if (now() - moment).total_seconds() > seconds:
+            return float("inf")
         await asyncio.sleep(0.3)
-    return float("inf")
 
 
 _FIRST = sa.text("""

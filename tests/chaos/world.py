@@ -75,6 +75,7 @@ class World:
             "CHARGEHAND_CARD_BUDGET": "50",
             "CHARGEHAND_POLL_INTERVAL": "4",
             "CHARGEHAND_OPERATORS": "@oncall",
+            "CHARGEHAND_WORKSPACE_ADMINS": "true",  # so that both who type may act
         }
         for number in range(replicas):
             log, clock = self.folder / f"service-{number}.log", self.folder / f"clock-{number}"
