@@ -13,6 +13,10 @@ MOST_WAITING = 2_000
 """Some seconds of answers; a response URL is good for half an hour."""
 LONGEST_TURN = 0.25
 """Seconds."""
+BUSY_SECONDS = 0.01
+"""One round of the loop takes as long where much comes in: it is acknowledged before answers go on."""
+PAUSE_SECONDS, MOST_PAUSES = 0.05, 40
+"""An answer waits so long, and so often at most, for a loop that is less busy."""
 
 
 class Turns:
@@ -33,6 +37,11 @@ class Turns:
         self.waiting += 1
         try:
             await self._free.acquire()
+            try:
+                await _let_others_in()
+            except BaseException:
+                self._free.release()
+                raise
         except BaseException:
             work.close()
             raise
@@ -44,3 +53,13 @@ class Turns:
         finally:
             self._free.release()
         await doing
+
+
+async def _let_others_in() -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(MOST_PAUSES):
+        began = loop.time()
+        await asyncio.sleep(0)
+        if loop.time() - began < BUSY_SECONDS:
+            return
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -4,9 +4,16 @@ import asyncio
 
 import pytest
 
+from bot.slack.crowd import turns as turns_module
 from bot.slack.crowd.turns import Turns
 
 WITHIN = 20
+
+
+@pytest.fixture(autouse=True)
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop is never held for busy, however slow the machine is."""
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 1_000.0)
 
 
 async def test_so_many_work_at_a_time_in_the_order_in_which_they_came() -> None:
@@ -74,3 +81,22 @@ async def test_it_is_full_where_as_many_wait_as_may_and_not_once_they_are_done()
     go_on.set()
     await asyncio.gather(*asking)
     assert not turns.full
+
+
+async def test_an_answer_waits_for_a_busy_loop_so_often_and_is_then_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
+    turns, pauses, done = Turns(), list[float](), list[bool]()
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(seconds)
+
+    async def work() -> None:
+        done.append(True)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    await turns.take(work())
+    assert done == [True]
+    assert pauses == [0, 0.001] * turns_module.MOST_PAUSES
