@@ -12,11 +12,12 @@ from notify.alert_cards.due_messages import speak_due
 from notify.outbox import ALERT_CARD, ALERT_REPLY
 from notify.render import render_message
 from notify.routing import Routing
+from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
 from rules.documents.files import load_rule_files
 from rules.documents.speech_plan import SpeechPlan
 from storage.engine import Database
-from storage.schema import ALERT, INCIDENT, TRANSITION
+from storage.schema import ALERT, INCIDENT, INHIBITION, TRANSITION
 from tests.notify.records import T0, fired
 from tests.notify.test_outbox import SHOWN, items, prepared, show_next, tell
 
@@ -138,3 +139,31 @@ def test_one_alert_of_a_card_rises_by_itself(database: Database) -> None:
         connection.execute(sa.update(ALERT).where(ALERT.c.id == 1).values(state="resolved", resolved_at=T0 + HOUR))
     look(database, T0 + HOUR + timedelta(minutes=1))
     assert severities(database)[1] == "warning"  # what still fires has not risen
+
+
+@pytest.mark.parametrize("muted", ["inhibited", "snoozed", "silenced", "nothing"])
+def test_what_is_kept_quiet_rises_without_a_word_and_stays_so(database: Database, muted: str) -> None:
+    """A rise ends no mute: whoever kept it quiet is not told, and what kept it quiet goes on."""
+    shown(database)
+    with database.write() as connection:
+        if muted == "silenced":
+            how: dict[str, Any] = {"author": "U0ADA", "reason": "r", "now": T0 + HOUR / 2, "until": T0 + 9 * HOUR}
+            create_silence(connection, rule_id="faulted", **how)
+        row = dict(connection.execute(sa.select(ALERT)).mappings().one())
+        if muted == "inhibited":
+            above = {**row, "id": 9, "rule_id": "site-down", "subject": row["location_id"], "incident_id": None}
+            connection.execute(sa.insert(ALERT).values(**{**above, "charger_id": None, "connector_id": None}))
+            connection.execute(sa.insert(INHIBITION).values(source_rule="site-down", target_rule="faulted"))
+        values = {
+            "inhibited": {"inhibited_by": 9},
+            "snoozed": {"snoozed_until": T0 + 9 * HOUR, "snoozed_by": "U0ADA", "snoozed_at": T0 + HOUR / 2},
+        }.get(muted, {})
+        if values:
+            connection.execute(sa.update(ALERT).where(ALERT.c.id == row["id"]).values(**values))
+    look(database, T0 + HOUR)
+    spoken = len(items(database, ALERT_REPLY))
+    assert spoken == (1 if muted == "nothing" else 0)
+    with database.read() as connection:
+        after = connection.execute(sa.select(ALERT).where(ALERT.c.id == row["id"])).mappings().one()
+    assert {name: after[name] for name in values} == values
+    assert (after["state"], after["severity"]) == ("firing", "critical")
