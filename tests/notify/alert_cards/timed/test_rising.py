@@ -154,10 +154,11 @@ def test_what_is_kept_quiet_rises_without_a_word_and_stays_so(database: Database
             above = {**row, "id": 9, "rule_id": "site-down", "subject": row["location_id"], "incident_id": None}
             connection.execute(sa.insert(ALERT).values(**{**above, "charger_id": None, "connector_id": None}))
             connection.execute(sa.insert(INHIBITION).values(source_rule="site-down", target_rule="faulted"))
-        values = {
+        every: dict[str, dict[str, Any]] = {
             "inhibited": {"inhibited_by": 9},
             "snoozed": {"snoozed_until": T0 + 9 * HOUR, "snoozed_by": "U0ADA", "snoozed_at": T0 + HOUR / 2},
-        }.get(muted, {})
+        }
+        values = every.get(muted, {})
         if values:
             connection.execute(sa.update(ALERT).where(ALERT.c.id == row["id"]).values(**values))
     look(database, T0 + HOUR)
