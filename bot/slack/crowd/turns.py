@@ -34,25 +34,29 @@ class Turns:
 
     async def take(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work when its turn comes; raises what it raises."""
-        self.waiting += 1
         try:
-            await self._free.acquire()
-            try:
-                await _let_others_in()
-            except BaseException:
-                self._free.release()
-                raise
+            await self._wait()
         except BaseException:
             work.close()
             raise
-        finally:
-            self.waiting -= 1
         doing = asyncio.ensure_future(work)
         try:
             await asyncio.wait({doing}, timeout=LONGEST_TURN)
         finally:
             self._free.release()
         await doing
+
+    async def _wait(self) -> None:
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            await _let_others_in()
+        except BaseException:
+            self._free.release()
+            raise
 
 
 async def _let_others_in() -> None:
