@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import CompileError, DBAPIError
 
@@ -19,6 +20,7 @@ from rules.alerts.query import compile_rule
 from rules.documents.document import Rule
 from rules.documents.reader import EVENTS
 from rules.language.expressions import Aggregate, Expression, FieldRef, Windowed, fields_of, walk
+from rules.language.paths import DRIVER
 from rules.language.quantities import OVER_POWER, OVER_UPTIME
 from rules.lifecycle import State, Transition
 from rules.registry.runnable import find_unrunnable
@@ -29,6 +31,7 @@ from rules.trials.scratch import Scratch, Speaker
 from rules.trials.suppressed import Absorbed, find_absorbed
 from storage.polls import poll_states
 from storage.recording.powers import kept_since
+from storage.schema import SESSION
 
 LONGEST_SHOWN = 10
 LAST_SESSIONS = timedelta(days=35)
@@ -204,6 +207,9 @@ def _first_polls(connection: Connection, rule: Rule, resources: Collection[str])
     if never:
         told = f'rule "{rule.name}" cannot be backtested: no poll of {", ".join(never)} was ever good'
         raise CannotBacktest(told)
+    tagged = sa.select(SESSION.c.id).where(SESSION.c.id_tag.is_not(None)).limit(1)
+    if TAG_KEY in _keys(rule) and connection.execute(tagged).first() is None:
+        raise CannotBacktest(f'rule "{rule.name}" cannot be backtested: of no session it is kept who charged')
     return [*_powers_since(connection, rule), *(moment for moment in found.values() if moment is not None)]
 
 
@@ -239,6 +245,8 @@ def _keys(rule: Rule) -> frozenset[str]:
     """The fields that a rule reads, of its subject and of the things that its aggregates look at."""
     keys = {key for part in (rule.when, rule.while_) if part is not None for key in fields_of(part)}
     for node in _nodes(rule):
+        if isinstance(node, Aggregate) and node.path.startswith(f"{DRIVER}."):
+            keys.add(TAG_KEY)
         if isinstance(node, FieldRef):
             keys.add(node.key)
         elif isinstance(node, Aggregate) and node.value is not None:
@@ -252,6 +260,7 @@ def _keys(rule: Rule) -> frozenset[str]:
     return frozenset(keys)
 
 
+TAG_KEY = "session.id_tag"
 _TOLD_BY = {
     "status.changed": "connector.status",
     "error_code.changed": "connector.error_code",

@@ -7,6 +7,7 @@ import pytest
 from bot.trials.rehearsal import run_rule_tests
 from rules.documents.document import rule_from_document
 from rules.language.errors import RuleErrors
+from rules.trials.backtest import CannotBacktest
 from storage.engine import Database
 from tests.conftest import ROOT
 from tests.readings import MINUTE, T0, charger, connector, record_poll, session
@@ -78,3 +79,12 @@ def test_what_a_driver_does_elsewhere_moves_the_alert_at_once_and_in_a_backtest(
 def test_only_a_session_has_a_driver(for_each: str) -> None:
     with pytest.raises(RuleErrors, match=f"driver.sessions cannot be read for each {for_each}"):
         rule_from_document({"name": "x", "for_each": for_each, "when": "count(driver.sessions, 1h) > 1"}, "x.yaml")
+
+
+def test_where_no_tag_is_kept_a_backtest_says_so_and_not_nought(sqlite: Database) -> None:
+    for minute in range(5):
+        with sqlite.write() as connection:
+            record_poll(connection, T0 + minute * MINUTE, charger(connector()))
+            record_poll(connection, T0 + minute * MINUTE, session("s", started=T0, id_tag="ada"), resource="sessions")
+    with pytest.raises(CannotBacktest, match="of no session it is kept who charged"):
+        tried(sqlite, OFTEN)
