@@ -289,7 +289,7 @@ def _quiet_logs(settings: Settings) -> None:
 
 def _welcome(demo: Demo, now: datetime) -> None:
     workspace = demo.workspace
-    workspace.channel("#ev-daily").topic = "Yesterday's sessions; in this demo every 10 minutes instead of at 08:00"
+    workspace.channel("#ev-daily").topic = "Yesterday's sessions; in this demo every 12 minutes instead of at 08:00"
     text = (
         "*Welcome to the Chargehand demo.* Slack and EOSVOLT are stand-ins on this machine; everything else is the "
         "real service. Within a minute cards appear here, and a digest in <#C0DAILY002>.\n"

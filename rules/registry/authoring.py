@@ -47,6 +47,10 @@ class RuleRefused(Exception):  # noqa: N818 - read as what happened
         self.who = who
 
 
+class NoSuchRule(RuleRefused):
+    """No rule is called so; the message has the nearest name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an act did to the alerts of a rule that is at `version` now.
@@ -174,7 +178,7 @@ def find_rule(connection: Connection, name: str) -> AnyRow:
         return row
     known = connection.execute(sa.select(RULE.c.id).where(RULE.c.removed_at.is_(None)).order_by(RULE.c.id)).scalars()
     near = nearest(name, tuple(known))
-    raise RuleRefused(f'There is no rule "{name[:80]}"' + (f'; did you mean "{near}"?' if near else "."))
+    raise NoSuchRule(f'There is no rule "{name[:80]}"' + (f'; did you mean "{near}"?' if near else "."))
 
 
 def _row(connection: Connection, name: str) -> AnyRow | None:

@@ -253,6 +253,12 @@ def told(
     return Answer(" ".join(words["fallback"].split()), built, later, alone, act)
 
 
+def _sentence(said: str) -> str:
+    """What was said with a capital first, and ended once."""
+    ended = said.rstrip(".")
+    return ended[:1].upper() + ended[1:] + ("" if ended.endswith(("?", "!")) else ".")
+
+
 def refused(
     problem: str,
     *,
@@ -267,7 +273,7 @@ def refused(
 
     `problem` and `mend` are ours and mrkdwn; everything else is text from outside, as given.
     """
-    sentences = [reason[:1].upper() + reason[1:].rstrip(".") + "." for reason in reasons]
+    sentences = [_sentence(reason) for reason in reasons]
     answer = told(
         "answer_refused",
         buttons=buttons,

@@ -94,12 +94,15 @@ MOST_SUGGESTIONS = 4
 PLACEHOLDER = re.compile(r"@|#[a-z]|\b[A-Z]{4,}\b")
 """What stands in an example for something that only whoever pastes it knows."""
 
+GREETINGS = {"hello", "hi", "hey"}
+"""Said alone, what a newcomer says first: the answer is what there is to say."""
+
 BY_NAME = {word.word: word for word in WORDS}
 
 
 def find_word(words: tuple[str, ...]) -> Word | None:
     """The entry that the first two words name, or the first; no word at all asks for help."""
-    if not words:
+    if not words or (len(words) == 1 and words[0].lower().rstrip("!") in GREETINGS):
         return BY_NAME["help"]
     both = " ".join(words[:2]).lower()
     return BY_NAME.get(both) or BY_NAME.get(words[0].lower())
@@ -183,6 +186,10 @@ def _nothing_known(error: str | None) -> Answer:
 def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
     """The nearest word that only reads, to be said at once; of one that acts no more than its help."""
     both = " ".join(words[:2]).lower()
+    longer = [word for word in WORDS if word.word.startswith(f"{words[0].lower()} ")]
+    if longer and all(reads(word) for word in longer):
+        examples = [f"/charge {word.word}" for word in longer]
+        return refused(f"`{longer[0].word.split()[0]}` needs to know what", mend="There are:", examples=examples)
     near = get_close_matches(both, BY_NAME, n=1, cutoff=0.8) or get_close_matches(
         words[0].lower(), BY_NAME, n=1, cutoff=0.6
     )

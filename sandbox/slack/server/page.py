@@ -4,6 +4,7 @@ It answers only requests addressed to loopback by name, so that no web page else
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def with_mentions(workspace: SlackWorkspace, text: str) -> str:
     """Typed text as Slack sends it: its three escapes, and `@name` and `#name` as mentions."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for user in sorted(workspace.users.values(), key=lambda u: -len(u.name)):
-        text = text.replace(f"@{user.name}", f"<@{user.id}>")
+        text = re.sub(rf"@{re.escape(user.name)}(?![\w-])", f"<@{user.id}>", text, flags=re.IGNORECASE)
     for channel in workspace.channels.values():
         if channel.name:
             text = text.replace(f"#{channel.name}", f"<#{channel.id}>")

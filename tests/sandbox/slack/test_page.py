@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import Lever, Shortcut, SlackServer, SlackWorkspace
+from sandbox.slack.server.page import with_mentions
 from tests.sandbox.slack.app import CARD, MODAL, Heard, in_socket_mode
 from tests.sandbox.slack.browser import launched, open_page
 
@@ -152,6 +153,13 @@ async def test_a_mention_is_typed_by_name(page: Page, workspace: SlackWorkspace,
     asked = workspace.channel(ALERTS).messages[0]
     assert asked.text == "<@U0CHARGE01> what about &lt;b&gt; &amp; <#C0OPS00003>?"
     await expect(page.locator("#messages .mention").first).to_have_text("@chargehand")
+
+
+def test_a_mention_is_meant_in_any_case_and_of_the_whole_name() -> None:
+    workspace = SlackWorkspace()
+    bot, ada = workspace.team.bot_user, workspace.user("ada").id
+    typed = "please @Chargehand, ask @ADA and @adam"
+    assert with_mentions(workspace, typed) == f"please <@{bot}>, ask <@{ada}> and @adam"
 
 
 async def test_the_home_tab_is_shown(page: Page, workspace: SlackWorkspace, socket_app: Heard) -> None:

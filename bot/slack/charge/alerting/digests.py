@@ -204,7 +204,9 @@ def _of_digest(
     try:
         row = find_rule(connection, name)
         rule = rule_from_document(row.document, row.source)
-    except (RuleRefused, RuleErrors) as wrong:
+    except RuleRefused:
+        return _no_digest(connection, verb, name)
+    except RuleErrors as wrong:
         return refusal(wrong)
     if rule.kind != "digest":
         problem = f"That is no digest but an {rule.kind} rule:"
@@ -215,6 +217,20 @@ def _of_digest(
             f"It is {state} already:", about=name, mend="You can:", examples=[f"/charge digest {other} {name}"]
         )
     return answer(connection, asked, rule)
+
+
+def _no_digest(connection: Connection, verb: str, name: str) -> Answer:
+    """Nothing is called so; the digest that is nearest to it, by its name or by what it tells."""
+    digests = {line.name: find_rule(connection, line.name) for line in list_rules(connection) if line.kind == "digest"}
+    near = nearest(name, digests)
+    about = [one for one, row in digests.items() if str(row.document.get("digest")) == name.lower()]
+    meant = about or ([near] if near else [])
+    return refused(
+        "There is no digest",
+        about=name[:80],
+        mend="Did you mean this?" if meant else "See which there are:",
+        examples=[f"/charge digest {verb} {one}" for one in meant[:3]] or ["/charge digest list"],
+    )
 
 
 def _admin(word: str, usage: str, does: str, example: str, answer: Callable[[Connection, Asked], Answer]) -> Word:

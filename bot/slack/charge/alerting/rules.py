@@ -23,6 +23,7 @@ from bot.slack.charge.answer import (
     told,
     words_button,
 )
+from bot.slack.charge.things_by_id import no_rule
 from bot.slack.permissions import Role
 from bot.trials.rehearsal import backtest_rules
 from notify.text.action_ids import ActionId
@@ -32,7 +33,7 @@ from rules.documents.yaml_text import to_yaml
 from rules.language.conditions import QuantityError, parse_duration
 from rules.language.errors import RuleErrors
 from rules.language.fields import nearest
-from rules.registry.authoring import Act, RuleRefused, find_rule
+from rules.registry.authoring import Act, NoSuchRule, RuleRefused, find_rule
 from rules.registry.drafts import Confirmed, Draft, draft_rule
 from rules.registry.listing import history_of, library, list_rules
 from rules.registry.store import FROM_SLACK
@@ -175,6 +176,8 @@ def refusal(wrong: RuleRefused | RuleErrors) -> Answer:
             mend="Mend it and send it again; docs/rules-reference.md has every field. A rule is for example:",
             examples=ADD_EXAMPLES[:1],
         )
+    if isinstance(wrong, NoSuchRule):
+        return no_rule(wrong)
     return told("answer_rule_refused", plain=[str(wrong)], who=wrong.who)
 
 

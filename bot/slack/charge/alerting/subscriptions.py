@@ -23,7 +23,7 @@ from bot.slack.charge.alerting.subscription_words import (
 )
 from bot.slack.charge.answer import PAGE, Answer, Asked, Mode, Word, paging, refused, told, words_button
 from bot.slack.charge.examples import of_the_fleet
-from bot.slack.charge.spoken import typed
+from bot.slack.charge.spoken import person_of, typed
 from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role
 from notify.acts import Act
@@ -42,6 +42,10 @@ def answer_subscribe(connection: Connection, asked: Asked) -> Answer:
     words = filter_words(asked)
     if not words:
         return refused("`subscribe` needs to know to what", mend="For example:", examples=EXAMPLES)
+    if any(person_of(word) for word in words):
+        rest = " ".join(word for word in words if not person_of(word)) or ALL
+        each = "Each person subscribes for themselves, and nobody for somebody else"
+        return refused(each, mend="They say:", examples=[f"/charge subscribe me {rest}"])
     try:
         wanted = read_subscription(connection, words, asked.place)
         _check_place(asked, words)

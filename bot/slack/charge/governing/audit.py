@@ -133,7 +133,20 @@ def answer_audit(connection: Connection, asked: Asked) -> Answer:
     csv = [words_button("CSV file", file)] if page.total and days.first <= today else []
     buttons = [*csv, *paging(page, f"audit {said}".strip())]
     filed = None if wanted.days else FILE_DAYS.days
-    return told("answer_audit", buttons=buttons, page=page, said=" ".join(asked.words), filed=filed)
+    return told("answer_audit", buttons=buttons, page=page, said=_said(asked.words), filed=filed)
+
+
+def _said(words: Sequence[str]) -> list[tuple[str, str]]:
+    """The filters as they are shown: each person's id, and what stands between them as it was typed."""
+    shown: list[tuple[str, str]] = []
+    for word in words:
+        key, _, value = word.partition("=")
+        person = person_of(value if key.lower() in PEOPLE else word)
+        if person is None and shown and not shown[-1][0]:
+            shown[-1] = ("", f"{shown[-1][1]} {word}")
+        else:
+            shown.append((person or "", "" if person else word))
+    return shown
 
 
 WORDS = (

@@ -12,7 +12,7 @@ from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Word, c
 from bot.slack.charge.governing.people import EXAMPLES, HOW, Holder, came_by, find_holder, permissions_in
 from bot.slack.charge.spoken import group_of, person_of
 from bot.slack.charge.things_by_id import WrongWords
-from bot.slack.permissions import GIVEN, MEANS, Role, Standing
+from bot.slack.permissions import GIVEN, GRANTED, MEANS, Role, Standing
 from bot.slack.web_client import SLACK_FAULTS
 from storage.grants import Grant, all_grants, give_role, take_role
 
@@ -117,14 +117,8 @@ async def _ask_to_take(office: Office, said: str, before: Any, user: str) -> Ans
     except SLACK_FAULTS as error:
         return _not_asked(error)
     known = before.get(holder.id)
-    if known is None and holder.set.role > Role.VIEWER:
-        return refused(
-            f"They are {holder.set.role.word} {came_by(holder.set)}, which cannot be changed from Slack",
-            mend=f"Whoever runs Chargehand takes the name out of {holder.set.source} and starts it again. See:",
-            examples=["/charge roles"],
-        )
     if known is None:
-        return refused("They were given no role in Slack", mend="See who has which role:", examples=["/charge roles"])
+        return _not_given(holder.set if holder.handle else await permissions_in(office).standing_of(holder.id))
     words = f"revoke {_written(holder)}"
     return told(
         "answer_revoke",
@@ -135,6 +129,23 @@ async def _ask_to_take(office: Office, said: str, before: Any, user: str) -> Ans
         stays=came_by(holder.set) if holder.set.role > Role.VIEWER else "",
         stays_as=holder.set.role.word,
         own=holder.id == user,
+    )
+
+
+def _not_given(standing: Standing) -> Answer:
+    """They were given no role by their own name: which they have all the same, and who could take it."""
+    if standing.role is Role.VIEWER:
+        return refused("They were given no role in Slack", mend="See who has which role:", examples=["/charge roles"])
+    theirs = f"They are {standing.role.word} {came_by(standing)}"
+    if standing.source == GRANTED:
+        group = f"/charge revoke @{standing.group.lstrip('@')}"
+        return refused(f"{theirs}, and not by name", mend="For the whole group:", examples=[group, "/charge roles"])
+    by_name = f"takes the name out of {standing.source}"
+    changes = f"changes {standing.source}" if standing.source == "CHARGEHAND_WORKSPACE_ADMINS" else by_name
+    return refused(
+        f"{theirs}, which cannot be changed from Slack",
+        mend=f"Whoever runs Chargehand {changes} and starts it again. See:",
+        examples=["/charge roles"],
     )
 
 

@@ -20,6 +20,27 @@ def words_of(message: Message) -> str:
     return message.plain().replace("\n", " ")
 
 
+async def test_a_greeting_is_answered_with_what_there_is_to_say(house: House) -> None:
+    for said in ("hello", "Hi!", "hey."):
+        assert "What you can say" in words_of(await house.ask(said)), said
+    assert "There is no word `hello`" in words_of(await house.ask("hello charger"))
+
+
+async def test_a_rule_that_is_not_there_is_told_with_what_to_say_next(house: House) -> None:
+    for said in ("rules show hot", "rules off hot", "rules history hot"):
+        answer = words_of(await house.ask(said))
+        assert 'There is no rule "hot".' in answer, said
+        assert "`/charge rules`" in answer, said
+        assert "Nothing was changed" not in answer, said
+
+
+async def test_the_first_of_two_words_alone_is_told_its_second(house: House) -> None:
+    for said in ("chart", "chart foo"):
+        answer = words_of(await house.ask(said))
+        assert "`chart` needs to know what" in answer
+        assert all(f"/charge chart {one}" in answer for one in ("energy", "status", "uptime", "revenue", "alerts"))
+
+
 def test_every_word_that_a_module_declares_is_in_the_list() -> None:
     found = pkgutil.walk_packages(charge.__path__, f"{charge.__name__}.")
     declared = [getattr(importlib.import_module(module.name), "WORDS", ()) for module in found]
@@ -73,7 +94,7 @@ def said_of_rules(house: House) -> dict[str, str]:
         **dict.fromkeys(("drivers", "teams", "keys"), "Chargehand keeps nothing of it"),
         "do": "no commands beside the usual ones",
         **dict.fromkeys(("digest", "digest list"), "There is no digest yet"),
-        **{f"digest {verb} hot": "There is no rule" for verb in ("preview", "now", "pause", "resume")},
+        **{f"digest {verb} hot": "There is no digest" for verb in ("preview", "now", "pause", "resume")},
         "digest new library/daily-sessions": "Nothing changes before you confirm",
         "export sessions 2026-01-01 2026-01-02": "are being exported",
         **dict.fromkeys((f"export {what}" for what in ("alerts", "audit", "uptime")), "needs a first and a last day"),

@@ -71,7 +71,15 @@ async def test_a_digest_of_a_file_can_be_paused_from_slack_and_stays_so(closed_h
 async def test_what_is_no_digest_is_said(house: House) -> None:
     await do(house, "rules add name: hot; for_each: connector; when: not charger.online")
     assert "That is no digest but an alert rule" in await said(house, "digest now hot")
-    assert "There is no rule" in await said(house, "digest preview nope")
+    await do(house, "digest new name: weekly; schedule: every Monday at 8:00; digest: sessions")
+    for typed, meant in {
+        "hott": "digest list",
+        "sessions": "digest preview weekly",
+        "wekly": "digest preview weekly",
+    }.items():
+        answer = await said(house, f"digest preview {typed}")
+        assert f"There is no digest `{typed}`" in answer
+        assert f"/charge {meant}" in answer, "only a digest is offered for one"
     assert "`digest` cannot" in await said(house, "digest lst")
 
 

@@ -81,6 +81,8 @@ WRONG = [
     ("ole", "#ev-ops", "", "needs to know to what", "subscribe me severity>=warning"),
     ("vera", "#ev-ops", "me severity>=wraning", "A severity is info, warning or critical", "severity>=warning"),
     ("vera", "#ev-ops", "me severity>critical", "No severity is graver", "severity=critical"),
+    ("ada", "#ev-ops", "<@U0OLE00002> all", "Each person subscribes for themselves", "subscribe me all"),
+    ("vera", "#ev-ops", "me rule=site-drk", 'did you mean "site-dark"?', "rules"),
     ("vera", "#ev-ops", "me severty=warning", "A subscription has no severty", "subscribe me severity=warning"),
     ("vera", "#ev-ops", "me team=gird", "with the value gird", "subscribe me team=grid"),
     ("vera", "#ev-ops", "me rule=sessions-told", "this rule makes none", "rules show sessions-told"),

@@ -62,6 +62,10 @@ async def test_it_is_asked_by_person_action_days_and_thing(house: House) -> None
     for said, number in found.items():
         answer = await house.ask(said)
         assert f"of {number}" in answer.plain(), said
+    assert (
+        "*Who did what*, <@U0ADA00001> `yesterday`: 1 to 1"
+        in (await house.ask("audit <@U0ADA00001|ada> yesterday")).plain()
+    ), "a person is shown as one, and not as Slack writes them"
     newest = (await house.ask("audit")).plain()
     assert newest.index("elsewhere") < newest.index("S9") < newest.index("incident 5")
     assert "<@U0OLE00002>: stop session `S9`, done" in newest

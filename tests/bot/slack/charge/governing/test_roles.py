@@ -56,6 +56,9 @@ async def test_a_group_is_given_a_role_and_loses_it(house: House) -> None:
     shown = (await house.ask("roles", "vera")).plain()
     assert "You are *admin*, given in Slack, through the group @oncall" in shown
     assert "needs the role" not in (await house.ask("audit", "vera")).plain()
+    by_name = (await house.ask(f"revoke {VERA}")).plain()
+    assert "They are admin given in Slack, through the group @oncall, and not by name" in by_name
+    assert "/charge revoke @oncall" in by_name
     taken = await confirmed(house, "revoke @oncall")
     assert "`@oncall` has the role *admin* no more" in taken.plain()
     assert "needs the role admin" in (await house.ask("audit", "vera")).plain()
@@ -100,6 +103,8 @@ async def test_what_cannot_be_given_says_why_and_what_to_write(house: House) -> 
         f"grant {'x' * 3000} operator": "Nobody here is called",
         "revoke": "needs one person or user group",
         f"revoke {VERA}": "They were given no role in Slack",
+        f"revoke {OLE}": "They are operator by CHARGEHAND_OPERATORS, through the group @oncall, which cannot be",
+        "revoke <@U0ADA00001>": "Whoever runs Chargehand changes CHARGEHAND_WORKSPACE_ADMINS",
         "revoke @nobody": "Nobody here is called",
     }
     for said, problem in wrong.items():
