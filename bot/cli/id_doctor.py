@@ -51,7 +51,7 @@ def _of_kind(connection: Connection, kind: str, new: NewIds) -> list[str]:
     renamed, ended = new.renamed.get(kind, {}), new.ended.get(kind, ())
     told = []
     if renamed:
-        old, first = next(iter(renamed.items()))
+        old, first = min(renamed.items())
         told.append(
             f"{len(renamed)} stored {_named(kind, len(renamed))} keep history, alerts and silences"
             f" under new ids, such as {first} for {old}."

@@ -63,5 +63,6 @@ def _more(name: str, currencies: list[str]) -> Json:
     rule = {"rule": name, "title": name, "fired": LAST, "lasted_s": MUCH, "short": LAST, "longer_s": 600.0}
     earned = [{"name": name, "currency": code, "amount": MUCH} for code in currencies for _ in range(MOST)]
     people = [{"user": name, "number": LAST}] * MOST
-    alerts = {"fired": LAST, "taken": LAST, "rules": [rule] * MOST, "people": people, "noisy": [rule] * MOST}
-    return {"availability": 0.99999, "time_to_repair_s": MUCH, "places": [{**place, **one} for one in earned], **alerts}
+    noisy = [{**rule, "for": "99999d23h59m"}] * MOST
+    alerts = {"fired": LAST, "taken": LAST, "rules": [rule] * MOST, "people": people}
+    return {"availability": 0.99999, "time_to_repair_s": MUCH, "places": [{**place, **one} for one in earned], "noisy": noisy, **alerts}
