@@ -65,4 +65,10 @@ def _more(name: str, currencies: list[str]) -> Json:
     people = [{"user": name, "number": LAST}] * MOST
     noisy = [{**rule, "for": "99999d23h59m"}] * MOST
     alerts = {"fired": LAST, "taken": LAST, "rules": [rule] * MOST, "people": people}
-    return {"availability": 0.99999, "time_to_repair_s": MUCH, "places": [{**place, **one} for one in earned], "noisy": noisy, **alerts}
+    return {
+        "availability": 0.99999,
+        "time_to_repair_s": MUCH,
+        "places": [{**place, **one} for one in earned],
+        "noisy": noisy,
+        **alerts,
+    }

@@ -143,7 +143,7 @@ async def test_doctor_says_beforehand_what_becomes_of_what(api: ApiOfRows) -> No
     assert told[1] == "Ids change with this contract:"
     assert "3 stored connectors keep history, alerts and silences under new ids, such as ch1.1 for 1" in told[2]
     assert "1 stored connector may have been several things, or none that is there now: 2." in told[3]
-    assert told[3].endswith("with 0 open alerts and 1 silences.")
+    assert told[3].endswith("with 0 open alerts, 1 silences and 0 subscriptions.")
     assert set(api.stored(CONNECTOR, "gone_at")) == {"1", "2", "x1", "x2"}, "it changes nothing"
 
 
