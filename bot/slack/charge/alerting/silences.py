@@ -272,7 +272,11 @@ def _weekly(wanted: Wanted, rest: list[str], default_zone: str) -> tuple[Wanted,
 def _day(said: str, today: date) -> date | None:
     if said in {"today", "tomorrow"}:
         return today + timedelta(days=said == "tomorrow")
-    return _iso(said)
+    try:
+        days = read_days(said)
+    except ValueError:
+        return _iso(said)
+    return today + timedelta(days=(days[0] - today.weekday() - 1) % 7 + 1) if len(days) == 1 else None
 
 
 def _iso(said: str) -> date | None:

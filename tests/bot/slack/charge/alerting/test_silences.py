@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,9 @@ async def test_lengths_and_times_are_read_as_people_write_them(ruled: House) -> 
         "rule=connector-faulted for an hour and 5 minutes “Works”.": now + timedelta(minutes=65),
         "rule=connector-faulted until 6pm Works": now.replace(hour=17, minute=0, second=0, microsecond=0),
         "rule=connector-faulted until noon Works": now.replace(hour=11, minute=0, second=0, microsecond=0),
+        "rule=connector-faulted until Friday 6pm Works": datetime(2026, 3, 6, 17, tzinfo=UTC),
+        "rule=connector-faulted until mon Works": datetime(2026, 3, 8, 23, tzinfo=UTC),
+        "rule=connector-faulted until wednesday 8am Works": datetime(2026, 3, 11, 7, tzinfo=UTC),  # today is one
     }
     for number, (words, until) in enumerate(said.items()):
         answer = (await ruled.ask(f"silence {words}")).plain()
