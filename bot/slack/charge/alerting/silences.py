@@ -91,8 +91,10 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
     else:
         wanted, reason = _weekly(wanted, rest, asked.zone)
     if not any(letter.isprintable() for word in reason for letter in word):
+        said = typed(asked.words[: len(words) - len(reason)])
+        whole = "A silence needs a reason, for whoever wonders later"
         raise WrongWords(
-            refused("A silence needs a reason, for whoever wonders later", mend="For example:", examples=EXAMPLES[:1])
+            refused(whole, mend="For example:", examples=[f"/charge silence {said} Technician on site"[:250]])
         )
     return replace(wanted, reason=" ".join(reason))
 

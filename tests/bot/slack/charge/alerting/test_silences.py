@@ -93,6 +93,12 @@ async def test_a_silence_that_can_match_is_made(ruled: House) -> None:
         assert f"Silence `#{number}` is in force" in answer, said
 
 
+async def test_without_a_reason_what_was_typed_is_shown_with_one(ruled: House) -> None:
+    for said in ("for 2 hours", "until friday 6pm"):
+        answer = (await ruled.ask(f"silence {ruled.free()} {said}.")).plain()
+        assert f"/charge silence {ruled.free()} {said} Technician on site" in answer
+
+
 async def test_lengths_and_times_are_read_as_people_write_them(ruled: House) -> None:
     now = ruled.clock()  # 08:15 in UTC, 09:15 in the service's zone, which is also the person's
     said = {
