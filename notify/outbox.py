@@ -78,7 +78,7 @@ LEFT_OUT = (SAID_ELSEWHERE, OVER, SAME_CHANNEL)
 """Why a message is left out that nobody misses: the `error` of one that is abandoned."""
 
 
-DELIVERY_FACTS = ("moved_from", "moved_because", "may_repeat", "copies_sought", "picture")
+DELIVERY_FACTS = ("moved_from", "moved_because", "may_repeat", "copies_sought", "picture", "backtests")
 """Facts about the delivery itself: they stay when the facts of a message change."""
 
 

@@ -121,6 +121,7 @@ def delivery_of(settings: Settings, work: Jobs, slack: AsyncWebClient, metrics: 
         f"worker-{uuid.uuid4().hex[:12]}",
         settings.chargehand_alert_channel,
         card_budget=settings.chargehand_card_budget,
+        interval=settings.poll_interval,
         words=settings.house_words(),
         again=lambda seconds: later.service.ticker.wake_in("deliver", seconds),
         note=metrics.signals.note_delivery,

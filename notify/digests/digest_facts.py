@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from notify.charts.picture import Picture, picture_of
+from notify.digests.backtests import BACKTESTS
 from notify.text.prices import PriceLine, currency_of, lines_of
 from rules.documents.windows import Period, period_of
 
@@ -117,6 +118,7 @@ class DigestContext:
     more: Mapping[str, Any] = field(default_factory=dict)  # what its kind tells more than sessions
     to_do: ToDo | None = None  # None in facts of an older version
     picture: Picture | None = None  # None until it was drawn
+    backtests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of what it suggests, once tried
 
 
 def digest(facts: Mapping[str, Any]) -> DigestContext:
@@ -141,6 +143,7 @@ def digest(facts: Mapping[str, Any]) -> DigestContext:
         more=facts.get("kind", {}),
         to_do=_to_do(facts["to_do"]) if "to_do" in facts else None,
         picture=picture_of(facts),
+        backtests=facts.get(BACKTESTS, {}),
     )
 
 

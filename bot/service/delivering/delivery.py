@@ -48,6 +48,7 @@ class Delivery:
     run: Callable[..., Awaitable[Any]] = asyncio.to_thread
     crash_at: CrashAt = never_crash
     card_budget: int = BUDGET
+    interval: timedelta = timedelta(minutes=1)  # how often EOSVOLT is polled: what a backtest replays
     words: HouseWords = PLAIN_WORDS
     pace: Pace = field(default_factory=Pace)
     again: Callable[[float], None] = _never_again

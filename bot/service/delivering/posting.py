@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row
 
+from bot.service.delivering.backtests import prepare_backtests
 from bot.service.delivering.delivery import Delivery, Moment, Rendered
 from bot.service.delivering.marking import (
     is_said_already,
@@ -65,6 +66,7 @@ async def send_claimed(delivery: Delivery, item: Row[Any], moment: Moment) -> bo
     delivery.crash_at("claimed")
     by = asyncio.get_running_loop().time() + STANDS_STILL
     await _find_groups(delivery, item)
+    await prepare_backtests(delivery, item)
     await prepare_picture(delivery, item)
     try:
         rendered: Rendered | None = await delivery.run(render, delivery, item, moment.began_at)

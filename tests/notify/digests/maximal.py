@@ -38,6 +38,7 @@ def maximal(kind: str, name: str, currencies: int = 60, *, without: str | None =
         "to_do": {"dangerous": [worst[0]] * MOST, "untaken": LAST, "worst": worst[:1]},
         "kind": _more(name, list(money) if kind == "revenue" else ["DKK"]),
         "picture": picture,
+        "backtests": {name: {"why": name} if without else {"was": LAST, "would": LAST, "known_s": MUCH}},
         "may_repeat": True,
         "moved_from": name,
         "moved_because": name,
