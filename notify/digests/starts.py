@@ -15,6 +15,9 @@ from storage.dialects import insert
 from storage.schema import DIGEST_START, RULE
 
 OF_THE_RULE = ""
+NOBODY = "-"
+"""Stands for the voices of a rule that has none: those that come back count from then on, new ones from first sight."""
+
 Starts = dict[str, dict[str, datetime]]
 
 
@@ -22,7 +25,8 @@ def starts_of(connection: Connection, zones_of: Mapping[str, Sequence[str]], now
     """By rule and zone, from when on its slots count; what is seen for the first time is written down.
 
     `zones_of` are the zones that each rule speaks for. At a rule's first look its zones count from its own moment, or
-    from when their first location was seen; a zone that comes later counts from now.
+    from when their first location was seen; a zone that comes later counts from now. Where a rule
+    had nobody to speak for, what was never there before counts from its first sight.
     """
     kept: Starts = {name: {} for name in zones_of}
     rows = connection.execute(sa.select(DIGEST_START).where(DIGEST_START.c.rule_id.in_(list(zones_of))))
@@ -35,12 +39,14 @@ def starts_of(connection: Connection, zones_of: Mapping[str, Sequence[str]], now
         known = kept[name]
         own = known.get(OF_THE_RULE) or made.get(name, now)
         first_look = not known.keys() - {OF_THE_RULE}
-        new = {zone: now for zone in zones if zone not in known}
-        if new and first_look:
+        heard = zones or [NOBODY]
+        new = {zone: now for zone in heard if zone not in known}
+        if new and zones and (first_look or NOBODY in known):
             seen = first_seen(connection) if seen is None else seen
-            new = {zone: max(own, seen.get(zone, own)) for zone in new}
+            since, otherwise = (own, own) if first_look else (max(own, known[NOBODY]), now)
+            new = {zone: seen[zone] if seen.get(zone, since) > since else otherwise for zone in new}
         _write(connection, name, new if OF_THE_RULE in known else {**new, OF_THE_RULE: own})
-        _forget(connection, name, known.keys() - {OF_THE_RULE, *zones})
+        _forget(connection, name, known.keys() - {OF_THE_RULE, *heard})
         starts_of_all[name] = {zone: max(own, known.get(zone) or new[zone]) for zone in zones}
     return starts_of_all
 
