@@ -107,6 +107,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.DIGEST_START: Moments(("counts_from",)),
     schema.DRAFT: Moments(("created_at", "used_at")),
     schema.HEARD: Moments(("heard_at",)),
+    schema.HOME_TAB: Moments(("opened_at", "shown_at")),
     schema.NOTE: Moments(("at",)),
     schema.OUTBOX: Moments(
         ("clicked_at", "created_at", "abandoned_at", "shown_at"),
@@ -130,6 +131,7 @@ OF_THE_SERVICE: Mapping[Table, Moments] = {
     schema.UNREAD: Moments(("first_at", "last_at", "read_at")),
     schema.DOUBT: Moments(("since", "swept_at", "confirmed_at")),
     schema.SILENCE: Moments(("created_at", "ended_at"), planned={"until": ("created_at",)}),
+    schema.SUBSCRIPTION: Moments(("created_at", "ended_at")),
     schema.SWITCH: Moments(("set_at",)),
     schema.ROLE_GRANT: Moments(("granted_at",)),
     schema.TROUBLES: Moments(("since", "raised_at", "ended_at")),

@@ -10,7 +10,21 @@ from sqlmodel import SQLModel, UTCDateTime
 from storage.ahead import AHEAD, OF_THE_SERVICE, OF_THE_WORLD, bring_down_service, done
 from storage.engine import Database
 from storage.polls import PollState, after_bad_poll, known_at, poll_states, store_poll_states
-from storage.schema import ALERT, COMMAND, CONNECTOR, GAP, INTERVAL, OUTBOX, POLL, RULE, SAMPLE, SESSION, SILENCE
+from storage.schema import (
+    ALERT,
+    COMMAND,
+    CONNECTOR,
+    GAP,
+    HOME_TAB,
+    INTERVAL,
+    OUTBOX,
+    POLL,
+    RULE,
+    SAMPLE,
+    SESSION,
+    SILENCE,
+    SUBSCRIPTION,
+)
 from tests.readings import MINUTE, T0, at, charger, connector, poll, session
 from tests.rules.engine import FAULTED, Engine
 
@@ -148,6 +162,17 @@ def test_what_is_planned_is_counted_anew_only_where_it_was_written_ahead(databas
     base = T0 if ahead else planned
     assert rows(database, SILENCE, "created_at", "until") == [(base, base + 40 * DAY)]
     assert rows(database, COMMAND, "requested_at", "due_at", "expires_at") == [(base, base, base + 2 * MINUTE)]
+    assert bring_down(database, T0) is False
+
+
+def test_who_opened_home_or_subscribed_by_a_wrong_clock_did_so_now(database: Database) -> None:
+    put(database, HOME_TAB, user="U1", opened_at=FAR, shown_at=FAR, shown="")
+    put(database, HOME_TAB, user="U2", opened_at=T0 - HOUR, shown_at=T0, shown="")
+    put(database, SUBSCRIPTION, channel="C1", severities=[], labels={}, author="U1", created_at=FAR)
+    put(database, SUBSCRIPTION, channel="C2", severities=[], labels={}, author="U1", created_at=T0, ended_at=FAR)
+    assert bring_down(database, T0) is True
+    assert rows(database, HOME_TAB, "opened_at", "shown_at") == [(T0, T0), (T0 - HOUR, T0)]
+    assert rows(database, SUBSCRIPTION, "created_at", "ended_at") == [(T0, None), (T0, T0)]
     assert bring_down(database, T0) is False
 
 
