@@ -45,8 +45,8 @@ def plan(tmp_path: Path) -> SpeechPlan:
     return load_rule_files([file]).plan
 
 
-def look(database: Database, now: datetime, **values: Any) -> int:
-    rule = rule_from_document(RISING, "test.yaml")
+def look(database: Database, now: datetime, severity: Any = RISING["severity"], **values: Any) -> int:
+    rule = rule_from_document({**RISING, "severity": severity}, "test.yaml")
     routing = Routing(now, usual={"faulted": ["C1"]}, rules={"faulted": rule}, **values)
     with database.write() as connection:
         return speak_due(connection, routing)
@@ -85,6 +85,24 @@ def test_it_rises_when_its_time_has_come_says_so_once_and_is_no_transition(datab
         assert connection.execute(sa.select(sa.func.count()).select_from(TRANSITION)).scalar() == 0
     assert "Now critical" in str(message.all_blocks)
     assert "now critical" in message.text
+
+
+def test_a_late_look_over_several_steps_says_the_highest_once(database: Database, plan: SpeechPlan) -> None:
+    """The service was down while it rose twice: nobody reads of the step between, nor of the highest again."""
+    shown(database)
+    with database.write() as connection:
+        connection.execute(sa.update(INCIDENT).values(severity="info"))
+    steps = {"1h": "warning", "2h": "critical"}
+    severity = ["info", *({"after": after, "severity": one} for after, one in steps.items())]
+    for at in (T0 + 3 * HOUR, T0 + 3 * HOUR, T0 + 4 * HOUR):
+        look(database, at, severity=severity, plan=plan)
+    assert severities(database) == ("critical", "critical")
+    (reply,) = items(database, ALERT_REPLY)
+    with database.read() as connection:
+        message = render_message(connection, reply, T0 + 3 * HOUR)
+    assert "Now critical" in str(message.all_blocks)
+    assert "warning" not in f"{message.text} {message.all_blocks}"
+    assert [one.channel for one in items(database, ALERT_CARD)] == ["C1", "#ev-critical"]
 
 
 def test_what_is_acknowledged_rises_without_a_word_and_stays_acknowledged(database: Database) -> None:

@@ -1,12 +1,15 @@
 """CSV files of our own history: alerts, audit and uptime, by each location's days, with no text that is a formula."""
 
+import asyncio
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
 from bot.slack.charge.fleet.own_exports import EXPORTS, OwnOrder
+from bot.slack.charge.fleet.progress import MOST_EDITS
 from notify.text.table_csv import write_table
 from storage.engine import Database
 from storage.schema import AUDIT
@@ -75,3 +78,28 @@ async def test_the_audit_comes_as_a_file_to_an_admin_alone_and_is_itself_audited
 
     await house.wait_for(audited)
     assert "two days" in (await house.ask(f"export uptime {today} {today - timedelta(days=1)}")).plain()
+
+
+async def test_how_far_a_long_export_of_uptime_has_come_is_told_in_one_message_and_of_a_short_one_nothing(
+    house: House,
+) -> None:
+    today = house.clock().date()
+    for days, file_number in ((31, 1), (40, 2)):
+        await house.ask(f"export uptime {today - timedelta(days=days - 1)} {today}")
+        await house.wait_for(partial(lambda number: len(house.workspace.files) == number, file_number))
+        await asyncio.gather(*house.running.responder.office.work)
+        said = [
+            (call.method, call.arguments["text"].strip())
+            for call in house.workspace.calls
+            if str(call.arguments.get("text", "")).startswith("The export of uptime")
+        ]
+        if days == 31:
+            assert said == []
+    about = f"The export of uptime, {today - timedelta(days=39)} to {today}"
+    assert said[0] == ("chat.postMessage", f"{about} is being made: 1 of 40 parts are done.")
+    shares = [int(text.removeprefix(f"{about} is being made: ").split()[0]) for _, text in said[:-1]]
+    assert (shares, len(shares)) == (sorted(set(shares)), 1 + MOST_EDITS)
+    assert said[-1] == ("chat.update", f"{about} is made; the file is below.")
+    assert {method for method, _ in said[1:]} == {"chat.update"}
+    told = [one.plain() for one in house.workspace.direct_channel("U0ADA00001").messages]
+    assert sum(text.startswith("The export of uptime") for text in told) == 1
