@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -39,6 +39,23 @@ class least(GenericFunction[Any]):  # noqa: N801 - the SQL function's name
     def __init__(self, *clauses: Any) -> None:
         super().__init__(*clauses)
         self.type = self.clauses.clauses[0].type
+
+
+class unindexed(GenericFunction[Any]):  # noqa: N801 - one word in SQL
+    """Its argument, a truth, by which SQLite is to find no rows: it goes by no statistics, and takes a poor index."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(unindexed)
+def _unindexed(element: unindexed, compiler: Any, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses.clauses[0], **kw)})"
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_on_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
+    return f"+({compiler.process(element.clauses.clauses[0], **kw)})"
 
 
 MOST_ARGUMENTS = 100

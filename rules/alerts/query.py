@@ -115,7 +115,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         computed=tuple(demand.computed),
         local_time=demand.local_time,
         births=Prepared(begun),
-        births_changed=Prepared(begun.where(demand.moved)),
+        births_changed=Prepared(births(rule, demand, among_few=not demand.by_range).where(demand.moved)),
         standing=Prepared(stands),
         standing_changed=Prepared(stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))),
         how_many_changed=Prepared(any_changed(demand.changes)),
@@ -144,14 +144,17 @@ def _subjects(among: sa.CompoundSelect[Any] | sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(among.subquery().c[0])
 
 
-def births(rule: Rule, demand: Demand) -> sa.Select[Any]:
-    """The subjects on which an alert begins: they can be read, the condition and `while` are true, no alert is open."""
+def births(rule: Rule, demand: Demand, *, among_few: bool = False) -> sa.Select[Any]:
+    """The subjects on which an alert begins: they can be read, the condition and `while` are true, no alert is open.
+
+    With `among_few` they are to be found by another way than what the condition says of them.
+    """
     for_each = str(rule.for_each)
     table = TABLES[for_each]
     open_one = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
     columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
     joined, read = with_things_above(for_each, table), table.c.stale_since.is_(None)
-    begins = (*begins_where(rule), read, ~sa.exists().where(open_one))
+    begins = (*begins_where(rule, among_few=among_few), read, ~sa.exists().where(open_one))
     return sa.select(*columns, sa.false().label("blind")).select_from(joined).where(*begins)
 
 

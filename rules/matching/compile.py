@@ -27,9 +27,19 @@ from rules.language.expressions import (
 )
 from rules.language.fields import FIELDS, RESOURCE_OF
 from rules.matching.clauses import compile_condition, compile_since, current
-from rules.matching.relations import changes_read, inner_keys, inner_things, moved_itself, reached, start_of, uptimes_of
+from rules.matching.relations import (
+    changes_of,
+    changes_read,
+    inner_keys,
+    inner_things,
+    moved_itself,
+    reached,
+    start_of,
+    uptimes_of,
+)
 from rules.matching.scope import PATHS, TABLES
 from rules.matching.wakes import due_subjects, is_slow, reads_clock, wakes_of
+from storage.dialects import unindexed
 from storage.schema import CONNECTOR, SESSION
 
 CLOCK_EVERY = timedelta(minutes=5)
@@ -50,8 +60,8 @@ class Demand:
     `keys` are the fields and `computed` what is worked out, by its text; `resources` must be fresh; `local_time`: it
     reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
     is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved,
-    `moved` is true of them, and so is `moved_among_many`, which goes by what else is asked. `changes` are the columns,
-    by thing, that tell whether there is one.
+    `moved` is true of them, and so is `moved_among_many`, which goes by what else is asked; `by_range`: `moved` is a
+    range of an index that holds the status, too. `changes` are the columns, by thing, that tell whether there is one.
     """
 
     keys: tuple[str, ...]
@@ -63,6 +73,7 @@ class Demand:
     among: sa.CompoundSelect[Any] | sa.Select[Any]
     moved: ColumnElement[bool]
     moved_among_many: ColumnElement[bool]
+    by_range: bool
     changes: frozenset[tuple[str, str]]
 
 
@@ -84,6 +95,7 @@ def demand_of(rule: Rule) -> Demand:
     plain = moved_itself(rule.for_each, things, keys) if wake is None and not aggregates else None
     among = reached(rule.for_each, things, keys, aggregates, [due_subjects] if wake is not None else [])
     one_of_them = TABLES[rule.for_each].c.id.in_(among)
+    alone = plain is not None and things == {rule.for_each}
     return Demand(
         keys=keys,
         computed={to_text(node): node for node in nodes if isinstance(node, Aggregate | Windowed | Since | LocalTime)},
@@ -93,8 +105,9 @@ def demand_of(rule: Rule) -> Demand:
         full_every=_full_every(conditions, aggregates, by_clock=by_clock),
         among=among,
         # where only the subject's own row is read, what changed is one range of an index
-        moved=plain if plain is not None and things == {rule.for_each} else one_of_them,
+        moved=plain if plain is not None and alone else one_of_them,
         moved_among_many=plain if plain is not None else one_of_them,
+        by_range=alone and changes_of(rule.for_each, keys).name == "news_seq",
         changes=changes_read(things, keys, aggregates),
     )
 
@@ -114,12 +127,18 @@ def match_columns(rule: Rule, demand: Demand, since: ColumnElement[Any]) -> list
     ]
 
 
-def begins_where(rule: Rule) -> list[ColumnElement[Any]]:
-    """What holds of a subject on which an alert may begin: each side of an `and` by itself, for indexes."""
+def begins_where(rule: Rule, *, among_few: bool = False) -> list[ColumnElement[Any]]:
+    """What holds of a subject on which an alert may begin: each side of an `and` by itself, for indexes.
+
+    With `among_few` only a side about what is asked for by its id finds anything: the changes of a poll are fewer than
+    what has some status.
+    """
     assert rule.when is not None  # noqa: S101 - checked by demand_of
     sides = [*_sides(rule.when), *(_sides(rule.while_) if rule.while_ is not None else ())]
     looked_at = SESSION.c.ended_at.is_(None) if rule.for_each == "session" else ~gone_of(str(rule.for_each))
-    return [*(compile_condition(side, current) for side in sides), looked_at]
+    compiled = [(compile_condition(side, current), read_by(side)) for side in sides]
+    finds = [not among_few or (bool(keys) and all(key.endswith(".id") for key in keys)) for _, keys in compiled]
+    return [*(one if bare else unindexed(one) for bare, (one, _) in zip(finds, compiled, strict=True)), looked_at]
 
 
 def _sides(condition: Expression) -> list[Expression]:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.service import evaluating
+from rules.alerts.query import compile_rule
+from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.schema import RULE
 from tests.bot.service.jobs.site import FRESH, Site
@@ -80,3 +83,26 @@ def test_no_large_table_is_gone_through_for_what_changed_or_for_a_rule_in_full(s
     assert moved > 3 * 4 * 2
     assert len(told) > 10 * len(RULES)
     assert scans(sqlite, told) == set()
+
+
+@pytest.mark.parametrize(
+    ("when", "by"),
+    [
+        ('connector.status == "Faulted"', "connector_status (status=? AND news_seq>?)"),
+        ('connector.status == "Faulted" and connector.power < 100 kW', "ix_connector_changed_seq (changed_seq>?)"),
+        ('location.id == "l1" and connector.status == "Faulted"', "ix_connector_location_id (location_id=?)"),
+        ('charger.id == "c1" and connector.status == "Faulted"', "ix_connector_charger_id (charger_id=?)"),
+    ],
+)
+def test_what_begins_by_few_changes_is_not_looked_for_among_all_of_one_status(
+    when: str, by: str, sqlite: Database
+) -> None:
+    rule = rule_from_document({"name": "x", "for_each": "connector", "when": when}, "x.yaml")
+    with statements(sqlite) as told, sqlite.read() as connection:
+        known = {"rule": "x", "now": T0, "seen": 1, "version": 1}
+        connection.execute(compile_rule(rule).births_changed.statement, known)
+    (asked,) = filter(DATA.match, told)
+    with sqlite.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + asked)]
+    found = next(line for line in plan if line.startswith("SEARCH connector USING"))
+    assert found == f"SEARCH connector USING INDEX {by}"
