@@ -165,6 +165,7 @@ def _plain(node: Node, budget: _Budget, problems: list[YamlProblem], depth: int)
         return None
     if isinstance(node, MappingNode):
         values: dict[str, Any] = {}
+        own: set[str] = set()  # a key may say anew what was merged
         for key, below in node.value:
             if not isinstance(key, ScalarNode):
                 problems.append(YamlProblem("a key must be a word", key.start_mark.line + 1))
@@ -174,13 +175,18 @@ def _plain(node: Node, budget: _Budget, problems: list[YamlProblem], depth: int)
                 problems.append(YamlProblem(told, mark.line + 1, mark.column + 1, budget.lines[mark.line]))
                 merged = _plain(below, budget, problems, depth + 1)
                 values = {**merged, **values} if isinstance(merged, dict) else values
-            elif key.value in values:
+            elif key.value in own:
                 problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
             else:
+                own.add(key.value)
                 values[key.value] = _plain(below, budget, problems, depth + 1)
         return values
     if isinstance(node, SequenceNode):
         return [_plain(below, budget, problems, depth + 1) for below in node.value]
+    if str(node.tag).startswith("!"):
+        told = f'"{str(node.tag)[:40]}" is a tag in YAML, because of its "!": write "not", or put it all in quotes'
+        mark = node.start_mark
+        problems.append(YamlProblem(told, mark.line + 1, mark.column + 1, budget.lines[mark.line]))
     return _scalar(str(node.value), str(node.tag).rsplit(":", maxsplit=1)[-1])
 
 
@@ -223,6 +229,8 @@ def _syntax_problem(wrong: MarkedYAMLError, text: str) -> YamlProblem:
         message = "a tab cannot indent YAML; use spaces"
     elif "cannot start any token" in message or "alphabetic or numeric character" in message:
         message = f"{message}; a text that begins with a sign such as @, * or % needs quotes"
+    elif "expected <block end>, but found '<block" in message:
+        message = "this line begins in another column than the keys above it; put it below them"
     elif "expected a single document" in message:
         message = 'a file holds one document; remove the line "---"'
     if mark is None:

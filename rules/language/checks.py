@@ -57,6 +57,9 @@ from rules.language.quantities import SCALARS, product_of, quotient_of
 from storage.sql import VERSION
 
 _OF_NETWORK = "a function, as in count(network.chargers where not charger.online)"
+_NOTHING = frozenset({"null", "none", "nil"})
+"""What other languages call a value that is not known."""
+
 _TEXTS = frozenset({Type.TEXT, Type.ENUM})
 _PLAIN = frozenset({Type.NUMBER, Type.MONEY})
 
@@ -160,6 +163,9 @@ class _Checker:
         if node.key.lower() in {"true", "false"}:
             self.error(node.column, key, suggestion=node.key.lower())
             return None
+        if node.key.lower() in _NOTHING:
+            self.error(node.column, key, '"is unknown" or "is not unknown" after the field')
+            return None
         suggestion = nearest_field(node.key, self.for_each)
         self.error(node.column, key, None if suggestion else fields, suggestion)
         return None
@@ -190,6 +196,9 @@ class _Checker:
         return bare, None
 
     def _unquoted(self, bare: FieldRef, values: tuple[str, ...]) -> None:
+        if bare.key.lower() in _NOTHING:
+            self.error(bare.column, f'unknown field "{bare.key}"', '"is unknown" or "is not unknown" after the field')
+            return
         word = nearest(bare.key, values) or bare.key
         self.error(bare.column, f'unknown field "{_shortened(bare.key)}"', f'a text in quotes: "{_shortened(word)}"')
 

@@ -341,6 +341,10 @@ def _token_error(text: str, unexpected: UnexpectedToken) -> ConditionError:  # n
         return ConditionError(len(text.rstrip()) + 1, "the condition ends too early", expected)
     column, shown = _column(token), str(token)
     before = text[: column - 1]
+    compared = re.search(r"(==|!=)\s*$", before) if token.type == "_UNKNOWN" else None
+    if compared is not None:
+        mend = "is unknown" if compared[1] == "==" else "is not unknown"
+        return ConditionError(compared.start(1) + 1, f'unexpected "{compared[1]}" before "unknown"', None, mend)
     if token.type == "_WHERE":
         message = '"where" stands inside a function, after what it narrows down'
         return ConditionError(column, message, "count(location.chargers where not charger.online)")

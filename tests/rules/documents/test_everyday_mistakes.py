@@ -10,6 +10,8 @@ from rules.language.errors import RuleErrors
 MERGED = (
     'site.yaml: rule "b", line 2, column 3: there are no merge keys ("<<") in YAML 1.2: write the keys out in each rule'
 )
+NULL = 'expected "is unknown" or "is not unknown" after the field'
+TAG = 'site.yaml: rule "a", line 3, column 9: "!charger.online" is a tag in YAML, because of its "!"'
 UNITLESS = 'site.yaml: rule "a", line 4, column 53: 3 needs a unit, because connector.power is a power'
 FOLDED = "- name: a\n  for_each: connector\n  when: >-\n    {}\n    and {}\n"
 CASES = [
@@ -43,6 +45,35 @@ CASES = [
             MERGED,
             "      <<: {for_each: connector, when: charger.online}",
             "      ^",
+        ],
+    ),
+    (
+        "- &base {name: b, for_each: connector, when: charger.online}\n- <<: *base\n  name: b2\n",
+        [MERGED.replace('"b"', '"b2"'), "    - <<: *base", "      ^"],
+    ),
+    (
+        "- name: a\n  for_each: connector\n  when: connector.error_code == null\n",
+        [
+            f'site.yaml: rule "a", column 25: unknown field "null"; {NULL}',
+            "    when: connector.error_code == null",
+            "                                  ^",
+        ],
+    ),
+    (
+        "- name: a\n  for_each: charger\n when: charger.online\n",
+        [
+            "site.yaml: line 3, column 2: this line begins in another column than the keys above it; put it below them",
+            "     when: charger.online",
+            "     ^",
+        ],
+    ),
+    (
+        "- name: a\n  for_each: charger\n  when: !charger.online\n",
+        [
+            f'{TAG}: write "not", or put it all in quotes',
+            "      when: !charger.online",
+            "            ^",
+            'site.yaml: rule "a", line 3: "when" is empty',
         ],
     ),
     (
