@@ -10,11 +10,13 @@ from html import escape
 
 import resvg_py
 
-WIDTH, MARGIN, LEFT = 960, 24, 170
+WIDTH, MARGIN, LEFT, AXIS = 960, 24, 250, 104
 INK, FAINT, PAPER = "#222222", "#d9d9d9", "#ffffff"
 BLUE, SKY, ORANGE, GREY, RED = "#0072B2", "#56B4E9", "#E69F00", "#999999", "#D55E00"
 FONT = "DejaVu Sans, Noto Sans, Liberation Sans, Arial, sans-serif"
-LONGEST_NAME = 22
+LONGEST_NAME = 18
+SMALL, LARGE = 20, 25
+"""The sizes of words, so that they can be read where a phone shows the picture at a third of its width."""
 
 
 class NoFonts(Exception):  # noqa: N818 - read as a sentence
@@ -59,13 +61,13 @@ def plain(text: str) -> str:
 
 def bars(title: str, panels: Sequence[tuple[str, Series]], labels: Sequence[str]) -> str:
     """Panels of bars below one another, each with what it shows in which unit; one label a bar."""
-    height, top = 190, 64
+    height, top = 190, 74
     parts = [_title(title)]
     for number, (what, series) in enumerate(panels):
-        y = top + number * (height + 56)
-        parts.append(_text(MARGIN, y, what, size=15, bold=True))
-        parts += _columns([series], labels, y + 14, height)
-    return _svg(parts, top + len(panels) * (height + 56) + 8)
+        y = top + number * (height + 84)
+        parts.append(_text(MARGIN, y, what, size=SMALL, bold=True))
+        parts += _columns([series], labels, y + 22, height)
+    return _svg(parts, top + len(panels) * (height + 84) - 8)
 
 
 def stacked(title: str, series: Sequence[Series], labels: Sequence[str]) -> str:
@@ -73,24 +75,24 @@ def stacked(title: str, series: Sequence[Series], labels: Sequence[str]) -> str:
     height, parts, x = 300, [_title(title)], float(MARGIN)
     for one in series:
         parts.append(f'<rect x="{x:.0f}" y="52" width="16" height="16" fill="{one.colour}"/>')
-        parts.append(_text(x + 22, 65, one.name, size=15))
-        x += 48 + 10 * len(one.name)
-    parts += _columns(series, labels, 84, height)
-    return _svg(parts, 84 + height + 48)
+        parts.append(_text(x + 24, 67, one.name, size=SMALL))
+        x += 52 + 13 * len(one.name)
+    parts += _columns(series, labels, 92, height)
+    return _svg(parts, 92 + height + 48)
 
 
 def heat_map(title: str, days: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]) -> str:
     """One row a thing, one square a day: the darker, the longer it was down; crossed where nothing is known."""
-    step, size, top = (WIDTH - LEFT - MARGIN) / max(len(days), 1), 22, 104
-    parts = [_title(title), _text(MARGIN, 66, "up all day", size=14)]
+    step, size, top = (WIDTH - LEFT - MARGIN) / max(len(days), 1), 28, 118
+    parts = [_title(title), _text(MARGIN, 67, "up all day", size=SMALL)]
     swatch = '<rect x="{}" y="52" width="22" height="18" fill="{}" stroke="{}"/>'
-    parts += [swatch.format(110 + n * 24, _shade(1 - n / 5), FAINT) for n in range(6)]
-    parts.append(_text(262, 66, "down all day; crossed: not known", size=14))
-    every = max(1, round(len(days) * 60 / (WIDTH - LEFT)))
-    parts += [_text(LEFT + n * step, top - 8, day, size=13) for n, day in enumerate(days) if n % every == 0]
+    parts += [swatch.format(146 + n * 24, _shade(1 - n / 5), FAINT) for n in range(6)]
+    parts.append(_text(300, 67, "down all day; crossed: not known", size=SMALL))
+    every = max(1, round(len(days) * 84 / (WIDTH - LEFT)))
+    parts += [_text(LEFT + n * step, top - 8, day, size=SMALL) for n, day in enumerate(days) if n % every == 0]
     for number, (name, values) in enumerate(rows):
         y = top + number * size
-        parts.append(_text(LEFT - 8, y + 16, _short(name), size=13, anchor="end"))
+        parts.append(_text(LEFT - 8, y + 20, _short(name), size=SMALL, anchor="end"))
         for n, value in enumerate(values):
             x, fill = LEFT + n * step, PAPER if value is None else _shade(value)
             parts.append(
@@ -105,12 +107,13 @@ def heat_map(title: str, days: Sequence[str], rows: Sequence[tuple[str, Sequence
 def _columns(series: Sequence[Series], labels: Sequence[str], top: int, height: int) -> Iterator[str]:
     totals = [sum(one.values[n] or 0 for one in series) for n in range(len(labels))]
     most = _round_up(max(totals, default=0))
-    step, left = (WIDTH - MARGIN - 70) / max(len(labels), 1), 70
+    step, left = (WIDTH - MARGIN - AXIS) / max(len(labels), 1), AXIS
     for part in range(5):
         value, y = most * part / 4, top + height - height * part / 4
         yield f'<path d="M{left} {y:.1f}H{WIDTH - MARGIN}" stroke="{FAINT}"/>'
-        yield _text(left - 8, y + 5, f"{value:,.10g}", size=13, anchor="end")
-    every = max(1, -(-len(labels) * 52 // (WIDTH - 94))) if all(labels) else 1
+        yield _text(left - 8, y + 7, f"{value:,.10g}", size=SMALL, anchor="end")
+    wide = 13 * max((len(label) for label in labels), default=0) + 8
+    every = max(1, -(-len(labels) * wide // (WIDTH - MARGIN - AXIS))) if all(labels) else 1
     for n, label in enumerate(labels):
         x, y = left + n * step, float(top + height)
         for one in series:
@@ -119,7 +122,8 @@ def _columns(series: Sequence[Series], labels: Sequence[str], top: int, height: 
             size = f'width="{max(step - 2, 1):.1f}" height="{tall:.1f}"'
             yield f'<rect x="{x + 1:.1f}" y="{y:.1f}" {size} fill="{one.colour}"/>'
         if label and n % every == 0:
-            yield _text(x + step / 2, top + height + 20, label, size=13, anchor="middle" if all(labels) else "start")
+            anchor = "middle" if all(labels) else "start"
+            yield _text(x + step / 2, top + height + 26, label, size=SMALL, anchor=anchor)
 
 
 def _round_up(value: float) -> float:
@@ -138,7 +142,7 @@ def _shade(uptime: float) -> str:
 
 
 def _title(text: str) -> str:
-    return _text(MARGIN, 34, text, size=20, bold=True)
+    return _text(MARGIN, 34, text, size=LARGE, bold=True)
 
 
 def _text(x: float, y: float, text: str, *, size: int, bold: bool = False, anchor: str = "start") -> str:
@@ -148,7 +152,8 @@ def _text(x: float, y: float, text: str, *, size: int, bold: bool = False, ancho
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """A name with its middle left out where it is long: what tells things apart stands at their end."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}…{name[-9:]}"
 
 
 def _svg(parts: Sequence[str], height: float) -> str:

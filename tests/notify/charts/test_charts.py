@@ -1,7 +1,9 @@
 """Charts: their figures are the KPIs', the text says the same, and hostile names break no picture."""
 
+import re
 import struct
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -111,3 +113,15 @@ def test_no_name_breaks_a_picture(name: str) -> None:
         width, height = struct.unpack(">II", png[16:24])
         assert width == 960
         assert height > 60
+
+
+def test_words_can_be_read_at_a_third_of_the_width_and_long_names_keep_what_tells_them_apart() -> None:
+    days = [f"{day:02d} Mar" for day in range(1, 32)]
+    rows: list[tuple[str, list[float | None]]] = [(f"Harbour north charger {n}/1", [1.0] * 31) for n in (3, 14)]
+    series = Series("in use", "#000000", [1234567.5] * 31)
+    for svg in (bars("t", [("kWh", series)], days), stacked("t", [series], days), heat_map("t", days, rows)):
+        assert min(map(int, re.findall(r'font-size="(\d+)"', svg))) >= 20
+        places = [float(x) for x in re.findall(r'<text x="([\d.]+)" y="[\d.]+" font-size="20"[^>]*>\d\d Mar<', svg)]
+        # six letters of at most 14 each: no day runs into the next
+        assert min(after - before for before, after in pairwise(places)) >= 84
+    assert [name for name in ("…arger 3/1<", "…rger 14/1<") if name not in svg] == []
