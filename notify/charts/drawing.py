@@ -112,7 +112,7 @@ def _columns(series: Sequence[Series], labels: Sequence[str], top: int, height: 
         value, y = most * part / 4, top + height - height * part / 4
         yield f'<path d="M{left} {y:.1f}H{WIDTH - MARGIN}" stroke="{FAINT}"/>'
         yield _text(left - 8, y + 7, f"{value:,.10g}", size=SMALL, anchor="end")
-    wide = 13 * max((len(label) for label in labels), default=0) + 8
+    wide = 14 * max((len(label) for label in labels), default=0) + 10
     every = max(1, -(-len(labels) * wide // (WIDTH - MARGIN - AXIS))) if all(labels) else 1
     for n, label in enumerate(labels):
         x, y = left + n * step, float(top + height)
