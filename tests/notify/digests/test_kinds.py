@@ -167,3 +167,15 @@ def test_a_digest_of_one_location_or_label_tells_of_nothing_else(database: Datab
 def test_a_noisy_rule_is_offered_ten_minutes_more_where_that_can_be_said() -> None:
     said = {None: "10m", "30m": "40m", "1h": "1h10m", "30m of business_hours": None, "nonsense": None}
     assert {told: _longer({"for": told} if told else {}) for told in said} == said
+
+
+@pytest.mark.parametrize("kind", DIGESTS)
+def test_a_stretch_says_since_when_where_slack_turns_it_into_the_readers_clock(database: Database, kind: str) -> None:
+    a_day(database)
+    enqueue(database, EIGHT + 31 * MINUTE, [Daily(digest=kind, window="since the last one")], {"daily": ["C1"]})
+    (item,) = outbox(database)
+    with database.read() as connection:
+        blocks = render_message(connection, item, EIGHT).all_blocks
+    said = [text for block in blocks for text in block.get("elements", ()) if "<!date" in text["text"]]
+    assert "From <!date" in str(said)
+    assert {text["type"] for text in said} == {"mrkdwn"}
