@@ -9,6 +9,7 @@ from bot.service import jobs
 from rules.alerts.silences import create_silence
 from rules.documents.document import rule_from_document
 from rules.documents.files import load_rules
+from rules.explanations.muting_and_card import find_card
 from storage.engine import Database
 from storage.schema import ALERT, INCIDENT, OUTBOX
 from tests.bot.service.jobs.site import Site
@@ -116,6 +117,34 @@ def test_another_rule_about_the_same_thing_joins_without_a_word(database: Databa
     words = made.words(cards(made)[0], at("10:10"))
     assert "Faulted" in words
     assert "Coded" in words
+
+
+def test_why_counts_the_card_that_people_see_for_each_rule_that_it_tells_of(database: Database) -> None:
+    alike = [FAULTED | {"name": f"faulted-{number}", "for": f"{number}m"} for number in (1, 2, 3, 4)]
+    made = site(database, *alike)
+    for minute in range(1, 10):
+        made.tick(T0 + minute * MINUTE, broken(1, 1))
+    assert "and 1 more rule" in (words := made.words(cards(made)[0], at("10:10")))
+    assert "1 more rules" not in words
+    rows = made.rows(sa.select(ALERT))
+    with database.read() as connection:
+        told = [find_card(connection, row) for row in rows]
+    assert len(told) == 4
+    assert {(card.incident_id, card.total, card.firing) for card in told if card} == {
+        (cards(made)[0].incident_id, 4, 4)
+    }
+
+
+def test_why_of_what_a_roll_up_tells_counts_the_roll_up(database: Database) -> None:
+    made = library(database)
+    for minute in range(1, 50, 3):
+        made.tick(T0 + minute * MINUTE, *(broken(number, 1) for number in range(1, 11)))
+    assert [row.kind for row in cards(made)] == ["roll_up"]
+    rows = made.rows(sa.select(ALERT).where(ALERT.c.state == "firing"))
+    with database.read() as connection:
+        told = find_card(connection, rows[0])
+    assert told is not None
+    assert (told.incident_id, told.total) == (None, len(rows))
 
 
 @pytest.mark.parametrize(
