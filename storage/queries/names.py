@@ -4,6 +4,7 @@ It reads the names that are there, a bounded number of each kind, and compares t
 differently.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,6 +17,8 @@ from storage.schema import CHARGER, CONNECTOR, LOCATION
 
 NEAR = 0.72
 MOST_NEAR = 3
+SHORTEST_NEAR = 4
+"""Letters of a word of a name that a single word may nearly be: shorter ones resemble too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,20 @@ def things_called(connection: Connection, said: str, kinds: Sequence[Kind]) -> F
         return Found(tuple(found))
     by_name: dict[str, list[Called]] = {}
     for one in known:
-        by_name.setdefault(one.name.casefold(), []).append(one)
+        own = one.name.casefold()
+        parts = [part for part in own.split() if len(part) >= SHORTEST_NEAR] if len(words) == 1 else []
+        for text in dict.fromkeys([own, *parts]):
+            by_name.setdefault(text, []).append(one)
     near = get_close_matches(wanted, [name for name in by_name if name], n=MOST_NEAR, cutoff=NEAR)
-    return Found(tuple(one for name in near for one in by_name[name]), is_near=True)
+    return Found(tuple(dict.fromkeys(one for name in near for one in by_name[name])), is_near=True)
 
 
 def _has(text: str, words: Iterable[str]) -> bool:
+    """Whether each word begins a word of the text; one of a script that may write no spaces stands anywhere in it."""
     folded = text.casefold()
-    return all(word in folded for word in words)
+    return all(
+        re.search(rf"(?<![^\W_]){re.escape(word)}", folded) if word.isascii() else word in folded for word in words
+    )
 
 
 def _known(connection: Connection, kind: Kind) -> list[Called]:

@@ -12,6 +12,7 @@ from storage.queries.names import Found, things_called
 from storage.queries.state import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
 
 MOST_CHOICES = 5
+EVERYTHING = frozenset({"all", "everything", "*"})
 KINDS: tuple[Kind, ...] = ("connector", "charger", "location", "session")
 
 
@@ -62,6 +63,8 @@ def need_thing(
         known = find_thing(connection, only.id, [only.kind])
         if known is not None:
             return known
+    if said.casefold() in EVERYTHING:
+        raise WrongWords(_one_by_one(said, word, kinds))
     near = [near for kind in kinds for near in nearest_ids(connection, kind, said, 2)][:3]
     if called.things and (not called.is_near or not near):
         raise WrongWords(_choice(said, word, called, after))
@@ -73,6 +76,21 @@ def need_thing(
             mend="Did you mean one of these?" if near else "See which there are:",
             examples=[f"/charge {' '.join(_again(word, known, after))}" for known in near] or _lists(kinds),
         )
+    )
+
+
+def _one_by_one(said: str, word: str, kinds: Sequence[Kind]) -> Answer:
+    """A word that means everything, where one thing is to be named."""
+    *others, last = kinds
+    one = f"{', '.join(others)} or {last}" if others else last
+    ruled = ["/charge silence rule=connector-faulted for 2h Technician on site"] if word == "silence" else []
+    return refused(
+        f"`{word.rstrip('=')}` is not said of everything at once: name one {one}, and not",
+        about=said[:20],
+        mend="All alerts of one rule or place can be silenced; see which there are:"
+        if ruled
+        else "See which there are:",
+        examples=[*ruled, *_lists(kinds)],
     )
 
 

@@ -85,6 +85,22 @@ async def test_what_is_nearly_a_name_is_asked_about_and_never_taken(named: House
     assert "/charge locations" in wrong
 
 
+async def test_all_is_no_part_of_a_name_and_is_answered_with_what_may_be_meant(named: House) -> None:
+    for words in ("silence all for 2h Storm", "price all set 1", "location all"):
+        answer = (await named.ask(words)).plain()
+        assert "is not said of everything at once" in answer, words
+        assert "things are called" not in answer, words
+    assert "/charge silence rule=" in (await named.ask("silence all for 2h Storm")).plain()
+    assert "Town Hall" in (await named.ask("location hal")).plain()
+
+
+async def test_one_word_of_a_name_is_found_though_it_is_mistyped(named: House) -> None:
+    for words in ("location Twon", "silence Twon for 1h Works"):
+        near = await named.ask(words)
+        assert "Nothing is called `Twon`. Nearly so:" in near.plain(), words
+        assert [text for text in buttons(near) if "Town Hall" in text], words
+
+
 async def test_a_command_by_a_name_is_asked_about_with_the_id(named: House) -> None:
     charger = charger_of(named)
     connectors = charger.fields["connectors"]
