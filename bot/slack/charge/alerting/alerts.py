@@ -1,6 +1,7 @@
 """`/charge alerts [filters]` and `/charge ack WHAT`: what fires or is pending, and who has seen it.
 
-To acknowledge is written down at once; it covers what fires now, and what comes new still speaks.
+To acknowledge is written down at once; many alerts, or any of safety, are asked about first. It covers what fires now,
+and what comes new still speaks.
 """
 
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 from slack_sdk.models.blocks import ButtonElement
 from sqlalchemy import Connection
 
+from bot.slack.charge.alerting.silence_lines import Reach, reach_of_alerts
 from bot.slack.charge.answer import (
     LONGEST_QUESTION,
     LONGEST_WORDS,
@@ -19,6 +21,7 @@ from bot.slack.charge.answer import (
     Word,
     age_of,
     button,
+    confirm_words,
     paging,
     refused,
     told,
@@ -122,6 +125,10 @@ def answer_ack(connection: Connection, asked: Asked) -> Answer:
         which = AlertFilter() if tuple(map(str.lower, words)) == ("all",) else read_filter(connection, words, "ack")
     except WrongWords as wrong:
         return wrong.answer
+    firing = replace(which, state=FIRING, acknowledged=False)
+    reach = reach_of_alerts(connection, firing.conditions())
+    if reach.is_wide and not (asked.confirmed or which.incident_id is not None):
+        return _ask_to_acknowledge(words, reach)
     done = acknowledge_alerts(connection, replace(which, state=FIRING).conditions(), asked.user, asked.now)
     if done.outcome == "acknowledged":
         facts = {"members": done.members}
@@ -129,6 +136,14 @@ def answer_ack(connection: Connection, asked: Asked) -> Answer:
             connection, asked.user, "acknowledge", " ".join(words)[:200], asked.now, outcome=done.outcome, facts=facts
         )
     return told("answer_acknowledged", done=done, user=asked.user)
+
+
+def _ask_to_acknowledge(words: tuple[str, ...], reach: Reach) -> Answer:
+    """What would be acknowledged at once of many cards, or of safety: nobody is reminded of it after that."""
+    said = typed(("ack", *words))
+    if len(said) > LONGEST_WORDS:
+        return refused("The filters are too long", mend="Use fewer:", examples=ACK_EXAMPLES)
+    return told("answer_ack_ask", alone=True, buttons=confirm_words("Acknowledge", said), reach=reach)
 
 
 WORDS = (

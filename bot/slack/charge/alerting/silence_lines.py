@@ -18,7 +18,7 @@ from storage.queries.state import FIRING
 from storage.schema import ALERT, LOCATION, RULE
 
 MANY = 10
-"""More alerts than these are not silenced without a preview."""
+"""More alerts than these are not silenced or acknowledged without a preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,15 @@ def reach_of(connection: Connection, matchers: Matching) -> Reach:
     open_to_all = matchers.rule_id is None and not matchers.labels
     may_be = open_to_all and any(told.get("safety") is True for told in documents.values())
     return Reach(len(concerned), rules, safety, may_be)
+
+
+def reach_of_alerts(connection: Connection, conditions: Sequence[sa.ColumnElement[bool]]) -> Reach:
+    """How far something reaches that is done to the alerts which meet these conditions."""
+    counts = sa.select(ALERT.c.rule_id, sa.func.count()).where(*conditions).group_by(ALERT.c.rule_id)
+    firing = {row[0]: row[1] for row in connection.execute(counts.order_by(ALERT.c.rule_id))}
+    documents = connection.execute(sa.select(RULE.c.id, RULE.c.document).where(RULE.c.id.in_(list(firing))))
+    safety = [row.id for row in documents if row.document.get("safety") is True]
+    return Reach(sum(firing.values()), list(firing), sorted(safety))
 
 
 def _has(document: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

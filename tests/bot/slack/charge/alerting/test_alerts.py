@@ -3,7 +3,11 @@
 import asyncio
 from datetime import timedelta
 
+import sqlalchemy as sa
+
+from storage.schema import ALERT
 from tests.bot.house import FAULTED, House, polled_anew
+from tests.bot.slack.charge.confirming import confirmed
 
 
 async def found_at(house: House, subject: str, location: str) -> None:
@@ -46,3 +50,35 @@ async def test_a_list_of_alerts_says_in_words_what_each_is_and_the_rule_after_it
     name = str(FAULTED["name"])
     assert name not in words
     assert slug.endswith(f"`{broken}` `{name}`")
+
+
+async def test_many_alerts_or_any_of_safety_are_acknowledged_only_once_it_is_confirmed(closed_house: House) -> None:
+    house = closed_house
+    for _ in range(11):
+        house.break_connector(house.free())
+    safety = FAULTED | {"name": "danger", "for": "0s", "safety": True, "when": f'connector.id == "{house.free()}"'}
+    await house.start(FAULTED | {"for": "0s"}, safety)
+    await house.card_of_an_alert()
+
+    def acknowledged() -> int:
+        with house.running.database.read() as connection:
+            seen = sa.select(sa.func.count()).where(ALERT.c.acknowledged_by.is_not(None))
+            return int(connection.execute(seen).scalar_one())
+
+    for words, said in {"ack all": "12 alerts of 2 rules", "ack rule=danger": "It is of safety (`danger`)"}.items():
+        assert said in (await house.ask(words)).plain(), words
+    assert acknowledged() == 0
+    assert "of safety" in (await house.ask("ack all")).plain()
+    await confirmed(house, "ack rule=danger")
+    assert acknowledged() == 1
+    assert "Acknowledged: 11 alerts" in (await confirmed(house, "ack all")).plain()
+    assert acknowledged() == 12
+    assert "already acknowledged" in (await house.ask("ack all")).plain().lower()
+
+
+async def test_few_alerts_are_acknowledged_at_once(closed_house: House) -> None:
+    house = closed_house
+    house.break_connector(house.free())
+    await house.start(FAULTED | {"for": "0s"})
+    await house.card_of_an_alert()
+    assert "Acknowledged: 1 alert." in (await house.ask("ack all")).plain()
