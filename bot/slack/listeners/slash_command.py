@@ -3,7 +3,8 @@
 Answers wait for their turn behind acknowledgements. Where too many wait, the acknowledgement itself says so.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
@@ -28,11 +29,11 @@ def register(app: AsyncApp, responder: Responder) -> None:
             busy = refused("Nothing was done: very many commands wait for their answer", mend="Try again in a minute.")
             await ack(text=busy.text, blocks=busy.blocks, response_type="ephemeral")
             return
-        asking = responder.answer(
-            text, user=command["user_id"], channel=command["channel_id"], once=context.get(ONCE, "")
+        asking = partial(  # not begun before its turn, so that nothing is left begun where the service stops first
+            responder.answer, text, user=command["user_id"], channel=command["channel_id"], once=context.get(ONCE, "")
         )
         if acts:
-            answer = await asking
+            answer = await asking()
             await ack()
             await responder.turns.take(_say(responder, respond, answer))
         else:
@@ -40,8 +41,8 @@ def register(app: AsyncApp, responder: Responder) -> None:
             await responder.turns.take(_ask_and_say(responder, respond, asking))
 
 
-async def _ask_and_say(responder: Responder, respond: AsyncRespond, asking: Coroutine[Any, Any, Answer]) -> None:
-    await _say(responder, respond, await asking)
+async def _ask_and_say(responder: Responder, respond: AsyncRespond, asking: Callable[[], Awaitable[Answer]]) -> None:
+    await _say(responder, respond, await asking())
 
 
 async def _say(responder: Responder, respond: AsyncRespond, answer: Answer) -> None:

@@ -76,6 +76,17 @@ async def test_a_command_beyond_what_may_wait_is_told_so_in_its_acknowledgement(
     assert (await either_house.ask("silences")).plain().startswith("0 silences")
 
 
+async def test_a_command_that_still_waits_when_the_service_stops_leaves_no_warning(either_house: House) -> None:
+    """pytest raises after the test what is said of an answer that was prepared and never begun."""
+    turns = Turns(at_once=0)
+    either_house.running.responder.turns = turns
+    outcome = await either_house.workspace.slash("ada", "#ev-ops", "/charge", "status")
+    await either_house.wait_for(lambda: turns.waiting == 1)
+    assert outcome.error is None
+    await either_house.stop()
+    assert either_house.workspace.ephemerals("ada") == []
+
+
 async def test_many_commands_at_once_are_each_acknowledged_and_answered(either_house: House) -> None:
     async with asyncio.TaskGroup() as typing:
         said = [
