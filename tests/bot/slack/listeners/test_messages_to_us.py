@@ -31,7 +31,7 @@ async def test_a_mention_is_understood_anywhere_and_in_any_case(house: House, sa
 
 async def test_a_person_who_is_mentioned_is_not_taken_for_us(house: House) -> None:
     await house.workspace.mention("ada", "#ev-ops", "revoke <@U0OLE00002>")
-    assert "They were given no role in Slack" in (await house.next_whisper("ada", 0)).plain()
+    assert "They are operator by CHARGEHAND_OPERATORS" in (await house.next_whisper("ada", 0)).plain()
 
 
 async def test_the_messages_tab_answers_and_acts_as_the_command_does(house: House) -> None:
