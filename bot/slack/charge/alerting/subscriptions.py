@@ -165,8 +165,11 @@ def answer_unsubscribe(connection: Connection, asked: Asked) -> Answer:
     except WrongWords as wrong:
         return wrong.answer
     if not meant:
+        own = asked.place.channel != asked.user and any(row.channel == asked.user for row in seen)
         whole = "There is no such subscription that lasts" if words else "Nothing is subscribed to here"
-        return refused(whole, mend="See which there are:", examples=["/charge subscriptions"])
+        examples = ["/charge subscriptions", *(["/charge unsubscribe me all"] if own else ())]
+        mend = "See which there are, and end your own:" if own else "See which there are:"
+        return refused(whole, mend=mend, examples=examples)
     if len(meant) > 1 and not words:
         return _listed(connection, asked, meant, "There are several. Which one is to end?")
     if not all(may_end(row, asked) for row in meant):

@@ -46,7 +46,8 @@ def answer_sessions(connection: Connection, asked: Asked) -> Answer:
     said = " ".join(asked.words)
     which = read_window(asked.words, asked.zone, asked.now)
     if which is None:
-        return refused("There is no such window of sessions", about=said[:100], mend="Windows are:", examples=EXAMPLES)
+        mend = f"A day is written {asked.now.astimezone(ZoneInfo(asked.zone)):%Y-%m-%d}. Windows are:"
+        return refused("There is no such window of sessions", about=said[:100], mend=mend, examples=EXAMPLES)
     page = list_sessions(connection, which, asked.offset, PAGE)
     buttons = paging(page, f"sessions {said}".strip())
     age = age_of(connection, asked, "sessions")

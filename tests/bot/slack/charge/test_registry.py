@@ -229,6 +229,7 @@ async def test_a_wrong_id_gets_the_closest_ids(house: House, kind: str) -> None:
         ("sessions yesterdy", "/charge sessions yesterday"),
         ("sessions 2026-02-30..2026-03-01", "no such window"),
         ("sessions 2026-03-02..2026-03-01", "no such window"),
+        ("sessions 27.11.2026", "A day is written 2026-03-04"),
         ("charger", "needs the id"),
         ("start", "needs the id"),
         ("chargers " + "x" * 300, "longer than 200"),

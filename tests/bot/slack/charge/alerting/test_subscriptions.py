@@ -166,6 +166,8 @@ async def test_each_sees_and_ends_what_is_theirs_to_end(ruled: House) -> None:
     await house.click("vera", listed, "run_words_1", '{"words":"unsubscribe 1"}')
     await house.wait_for(lambda: kept(house)[0].ended_by == "U0VERA0003")
     assert "is not told of" in (await house.ask("unsubscribe", "ole", "#ev-ops")).plain()
+    assert "unsubscribe me all" in (await house.ask("unsubscribe all", "ole", "#ev-ops")).plain()
+    assert "unsubscribe me all" not in (await house.ask("unsubscribe all", "vera", "#ev-ops")).plain()
     assert "subscription 2" in (await house.ask("unsubscribe #ev-board all", "ole", "#ev-board")).plain()
     await house.ask("subscribe me rule=site-dark", "ole")
     assert "Which one is to end?" in (await house.ask("unsubscribe", "ole", "@ole")).plain()
