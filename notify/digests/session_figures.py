@@ -57,7 +57,7 @@ def session_digest(
     return {
         "digest": "sessions",
         **_figures(connection, scope.over(period.whole()) if complete else scope, tallies),
-        **_new_drivers(connection, scope),
+        **(_new_drivers(connection, scope) if _some_tagged(tallies) else {}),
         "zone": zone,
         **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
         "top": _top_connectors(connection, tallies),
@@ -68,6 +68,11 @@ def session_digest(
         "complete": complete,
         "late": False,
     }
+
+
+def _some_tagged(tallies: Sequence[Any]) -> bool:
+    """Whether it is kept of any of these sessions who charged; else nothing has to be asked about drivers."""
+    return any(row.tagged for row in tallies if not row.odd)
 
 
 def _new_drivers(connection: Connection, scope: Scope) -> dict[str, int]:
@@ -84,7 +89,8 @@ def _figures(connection: Connection, scope: Scope, tallies: Sequence[Any]) -> di
         elif row.amount is not None:
             revenue[row.currency] += row.amount
     possible = [row for row in tallies if not row.odd]
-    known = drivers(connection, scope.over(scope.period.whole())).get(NETWORK_KEY)
+    whole = scope.over(scope.period.whole())
+    known = drivers(connection, whole).get(NETWORK_KEY) if _some_tagged(tallies) else None
     return {
         **({"drivers": known} if known else {}),
         **scope.period.facts(),
@@ -107,8 +113,9 @@ def _tallies(connection: Connection, scope: Scope) -> list[Any]:
     energy_kwh = sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh")
     zero_energy = sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy")
     amount = sa.func.sum(SESSION.c.cost).label("amount")
+    tagged = sa.func.count(SESSION.c.id_tag).label("tagged")
     statement = (
-        sa.select(*of, ODD.label("odd"), CURRENCY, charger, count, energy_kwh, zero_energy, amount)
+        sa.select(*of, ODD.label("odd"), CURRENCY, charger, count, energy_kwh, zero_energy, amount, tagged)
         .select_from(with_location(SESSION))
         .where(whole.within(SESSION.c.ended_at), whole.of(SESSION), COMPLETED)
         .group_by(*of, sa.literal_column("odd"), CURRENCY)

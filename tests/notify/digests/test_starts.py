@@ -1,6 +1,7 @@
 """From when on the slots of a digest count, and what neither an edit nor a pause may say twice, late or never."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -210,6 +211,18 @@ SPAN = 12 if os.environ.get("CI") else 3
 """How many days are drawn; a plain run is short."""
 
 
+def story(draw: Random, start: datetime, acts: Sequence[str], *, a_day: int) -> Iterator[tuple[datetime, str | None]]:
+    """When to look, and what is done then: at each slot and act and a minute after, but twice not for nine hours."""
+    acted = {start + draw.randrange(1, SPAN * 1440) * MINUTE: draw.choice(acts) for _ in range(a_day * SPAN)}
+    asleep = [start + draw.randrange(SPAN * 1440) * MINUTE for _ in range(2)]
+    days = [(start + day * DAY).date() for day in range(SPAN + 1)]
+    slots = {moment_of(day, at, zone) for day in days for zone in ZONES for at in TIMES.values()}
+    moments = {start, *acted, *slots, *(at + MINUTE for at in acted), *(at + 9 * HOUR for at in asleep)}
+    for now in sorted(at for at in moments if at >= start):
+        if not any(at <= now < at + 9 * HOUR for at in asleep):
+            yield now, acted.get(now)
+
+
 @pytest.mark.parametrize("seed", range(DRAWN))
 def test_no_slot_is_doubled_missed_or_late_whatever_is_edited_paused_and_switched_on(
     database: Database, seed: int
@@ -221,15 +234,8 @@ def test_no_slot_is_doubled_missed_or_late_whatever_is_edited_paused_and_switche
         insert_location(connection, timezone=model.zone, first_seen_at=start - DAY)
         document = {"name": "daily", "schedule": model.schedule, "digest": "sessions"}
         create_rule(connection, rule_from_document(document, "slack"), "U1", start)
-    acts = {start + draw.randrange(1, SPAN * 1440) * MINUTE: draw.choice(ACTS) for _ in range(3 * SPAN)}
-    asleep = [start + draw.randrange(SPAN * 1440) * MINUTE for _ in range(2)]
-    days = [(start + day * DAY).date() for day in range(SPAN + 1)]
-    slots = {moment_of(day, at, zone) for day in days for zone in ZONES for at in TIMES.values()}
-    moments = {start, *acts, *slots, *(at + MINUTE for at in acts), *(at + 9 * HOUR for at in asleep)}
-    for now in sorted(at for at in moments if at >= start):
-        if any(at <= now < at + 9 * HOUR for at in asleep):
-            continue
-        if now in acts:
-            act_on(database, model, acts[now], draw, now)
+    for now, act in story(draw, start, ACTS, a_day=3):
+        if act is not None:
+            act_on(database, model, act, draw, now)
         said = [(datetime.fromisoformat(one.slot), one.facts["late"]) for one in look(database, now)]
         assert said == model.expected(now), (now, model)

@@ -13,16 +13,13 @@ from storage.engine import Database
 from storage.schema import LOCATION
 from tests.notify.digests.test_starts import (
     CHANGES,
-    DAY,
     DRAWN,
-    HOUR,
     MINUTE,
-    SPAN,
     TIMES,
     ZONES,
     Model,
     look,
-    moment_of,
+    story,
 )
 from tests.notify.records import insert_location
 
@@ -105,16 +102,9 @@ def test_no_slot_of_a_place_is_doubled_missed_or_late_as_places_come_go_and_foll
         document = {"name": "daily", "schedule": town.schedule, "digest": "sessions", "each": "location"}
         create_rule(connection, rule_from_document(document, "slack"), "U1", start)
     move(database, town, "come", draw, start)
-    acts = {start + draw.randrange(1, SPAN * 1440) * MINUTE: draw.choice(ACTS) for _ in range(12 * SPAN)}
-    asleep = [start + draw.randrange(SPAN * 1440) * MINUTE for _ in range(2)]
-    days = [(start + day * DAY).date() for day in range(SPAN + 1)]
-    slots = {moment_of(day, at, zone) for day in days for zone in ZONES for at in TIMES.values()}
-    moments = {start, *acts, *slots, *(at + MINUTE for at in acts), *(at + 9 * HOUR for at in asleep)}
-    for now in sorted(at for at in moments if at >= start):
-        if any(at <= now < at + 9 * HOUR for at in asleep):
-            continue
-        if now in acts:
-            act = acts[now] if town.on else "pause or resume"
+    for now, wanted in story(draw, start, ACTS, a_day=12):
+        if wanted is not None:
+            act = wanted if town.on else "pause or resume"
             (edit if act in {"pause or resume", "schedule", "words"} else move)(database, town, act, draw, now)
         said = [
             (one.facts["location"], datetime.fromisoformat(one.slot).astimezone(UTC), one.facts["late"])
