@@ -48,7 +48,7 @@ from bot.service.watching.watchdog import Watchdog
 from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings
 from bot.slack.doors.answering import Answering
-from bot.slack.doors.bolt_app import build_app
+from bot.slack.doors.bolt_app import Listening, build_app
 from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
 from bot.slack.doors.socket_door import SocketDoor
@@ -70,6 +70,7 @@ DIGESTS_EVERY = timedelta(minutes=1)
 CORRECTIONS_EVERY = timedelta(minutes=10)
 COPIES_EVERY = timedelta(hours=1)
 REMINDERS_EVERY = timedelta(seconds=15)  # so late a reminder is at most
+ANSWERS_SECONDS = 3.0  # so long a stop waits for answers that are being made
 COMMANDS_EVERY = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=30)
 RULE_FILES_EVERY = timedelta(seconds=5)
@@ -111,6 +112,10 @@ class Service:
     leading: Leading
     http: HttpDoor | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    listening: Listening = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.listening = Listening(self.app)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.
@@ -159,6 +164,8 @@ class Service:
         for door in (self.socket, self.http):
             if door is not None:
                 await door.close()
+        if cut := await self.listening.end(ANSWERS_SECONDS):
+            log.warning("requests were being answered at the stop and are cut off", requests=cut)
         for task in tuple(self.responder.office.work):
             task.cancel()
         await asyncio.gather(*self.responder.office.work, return_exceptions=True)

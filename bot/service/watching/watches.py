@@ -229,11 +229,16 @@ def _clock(sight: Sight) -> Iterator[Finding]:
     if sight.clock_put is not None and sight.clock_still_s < STILL_AFTER_S:
         by = sight.clock_put.by
         put = "forward" if by > timedelta() else "back"
-        yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": duration(abs(by))})
+        yield Finding("clock", AT_ONCE, sight.clock_put.at, facts={"put": put, "by": _about(by)})
     skew = sight.paces.get(WHOLE_API, Pace()).clock_skew
     if skew is not None and abs(skew) > MOST_SKEW:
         side = "ahead of" if skew < timedelta() else "behind"
-        yield Finding("clock_skew", AT_ONCE, facts={"side": side, "by": duration(abs(skew))})
+        yield Finding("clock_skew", AT_ONCE, facts={"side": side, "by": _about(skew)})
+
+
+def _about(apart: timedelta) -> str:
+    """How far clocks are apart, to the nearest minute: a step of 3 min is measured a little short as often as not."""
+    return duration(timedelta(minutes=round(abs(apart) / timedelta(minutes=1))))
 
 
 WATCHES: tuple[Callable[[Sight], Iterator[Finding]], ...] = (

@@ -23,6 +23,7 @@ class Answering:
     def __init__(self, proxy: str | None = None) -> None:
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def send(self, url: str, message: dict[str, Any]) -> WebhookResponse:
         """Post a message, once more where the connection was let go of; raises aiohttp's errors and TimeoutError."""
@@ -33,12 +34,15 @@ class Answering:
             return await self._post(url, body)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections, for good."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
 
     async def _post(self, url: str, body: bytes) -> WebhookResponse:
+        if self._closed:
+            raise aiohttp.ClientConnectionError("nothing is answered any more")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), cookie_jar=aiohttp.DummyCookieJar()

@@ -4,6 +4,7 @@ It decides nothing about what is asked: only that the request was not heard befo
 that an acknowledgement stands.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.listener.async_listener_completion_handler import AsyncListenerCompletionHandler
+from slack_bolt.listener.async_listener_start_handler import AsyncListenerStartHandler
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -71,6 +75,48 @@ class Gate:
         context["ack"] = FirmAck()  # type: ignore[no-untyped-call]  # Bolt's has no types
         await go_on()
         return None
+
+
+class Listening:
+    """The listeners of an app that are at work: Bolt starts each in a task that it forgets.
+
+    Whoever asked has been told that the request came; what it answers is yet to come.
+    """
+
+    def __init__(self, app: AsyncApp) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        app.listener_runner.listener_start_handler = _Handler(self._begin)
+        app.listener_runner.listener_completion_handler = _Handler(self._end)
+
+    async def end(self, seconds: float) -> int:
+        """Let them end, and cut off those that are not done after so long; how many were cut off."""
+        await asyncio.sleep(0)  # one that Bolt has just begun is at work then
+        if not self._tasks:
+            return 0
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
+
+    def _begin(self) -> None:
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+
+    def _end(self) -> None:
+        if task := asyncio.current_task():
+            self._tasks.discard(task)
+
+
+class _Handler(AsyncListenerStartHandler, AsyncListenerCompletionHandler):
+    """What Bolt calls where a listener begins or ends."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+
+    async def handle(self, request: AsyncBoltRequest, response: BoltResponse | None) -> None:
+        """Note it; what was asked and answered is nothing to this."""
+        self._note()
 
 
 def name_of(body: Json) -> str | None:

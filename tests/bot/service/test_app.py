@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from slack_bolt.request.async_request import AsyncBoltRequest
 from structlog.testing import capture_logs
 
 from bot.logs import REDACTED, Redactor, configure_logs
@@ -115,6 +117,43 @@ async def test_broken_rules_at_the_start_are_a_clear_error(closed_house: House, 
             await service.start()
     finally:
         await service.stop()
+
+
+async def test_a_stop_lets_answers_come_that_are_being_made_and_cuts_off_one_that_hangs(
+    closed_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bolt starts each listener in a task that it forgets: nobody else waits for it."""
+    service = await closed_house.start()
+    monkeypatch.setattr("bot.service.app.ANSWERS_SECONDS", 1.0)
+    assert service.socket is not None
+    stopping, never, close = asyncio.Event(), asyncio.Event(), service.socket.close
+    ended: list[str] = []
+
+    async def closing() -> None:
+        await close()
+        stopping.set()
+
+    monkeypatch.setattr(service.socket, "close", closing)
+
+    @service.app.event("app_mention")
+    async def answer(event: dict[str, Any]) -> None:
+        try:
+            await (stopping if event["text"] == "slow" else never).wait()
+            ended.append(event["text"])
+        except asyncio.CancelledError:
+            ended.append(f"{event['text']} was cut off")
+            raise
+
+    service.app._async_listeners.insert(0, service.app._async_listeners.pop())  # before the service's own
+    for text in ("slow", "hangs"):
+        said = {"type": "app_mention", "text": text, "channel": "C1", "user": "U1"}
+        body = {"type": "event_callback", "event_id": text, "team_id": closed_house.workspace.team.id, "event": said}
+        await service.app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+    assert not ended
+    with capture_logs() as logs:
+        await closed_house.stop()
+    assert ended == ["slow", "hangs was cut off"]
+    assert [one["requests"] for one in logs if "requests" in one] == [1]
 
 
 async def test_missing_settings_are_named_with_what_they_are_for(closed_house: House) -> None:

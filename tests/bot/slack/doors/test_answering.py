@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import aiohttp
 import pytest
 
 from bot.slack.doors.answering import Answering, KeptRespond
@@ -68,13 +69,14 @@ async def test_an_answer_on_a_connection_that_was_let_go_of_is_sent_once_more() 
     assert hooks.heard == [b'{"text": "one"}', b'{"text": "two"}', b'{"text": "two"}', b'{"text": "three"}']
 
 
-async def test_connections_are_made_anew_after_a_close() -> None:
+async def test_nothing_is_answered_after_a_close_and_no_connection_is_left_open() -> None:
     hooks = Hooks()
     async with listening(hooks) as answering:
         await KeptRespond(answering, hooks.url)(text="one")
         await answering.close()
-        await KeptRespond(answering, hooks.url)(text="two")
-    assert hooks.connections == 2
+        with pytest.raises(aiohttp.ClientConnectionError, match="nothing is answered any more"):
+            await KeptRespond(answering, hooks.url)(text="two")
+    assert hooks.connections == 1
 
 
 async def test_an_answer_without_an_address_is_refused() -> None:
