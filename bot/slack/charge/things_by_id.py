@@ -1,6 +1,6 @@
 """A connector, charger, location or session by the id or name that somebody wrote; and what is said where none is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -65,6 +65,7 @@ def need_thing(
             return known
     if said.casefold() in EVERYTHING:
         raise WrongWords(_one_by_one(said, word, kinds))
+    called = called if called.things else _by_first_words(connection, said, kinds)
     near = [near for kind in kinds for near in nearest_ids(connection, kind, said, 2)][:3]
     if called.things and (not called.is_near or not near):
         raise WrongWords(_choice(said, word, called, after))
@@ -77,6 +78,43 @@ def need_thing(
             examples=[f"/charge {' '.join(_again(word, known, after))}" for known in near] or _lists(kinds),
         )
     )
+
+
+def _by_first_words(connection: Connection, said: str, kinds: Sequence[Kind]) -> Found:
+    """What is called as some of the first words are: the rest of the name was mistyped."""
+    words = said.split()
+    tries = (things_called(connection, " ".join(words[:used]), by_name(kinds)) for used in range(len(words) - 1, 0, -1))
+    things = next((found.things for found in tries if found.things and not found.is_near), ())
+    return Found(things, is_near=True)
+
+
+def whole_values(connection: Connection, words: Sequence[str], others: Collection[str] = ()) -> list[str]:
+    """The words, with a value of several that stand there without quotes as one: `location=Sligo Station`.
+
+    `others` are words that mean something by themselves. Words behind a value that name another thing stay apart.
+    """
+    left, whole = list(words), []
+    while left:
+        word = left.pop(0)
+        key, _, value = word.partition("=")
+        behind = next((n for n, one in enumerate(left) if "=" in one or one[0] == "#" or one.lower() in others), None)
+        kind = next((one for one in KINDS if value and one == key.lower()), None)
+        used = _used(connection, kind, value, left[:behind]) if kind is not None else 0
+        whole.append(" ".join([word, *left[:used]]))
+        del left[:used]
+    return whole
+
+
+def _used(connection: Connection, kind: Kind, value: str, behind: Sequence[str]) -> int:
+    """How many of the words behind a value belong to it: as many as name a thing with it, else all that name none."""
+    for used in range(len(behind), 0, -1):
+        said = " ".join([value, *behind[:used]])
+        called = things_called(connection, said, by_name([kind]))
+        if find_thing(connection, said, [kind]) is not None or (called.things and not called.is_near):
+            return used
+    rest = " ".join(behind)
+    alone = find_thing(connection, value, [kind]) is not None
+    return 0 if alone or not rest or find_thing(connection, rest) is not None else len(behind)
 
 
 def _one_by_one(said: str, word: str, kinds: Sequence[Kind]) -> Answer:

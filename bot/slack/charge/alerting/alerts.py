@@ -10,6 +10,7 @@ from typing import Any
 from slack_sdk.models.blocks import ButtonElement
 from sqlalchemy import Connection
 
+from bot.slack.charge.alerting.card_numbers import read_card
 from bot.slack.charge.alerting.silence_lines import Reach, reach_of_alerts
 from bot.slack.charge.answer import (
     LONGEST_QUESTION,
@@ -28,7 +29,7 @@ from bot.slack.charge.answer import (
     words_button,
 )
 from bot.slack.charge.spoken import typed
-from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule
+from bot.slack.charge.things_by_id import WrongWords, need_thing, no_rule, whole_values
 from bot.slack.permissions import Role
 from notify.alert_cards.card import acknowledge_alerts
 from notify.alert_cards.parts import alert_titles
@@ -52,11 +53,14 @@ EXAMPLES = ("/charge alerts", "/charge alerts rule=connector-faulted unacknowled
 ACK_EXAMPLES = ("/charge alerts", "/charge ack #12", "/charge ack rule=connector-faulted", "/charge ack all")
 
 
-def read_filter(connection: Connection, words: tuple[str, ...], word: str) -> AlertFilter:
-    """Which alerts the words mean: `rule=NAME`, `location=ID`, a state, `#12` (a card's number), or a thing's id."""
+def read_filter(connection: Connection, words: tuple[str, ...], word: str, end: str = "") -> AlertFilter:
+    """Which alerts the words mean: `rule=NAME`, `location=ID`, a state, `#12` (a card's number), or a thing's id.
+
+    `word` and `end` are what stands before and behind it in what to write instead.
+    """
     which = AlertFilter()
     ids = []
-    for said in words:
+    for said in whole_values(connection, words, STATES):
         key, sign, value = said.partition("=")
         if sign and key.lower() == "rule":
             try:
@@ -68,8 +72,8 @@ def read_filter(connection: Connection, words: tuple[str, ...], word: str) -> Al
             which = replace(which, place=(thing.column, thing.id))
         elif said.lower() in STATES:
             which = replace(which, **STATES[said.lower()])
-        elif said.startswith("#") and said.isascii() and said[1:].isdecimal() and len(said) < 12:
-            which = replace(which, incident_id=int(said[1:]))
+        elif (said[0] == "#" or len(words) == 1) and (number := read_card(connection, said, word, end)) is not None:
+            which = replace(which, incident_id=number)
         else:
             ids.append(said)
     if ids:

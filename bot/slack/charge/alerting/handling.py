@@ -74,7 +74,7 @@ def answer_assign(connection: Connection, asked: Asked) -> Answer:
             examples=ASSIGN_EXAMPLES,
         )
     try:
-        which = _which(connection, tuple(what), "assign")
+        which = _which(connection, tuple(what), "assign", " me")
     except WrongWords as wrong:
         return wrong.answer
     return assign_firing(connection, asked, which, to, " ".join(what)[:200])
@@ -86,7 +86,7 @@ def answer_note(connection: Connection, asked: Asked) -> Answer:
         return refused("`note` needs to know about what, and the note", mend="For example:", examples=NOTE_EXAMPLES)
     what, *text = asked.words
     try:
-        which = _which(connection, (what,), "note")
+        which = _which(connection, (what,), "note", f" {' '.join(text)}"[:100])
     except WrongWords as wrong:
         return wrong.answer
     return note_firing(connection, asked, which, " ".join(text), what[:200])
@@ -103,8 +103,8 @@ def answer_unack(connection: Connection, asked: Asked) -> Answer:
     return unacknowledge_firing(connection, asked, which, " ".join(asked.words)[:200])
 
 
-def _which(connection: Connection, words: tuple[str, ...], word: str) -> ColumnElement[bool]:
-    return and_(true(), *read_filter(connection, words, word).conditions())
+def _which(connection: Connection, words: tuple[str, ...], word: str, end: str = "") -> ColumnElement[bool]:
+    return and_(true(), *read_filter(connection, words, word, end).conditions())
 
 
 def _acts(word: str, usage: str, does: str, example: str, answer: Callable[[Connection, Asked], Answer]) -> Word:

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from bot.slack.charge.alerting.card_numbers import matched_by, read_card
 from bot.slack.charge.answer import refused
-from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule
+from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule, whole_values
 from rules.alerts.silences import PLACES
 from rules.language.fields import nearest
 from rules.registry.authoring import RuleRefused, find_rule
@@ -76,9 +77,13 @@ def read_matchers(
     rules = _alert_rules(connection)
     rule_id: str | None = None
     things, labels, ids = [], [], []
+    words = whole_values(connection, words)
     for word in words:
         key, sign, value = word.partition("=")
-        if not sign:
+        if not sign and word[0] == "#" and (number := read_card(connection, word, speech.word, speech.end)) is not None:
+            rule_id, thing = matched_by(connection, number, speech.word, speech.end)
+            things.append(thing)
+        elif not sign:
             ids.append(word)
         elif not (key and value):
             whole = f"{speech.noun} names what it matches as KEY=VALUE, and not"

@@ -40,6 +40,11 @@ MOST_OF_ONE = 50
 def answer_subscribe(connection: Connection, asked: Asked) -> Answer:
     """Tell a channel, or a person in their own messages, of the alerts that the words describe, from now on."""
     words = filter_words(asked)
+    try:
+        if not words:
+            _check_place(asked, [ALL])
+    except WrongWords as wrong:
+        return wrong.answer
     if not words:
         return refused("`subscribe` needs to know to what", mend="For example:", examples=EXAMPLES)
     if any(person_of(word) for word in words):

@@ -21,7 +21,7 @@ from bot.slack.charge.answer import (
 )
 from bot.slack.charge.examples import of_the_fleet
 from bot.slack.charge.spoken import typed
-from bot.slack.charge.things_by_id import need_thing
+from bot.slack.charge.things_by_id import need_thing, whole_values
 from bot.slack.permissions import Role
 from eosvolt.models import CONNECTOR_STATUSES
 from notify.alert_cards.parts import alert_titles
@@ -31,6 +31,7 @@ from storage.queries.state import find_charger, find_connector, list_chargers, o
 SHOWN_ALERTS = 5
 SHOWN_BUTTONS = 5
 KEYS = ("status", "location", "text")
+STATES = ("online", "offline", "home")
 STATUSES = {status.lower(): status for status in CONNECTOR_STATUSES}
 
 
@@ -69,9 +70,10 @@ def answer_chargers(connection: Connection, asked: Asked) -> Answer:
             f"The filters are longer than {LONGEST_QUESTION} characters", mend="Use fewer:", examples=EXAMPLES[:1]
         )
     try:
-        which = read_filter(asked.words)
+        words = tuple(whole_values(connection, asked.words, (*STATUSES, *STATES)))
+        which = read_filter(words)
         if which.location is not None:
-            said_of = [word for word in asked.words if not word.lower().startswith(("location=", "location:"))]
+            said_of = [word for word in words if not word.lower().startswith(("location=", "location:"))]
             place = need_thing(connection, which.location, "chargers location=", ["location"], said_of)
             which = replace(which, location=place.id)
     except WrongFilterError as wrong:
@@ -88,7 +90,7 @@ def answer_chargers(connection: Connection, asked: Asked) -> Answer:
 
 def _righted(words: tuple[str, ...]) -> str | None:
     """The filters with a misspelt status or state put right; None where none is nearly one."""
-    known = [*STATUSES, "online", "offline", "home"]
+    known = [*STATUSES, *STATES]
     near = {word: get_close_matches(word.lower(), known, n=1, cutoff=0.7) for word in words}
     righted = [near[word][0] if near[word] else word for word in words]
     return " ".join(righted) if [word.lower() for word in words] != righted and any(near.values()) else None

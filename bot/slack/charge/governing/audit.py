@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.slack.charge.answer import LONGEST_QUESTION, PAGE, Answer, Asked, Word, paging, refused, told, words_button
 from bot.slack.charge.days import NoSuchDays, read_days
 from bot.slack.charge.spoken import person_of, typed
-from bot.slack.charge.things_by_id import WrongWords, need_thing
+from bot.slack.charge.things_by_id import WrongWords, need_thing, whole_values
 from bot.slack.permissions import Role
 from rules.documents.windows import Period, day_bounds
 from rules.language.fields import nearest
@@ -57,7 +57,7 @@ def read_wanted(connection: Connection, words: Sequence[str], zone: str, today: 
             refused("These days cannot be asked for", reasons=[str(wrong)], mend="For example:", examples=EXAMPLES)
         ) from None
     ids: list[str] = []
-    for word in rest:
+    for word in whole_values(connection, rest):
         which = _narrowed(connection, which, word, ids)
     if ids:
         thing = need_thing(connection, " ".join(ids), "audit")

@@ -111,3 +111,31 @@ async def test_a_command_by_a_name_is_asked_about_with_the_id(named: House) -> N
     else:
         assert connectors[0]["id"] in answer.plain()
     assert named.api.commands == []
+
+
+async def test_a_value_of_several_words_needs_no_quotes(named: House) -> None:
+    east, hall = place(named, 0), place(named, 2)
+    for words, said in {
+        "subscribe #ev-ops location=Town Hall": f"Town Hall ({hall})",
+        "subscribe me severity>=warning location=quay east rule=nope": "There is no such rule",
+        "subscribe me location=Quay East severity>=critical": f"Quay East ({east})",
+        "chargers location=Town Hall online": "location=Town Hall online",
+        "alerts location=Town Hall firing": "No alert",
+        "audit location=Town Hall": "location=Town Hall",
+        f"audit location={hall} subscribe": f"location={hall} subscribe",
+    }.items():
+        answer = (await named.ask(words)).plain()
+        assert said in answer, f"{words}: {answer}"
+        assert "no location" not in answer, words
+    choice = await named.ask("subscribe me location=Town Hull severity>=warning")
+    assert "Nothing is called Town Hull. Nearly so:" in choice.plain().replace("`", "")
+    before = len(named.workspace.ephemerals("ada"))
+    await named.click("ada", choice, "run_words_1")
+    assert "From now on I tell you" in (await named.next_whisper("ada", before)).plain()
+
+
+async def test_a_channel_that_is_not_there_is_told_before_what_it_is_to_hear(named: House) -> None:
+    answer = await named.ask("subscribe #nowhere")
+    assert "Slack knows no such channel, or I am not in it: `#nowhere`" in answer.plain()
+    assert "/charge subscribe me all" in answer.plain()
+    assert "needs to know to what" in (await named.ask("subscribe #ev-ops")).plain()
