@@ -133,7 +133,7 @@ class Permissions:
         try:
             async with asyncio.timeout(seconds):
                 grants = await self._grants.ask(user)
-                return await self._standing_in_slack(user, _higher(named, _given(grants.get(user))), grants)
+                return await self._standing_in_slack(user, _higher(named, given_by(grants.get(user))), grants)
         except SLACK_FAULTS as error:
             log.warning("Slack could not be asked for a person's role", user=user, error=error_name(error))
             known = self._remembered.get(f"user:{user}")
@@ -189,12 +189,12 @@ class Permissions:
             return self._outside(person.outside)
         if self.workspace_admins and person.is_admin:
             named = _higher(named, Standing(Role.ADMIN, source="CHARGEHAND_WORKSPACE_ADMINS"))
-        by_group = [grant for holder, grant in grants.items() if holder != user and _given(grant).role > named.role]
+        by_group = [grant for holder, grant in grants.items() if holder != user and given_by(grant).role > named.role]
         if not by_group and not self._names_others(user, named.role):
             return named
         for group in await self.groups():
             if user in _listed(group.get("users")):
-                named = _higher(named, self.group_in_settings(group), _given(grants.get(str(group.get("id")))))
+                named = _higher(named, self.group_in_settings(group), given_by(grants.get(str(group.get("id")))))
         return named
 
     def _names_others(self, user: str, role: Role) -> bool:
@@ -249,7 +249,7 @@ def _higher(*standings: Standing) -> Standing:
     return max(standings, key=lambda standing: standing.role)
 
 
-def _given(grant: Grant | None) -> Standing:
+def given_by(grant: Grant | None) -> Standing:
     """What a grant gives; a word that is no role (any more) gives nothing."""
     role = GIVEN.get(grant.role) if grant is not None else None
     if grant is None or role is None:

@@ -16,6 +16,7 @@ from bot.slack.charge.days import NoSuchDays, read_days
 from bot.slack.charge.spoken import person_of, typed
 from bot.slack.charge.things_by_id import WrongWords, need_thing, whole_values
 from bot.slack.permissions import Role
+from rules.actions.command_kinds import CommandKind
 from rules.documents.windows import Period, day_bounds
 from rules.language.fields import nearest
 from storage.queries.acts import ActFilter, known_actions, list_acts
@@ -29,6 +30,14 @@ EXAMPLES = (
 FILE_DAYS = timedelta(days=30)
 """How far a file goes back where no days are said."""
 ALIASES = {"ack": "acknowledge", "start": "start_session", "stop": "stop_session", "price": "change_price"}
+ACTS = (
+    *(kind.value for kind in CommandKind),
+    *("acknowledge", "unacknowledge", "assign", "note", "snooze", "end snooze", "silence", "end silence"),
+    *("subscribe", "unsubscribe", "rule", "accept rule files", "accept missing things", "automations"),
+    *("grant", "revoke", "export_sessions", "export_alerts", "export_audit", "export_uptime"),
+)
+"""The kinds of acts that are noted, whether or not the log has any of them; own commands have their own names."""
+FILE = ("csv", "file")
 THINGS = ("location", "charger", "connector", "session")
 OTHERS = ("rule", "silence", "incident")
 PEOPLE = ("user", "by", "person")
@@ -78,7 +87,7 @@ def _narrowed(connection: Connection, which: ActFilter, word: str, ids: list[str
     if value and key in THINGS:
         thing = need_thing(connection, value, "audit", [key])  # type: ignore[list-item]  # one of the kinds
         return replace(which, places={**which.places, thing.kind: thing.id})
-    known = known_actions(connection)
+    known = tuple(dict.fromkeys((*known_actions(connection), *ACTS)))
     actions = _actions((value if key in WHAT else word).lower(), known)
     if sign and not actions:
         raise WrongWords(_unknown(key, value, known))
@@ -119,6 +128,9 @@ def _unknown(key: str, value: str, known: Sequence[str]) -> Answer:
 
 def answer_audit(connection: Connection, asked: Asked) -> Answer:
     """Who did what, the newest first, in pages."""
+    filed = any(word.lower() in FILE for word in asked.words)
+    words = tuple(word for word in asked.words if word.lower() not in {*FILE, "as"}) if filed else asked.words
+    asked = replace(asked, words=words)
     said = typed(asked.words)
     if len(said) > LONGEST_QUESTION:
         return refused("The filters are too long", mend="Use fewer:", examples=EXAMPLES)
@@ -131,9 +143,13 @@ def answer_audit(connection: Connection, asked: Asked) -> Answer:
     days = wanted.days or Period(today - FILE_DAYS, today)
     file = f"export audit {days.first} {min(days.last, today)} {typed(wanted.rest)}".strip()
     csv = [words_button("CSV file", file)] if page.total and days.first <= today else []
-    buttons = [*csv, *paging(page, f"audit {said}".strip())]
-    filed = None if wanted.days else FILE_DAYS.days
-    return told("answer_audit", buttons=buttons, page=page, said=_said(asked.words), filed=filed)
+    whole = [words_button("All of it", "audit", 1)] if said and not page.total else []
+    buttons = [*csv, *whole, *paging(page, f"audit {said}".strip())]
+    back = None if wanted.days else FILE_DAYS.days
+    begun = bool(page.total or known_actions(connection))
+    return told(
+        "answer_audit", buttons=buttons, page=page, said=_said(asked.words), back=back, begun=begun, filed=filed
+    )
 
 
 def _said(words: Sequence[str]) -> list[tuple[str, str]]:

@@ -4,6 +4,8 @@ What the settings name is shown with its setting and cannot be taken here. What 
 its line in the audit log, and counts from the next click on.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,7 +14,7 @@ from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Word, c
 from bot.slack.charge.governing.people import EXAMPLES, HOW, Holder, came_by, find_holder, permissions_in
 from bot.slack.charge.spoken import group_of, person_of
 from bot.slack.charge.things_by_id import WrongWords
-from bot.slack.permissions import GIVEN, GRANTED, MEANS, Role, Standing
+from bot.slack.permissions import GIVEN, GRANTED, MEANS, Role, Standing, given_by
 from bot.slack.web_client import SLACK_FAULTS
 from storage.grants import Grant, all_grants, give_role, take_role
 
@@ -20,8 +22,12 @@ SHOWN = 30
 
 
 def answer_roles(connection: Connection, asked: Asked) -> Errand:
-    """Who is admin and operator, and why; and what whoever asks may do."""
-    grants = list(all_grants(connection).values())
+    """Who is admin and operator, and why; and what whoever asks, or the person or group that they name, may do."""
+    given = all_grants(connection)
+    if asked.words:
+        said = " ".join(word for word in asked.words if word.lower() not in {"of", "for"})
+        return Errand("roles", lambda office: _of_somebody(office, said, given))
+    grants = list(given.values())
 
     async def run(office: Office) -> Answer:
         permissions = permissions_in(office)
@@ -42,9 +48,32 @@ def answer_roles(connection: Connection, asked: Asked) -> Errand:
     return Errand("roles", run)
 
 
+async def _of_somebody(office: Office, said: str, given: Mapping[str, Grant]) -> Answer:
+    """What one person or group may do, and why."""
+    try:
+        holder = await find_holder(office, said)
+    except WrongWords as wrong:
+        return wrong.answer
+    except SLACK_FAULTS as error:
+        return _not_asked(error)
+    theirs = await _standing_of(office, holder, given)
+    why = came_by(replace(theirs, group="") if holder.handle else theirs)
+    return told("answer_role_of", holder=holder, theirs=theirs, why=why, means=MEANS)
+
+
+async def _standing_of(office: Office, holder: Holder, given: Mapping[str, Grant]) -> Standing:
+    """What a person may do, and by what; of a group what it gives."""
+    if not holder.handle:
+        return await permissions_in(office).standing_of(holder.id)
+    return max(holder.set, given_by(given.get(holder.id)), key=lambda standing: standing.role)
+
+
 def answer_grant(connection: Connection, asked: Asked) -> Answer | Errand:
     """Ask whether to give a role; once that is confirmed, give it."""
     words = [word for word in asked.words if word.lower() not in {"to", "the", "role", "as", "is"}]
+    if Role.VIEWER.word in map(str.lower, words) and not asked.confirmed:
+        others = tuple(word for word in words if word.lower() != Role.VIEWER.word)
+        return answer_revoke(connection, replace(asked, words=others))  # what is left where nothing is given
     roles = [GIVEN[word.lower()] for word in words if word.lower() in GIVEN]
     names = [word for word in words if word.lower() not in GIVEN]
     if len(roles) != 1 or len(names) != 1:
@@ -81,19 +110,12 @@ async def _ask_to_give(office: Office, said: str, role: Role, before: Any) -> An
         return wrong.answer
     except SLACK_FAULTS as error:
         return _not_asked(error)
-    if holder.why_outside:
-        problem = f"A role is for full members of this workspace, and for Slack this is somebody {holder.why_outside}"
-        return refused(problem, mend="See who has which role:", examples=["/charge roles"])
-    if holder.set.role >= role:
-        problem = f"They are {holder.set.role.word} already, {came_by(holder.set)}, so that there is nothing to give"
-        return refused(problem, mend="See who has which role:", examples=["/charge roles"])
     known = before.get(holder.id)
-    if known is not None and known.role == role.word:
-        return refused(
-            f"They have the role {role.word} already, given in Slack",
-            mend="See who has which role:",
-            examples=["/charge roles"],
-        )
+    theirs = await _standing_of(office, holder, before)
+    problem = _why_not(holder, role, theirs, known)
+    if problem:
+        examples = [f"/charge roles {_named(holder)}", "/charge roles"]
+        return refused(problem, mend="See what they may do, and who has which role:", examples=examples)
     words = f"grant {_written(holder)} {role.word}"
     return told(
         "answer_grant",
@@ -103,7 +125,23 @@ async def _ask_to_give(office: Office, said: str, role: Role, before: Any) -> An
         role=role.word,
         means=MEANS[role],
         before=known.role if known is not None else None,
+        lowers=known is not None and GIVEN.get(known.role, role) > role,
+        theirs=theirs,
+        why=came_by(theirs),
     )
+
+
+def _why_not(holder: Holder, role: Role, theirs: Standing, known: Grant | None) -> str:
+    """Why a role is not given: they may not have it, or have it or more already; nothing where it can be."""
+    if holder.why_outside:
+        return f"A role is for full members of this workspace, and for Slack this is somebody {holder.why_outside}"
+    if theirs.role > role and (known is None or known.role != theirs.role.word):
+        return f"They are {theirs.role.word} already, {came_by(theirs)}, which is more: there is nothing to give"
+    if holder.set.role >= role:
+        return f"They are {holder.set.role.word} already, {came_by(holder.set)}, so that there is nothing to give"
+    if known is not None and known.role == role.word:
+        return f"They have the role {role.word} already, given in Slack"
+    return ""
 
 
 async def _ask_to_take(office: Office, said: str, before: Any, user: str) -> Answer:
@@ -119,6 +157,7 @@ async def _ask_to_take(office: Office, said: str, before: Any, user: str) -> Ans
     known = before.get(holder.id)
     if known is None:
         return _not_given(holder.set if holder.handle else await permissions_in(office).standing_of(holder.id))
+    stays = await _without_their_own(office, holder, before)
     words = f"revoke {_written(holder)}"
     return told(
         "answer_revoke",
@@ -126,16 +165,31 @@ async def _ask_to_take(office: Office, said: str, before: Any, user: str) -> Ans
         buttons=confirm_words("Take it back", words, style="danger"),
         holder=holder,
         grant=known,
-        stays=came_by(holder.set) if holder.set.role > Role.VIEWER else "",
-        stays_as=holder.set.role.word,
+        stays=came_by(stays) if stays.role > Role.VIEWER else "",
+        stays_as=stays.role.word,
+        means=MEANS[stays.role],
         own=holder.id == user,
     )
+
+
+async def _without_their_own(office: Office, holder: Holder, before: Mapping[str, Grant]) -> Standing:
+    """What a person or group has once what was given by name is taken back."""
+    if holder.handle:
+        return holder.set
+    others = {name: grant for name, grant in before.items() if name != holder.id}
+    return await replace(permissions_in(office), granted=lambda: others).standing_of(holder.id)
+
+
+def _named(holder: Holder) -> str:
+    """A person or group in an example, as it is typed."""
+    return holder.handle or f"<@{holder.id}>"
 
 
 def _not_given(standing: Standing) -> Answer:
     """They were given no role by their own name: which they have all the same, and who could take it."""
     if standing.role is Role.VIEWER:
-        return refused("They were given no role in Slack", mend="See who has which role:", examples=["/charge roles"])
+        problem = "They were given no role in Slack and are viewer, as everybody is, who reads: nothing can be taken"
+        return refused(problem, mend="See who has which role:", examples=["/charge roles"])
     theirs = f"They are {standing.role.word} {came_by(standing)}"
     if standing.source == GRANTED:
         group = f"/charge revoke @{standing.group.lstrip('@')}"
@@ -178,7 +232,15 @@ def _not_asked(error: BaseException) -> Answer:
 
 
 WORDS = (
-    Word("roles", "roles", "who may do what, and why", "roles", answer_roles, needs_data=False, acts=True),
+    Word(
+        "roles",
+        "roles [@PERSON|@GROUP]",
+        "who may do what, and why",
+        "roles",
+        answer_roles,
+        needs_data=False,
+        acts=True,
+    ),
     Word(
         "grant",
         "grant @PERSON|@GROUP operator|admin",

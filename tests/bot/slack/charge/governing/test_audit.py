@@ -1,5 +1,6 @@
 """Who did what: asked by person, action, days and thing, in pages and as the file of the same filters."""
 
+import ast
 import csv
 import io
 from datetime import timedelta
@@ -7,9 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.slack.charge.governing.audit import ACTS
 from storage.schema import AUDIT
 from tests.bot.house import House
 from tests.bot.slack.charge.fleet.test_exports import message_to
+from tests.conftest import ROOT
 
 
 def put(house: House, ago: timedelta = timedelta(), **values: Any) -> None:
@@ -112,3 +115,31 @@ async def test_the_file_has_what_the_filters_ask_for(house: House) -> None:
     assert [line[1:4] for line in lines] == [["U0ADA00001", "acknowledge", "incident 5"]]
     assert "needs the role admin" in (await house.ask("audit", "ole")).plain()
     assert "There is no" in (await house.ask("export audit 2026-03-01 2026-03-04 nowhere")).plain()
+
+
+async def test_an_empty_log_says_what_will_be_in_it_and_knows_every_kind_of_act(house: House) -> None:
+    for said in "audit", "audit csv", "audit grant", "audit action=silence", "audit as csv yesterday":
+        answer = (await house.ask(said)).plain()
+        assert "What people do here is noted as they do it" in answer, said
+        assert "no connector" not in answer, said
+    assert "nothing to put into a file" in (await house.ask("audit csv")).plain()
+    some(house)
+    found = await house.ask("audit csv")
+    assert "The button CSV file sends the file to you" in found.plain().replace("*", "")
+    none = await house.ask("audit grant")
+    assert "nothing of it in the log" in none.plain()
+    before = len(house.workspace.ephemerals("ada"))
+    await house.click("ada", none, "run_words_1")
+    assert "of 5" in (await house.next_whisper("ada", before)).plain()
+
+
+def test_every_kind_of_act_that_is_noted_is_known_to_the_log() -> None:
+    noted = set()
+    files = (path.read_text() for floor in ("bot", "commands", "storage") for path in (ROOT / floor).rglob("*.py"))
+    for text in (one for one in files if "record_act" in one or "write_audit" in one or "AuditEntry" in one):
+        for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Name) and call.func.id in {"record_act", "write_audit", "AuditEntry"}:
+                said = [one.value for one in call.keywords if one.arg == "action"] or call.args[2:3]
+                noted |= {one.value for one in said if isinstance(one, ast.Constant)}
+    assert {"acknowledge", "grant", "automations"} <= noted
+    assert noted <= set(ACTS)

@@ -85,7 +85,7 @@ async def test_what_the_settings_name_is_not_given_again_nor_taken_and_says_wher
     assert "They are operator already, by CHARGEHAND_OPERATORS" in told
     await confirmed(house, f"grant {ONCALL} admin")
     told = (await house.ask(f"revoke {ONCALL}")).plain()
-    assert "They stay operator by CHARGEHAND_OPERATORS" in told
+    assert "They stay operator, by CHARGEHAND_OPERATORS" in told
 
 
 async def test_what_cannot_be_given_says_why_and_what_to_write(house: House) -> None:
@@ -95,7 +95,7 @@ async def test_what_cannot_be_given_says_why_and_what_to_write(house: House) -> 
         "grant operator": "needs one person or user group",
         f"grant {VERA}": "needs one person or user group",
         f"grant {VERA} {OLE} operator": "needs one person or user group",
-        f"grant {VERA} viewer": "needs one person or user group",
+        f"grant {VERA} viewer": "They were given no role in Slack and are viewer, as everybody is",
         "grant <@U0EVE00009> admin": "somebody of another workspace",
         "grant <@U0NOBODY99> admin": "somebody not known in this workspace",
         "grant @oncal operator": "There is a user group @oncall",
@@ -130,3 +130,36 @@ async def test_while_slack_cannot_be_asked_who_somebody_is_nothing_is_given(hous
     told = (await house.ask(f"grant {VERA} operator")).plain()
     assert "Slack could not be asked who that is" in told
     assert acts(house) == []
+
+
+async def test_the_role_of_one_person_or_group_is_told_with_where_it_comes_from(house: House) -> None:
+    house.workspace.users["U0EVE00009"] = User("U0EVE00009", "eve", "Eve", home_team="T0PARTNERS")
+    await confirmed(house, f"grant {VERA} operator")
+    for said, role in {
+        f"roles {VERA}": "<@U0VERA0003> is *operator*, given in Slack (<@U0ADA00001> did)",
+        f"roles of {OLE}": "<@U0OLE00002> is *operator*, by CHARGEHAND_OPERATORS, through the group @oncall",
+        f"roles {ONCALL}": "`@oncall` has the role *operator*, by CHARGEHAND_OPERATORS. An operator also acts",
+        "roles <@U0ADA00001>": "is *admin*, as an admin of the workspace",
+        "roles <@U0EVE00009>": "is *outsider*, since for Slack they are of another workspace",
+        "roles @nobody": "Nobody here is called",
+    }.items():
+        assert role in (await house.ask(said, "vera")).plain(), said
+
+
+async def test_nothing_is_lowered_in_silence(house: House) -> None:
+    ada = "<@U0ADA00001>"
+    told = (await house.ask(f"grant {ada} operator")).plain()
+    assert "They are admin already, as an admin of the workspace (CHARGEHAND_WORKSPACE_ADMINS), which is more" in told
+    assert f"/charge roles {ada}" in told.replace("&lt;", "<").replace("&gt;", ">")
+    await confirmed(house, f"grant {VERA} admin")
+    lower = (await house.ask(f"grant {VERA} operator")).plain()
+    assert "That is less: it takes the place of the role admin, which they were given before" in lower
+    none = (await house.ask(f"grant {VERA} viewer")).plain()
+    assert "Take the role *admin* back from <@U0VERA0003>?" in none
+    assert "They then are viewer, as everybody, who reads" in none
+    both = (await house.ask(f"grant {OLE} operator")).plain()
+    assert "They are operator already, by CHARGEHAND_OPERATORS, through the group @oncall; given by name, it" in both
+    await confirmed(house, f"grant {OLE} admin")
+    assert (
+        "They stay operator, by CHARGEHAND_OPERATORS, through the group" in (await house.ask(f"revoke {OLE}")).plain()
+    )
