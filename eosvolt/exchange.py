@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import httpx
@@ -39,6 +39,7 @@ SEND_BY: ContextVar[float | None] = ContextVar("send_by", default=None)
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json"}
 _parsed = lru_cache(maxsize=256)(httpx.URL)  # most polls ask the same again
+_trusted = cache(httpx.create_ssl_context)  # to read the certificates takes longer than to poll a small fleet
 
 
 class _NoCookies(httpx.Cookies):
@@ -159,7 +160,10 @@ class Exchange:
         self._next_start = 0.0
         self._timeout = (timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout, connect=5)).as_dict()
         self._http = _WithoutCookies(
-            transport=transport, follow_redirects=False, headers={"accept": "application/json"}
+            transport=transport,
+            verify=_trusted() if transport is None else False,
+            follow_redirects=False,
+            headers={"accept": "application/json"},
         )
         self._generation = -1
         self._kept: OrderedDict[str, _Kept] = OrderedDict()

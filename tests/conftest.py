@@ -1,14 +1,19 @@
 """What every test shares: the databases, the asynchronous backend and the places of recorded data."""
 
+import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 import pytest
 from hypothesis import settings
 from sqlmodel import SQLModel
 
+from bot.service.operating.collecting import collect_seldom
 from storage import tables  # noqa: F401 - declares every table
 from storage.engine import Database
 from tests.databases import server_binaries, temporary_database, temporary_server
@@ -18,6 +23,8 @@ from tests.examples import in_turn
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+sys.modules.setdefault("sniffio", cast("ModuleType", None))  # httpcore looks for it in vain at every step of every call
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -29,6 +36,12 @@ _FIRST = ("test_irish.py", "test_scotland.py", "test_lives.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: no worker is left alone with one at the end, and none of their modules is shared out."""
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as the service does: a look through all that was imported takes half a second."""
+    gc.collect()
+    collect_seldom()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -21,7 +21,6 @@ def as_before() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 def test_what_holds_itself_goes_after_as_many_more_objects_and_no_sooner() -> None:
