@@ -48,9 +48,10 @@ from bot.service.watching.watchdog import Watchdog
 from bot.setting_doubts import nobody_may_act
 from bot.settings import Settings
 from bot.slack.doors.answering import Answering
-from bot.slack.doors.bolt_app import Listening, build_app
+from bot.slack.doors.bolt_app import build_app
 from bot.slack.doors.http_door import HttpDoor
 from bot.slack.doors.identity import Identity
+from bot.slack.doors.runner import Runner
 from bot.slack.doors.socket_door import SocketDoor
 from bot.slack.listeners import register
 from bot.slack.listeners.home import refresh_homes
@@ -112,10 +113,10 @@ class Service:
     leading: Leading
     http: HttpDoor | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    listening: Listening = field(init=False)
+    listening: Runner = field(init=False)
 
     def __post_init__(self) -> None:
-        self.listening = Listening(self.app)
+        self.listening = Runner(self.app)
 
     async def start(self, rules: Sequence[Rule] | None = None, rules_since: datetime | None = None) -> None:
         """Start working: tables, rules, Slack, jobs, in this order.

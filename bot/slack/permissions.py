@@ -30,6 +30,8 @@ MOST_REMEMBERED = 5_000
 LOOKUP_SECONDS = 5.0
 CLICK_LOOKUP_SECONDS = 0.8
 """What acts is acknowledged after it was written down, within 3 s in all: Slack's answer may take this much of them."""
+GRANTS_APART = 0.02
+"""Seconds. Rights are read for each request after it came; those that come so close together share one reading."""
 NOT_OURS = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 """Slack's error names for a person whom this workspace does not know."""
 NOT_KNOWN_YET = "the workspace is not known yet"
@@ -117,7 +119,7 @@ class Permissions:
     _grants: Together[str, Mapping[str, Grant]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._grants = Together(lambda people: [self.granted()] * len(people))
+        self._grants = Together(lambda people: [self.granted()] * len(people), apart=GRANTS_APART)
 
     async def standing_of(self, user: str, seconds: float = LOOKUP_SECONDS) -> Standing:
         """The standing of a Slack user id; never raises for a fault of Slack, which has so many seconds to answer.

@@ -25,8 +25,9 @@ def with_site_clock(answer: Answer, own: str, site: str, now: datetime) -> Answe
 
     `own` and `site` are zones; the reader's is empty where it is not known.
     """
-    told = any(DATE in str(block) for block in answer.blocks)
-    if not told or not own or not differ(own, site, now) or len(answer.blocks) >= BLOCKS:
+    if not own or not differ(own, site, now) or len(answer.blocks) >= BLOCKS:
+        return answer
+    if not any(DATE in str(block) for block in answer.blocks):
         return answer
     said = f"Times are by your own clock. At the sites ({site}) it is now {now.astimezone(ZoneInfo(site)):%H:%M}."
     return replace(answer, blocks=[*answer.blocks, *_note(said)])

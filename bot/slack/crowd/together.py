@@ -1,12 +1,14 @@
 """Does together, in one thread at a time, what waits at the same moment: one hop and one transaction for many.
 
 Whoever asks is answered by work that began after they asked. Work that takes long holds nobody up: beside it a few more
-go on. It knows nothing of what is asked.
+go on. Where many ask one after the other, works begin a little apart, so that each is for many. It knows nothing of
+what is asked.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -21,20 +23,28 @@ LONG_SECONDS = 0.05
 """From here on others begin beside it."""
 TELL_SECONDS = 0.01
 """Answers that are there are told at least so often."""
+TOLD_AT_ONCE = 8
+"""In one round of the loop, so that what comes in meanwhile is heard before those who were told go on."""
 
 Asking = tuple[Q, asyncio.Future[A]]
 Outcome = tuple[Asking[Q, A], A | BaseException]
 
 
 class Together(Generic[Q, A]):
-    """`work` gives an answer, or an exception in its place, for each of several questions in their order."""
+    """`work` gives an answer, or an exception in its place, for each of several questions in their order.
 
-    def __init__(self, work: Callable[[Sequence[Q]], Iterable[A | BaseException]], most: int = MOST) -> None:
+    No work begins sooner than `apart` seconds after the one before it began.
+    """
+
+    def __init__(
+        self, work: Callable[[Sequence[Q]], Iterable[A | BaseException]], most: int = MOST, apart: float = 0.0
+    ) -> None:
         self._work = work
         self._most = most
+        self._apart = apart
         self._waiting: deque[Asking[Q, A]] = deque()
         self._at_work = 0
-        self._begun_at = 0.0
+        self._begun_at = -inf
         self._look: asyncio.TimerHandle | None = None
 
     async def ask(self, question: Q) -> A:
@@ -51,7 +61,7 @@ class Together(Generic[Q, A]):
         if not self._waiting:
             return
         loop, now = asyncio.get_running_loop(), monotonic()
-        free_at = self._begun_at + LONG_SECONDS if self._at_work else now
+        free_at = self._begun_at + (max(LONG_SECONDS, self._apart) if self._at_work else self._apart)
         if self._at_work >= HANDS:
             return  # whoever ends looks again
         if now < free_at:
@@ -82,17 +92,19 @@ class Together(Generic[Q, A]):
             for answer in self._work([question for question, _ in askings]):
                 there.append((left.popleft(), answer))
                 if monotonic() - told_at > TELL_SECONDS:
-                    loop.call_soon_threadsafe(_tell, there)
+                    loop.call_soon_threadsafe(_tell, loop, there)
                     there, told_at = [], monotonic()
         except BaseException as error:
             there += [(asking, error) for asking in left]
             raise
         finally:
-            loop.call_soon_threadsafe(_tell, there)
+            loop.call_soon_threadsafe(_tell, loop, there)
 
 
-def _tell(outcomes: Iterable[Outcome[Q, A]]) -> None:
-    for (_, waiting), outcome in outcomes:
+def _tell(loop: asyncio.AbstractEventLoop, outcomes: Sequence[Outcome[Q, A]]) -> None:
+    if len(outcomes) > TOLD_AT_ONCE:
+        loop.call_soon(_tell, loop, outcomes[TOLD_AT_ONCE:])
+    for (_, waiting), outcome in outcomes[:TOLD_AT_ONCE]:
         if waiting.done():
             continue  # nobody waits any more
         if isinstance(outcome, BaseException):

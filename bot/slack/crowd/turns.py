@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-AT_ONCE = 16
+AT_ONCE = 100
 MOST_WAITING = 2_000
 """Some seconds of answers; a response URL is good for half an hour."""
 LONGEST_TURN = 0.25
@@ -42,6 +42,9 @@ class Turns:
         doing = asyncio.ensure_future(work)
         try:
             await asyncio.wait({doing}, timeout=LONGEST_TURN)
+        except asyncio.CancelledError:
+            doing.cancel()
+            raise
         finally:
             self._free.release()
         await doing

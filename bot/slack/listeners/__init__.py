@@ -4,12 +4,13 @@ What only reads acknowledges first. What acts writes one intent row and then ack
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncRespond
+from slack_bolt.async_app import AsyncApp, AsyncRespond
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.slack.charge.answer import Answer, refused, told
@@ -53,7 +54,7 @@ def register(app: AsyncApp, responder: Responder) -> None:
         # what the person is told of in words is not shown as failed as well
         return BoltResponse(status=200, body="") if answer is not None and response is not None else None
 
-    app.use(answer_in_views(responder))
+    app.use(AnswerInViews(responder))
     copies.register(app, responder)
     slash_command.register(app, responder)
     block_actions.register(app, responder)
@@ -91,17 +92,20 @@ OWN_MODAL = (ActionId.OPEN_FORM, ActionId.SILENCE_ALERTS, ActionId.ACT_ON_ALERTS
 """The clicks that open a modal of their own."""
 
 
-def answer_in_views(responder: Responder) -> Callable[..., Awaitable[None]]:
-    """A middleware: a click in a modal or the Home tab, which has no response URL, is answered in a modal."""
+class AnswerInViews(AsyncMiddleware):
+    """A click in a modal or the Home tab, which has no response URL, is answered in a modal."""
 
-    async def use(body: dict[str, Any], context: AsyncBoltContext, next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002 - Bolt's name
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+
+    async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: copies.Next) -> None:  # noqa: A002 - Bolt's name
+        """Give a click there another way to answer, and let it go on."""
+        body = req.body
         if body.get("type") == "block_actions" and body.get("view") and not body.get("response_url"):
             action = str(body["actions"][0].get("action_id"))
             own = action in IN_PLACE or action.startswith(OWN_MODAL)
-            context["respond"] = ViewRespond(responder.slack, body, at_once=not own)
+            req.context["respond"] = ViewRespond(self._responder.slack, body, at_once=not own)
         await next()
-
-    return use
 
 
 async def _tell_of_a_fault(responder: Responder, answer: Answer, body: dict[str, Any], respond: AsyncRespond) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.slack.listeners.responder import Responder
@@ -19,17 +22,27 @@ from notify.text.message import EVENT_TYPE
 log = structlog.get_logger()
 
 Json = dict[str, Any]
+Next = Callable[[], Awaitable[BoltResponse]]
 
 
 def register(app: AsyncApp, responder: Responder) -> None:
     """Look at every click, before its listener."""
 
-    @app.middleware
-    async def note_copies(body: Json, next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002 - Bolt's own word
-        if body.get("type") == "block_actions" and _stands(body):
-            looking = asyncio.create_task(_look(responder, body))
-            responder.office.work.add(looking)
-            looking.add_done_callback(responder.office.work.discard)
+    app.use(NoteCopies(responder))
+
+
+class NoteCopies(AsyncMiddleware):
+    """Looks at every click; a class, because Bolt gathers for a function whatever it might ask for."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+
+    async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Next) -> None:  # noqa: A002 - Bolt's own word
+        """Look, and let the click go on."""
+        if req.body.get("type") == "block_actions" and _stands(req.body):
+            looking = asyncio.create_task(_look(self._responder, req.body))
+            self._responder.office.work.add(looking)
+            looking.add_done_callback(self._responder.office.work.discard)
         await next()
 
 

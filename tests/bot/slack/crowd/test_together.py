@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from bot.slack.crowd import together as together_module
-from bot.slack.crowd.together import MOST, Together
+from bot.slack.crowd.together import MOST, TOLD_AT_ONCE, Together
 
 WITHIN = 20
 
@@ -131,3 +131,48 @@ async def test_it_goes_on_after_any_outcome(broken: bool) -> None:
     together = Together(work)
     await asyncio.gather(together.ask(0), return_exceptions=True)
     assert await together.ask(1) == 1
+
+
+async def test_works_begin_apart_so_that_those_who_ask_one_after_the_other_share_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, batches = [100.0], list[list[int]]()
+    monkeypatch.setattr(together_module, "monotonic", lambda: now[0])
+
+    def work(questions: Sequence[int]) -> list[int]:
+        batches.append(list(questions))
+        return list(questions)
+
+    together = Together(work, apart=0.01)
+    assert await asyncio.wait_for(together.ask(0), WITHIN) == 0, "the first waits for nobody"
+    asked = [asyncio.create_task(together.ask(number)) for number in (1, 2)]
+    await asyncio.sleep(0.03)  # in which the clock stands still
+    asked.append(asyncio.create_task(together.ask(3)))
+    await asyncio.sleep(0)
+    assert batches == [[0]]
+    now[0] += 0.02
+    assert await asyncio.wait_for(asyncio.gather(*asked), WITHIN) == [1, 2, 3]
+    assert batches == [[0], [1, 2, 3]]
+
+
+async def test_many_are_told_a_few_in_each_round_of_the_loop() -> None:
+    rounds, told = [0], list[int]()
+
+    async def ask(together: Together[int, int], number: int) -> None:
+        await together.ask(number)
+        told.append(rounds[0])
+
+    async def count() -> None:
+        while True:
+            rounds[0] += 1
+            await asyncio.sleep(0)
+
+    def work(questions: Sequence[int]) -> list[int]:
+        return list(questions)
+
+    together = Together(work)
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(ask(together, number) for number in range(TOLD_AT_ONCE * 4)))
+    counting.cancel()
+    assert max(told.count(one) for one in told) <= TOLD_AT_ONCE
+    assert len(set(told)) >= 4

@@ -100,3 +100,20 @@ async def test_an_answer_waits_for_a_busy_loop_so_often_and_is_then_made(monkeyp
     await turns.take(work())
     assert done == [True]
     assert pauses == [0, 0.001] * turns_module.MOST_PAUSES
+
+
+async def test_work_is_cut_off_with_whoever_waits_for_it() -> None:
+    turns, begun, ended = Turns(at_once=1), asyncio.Event(), list[str]()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cut off")
+
+    taking = asyncio.create_task(turns.take(work()))
+    await asyncio.wait_for(begun.wait(), WITHIN)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    assert ended == ["cut off"]
