@@ -5,20 +5,21 @@ find corrections; all but utilisation come of one pass over the sessions. Nothin
 """
 
 import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from notify.digests.slots import complete_to
-from notify.kpis.impossible import ODD, ODDITIES
+from notify.kpis.impossible import possible, twice_among
 from notify.kpis.places import EVERYWHERE, Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope, with_location
-from notify.kpis.sessions import COMPLETED, CURRENCY, DIGITS, ZERO_ENERGY_KWH, drivers, new_drivers
-from notify.kpis.times import utilisation
+from notify.kpis.sessions import COMPLETED, drivers, new_drivers
+from notify.kpis.times import LONGEST_SESSION, utilisation, utilisation_beside
+from notify.kpis.totals import Totals, delivered, totals
 from rules.documents.schedules import SETTLE
 from rules.documents.windows import Period
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
@@ -53,15 +54,17 @@ def session_digest(
     complete = known_to is not None and known_to >= end + SETTLE
     scope = Scope(zones, period, narrow)
     earlier = scope.over(period.before())
-    tallies = _tallies(connection, scope)
+    whole = scope.over(period.whole())
+    twice = twice_among(connection, earlier.outer[0] - LONGEST_SESSION, whole.outer[1])
+    told = totals(connection, whole, twice)
     return {
         "digest": "sessions",
-        **_figures(connection, scope.over(period.whole()) if complete else scope, tallies),
-        **(_new_drivers(connection, scope) if _some_tagged(tallies) else {}),
+        **_figures(connection, whole if complete else scope, told),
+        **(_new_drivers(connection, scope) if told.tagged else {}),
         "zone": zone,
         **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
-        "top": _top_connectors(connection, tallies),
-        "before": _figures(connection, earlier, _tallies(connection, earlier))
+        "top": _top_connectors(connection, whole, twice),
+        "before": _figures(connection, earlier, totals(connection, earlier, twice))
         if _known_on(connection, earlier)
         else None,
         "complete_to": min(known_to, now).isoformat() if known_to is not None else None,
@@ -70,84 +73,70 @@ def session_digest(
     }
 
 
-def _some_tagged(tallies: Sequence[Any]) -> bool:
-    """Whether it is kept of any of these sessions who charged; else nothing has to be asked about drivers."""
-    return any(row.tagged for row in tallies if not row.odd)
-
-
 def _new_drivers(connection: Connection, scope: Scope) -> dict[str, int]:
     whole = scope.over(scope.period.whole())
     return {"new_drivers": new} if (new := new_drivers(connection, whole).get(NETWORK_KEY)) else {}
 
 
-def _figures(connection: Connection, scope: Scope, tallies: Sequence[Any]) -> dict[str, Any]:
-    impossible: Counter[str] = Counter()
-    revenue: defaultdict[str, float] = defaultdict(float)
-    for row in tallies:
-        if row.odd:
-            impossible[row.odd] += row.sessions
-        elif row.amount is not None:
-            revenue[row.currency] += row.amount
-    possible = [row for row in tallies if not row.odd]
+def _figures(connection: Connection, scope: Scope, told: Totals) -> dict[str, Any]:
     whole = scope.over(scope.period.whole())
-    known = drivers(connection, whole).get(NETWORK_KEY) if _some_tagged(tallies) else None
+    known = drivers(connection, whole).get(NETWORK_KEY) if told.tagged else None
     return {
         **({"drivers": known} if known else {}),
         **scope.period.facts(),
-        **({"impossible": {odd: impossible[odd] for odd in ODDITIES if odd in impossible}} if impossible else {}),
-        "sessions": sum(row.sessions for row in possible),
-        "energy_kwh": round(sum(row.energy_kwh for row in possible), DIGITS),
-        "revenue": {code: round(revenue[code], DIGITS) for code in sorted(revenue) if code or revenue[code] != 0},
-        "zero_energy": sum(row.zero_energy for row in possible),
-        "locations": len({row.location_id for row in possible} - {None}),
-        "utilisation": utilisation(connection, scope).get(NETWORK_KEY),
+        **({"impossible": dict(told.impossible)} if told.impossible else {}),
+        "sessions": told.sessions,
+        "energy_kwh": told.energy_kwh,
+        "revenue": dict(told.revenue),
+        "zero_energy": told.zero_energy,
+        "locations": told.locations,
+        # what is not over is used as far as the time has come: other sessions, other stretches of them
+        "utilisation": utilisation_beside(connection, scope, told.used)
+        if scope.is_whole
+        else utilisation(connection, scope).get(NETWORK_KEY),
     }
 
 
-def _tallies(connection: Connection, scope: Scope) -> list[Any]:
-    """What completed in whole days, by connector, location, currency and what is impossible about it: one pass."""
-    whole = scope.over(scope.period.whole())
-    of = (SESSION.c.connector_id, SESSION.c.location_id)
-    charger = sa.func.max(SESSION.c.charger_id).label("charger_id")
-    count = sa.func.count().label("sessions")
-    energy_kwh = sa.func.coalesce(sa.func.sum(SESSION.c.energy_kwh), 0.0).label("energy_kwh")
-    zero_energy = sa.func.count().filter(SESSION.c.energy_kwh < ZERO_ENERGY_KWH).label("zero_energy")
-    amount = sa.func.sum(SESSION.c.cost).label("amount")
-    tagged = sa.func.count(SESSION.c.id_tag).label("tagged")
-    statement = (
-        sa.select(*of, ODD.label("odd"), CURRENCY, charger, count, energy_kwh, zero_energy, amount, tagged)
-        .select_from(with_location(SESSION))
-        .where(whole.within(SESSION.c.ended_at), whole.of(SESSION), COMPLETED)
-        .group_by(*of, sa.literal_column("odd"), CURRENCY)
-    )
-    return list(connection.execute(statement))
-
-
-def _top_connectors(connection: Connection, tallies: Sequence[Any]) -> list[dict[str, Any]]:
+def _top_connectors(connection: Connection, scope: Scope, twice: ColumnElement[bool]) -> list[dict[str, Any]]:
     """The connectors that delivered the most, with the charger and the location that their sessions name."""
-    by_connector: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in tallies:
-        if row.connector_id is not None and not row.odd:
-            by_connector[row.connector_id].append(row)
-    delivered = {name: sum(row.energy_kwh for row in rows) for name, rows in by_connector.items()}
-    most = heapq.nsmallest(TOP_CONNECTORS, delivered, key=lambda name: (-delivered[name], name))
+    energy = {name: kwh for name, kwh in delivered(connection, scope, twice).items() if kwh > 0}
+    most = heapq.nsmallest(TOP_CONNECTORS, energy, key=lambda name: (-energy[name], name))
+    by_connector = _seen_of(connection, scope, most, twice)
     charger_of = dict(connection.execute(_CHARGERS_OF, {"connectors": most}).all())
     top = []
     for name in most:
         rows = by_connector[name]
         charger = max((row.charger_id for row in rows if row.charger_id), default=charger_of.get(name))
         location = max((row.location_id for row in rows if row.location_id), default=None)
-        if delivered[name] > 0:
-            top.append(
-                {
-                    "connector_id": name,
-                    "charger_name": _name_of(connection, CHARGER, charger),
-                    "location_name": _name_of(connection, LOCATION, location),
-                    "energy_kwh": round(delivered[name], DIGITS),
-                    "sessions": sum(row.sessions for row in rows),
-                }
-            )
+        top.append(
+            {
+                "connector_id": name,
+                "charger_name": _name_of(connection, CHARGER, charger),
+                "location_name": _name_of(connection, LOCATION, location),
+                "energy_kwh": energy[name],
+                "sessions": sum(row.sessions for row in rows),
+            }
+        )
     return top
+
+
+def _seen_of(
+    connection: Connection, scope: Scope, connectors: Sequence[str], twice: ColumnElement[bool]
+) -> dict[str, list[Any]]:
+    """How many sessions completed on some connectors, at which chargers and locations."""
+    of = (SESSION.c.connector_id, SESSION.c.location_id)
+    charger, count = sa.func.max(SESSION.c.charger_id).label("charger_id"), sa.func.count().label("sessions")
+    statement = (
+        sa.select(*of, charger, count)
+        .select_from(with_location(SESSION))
+        .where(SESSION.c.connector_id.in_(connectors), scope.within(SESSION.c.ended_at), scope.of(SESSION))
+        .where(COMPLETED, possible(twice))
+        .group_by(*of)
+    )
+    seen: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(statement):
+        seen[row.connector_id].append(row)
+    return seen
 
 
 def _name_of(connection: Connection, table: sa.Table, key: str | None) -> str | None:

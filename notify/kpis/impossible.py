@@ -6,8 +6,10 @@ under the id that comes first.
 It says which they are and why; what is made of the others is not its business.
 """
 
+from datetime import datetime
+
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Connection
 
 from storage.schema import SESSION
 
@@ -24,10 +26,38 @@ TOLD_TWICE: ColumnElement[bool] = (
     )
     .correlate(SESSION)
 )
-POSSIBLE = sa.and_(sa.not_(IMPOSSIBLE_TIMES), sa.not_(NEGATIVE_ENERGY), sa.not_(TOLD_TWICE))
+
+
+def possible(twice: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a session can have been, where `twice` tells that it is another one under a second id."""
+    return sa.and_(sa.not_(IMPOSSIBLE_TIMES), sa.not_(NEGATIVE_ENERGY), sa.not_(twice))
+
+
+POSSIBLE = possible(TOLD_TWICE)
 
 ODDITIES = ("times", "energy", "ids")
-ODD: ColumnElement[str] = sa.case(
-    (IMPOSSIBLE_TIMES, "times"), (NEGATIVE_ENERGY, "energy"), (TOLD_TWICE, "ids"), else_=""
-)
-"""What is impossible about a session: `times`, else `energy`, else `ids`; empty where nothing is."""
+
+
+def odd_of(twice: ColumnElement[bool]) -> ColumnElement[int]:
+    """What is impossible about a session, by its number among ODDITIES, counted from 1; 0 where nothing is."""
+    return sa.case((IMPOSSIBLE_TIMES, 1), (NEGATIVE_ENERGY, 2), (twice, 3), else_=0)
+
+
+MOST_NAMED = 500
+
+
+def twice_among(connection: Connection, since: datetime, until: datetime) -> ColumnElement[bool]:
+    """TOLD_TWICE for statements over most of what began between two moments: there it knows the few ids beforehand.
+
+    One pass over an index finds the moments at which several began; no session is then asked for its like by itself.
+    """
+    moment = _OTHER.c.started_at
+    within = (moment >= since, moment < until)
+    several = sa.select(moment).where(*within).group_by(moment).having(sa.func.count() > 1)
+    named = sa.select(SESSION.c.id).where(SESSION.c.started_at.in_(several), TOLD_TWICE).limit(MOST_NAMED + 1)
+    ids = list(connection.execute(named).scalars())
+    if len(ids) > MOST_NAMED:
+        return TOLD_TWICE
+    outside = sa.or_(SESSION.c.started_at < since, SESSION.c.started_at >= until)
+    beyond = sa.and_(outside, TOLD_TWICE)
+    return sa.or_(SESSION.c.id.in_(ids), beyond) if ids else beyond

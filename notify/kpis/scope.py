@@ -59,6 +59,17 @@ class Scope:
         bounds = [self.period.bounds(zone) for zone in self.zones]
         return min(start for start, _ in bounds), max(end for _, end in bounds)
 
+    @property
+    def first_end(self) -> datetime:
+        """The earliest end of all, for indexes."""
+        return min(self.period.bounds(zone)[1] for zone in self.zones)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the period is yet to come anywhere."""
+        whole = self.period.whole()
+        return all(self.period.bounds(zone) == whole.bounds(zone) for zone in self.zones)
+
     def over(self, period: Period) -> "Scope":
         """The same places in another period."""
         return replace(self, period=period)
@@ -70,7 +81,9 @@ class Scope:
     def within(self, moment: ColumnElement[datetime]) -> ColumnElement[bool]:
         """Whether a moment lies in the period, for a row's location."""
         first, last = (sa.literal(bound, type_=MOMENT) for bound in self.outer)
-        return sa.and_(moment >= first, moment < last, self.here, moment >= self.start, moment < self.end)
+        within = (moment >= first, moment < last, self.here)
+        # with one zone alone its bounds are the outer ones
+        return sa.and_(*within) if len(self.zones) == 1 else sa.and_(*within, moment >= self.start, moment < self.end)
 
     def _bound(self, which: int) -> ColumnElement[datetime]:
         cases = [

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from notify.kpis.impossible import POSSIBLE
-from notify.kpis.scope import MOMENT, By, Scope, key_of, with_location
+from notify.kpis.scope import MOMENT, NETWORK_KEY, By, Scope, key_of, with_location
 from storage.dialects import greatest, least
 from storage.recording.things import STALE
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION
@@ -149,7 +149,21 @@ def utilisation(connection: Connection, scope: Scope, by: By = By.NETWORK) -> di
     A connector that was there at the first poll counts as having been there before, as its sessions do. A session that
     goes on beyond the period and began more than two days before is none that uses anything, nor is an impossible one.
     """
-    rows = _use(scope, by)
+    within = _seconds_used(scope, by).where(*_ended_in(scope), POSSIBLE)
+    return _shares(connection, sa.union_all(_there(scope, by), within, _beyond(scope, by)))
+
+
+def utilisation_beside(connection: Connection, scope: Scope, used: float) -> float | None:
+    """The utilisation of all, where `used` holds the seconds of the sessions that ended before the period's end."""
+    at_the_end = (SESSION.c.ended_at == scope.end, SESSION.c.ended_at >= scope.first_end)
+    known = _row_of(sa.literal(NETWORK_KEY, sa.String), sa.literal(used, sa.Float), sa.literal(0.0, sa.Float))
+    parts = (_there(scope, By.NETWORK), sa.select(*known), _beyond(scope, By.NETWORK))
+    last = _seconds_used(scope, By.NETWORK).where(*at_the_end, POSSIBLE)
+    return _shares(connection, sa.union_all(*parts, last)).get(NETWORK_KEY)
+
+
+def _shares(connection: Connection, parts: sa.CompoundSelect[Any]) -> dict[str, float | None]:
+    rows = parts.subquery("rows")
     statement = (
         sa.select(rows.c.key, sa.func.sum(rows.c.used).label("used"), sa.func.sum(rows.c.there).label("there"))
         .where(rows.c.key.is_not(None))
@@ -161,32 +175,45 @@ def utilisation(connection: Connection, scope: Scope, by: By = By.NETWORK) -> di
     }
 
 
-def _use(scope: Scope, by: By) -> Any:
-    """How long each connector was there, and how long each session used one, in seconds, by what they count for."""
+def _row_of(
+    key: ColumnElement[str], used: ColumnElement[float], there: ColumnElement[float]
+) -> tuple[ColumnElement[Any], ...]:
+    return key.label("key"), used.label("used"), there.label("there")
+
+
+def _there(scope: Scope, by: By) -> sa.Select[Any]:
+    """How long each connector was there, in seconds, by what it counts for."""
     first = sa.select(POLL.c.first_good_at).where(POLL.c.resource == "chargers").scalar_subquery()
     start, end = scope.start, scope.end
     seen = sa.or_(CONNECTOR.c.first_seen_at < end, CONNECTOR.c.first_seen_at <= first)
     still = sa.or_(CONNECTOR.c.gone_at.is_(None), CONNECTOR.c.gone_at > start)
-    zero = sa.literal(0.0, sa.Float)
-    there = sa.select(
-        key_of(by, CONNECTOR).label("key"), zero.label("used"), seconds_between(start, end).label("there")
-    )
-    there = there.select_from(with_location(CONNECTOR)).where(scope.of(CONNECTOR), seen, still)
-    began = greatest(SESSION.c.started_at, start)
-    ended = least(sa.func.coalesce(SESSION.c.ended_at, end), end)
-    used = sa.select(key_of(by, SESSION).label("key"), seconds_between(began, ended).label("used"), zero.label("there"))
-    used = used.select_from(with_location(SESSION)).where(
-        scope.of(SESSION), SESSION.c.started_at < end, SESSION.c.status.is_distinct_from("Pending"), POSSIBLE
-    )
-    earliest, latest = (sa.literal(bound, type_=MOMENT) for bound in scope.outer)
-    in_it = (SESSION.c.ended_at > start, SESSION.c.ended_at <= end, SESSION.c.ended_at > earliest)
-    beyond = (
-        sa.or_(SESSION.c.ended_at > end, SESSION.c.ended_at.is_(None)),
-        SESSION.c.started_at > shifted(start, -LONGEST_SESSION.total_seconds()),
+    there = _row_of(key_of(by, CONNECTOR), sa.literal(0.0, sa.Float), seconds_between(start, end))
+    return sa.select(*there).select_from(with_location(CONNECTOR)).where(scope.of(CONNECTOR), seen, still)
+
+
+def _seconds_used(scope: Scope, by: By) -> sa.Select[Any]:
+    """How long each session used a connector, in seconds, by what it counts for."""
+    began = greatest(SESSION.c.started_at, scope.start)
+    ended = least(sa.func.coalesce(SESSION.c.ended_at, scope.end), scope.end)
+    used = _row_of(key_of(by, SESSION), seconds_between(began, ended), sa.literal(0.0, sa.Float))
+    begun = (SESSION.c.started_at < scope.end, SESSION.c.status.is_distinct_from("Pending"))
+    return sa.select(*used).select_from(with_location(SESSION)).where(scope.of(SESSION), *begun)
+
+
+def _ended_in(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    earliest = sa.literal(scope.outer[0], type_=MOMENT)
+    return SESSION.c.ended_at > scope.start, SESSION.c.ended_at <= scope.end, SESSION.c.ended_at > earliest
+
+
+def _beyond(scope: Scope, by: By) -> sa.Select[Any]:
+    """The use by those that go on beyond the period."""
+    return _seconds_used(scope, by).where(
+        sa.or_(SESSION.c.ended_at > scope.end, SESSION.c.ended_at.is_(None)),
+        SESSION.c.started_at > shifted(scope.start, -LONGEST_SESSION.total_seconds()),
         SESSION.c.started_at > sa.literal(scope.outer[0] - LONGEST_SESSION, type_=MOMENT),
-        SESSION.c.started_at < latest,
+        SESSION.c.started_at < sa.literal(scope.outer[1], type_=MOMENT),
+        POSSIBLE,
     )
-    return sa.union_all(there, used.where(*in_it), used.where(*beyond)).subquery("rows")
 
 
 def _present(scope: Scope, back: timedelta = timedelta()) -> sa.CTE:

@@ -6,7 +6,7 @@ from notify.kpis import sessions, times
 from notify.kpis.catalogue import KPIS, render_kpis
 from notify.kpis.scope import By
 
-PARTS = {"zero_energy", "stood"}
+PARTS = {"zero_energy", "stood", "utilisation_beside"}
 """What others are made of."""
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from notify.kpis import impossible, times
 from notify.kpis import sessions as of_sessions
-from notify.kpis import times
 from notify.kpis.places import by_zone, location_zones
 from notify.kpis.scope import By, Scope
+from notify.kpis.totals import delivered, totals
 from rules.documents.windows import Period
 from storage.engine import Database
 from tests.notify.kpis.world import (
@@ -91,6 +93,24 @@ def starts_and_use_agree(connection: Any, scope: Scope, world: World, days: set[
         assert {key: value for key, value in found.items() if value is not None} == near(wanted)
 
 
+def totals_agree(connection: Any, scope: Scope) -> None:
+    """What one pass says is what each KPI says alone, with and without knowing beforehand what is told twice."""
+    since, until = scope.outer
+    known = impossible.twice_among(connection, since - ONE_DAY, until)
+    revenue = of_sessions.revenue(connection, scope).get("", {})
+    for twice in (known, impossible.twice_among(connection, until, until), impossible.TOLD_TWICE):
+        told = totals(connection, scope, twice)
+        assert told.sessions == of_sessions.sessions(connection, scope).get("", 0)
+        assert told.zero_energy == of_sessions.zero_energy(connection, scope).get("", 0)
+        assert told.energy_kwh == pytest.approx(of_sessions.energy(connection, scope).get("", 0), abs=1e-6)
+        assert told.revenue == near(revenue)
+        assert told.locations == len(of_sessions.sessions(connection, scope, By.LOCATION))
+        use = times.utilisation(connection, scope).get("")
+        assert times.utilisation_beside(connection, scope, told.used) == pytest.approx(use, abs=1e-6)
+        by_connector = of_sessions.energy(connection, scope, By.CONNECTOR)
+        assert delivered(connection, scope, twice) == near(by_connector)
+
+
 def _key_of(by: By, one: dict[str, Any]) -> Any:
     return "" if by is By.NETWORK else one[f"{by}_id"]
 
@@ -128,4 +148,7 @@ def test_every_kpi_equals_a_count_by_minutes(database: Database, middle: date) -
                 sessions_agree(connection, scope, world, days)
                 starts_and_use_agree(connection, scope, world, days)
                 times_agree(connection, scope, world, days)
+                totals_agree(connection, scope)
+                some = {zone: zones[zone] for zone in sorted(zones)[:1]}
+                totals_agree(connection, replace(scope, zones=some))
             transaction.rollback()
