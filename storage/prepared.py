@@ -7,6 +7,7 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +29,9 @@ LONGEST_FILLED = 1_024
 
 MOST_SHAPES = 64
 """How many lengths of lists one statement is kept ready for."""
+
+MOST_COMPILED = 1_024
+"""How many shapes of statements are kept compiled: rules that differ in what they compare with share theirs."""
 
 
 class Prepared:
@@ -114,6 +118,12 @@ class _Ready:
         self._row = _record("Row", columns, rename=True)._make
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
 
+    def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Ready":
+        """The same SQL with the values that another statement of this shape holds, in their order."""
+        other = copy(self)
+        other._slots = [slot.holding(binds) for slot in self._slots]
+        return other
+
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
         if self._named:
@@ -189,15 +199,26 @@ def _empty_once(type_: Any, convert: Convert | None) -> Convert | None:
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name")
+    __slots__ = ("_among", "_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name")
 
-    def __init__(self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect) -> None:
+    def __init__(
+        self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect, among: int | None
+    ) -> None:
         self.name = name
+        self._among = among
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
         self._is_object = isinstance(bind.type, sa.JSON)
         self._convert = _empty_once(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
         self._fixed = None if self._required else self._converted(bind.effective_value)
+
+    def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Slot":
+        """The same place in another statement of this shape, whose values these are."""
+        if self._required or self._among is None:
+            return self
+        other = copy(self)
+        other._fixed = self._converted(binds[self._among].effective_value)
+        return other
 
     def value(self, parameters: Parameters) -> Any:
         """What stands here."""
@@ -224,27 +245,64 @@ class _Slot:
         return value if self._convert is None else self._convert(value)
 
 
+_COMPILED: dict[tuple[Any, ...], tuple[_Ready, tuple[str, ...]]] = {}
+
+
 def _make_ready(statement: Any, connection: Connection, parameters: Parameters) -> tuple[_Ready, tuple[str, ...]]:
-    """The statement for lists as long as those in `parameters`, and the names of the parameters that are lists."""
-    dialect = connection.dialect
+    """The statement for lists as long as those in `parameters`, and the names of the parameters that are lists.
+
+    Statements that differ in their values alone are compiled once, which costs ten times what it takes to see it.
+    """
     if not isinstance(statement, sa.ClauseElement):
         statement = statement(connection)
+    told = statement._generate_cache_key()  # as SQLAlchemy itself tells what it may run again with other values
+    if told is None:
+        return _compiled(statement, connection, parameters, ())
+    binds = told.bindparams
+    shape = (connection.dialect.name, told.key, *(_in_the_text(bind, parameters) for bind in binds))
+    known = _COMPILED.get(shape)
+    if known is None:
+        if len(_COMPILED) >= MOST_COMPILED:
+            _COMPILED.clear()
+        known = _COMPILED[shape] = _compiled(statement, connection, parameters, binds)
+        return known
+    return known[0].holding(binds), known[1]
+
+
+def _in_the_text(bind: sa.BindParameter[Any], parameters: Parameters) -> Any:
+    """What of a parameter's value the SQL itself holds: how long a list is, or each of its items."""
+    if not bind.expanding and not bind.literal_execute:
+        return None
+    value: Any = parameters[bind.key] if bind.required else bind.effective_value
+    if bind.literal_execute:
+        return tuple(value) if bind.expanding else value
+    return len(value)
+
+
+def _compiled(
+    statement: Any, connection: Connection, parameters: Parameters, binds: Sequence[sa.BindParameter[Any]]
+) -> tuple[_Ready, tuple[str, ...]]:
+    """What `_make_ready` answers, made anew; `binds` are the values that another of its shape may have others of."""
+    dialect = connection.dialect
     compiled = statement.compile(dialect=dialect)
     wanted = {bind.key for bind in compiled.bind_names if bind.required}
     state = compiled.construct_expanded_state({name: parameters[name] for name in wanted})
+    places = {bind.key: place for place, bind in enumerate(binds)}
     slots: dict[str, _Slot] = {}
     lists = []
     for bind, name in compiled.bind_names.items():
         if bind.literal_execute:
             continue  # it stands in the text
+        # one that the compiler added (an offset of nothing) is among none, and alike in all
+        among = next((places[one.key] for one in bind._cloned_set if one.key in places), None)
         items = state.parameter_expansion.get(name)
         if items is None:
-            slots[name] = _Slot(compiled.escaped_bind_names.get(name, name), bind, None, dialect)
+            slots[name] = _Slot(compiled.escaped_bind_names.get(name, name), bind, None, dialect, among)
             continue
         if bind.required:
             lists.append(bind.key)
         for place, item in enumerate(items):
-            slots[item] = _Slot(item, bind, place, dialect)
+            slots[item] = _Slot(item, bind, place, dialect, among)
     named = state.positiontup is None
     order = list(slots.values()) if named else [slots[name] for name in state.positiontup]
     columns = {name: column.type for name, column in statement.exported_columns.items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from storage.dialects import insert
 from storage.engine import Database
@@ -23,6 +24,7 @@ def opened(key: str, **more: Any) -> dict[str, Any]:
 INSERT = Prepared(
     sa.insert(INCIDENT).values({name: sa.bindparam(name) for name in opened("x")}).returning(INCIDENT.c.id)
 )
+INCIDENT_IDS = Prepared(sa.select(INCIDENT.c.id).order_by(INCIDENT.c.id))
 
 
 def test_rows_are_those_of_sqlalchemy_with_times_json_and_nulls(database: Database) -> None:
@@ -62,6 +64,39 @@ def test_a_parameter_with_a_value_of_its_own_may_be_left_out_or_given(database: 
             ("a",),
         ]
         assert found.first(connection, {"key": "c"}) is None
+
+
+def test_statements_that_differ_in_their_values_are_compiled_once_and_each_keeps_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values alone, in a list, written into the text, given by the caller, and beside a number the compiler adds."""
+    compiled = []
+    make = SQLCompiler.__init__
+
+    def count(self: SQLCompiler, *given: Any, **more: Any) -> None:
+        compiled.append(given)
+        make(self, *given, **more)
+
+    def asked(severity: str, keys: list[str], states: list[str], at_least: int) -> Prepared:
+        literally: sa.BindParameter[str] = sa.bindparam(None, states, expanding=True, literal_execute=True)
+        newest = sa.select(INCIDENT.c.id).where(INCIDENT.c.id >= sa.bindparam("id", value=at_least)).limit(9).subquery()
+        mine = (INCIDENT.c.severity == severity, INCIDENT.c.group_key.in_(keys), INCIDENT.c.rule_id.in_(literally))
+        ids = INCIDENT.c.id.in_(sa.select(newest.c.id))
+        return Prepared(sa.select(INCIDENT.c.group_key).where(*mine, ids, IN_GROUPS).order_by(INCIDENT.c.group_key))
+
+    groups = {"groups": list("abcd")}
+    with database.write() as connection:
+        for place, key in enumerate("abcd"):
+            INSERT.run(connection, {**opened(key), "severity": ("info", "warning")[place % 2]})
+        first = INCIDENT_IDS.scalar(connection)
+        monkeypatch.setattr(SQLCompiler, "__init__", count)
+        info, warning = asked("info", ["a", "c"], ["r"], first), asked("warning", ["d", "b"], ["r"], first + 2)
+        assert [one.scalars(connection, groups) for one in (info, warning, info)] == [["a", "c"], ["d"], ["a", "c"]]
+        assert warning.scalars(connection, {**groups, "id": 0}) == ["b", "d"]
+        assert len(compiled) == 1
+        assert asked("info", ["a", "c"], ["s"], first).scalars(connection, groups) == []
+        assert asked("info", ["a", "b", "c"], ["r"], first).scalars(connection, groups) == ["a", "c"]
+        assert len(compiled) == 3
 
 
 def test_a_statement_may_be_spelled_for_each_database(database: Database) -> None:
