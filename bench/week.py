@@ -3,13 +3,15 @@
 The service's own jobs run with a clock that jumps from poll to poll, over HTTP between a living fleet, which breaks,
 loses its links and charges, and the stand-in Slack. Four times a day EOSVOLT does not answer. What is over is kept for
 two days, so that retention bites within the week. It prints memory, database and queue of each day, and exits 1 where
-memory grows, the database does not stay at its size or a message waits at the end.
+memory grows, the database does not stay at its size or a message waits at the end. SIGTERM ends it at the next poll,
+and the figures are those of the hours until then.
 """
 
 import argparse
 import asyncio
 import logging
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -74,6 +76,7 @@ class Week:
     moved: int = 0
     said: int = 0
     seconds: float = 0.0
+    hours: float = 0.0
 
     def after(self, hours: float) -> list[Sample]:
         """The samples after the warm-up."""
@@ -97,14 +100,15 @@ async def live(world: Sandboxes, database_url: str, wanted: Wanted) -> Week:
     service = build(settings, clock=lambda: moment[0], host="127.0.0.1")
     upgrade(service.database)
     keeping = Keeping(service.jobs, wanted.kept, wanted.kept)
-    week, began, ticks = Week(), time.monotonic(), 0
+    week, began, ticks, ended = Week(), time.monotonic(), 0, asyncio.Event()
     try:
         world.let_it_be(T0)
         await polls.poll(service.jobs, T0)
         await service.rules.begin(None, T0)
         await service.identity.learn()
         end, hour = T0 + wanted.days * DAY, T0 + HOUR
-        while moment[0] < end:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        while moment[0] < end and not ended.is_set():
             moment[0] += wanted.step
             ticks += 1
             world.let_it_be(moment[0], down=moment[0].hour % 6 == 0 and moment[0].minute < 5)
@@ -115,7 +119,8 @@ async def live(world: Sandboxes, database_url: str, wanted: Wanted) -> Week:
                 week.samples.append(_sample(service.database, moment[0], ticks))
                 _tell(week)
     finally:
-        week.seconds = time.monotonic() - began
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        week.seconds, week.hours = time.monotonic() - began, (moment[0] - T0) / HOUR
         await service.client.aclose()
         await service.answering.close()
         service.database.close()
@@ -201,7 +206,7 @@ def told(lived: Week, warm: float) -> str:
     ]
     slopes = (
         f"memory grows by {by_hour:.3f} MB an hour ({by_ticks:.2f} MB in 1,000 ticks) after {warm:g} hours;"
-        f" {lived.moved} transitions, {lived.said} messages; lived in {lived.seconds:.0f} s"
+        f" {lived.moved} transitions, {lived.said} messages; {lived.hours:g} hours lived in {lived.seconds:.0f} s"
     )
     return "\n".join(
         [

@@ -76,6 +76,13 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("state IN ('pending', 'firing')"),
             postgresql_where=text("state IN ('pending', 'firing')"),
         ),
+        # what inhibits what, of rules that name each other
+        Index(
+            "alert_firing",
+            "rule_id",
+            sqlite_where=text("state = 'firing'"),
+            postgresql_where=text("state = 'firing'"),
+        ),
         # what a rule always looks at, beside what changed
         Index(
             "alert_held",
