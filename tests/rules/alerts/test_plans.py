@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.service import evaluating
 from rules.alerts.query import compile_rule
+from rules.alerts.silences import review_mutings
 from rules.documents.document import rule_from_document
 from storage.engine import Database
 from storage.schema import RULE
@@ -106,3 +107,17 @@ def test_what_begins_by_few_changes_is_not_looked_for_among_all_of_one_status(
         plan = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + asked)]
     found = next(line for line in plan if line.startswith("SEARCH connector USING"))
     assert found == f"SEARCH connector USING INDEX {by}"
+
+
+def test_what_an_alert_inhibits_is_looked_for_among_what_fires_of_the_rules_that_it_names(sqlite: Database) -> None:
+    source: dict[str, Any] = {"name": "off", "for_each": "charger", "when": "not charger.online", "inhibits": ["down"]}
+    target = {"name": "down", "for_each": "connector", "when": 'connector.status == "Faulted"'}
+    site = Site(sqlite, source, target, now=T0)
+    site.tick(T0, location(), resource="locations")
+    site.tick(T0, *fleet("Faulted", online=False))
+    with statements(sqlite) as told, sqlite.write() as connection:
+        review_mutings(connection, T0)
+    (asked,) = (one for one in told if "JOIN inhibition" in one)
+    with sqlite.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + asked)]
+    assert "SEARCH target USING INDEX alert_firing (rule_id=?)" in plan, plan
