@@ -15,7 +15,7 @@ import pytest
 from tests.bot.service.delivery.lives import Fate, Life, go_on, live
 from tests.bot.service.delivery.stage import KINDS, Stage, staged
 from tests.databases import temporary_database
-from tests.examples import examples
+from tests.examples import part
 from tests.forks import KILLED, run
 
 ACTING = ("POST", "PUT", "PATCH", "DELETE")
@@ -70,12 +70,13 @@ def first_places(moments: Sequence[str]) -> list[int]:
 
 
 FULL = 200  # kills
+STEP = 5  # in a plain run one place of so many
 
 
 async def test_killed_at_every_moment_no_command_is_accepted_twice_and_each_ends_in_words(stage: Stage) -> None:
     """Before and after everything around the call, for each kind; for a start, everything else in its life too.
 
-    At least 200 kills in CI; a plain run takes every third moment.
+    At least 200 kills in CI; a plain run takes every fifth moment.
     """
     chance = random.Random(200)
     kills: Counter[str] = Counter()
@@ -85,7 +86,7 @@ async def test_killed_at_every_moment_no_command_is_accepted_twice_and_each_ends
         places: Sequence[int] = around_the_call(moments)
         if kind == "start_session":
             places = sorted({*places, *first_places(moments)})
-        places = places[:: FULL // examples(FULL)]
+        places = part(places, STEP)
         for number, place in enumerate(places):
             life = await stage.begin(kind, "as it is")
             again = [chance.randint(1, places[-1])] if kind == "start_session" or number % 2 else []
@@ -93,7 +94,7 @@ async def test_killed_at_every_moment_no_command_is_accepted_twice_and_each_ends
             assert died[0] == moments[place - 1]
             kills.update(died)
             ends[f"{kind} {await stage.end(life)}"] += 1
-    assert sum(kills.values()) >= examples(FULL), kills
+    assert sum(kills.values()) >= len(part(range(FULL), STEP)), kills
     assert {"start_session verified", "start_session not_verified", "stop_session verified"} <= set(ends), ends
 
 
@@ -101,7 +102,8 @@ async def test_killed_at_every_moment_no_command_is_accepted_twice_and_each_ends
 async def test_killed_around_an_answer_that_goes_wrong(stage: Stage, answers: str) -> None:
     moments = await undisturbed(stage, "start_session", answers)
     named = ("command", *(f"{when} {method} " for when in ("before", "answered", "after") for method in ACTING))
-    for place in (place for place in around_the_call(moments) if moments[place - 1].startswith(named)):
+    places = [place for place in around_the_call(moments) if moments[place - 1].startswith(named)]
+    for place in part(places, STEP, ANSWERS.index(answers)):
         life = await stage.begin("start_session", answers)
         assert await killed(life, [place]) == [moments[place - 1]]
         await stage.end(life)
@@ -109,7 +111,7 @@ async def test_killed_around_an_answer_that_goes_wrong(stage: Stage, answers: st
 
 async def test_killed_on_postgresql(stage: Stage, postgresql_url: Callable[[], str]) -> None:
     moments = await undisturbed(stage, "start_session", "as it is", postgresql_url())
-    for place in around_the_call(moments):
+    for place in part(around_the_call(moments), STEP):
         life = await stage.begin("start_session", "as it is", postgresql_url())
         assert await killed(life, [place]) == [moments[place - 1]]
         await stage.end(life)
