@@ -29,7 +29,8 @@ def render_results(results: Sequence[CaseResult]) -> str:
             lines.append(f'  case "{result.name}", line {result.line}:')
             lines += [f"    {line}" for failure in result.failures for line in failure.splitlines()]
     failures = sum(not result.passed for result in results)
-    lines.append(f"{len(results)} cases, {len(results) - failures} passed, {failures} failed.")
+    cases = f"{len(results)} case{'' if len(results) == 1 else 's'}"
+    lines.append(f"{cases}, {len(results) - failures} passed, {failures} failed.")
     return "\n".join(lines)
 
 
@@ -41,7 +42,7 @@ def render_backtest(told: Backtest) -> str:
     count = f"{times} time{'' if times == 1 else 's'}" if times or told.is_known else "not"
     lines = [
         *_head(told),
-        f"  would have fired {count} on {len({one.subject for one in told.firings})} subjects{_in_what(told)}"
+        f"  would have fired {count} on {_subjects(len({one.subject for one in told.firings}))}{_in_what(told)}"
         + (f", {told.already} of them already at the start" if told.already else ""),
         f"  pending, but never fired: {told.only_pending}",
     ]
@@ -84,11 +85,15 @@ def _in_what(told: Backtest) -> str:
     return "" if told.is_known else " in what is known"
 
 
+def _subjects(number: int) -> str:
+    return f"{number} subject{'' if number == 1 else 's'}"
+
+
 def _render_events(told: Backtest) -> str:
     """What an event rule would have announced, and where most."""
     count, by_subject = len(told.events), Counter(one.subject for one in told.events)
     events = f"{count} event{'' if count == 1 else 's'}" if count or told.is_known else "no event"
-    lines = [*_head(told), f"  would have announced {events} on {len(by_subject)} subjects{_in_what(told)}"]
+    lines = [*_head(told), f"  would have announced {events} on {_subjects(len(by_subject))}{_in_what(told)}"]
     if told.events:
         days = Counter(one.event_at.date() for one in told.events)
         busiest, most = min(days.items(), key=lambda item: (-item[1], item[0]))
@@ -140,7 +145,7 @@ def _quiet_notes(told: Explanation) -> list[str]:
     if told.card is not None and told.card.total > 1:
         notes.append(f"Its card tells of {told.card.total} alerts, {told.card.firing} of them firing.")
     if told.card is not None and told.card.inhibits:
-        notes.append(f"It keeps {told.card.inhibits} other alerts quiet.")
+        notes.append(f"It keeps {told.card.inhibits} other alert{'' if told.card.inhibits == 1 else 's'} quiet.")
     return notes
 
 

@@ -48,7 +48,11 @@ class RuleRefused(Exception):  # noqa: N818 - read as what happened
 
 
 class NoSuchRule(RuleRefused):
-    """No rule is called so; the message has the nearest name."""
+    """No rule is called `name`; `near` is the nearest name there is, if any, as the message says too."""
+
+    def __init__(self, name: str, near: str | None) -> None:
+        super().__init__(f'There is no rule "{name[:80]}"' + (f'; did you mean "{near}"?' if near else "."))
+        self.name, self.near = name, near
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +181,7 @@ def find_rule(connection: Connection, name: str) -> AnyRow:
     if row is not None and row.removed_at is None:
         return row
     known = connection.execute(sa.select(RULE.c.id).where(RULE.c.removed_at.is_(None)).order_by(RULE.c.id)).scalars()
-    near = nearest(name, tuple(known))
-    raise NoSuchRule(f'There is no rule "{name[:80]}"' + (f'; did you mean "{near}"?' if near else "."))
+    raise NoSuchRule(name, nearest(name, tuple(known)))
 
 
 def _row(connection: Connection, name: str) -> AnyRow | None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.answer import LONGEST_WORDS, Answer, refused, told, words_button
 from bot.slack.charge.spoken import typed
-from rules.registry.authoring import RuleRefused
+from rules.registry.authoring import NoSuchRule
 from storage.queries.names import Found, things_called
 from storage.queries.state import Kind, find_charger, find_connector, find_location, find_session, nearest_ids
 
@@ -170,11 +170,11 @@ def _choice(said: str, word: str, called: Found, after: Sequence[str]) -> Answer
     )
 
 
-def no_rule(wrong: RuleRefused) -> Answer:
-    """There is no such rule."""
-    return refused(
-        "There is no such rule", reasons=[str(wrong)], mend="See which there are:", examples=["/charge rules"]
-    )
+def no_rule(wrong: NoSuchRule) -> Answer:
+    """There is no such rule: the nearest one, or where to see which there are."""
+    near = [f"/charge rules show {wrong.near}"] if wrong.near else []
+    mend = "Did you mean the first of these?" if near else "See which there are:"
+    return refused("There is no rule", about=wrong.name[:80], mend=mend, examples=[*near, "/charge rules"])
 
 
 def _connector(connection: Connection, said: str) -> Thing | None:

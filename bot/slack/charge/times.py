@@ -1,4 +1,4 @@
-"""Lengths of time and times of day as people say them: `2h`, `5 minutes`, `an hour`, `6pm`, `18:00`, `noon`.
+"""Lengths of time and times of day as people say them: `2h`, `5 minutes`, `2 months`, `6pm`, `18:00`, `noon`.
 
 It reads words and knows neither a clock nor a zone.
 """
@@ -16,6 +16,8 @@ UNITS = {
     "w": ("week", "weeks"),
 }
 """The units of the rules' language, and how else people write them."""
+LONG = {"month": 30, "months": 30, "year": 365, "years": 365, "yr": 365, "yrs": 365}
+"""Days of what is longer than any unit of the rules' language; nearly, as people mean them."""
 UNIT = {spelling: unit for unit, spellings in UNITS.items() for spelling in (unit, *spellings)}
 AMOUNT = re.compile(r"(\d{1,4})([a-z]+)", re.ASCII)
 CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(am|pm|h)?", re.ASCII)
@@ -40,7 +42,11 @@ def _part(said: Sequence[str]) -> tuple[timedelta | None, int]:
     if len(said) > 1 and said[1] in UNIT and ((said[0].isdecimal() and said[0].isascii()) or said[0] in {"a", "an"}):
         number = int(said[0][:6]) if said[0].isdecimal() else 1
         return _length(f"{number}{UNIT[said[1]]}"), 2
+    if len(said) > 1 and said[1] in LONG and (said[0] in {"a", "an"} or re.fullmatch("[0-9]{1,4}", said[0])):
+        return timedelta(days=LONG[said[1]] * (int(said[0]) if said[0].isdecimal() else 1)), 2
     amount = AMOUNT.fullmatch(said[0]) if said else None
+    if amount is not None and amount[2] in LONG:
+        return timedelta(days=LONG[amount[2]] * int(amount[1])), 1
     if amount is not None and amount[2] in UNIT:
         return _length(f"{amount[1]}{UNIT[amount[2]]}"), 1
     return (_length(said[0]), 1) if said else (None, 0)

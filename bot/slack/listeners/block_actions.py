@@ -175,7 +175,7 @@ async def confirm(responder: Responder, user: str, value: Json) -> tuple[Answer,
         return too_late("Nothing was sent"), False
     responder.wake_commands()
     responder.wake_deliveries()
-    return session_commands.requested(enqueued, intent, user), True
+    return responder.by_own_clock(session_commands.requested(enqueued, intent, user), standing), True
 
 
 async def decide(responder: Responder, user: str, value: Json, *, approves: bool) -> Answer:
@@ -211,7 +211,7 @@ async def decide(responder: Responder, user: str, value: Json, *, approves: bool
             mend="Look at:",
             examples=["/charge status"],
         )
-    return told("answer_decided", decision=decision, user=user)
+    return responder.by_own_clock(told("answer_decided", decision=decision, user=user), standing)
 
 
 def _value(action: Json) -> Json:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge import registry
 from bot.slack.charge.answer import Answer, Asked
+from bot.slack.charge.own_time import with_site_clock
 from bot.slack.crowd.intents import TooLateError
 from bot.slack.doors.bolt_app import ONCE
 from bot.slack.listeners.responder import Responder, too_late
@@ -143,4 +144,4 @@ async def _write(responder: Responder, done: Written, asked: Any, once: str) -> 
         return too_late("Nothing was done")
     responder.wake_reminders()
     responder.wake_deliveries()
-    return answer
+    return with_site_clock(answer, asked.own_zone, asked.zone, asked.now)

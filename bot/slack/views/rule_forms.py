@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from bot.slack.charge.alerting.rules import TYPED, backtested, refusal
 from bot.slack.charge.answer import Answer, Asked, refused
+from bot.slack.charge.spoken import QUOTES
 from bot.slack.permissions import Role
 from bot.slack.views.form import Form, Said
 from bot.slack.views.inputs import (
@@ -94,7 +95,7 @@ def rule_opened(_connection: Connection, _asked: Asked, _given: Json) -> Sequenc
 def rule_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
     """The rule as text, checked as a file's rule is."""
     if typed.text("text"):
-        rule = _read(partial(read_typed, typed.text("text"), TYPED), {})
+        rule = _read(partial(read_typed, _straight(typed.text("text")), TYPED), {})
         return _said("rules add", rule, asked)
     errors = {}
     subject, key = typed.text("subject"), typed.text("field")
@@ -108,7 +109,7 @@ def rule_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
     if errors:
         raise FieldErrors(errors)
     is_text = field.type in QUOTED if field is not None else key == "weekday"
-    operator, said = _compared(typed.text("operator"), typed.text("value"), is_text=is_text)
+    operator, said = _compared(typed.text("operator"), _straight(typed.text("value")), is_text=is_text)
     document = {
         "name": typed.text("name"),
         "for_each": subject,
@@ -119,6 +120,11 @@ def rule_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
     }
     rule = _read(partial(_of_document, document), FIELD_OF)
     return _said("rules add", rule, asked)
+
+
+def _straight(text: str) -> str:
+    """A text with the quotes that keyboards curl made straight, as in typed words."""
+    return text.translate(QUOTES)
 
 
 def _compared(operator: str, value: str, *, is_text: bool) -> tuple[str, str]:
@@ -154,7 +160,7 @@ def edit_opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[
 def edit_sent(connection: Connection, asked: Asked, typed: Typed) -> Said:
     """The changed rule, checked as a file's rule is."""
     name = str(typed.kept.get("rule", ""))
-    rule = _read(partial(read_typed, typed.text("text"), TYPED), {})
+    rule = _read(partial(read_typed, _straight(typed.text("text")), TYPED), {})
     if rule.name != name:
         raise FieldErrors({"text": f'A rule is known by its name: "{name}" cannot become "{rule.name}".'})
     return _said(f"rules edit {name}", rule, asked)

@@ -69,9 +69,16 @@ def opened(connection: Connection, _asked: Asked, given: Json) -> Sequence[Block
             optional=True,
             hint="A time of day is read by your own clock.",
             placeholder="for 90m, until 18:00, weekly sat 02:00-04:00",
+            initial=str(given.get("other", "")),
             longest=100,
         ),
-        text_field("reason", "Why, for whoever wonders later", longest=400, placeholder="Technician on site"),
+        text_field(
+            "reason",
+            "Why, for whoever wonders later",
+            longest=400,
+            placeholder="Technician on site",
+            initial=str(given.get("reason", "")),
+        ),
     ]
 
 

@@ -272,7 +272,7 @@ def test_events_are_found_in_the_past_as_they_were_announced(sqlite: Database) -
         assert (told.events, told.firings) == (slowly.events, ())
         assert told.evaluated < told.polls // 2
     lines = render_backtest(tried(sqlite, documents[1])).splitlines()
-    assert lines[1:3] == ["  would have announced 1 event on 1 subjects", "  the busiest day: 2026-03-02, with 1"]
+    assert lines[1:3] == ["  would have announced 1 event on 1 subject", "  the busiest day: 2026-03-02, with 1"]
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_the_text_for_a_terminal_says_how_often_how_long_and_how_many(sqlite: Da
     faults(sqlite, ("10:10", "11:00"), until="11:10")
     assert render_backtest(tried(sqlite, FAULTED)).splitlines()[:-1] == [
         "faulted, 2026-03-02 10:00 to 2026-03-02 11:10 UTC:",
-        "  would have fired 1 time on 1 subjects",
+        "  would have fired 1 time on 1 subject",
         "  pending, but never fired: 0",
         "  lasted 25m in all, half of them at most 25m",
         "  messages: 2 (1 cards, 1 replies in their threads), 0 of them between 22 and 7 o'clock",
@@ -397,4 +397,4 @@ def test_the_command_reads_the_service_s_database(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/chargehand.db")
     result = CliRunner().invoke(app, ["rules", "backtest", "rule.yaml", "--days", "1"])
     assert result.exit_code == 0, result.output
-    assert "would have fired 1 time on 1 subjects" in result.output
+    assert "would have fired 1 time on 1 subject" in result.output

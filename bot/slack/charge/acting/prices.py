@@ -103,9 +103,16 @@ async def _preview(office: Office, asked: Asked, place: tuple[str, str, Charging
     try:
         changes = read_change(words, pricing)
     except NotUnderstood as problem:
-        examples = [usage.format(id=location_id) for usage in USAGE]
+        bare = [f"/charge price {location_id} set default {words[1]}"] if _is_bare(words) else []
+        mend = "Did you mean the first of these?" if bare else "For example:"
+        examples = [*bare, *(usage.format(id=location_id) for usage in USAGE[len(bare) :])]
         wrong = "The change of prices could not be made out"
-        return refused(wrong, reasons=[str(problem)], mend="For example:", examples=examples)
+        return refused(
+            wrong,
+            reasons=[str(problem)],
+            mend=mend,
+            examples=examples,
+        )
     before = as_details(pricing)
     lines = lines_of(before, changes)
     if not lines:
@@ -131,6 +138,11 @@ async def _preview(office: Office, asked: Asked, place: tuple[str, str, Charging
         charging=charging,
         steep=steep,
     )
+
+
+def _is_bare(words: Sequence[str]) -> bool:
+    """Whether an amount is set without saying of what."""
+    return len(words) == 2 and words[0].lower() == "set" and AMOUNT.fullmatch(words[1]) is not None
 
 
 def _buttons(intent: Intent, steep: Steep | None) -> list[ButtonElement]:

@@ -37,7 +37,7 @@ from notify.render import render_words
 from notify.text.action_ids import ActionId
 from notify.text.card_buttons import NAMED
 from notify.text.ranges import as_ranges
-from rules.registry.authoring import RuleRefused, find_rule
+from rules.registry.authoring import NoSuchRule, find_rule
 from storage.audit import record_act
 from storage.queries.alerts import PLACES, AlertFilter, OpenAlert, list_alerts
 from storage.queries.state import FIRING
@@ -65,7 +65,7 @@ def read_filter(connection: Connection, words: tuple[str, ...], word: str, end: 
         if sign and key.lower() == "rule":
             try:
                 which = replace(which, rule_id=find_rule(connection, value).id)
-            except RuleRefused as wrong:
+            except NoSuchRule as wrong:
                 raise WrongWords(no_rule(wrong)) from None
         elif sign and f"{key.lower()}_id" in PLACES:
             thing = need_thing(connection, value, word, [key.lower()])  # type: ignore[list-item]  # one of the kinds

@@ -24,13 +24,13 @@ from bot.slack.charge.answer import (
     words_button,
 )
 from bot.slack.charge.things_by_id import no_rule
+from bot.slack.charge.times import read_length
 from bot.slack.permissions import Role
 from bot.trials.rehearsal import backtest_rules
 from notify.text.action_ids import ActionId
 from rules.documents.document import Rule, rule_from_document
 from rules.documents.typed_text import read_typed
 from rules.documents.yaml_text import to_yaml
-from rules.language.conditions import QuantityError, parse_duration
 from rules.language.errors import RuleErrors
 from rules.language.fields import nearest
 from rules.registry.authoring import Act, NoSuchRule, RuleRefused, find_rule
@@ -262,11 +262,10 @@ def _check_from_slack(source: str, name: str) -> None:
 def _backtest(connection: Connection, asked: Asked, name: str) -> Answer:
     row = find_rule(connection, name)
     rule = rule_from_document(row.document, row.source)
-    said = asked.words[1] if len(asked.words) > 1 else ""
-    try:
-        days = timedelta(seconds=parse_duration(said)) if said else BACKTESTED
-    except (QuantityError, OverflowError):
-        days = timedelta()
+    words = [word for word in asked.words[1:] if word.lower() not in {"over", "for", "last", "the"}]
+    said = " ".join(words)
+    length, used = read_length(words)
+    days = (length if used == len(words) else None) or timedelta() if words else BACKTESTED
     if not timedelta() < days <= LONGEST_BACKTEST:
         return refused(
             "A backtest goes back for example 7d, 400 days at most, and not",

@@ -15,7 +15,7 @@ from bot.slack.charge.answer import refused
 from bot.slack.charge.things_by_id import Thing, WrongWords, need_thing, no_rule, whole_values
 from rules.alerts.silences import PLACES
 from rules.language.fields import nearest
-from rules.registry.authoring import RuleRefused, find_rule
+from rules.registry.authoring import NoSuchRule, find_rule
 from rules.rising import first_severity
 from storage.schema import RULE
 
@@ -123,7 +123,7 @@ def _alert_rules(connection: Connection) -> dict[str, dict[str, Any]]:
 def _rule(connection: Connection, said: str, rules: dict[str, dict[str, Any]], speech: Speech) -> str:
     try:
         name: str = find_rule(connection, said).id
-    except RuleRefused as wrong:
+    except NoSuchRule as wrong:
         raise WrongWords(no_rule(wrong)) from None
     if name not in rules:
         raise WrongWords(

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from slack_sdk.models.blocks import ActionsBlock
 from sqlalchemy import Connection
 
 from bot.slack.charge.alerting.silence_lines import Matching, Reach, SilenceLine, act_of, line_of, reach_of
@@ -22,6 +23,7 @@ from bot.slack.charge.answer import (
     Asked,
     Mode,
     Word,
+    button,
     confirm_words,
     form_button,
     paging,
@@ -35,6 +37,8 @@ from bot.slack.charge.spoken import typed
 from bot.slack.charge.things_by_id import Thing, WrongWords
 from bot.slack.charge.times import read_length, read_time
 from bot.slack.permissions import Role
+from notify.text.action_ids import ActionId
+from notify.text.words import slack_unescape
 from rules.alerts.silences import active_silences, create_silence, end_silence
 from rules.documents.maintenance import BY_LOCATION, WeeklyWindow, read_days
 from storage.audit import record_act
@@ -43,6 +47,7 @@ from storage.schema import LOCATION, SILENCE
 
 ENDS = ("for", "until", "weekly")
 LONGEST_SILENCE = timedelta(days=400)
+LONGEST = "for 400d"
 SPAN = re.compile(r"(\d{1,2}:\d{2})[-\N{EN DASH}\N{EM DASH}](\d{1,2}:\d{2})", re.ASCII)
 USAGE = "silence THING|rule=NAME for 2h|until 18:00|until recovery|until session end|weekly sat 02:00-04:00 REASON"
 EXAMPLES = (
@@ -77,15 +82,14 @@ def read_silence(connection: Connection, asked: Asked) -> Wanted:
     words = list(asked.words)
     place = next((n for n, word in enumerate(words) if word.lower() in ENDS), None)
     if not place:
-        form = [form_button("Silence…", "silence", what=" ".join(words)[:100])]
         whole = "A silence says what, for how long and why"
-        raise WrongWords(refused(whole, buttons=form, mend="For example:", examples=EXAMPLES))
+        raise WrongWords(refused(whole, mend="For example:", examples=EXAMPLES))
     found = read_matchers(connection, words[:place], words[place:])
     wanted = Wanted(found.rule_id, found.thing, found.labels)
     zone = _zone(connection, wanted.thing) or asked.zone
     keyword, rest = words[place].lower(), words[place + 1 :]
     if keyword == "for":
-        wanted, reason = _lasting(wanted, rest, asked.now)
+        wanted, reason = _lasting(wanted, words[:place], rest, asked.now)
     elif keyword == "until":
         wanted, reason = _until(wanted, rest, asked.now, asked.own_zone or zone)
     else:
@@ -108,11 +112,11 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
             return _ask(connection, asked, wanted, reach)
         number = _create(connection, asked, wanted)
     except WrongWords as wrong:
-        return wrong.answer
+        return _with_form(wrong.answer, asked)
     except ValueError as wrong:
-        return refused(
-            "This silence cannot be made", reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES
-        )
+        whole = "This silence cannot be made"
+        answer = refused(whole, reasons=[str(wrong)], mend="Silences are for example:", examples=EXAMPLES)
+        return _with_form(answer, asked)
     line = _noted(connection, asked, wanted, number)
     return told(
         "answer_silenced",
@@ -122,6 +126,41 @@ def answer_silence(connection: Connection, asked: Asked) -> Answer:
         line=line,
         reach=reach,
     )
+
+
+def _with_form(answer: Answer, asked: Asked) -> Answer:
+    """A refusal with the form below it, filled with what could be read; a choice of things has buttons of its own."""
+    if not answer.suggests or any(block["type"] == "actions" for block in answer.blocks):
+        return answer
+    form = button("Silence…", ActionId.OPEN_FORM, {"form": "silence", **_read_in_part(asked)})
+    row = ActionsBlock(elements=[form], block_id="form").to_dict()
+    return replace(answer, blocks=[*answer.blocks, row])
+
+
+def _read_in_part(asked: Asked) -> dict[str, str]:
+    """What a silence's words say as far as they can be read: what, how long, and why."""
+    words = asked.words
+    ends = (n for n, word in enumerate(words) if word.lower() in ENDS or (n and read_length(words[n:])[1]))
+    at = next(ends, len(words))
+    what, rest = words[:at], list(words[at:])
+    how = rest.pop(0).lower() if rest and rest[0].lower() in ENDS else "for"
+    span, used = read_length(rest) if how == "for" else (None, 0)
+    if how == "until":
+        used = _until_words(rest, asked.now)
+    elif how == "weekly":
+        used = 2 if len(rest) > 1 and SPAN.fullmatch(rest[1]) else 0
+    time = f"{how} {' '.join(rest[:used])}" if used and span != timedelta() else ""
+    time = LONGEST if span is not None and span > LONGEST_SILENCE else time
+    told = {"what": " ".join(what), "other": time, "reason": " ".join(rest[used or 1 :])}  # an unread time is no reason
+    return {name: text[:100] for name, text in told.items() if text}
+
+
+def _until_words(rest: Sequence[str], now: datetime) -> int:
+    """How many words say until when; none where that cannot be read."""
+    try:
+        return len(rest) - len(_until(Wanted(), list(rest), now, "UTC")[1])
+    except WrongWords:
+        return 0
 
 
 def silence_each(connection: Connection, asked: Asked, each: Sequence[tuple[str, ...]]) -> Answer:
@@ -208,7 +247,12 @@ def answer_end(connection: Connection, asked: Asked) -> Answer:
     return told("answer_silence_ended", ended=ended, number=number, row=row, user=asked.user)
 
 
-def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, list[str]]:
+def _typed(words: Sequence[str]) -> str:
+    """Words in an example, which is escaped where it is shown."""
+    return slack_unescape(typed(tuple(words)))
+
+
+def _lasting(wanted: Wanted, before: Sequence[str], rest: list[str], now: datetime) -> tuple[Wanted, list[str]]:
     span, used = read_length(rest)
     said = " ".join(rest[: max(1, used)])
     if span is None or span <= timedelta():
@@ -222,7 +266,12 @@ def _lasting(wanted: Wanted, rest: list[str], now: datetime) -> tuple[Wanted, li
         )
     if span > LONGEST_SILENCE:
         raise WrongWords(
-            refused("A silence lasts 400 days at most, and not", about=said, mend="For example:", examples=EXAMPLES[:1])
+            refused(
+                "A silence lasts 400 days at most, and not",
+                about=said,
+                mend="The longest:",
+                examples=[f"/charge silence {_typed(before)} {LONGEST} {_typed(rest[used:]) or 'Known'}"[:250]],
+            )
         )
     return replace(wanted, until=now + span), rest[used:]
 

@@ -194,6 +194,7 @@ def answer_unsubscribe(connection: Connection, asked: Asked) -> Answer:
         about=ended,
         row=meant[0],
         user=asked.user,
+        own=meant[0].channel != asked.user and any(row.channel == asked.user for row in seen),
     )
 
 

@@ -119,8 +119,9 @@ async def begin(office: Office, order: ExportOrder) -> Answer:
     """Start making the file, one at a time for each person."""
     name = f"export:{order.user}"
     if any(task.get_name() == name for task in office.work):
-        mend = "It comes to your messages with me. Then:"
-        return refused("Your last export is still being made", mend=mend, examples=[EXAMPLE])
+        mend = "It comes to your messages with me when it is ready, and one is made at a time. Then ask for this one:"
+        again = f"/charge export sessions {order.first} {order.last} {order.location_id or ''}".strip()
+        return refused("Your last export is still being made", mend=mend, examples=[again])
     task = asyncio.create_task(make(office, order), name=name)
     office.work.add(task)
     task.add_done_callback(office.work.discard)

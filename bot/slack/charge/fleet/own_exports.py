@@ -192,12 +192,20 @@ async def _begin(office: Office, order: OwnOrder) -> Answer:
     """Start making the file, one at a time for each person."""
     name = f"export:{order.user}"
     if any(task.get_name() == name for task in office.work):
-        mend = "It comes to your messages with me. Then:"
-        return refused("Your last export is still being made", mend=mend, examples=["/charge help"])
+        mend = "It comes to your messages with me when it is ready, and one is made at a time. Then ask for this one:"
+        again = _words_of(order)
+        return refused("Your last export is still being made", mend=mend, examples=[again])
     task = asyncio.create_task(_make(office, order), name=name)
     office.work.add(task)
     task.add_done_callback(office.work.discard)
     return told("answer_own_export", order=order)
+
+
+def _words_of(order: OwnOrder) -> str:
+    """What asks for the same file again."""
+    own = " from history" if EXPORTS[order.kind].of_place else ""
+    said = " ".join(order.said)
+    return " ".join(f"/charge export {order.kind} {order.first} {order.last} {said}{own}".split())
 
 
 async def _make(office: Office, order: OwnOrder) -> None:
@@ -244,8 +252,7 @@ def _write(office: Office, order: OwnOrder, file: BinaryIO) -> int:
 
 
 async def _tell_failure(office: Office, order: OwnOrder, reason: str) -> None:
-    again = f"/charge export {order.kind} {order.first} {order.last} {' '.join(order.said)}".strip()
-    answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[again])
+    answer = refused("The export could not be made", reasons=[reason], mend="Try again:", examples=[_words_of(order)])
     await tell_person(office.slack, order.user, answer.text, answer.blocks)
 
 

@@ -117,7 +117,7 @@ async def test_a_value_of_several_words_needs_no_quotes(named: House) -> None:
     east, hall = place(named, 0), place(named, 2)
     for words, said in {
         "subscribe #ev-ops location=Town Hall": f"Town Hall ({hall})",
-        "subscribe me severity>=warning location=quay east rule=nope": "There is no such rule",
+        "subscribe me severity>=warning location=quay east rule=nope": "There is no rule",
         "subscribe me location=Quay East severity>=critical": f"Quay East ({east})",
         "chargers location=Town Hall online": "location=Town Hall online",
         "alerts location=Town Hall firing": "No alert",

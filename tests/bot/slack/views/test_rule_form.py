@@ -88,3 +88,10 @@ def test_what_a_subject_cannot_read_is_told_at_the_field() -> None:
     with pytest.raises(FieldErrors) as told:
         condition("network", "connector.status", "==", "Faulted")
     assert told.value.errors == {"field": "A rule for each network cannot read connector.status."}
+
+
+def test_curled_quotes_are_straight_in_a_rule_s_text_and_value() -> None:
+    assert condition("connector", "connector.status", "==", "\u201cFaulted\u201d") == 'connector.status == "Faulted"'
+    text = "name: hot\nfor_each: connector\nwhen: connector.status == \u201cFaulted\u201d"
+    said = rule_sent(NOTHING, NOTHING, Typed({"text": {ONLY: {"value": text}}}, {}))
+    assert '"Faulted"' in said.words

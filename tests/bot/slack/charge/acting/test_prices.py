@@ -167,3 +167,10 @@ async def test_what_the_account_lacks_is_switched_off_and_said_so(house: House) 
     assert "not in the key's rights: pricing" in (await house.ask("health", "ada")).plain()
     house.clock.ahead += timedelta(seconds=61)
     assert "Default: *" in (await house.ask(f"price {location_id}", "ada")).plain()
+
+
+async def test_an_amount_without_what_it_is_of_is_offered_as_the_default(house: House) -> None:
+    place = next(iter(house.fleet.world.locations)).id
+    answer = (await house.ask(f"price {place} set 0.45")).plain()
+    assert "Did you mean the first of these?" in answer
+    assert answer.split("/charge ")[1].startswith(f"price {place} set default 0.45")

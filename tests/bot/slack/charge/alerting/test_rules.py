@@ -122,3 +122,24 @@ async def test_a_silence_and_an_acknowledgement_are_done_as_they_are_typed(close
     assert {user for user, _ in audited} == {"U0OLE00002"}
     reasons = [row.reason for row in rows(house, sa.select(SILENCE).order_by(SILENCE.c.id))]
     assert reasons == ["Technician on site", "Updates"]
+
+
+async def test_a_rule_is_read_with_the_quotes_and_lengths_that_people_type(house: House) -> None:
+    typed = (
+        "rules add name: hot; for_each: connector; when: connector.status == \u201cFaulted\u201d; for: 5 minutes; "
+        "actions: [{reset: soft, limit: 3 per day, within: 6 minutes}]"
+    )
+    shown = (await house.ask(typed)).plain()
+    assert 'when: connector.status == "Faulted"' in shown
+    assert "for: 5m" in shown
+    assert "limit: 3 per" in shown
+    listed = typed.replace("== \u201cFaulted\u201d", "in [\u2018Faulted\u2019]")
+    assert "in ['Faulted'" in (await house.ask(listed)).plain()
+
+
+async def test_a_backtest_takes_its_days_as_people_say_them(closed_house: House) -> None:
+    await closed_house.start(FAULTED)
+    for days in ("2 days", "over 2 days", "2d", "a week"):
+        answer = (await closed_house.ask(f"rules backtest connector-faulted {days}")).plain()
+        assert "goes back" not in answer, days
+    assert "and not `soon`" in (await closed_house.ask("rules backtest connector-faulted soon")).plain()

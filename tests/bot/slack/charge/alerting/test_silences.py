@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from storage.schema import SILENCE
 from tests.bot.house import FAULTED, House, polled_anew
+from tests.bot.slack.listeners.test_forms import opened
 
 DARK: dict[str, Any] = {
     "name": "site-dark",
@@ -46,7 +47,7 @@ WRONG = [
     ("xyzzy=1", "rule, location, charger, connector, session and team", "/charge silence"),
     ("=x", "as KEY=VALUE, and not", "/charge silence"),
     ("location=", "as KEY=VALUE, and not", "/charge silence"),
-    ("rule=conector-faulted", "There is no such rule", "connector-faulted"),
+    ("rule=conector-faulted", "There is no rule", "/charge rules show connector-faulted"),
     ("rule=sessions-told", "this rule makes none", "/charge rules off sessions-told"),
     ("location=nowhere", "There is no location with the id", "/charge"),
     ("rule=site-dark connector={free}", "about a connector", "rule=site-dark location="),
@@ -168,3 +169,31 @@ async def test_until_recovery_holds_from_the_fault_to_the_recovery(ruled: House)
         while silences(ruled)[0].ended_at is None:  # a poll is evaluated a moment after it is recorded
             await polled_anew(ruled.running)
             await ruled.running.remind(ruled.clock())
+
+
+PARTS = {
+    "silence {free} 2h Technician on site": ("{free}", "for 2h", "Technician on site"),
+    "silence {free} for 5 minutes": ("{free}", "for 5 minutes", None),
+    "silence {free} for 5 years Being rebuilt": ("{free}", "for 400d", "Being rebuilt"),
+    "silence {free} until banana Works": ("{free}", None, "Works"),
+    "silence {free} until 18:00": ("{free}", "until 18:00", None),
+    "silence rule=nope for 2h Known": ("rule=nope", "for 2h", "Known"),
+    "silence {free} weekly sat 02:00-04:00": ("{free}", "weekly sat 02:00-04:00", None),
+    "silence": (None, None, None),
+}
+
+
+async def test_the_form_opens_with_what_could_be_read_of_a_line(ruled: House) -> None:
+    for words, parts in PARTS.items():
+        view = await opened(ruled, words.format(free=ruled.free()), "silence")
+        filled = {block["block_id"]: block["element"].get("initial_value") for block in view.blocks}
+        told = tuple(filled[name] for name in ("what", "other", "reason"))
+        assert told == tuple(part and part.format(free=ruled.free()) for part in parts), words
+    assert silences(ruled) == []
+
+
+async def test_a_silence_that_is_too_long_is_told_the_longest(ruled: House) -> None:
+    answer = (await ruled.ask(f"silence {ruled.free()} for 5 years Being rebuilt")).plain()
+    assert "A silence lasts 400 days at most, and not `5 years`" in answer
+    longest = re.findall(r"/charge (silence \S+ for 400d Being rebuilt)", answer)[0]
+    assert "is in force" in (await ruled.ask(longest)).plain()

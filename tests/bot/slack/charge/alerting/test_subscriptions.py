@@ -82,7 +82,7 @@ WRONG = [
     ("vera", "#ev-ops", "me severity>=wraning", "A severity is info, warning or critical", "severity>=warning"),
     ("vera", "#ev-ops", "me severity>critical", "No severity is graver", "severity=critical"),
     ("ada", "#ev-ops", "<@U0OLE00002> all", "Each person subscribes for themselves", "subscribe me all"),
-    ("vera", "#ev-ops", "me rule=site-drk", 'did you mean "site-dark"?', "rules"),
+    ("vera", "#ev-ops", "me rule=site-drk", "/charge rules show site-dark", "rules"),
     ("vera", "#ev-ops", "me severty=warning", "A subscription has no severty", "subscribe me severity=warning"),
     ("vera", "#ev-ops", "me team=gird", "with the value gird", "subscribe me team=grid"),
     ("vera", "#ev-ops", "me rule=sessions-told", "this rule makes none", "rules show sessions-told"),
@@ -271,3 +271,12 @@ async def test_a_list_of_alerts_offers_to_tell_of_what_it_is_filtered_for(ruled:
     assert "of `rule connector-faulted`" in told.plain()
     assert [row.channel for row in kept(ruled)] == ["U0VERA0003"]
     assert "Tell me of these" not in str((await ruled.ask("alerts", "vera")).blocks)
+
+
+async def test_whoever_ends_a_channel_s_subscriptions_is_told_how_their_own_end(ruled: House) -> None:
+    for words in "subscribe me all", "subscribe #ev-ops severity>=critical":
+        await ruled.ask(words)
+    assert "/charge unsubscribe me all" in (await ruled.ask("unsubscribe all")).plain()
+    assert "/charge unsubscribe me all" in (await ruled.ask("unsubscribe all")).plain(), "of the channel none is left"
+    assert "any more" in (await ruled.ask("unsubscribe me all")).plain()
+    assert "unsubscribe me all" not in (await ruled.ask("unsubscribe me all")).plain()

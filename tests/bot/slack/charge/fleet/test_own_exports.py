@@ -103,3 +103,20 @@ async def test_how_far_a_long_export_of_uptime_has_come_is_told_in_one_message_a
     assert {method for method, _ in said[1:]} == {"chat.update"}
     told = [one.plain() for one in house.workspace.direct_channel("U0ADA00001").messages]
     assert sum(text.startswith("The export of uptime") for text in told) == 1
+
+
+async def test_a_second_file_while_one_is_made_is_told_so_with_what_to_say_then(house: House) -> None:
+    work = house.running.responder.office.work
+    busy = asyncio.create_task(asyncio.Event().wait(), name="export:U0ADA00001")
+    work.add(busy)  # type: ignore[arg-type]  # a task that goes on, as an export does
+    for words, again in {
+        "export uptime last 7 days": "/charge export uptime 2026-02-26 2026-03-04",
+        "export sessions yesterday from history": "/charge export sessions 2026-03-03 2026-03-03 from history",
+        "export sessions yesterday": "/charge export sessions 2026-03-03 2026-03-03",
+    }.items():
+        answer = (await house.ask(words)).plain()
+        assert "Your last export is still being made" in answer, words
+        assert "one is made at a time. Then ask for this one:" in answer, words
+        assert f"`{again}`" in answer, words
+    busy.cancel()
+    work.discard(busy)
