@@ -29,6 +29,8 @@ from rules.documents.document import rule_from_document
 from storage.migrate import upgrade
 
 T = TypeVar("T")
+UNSEEN = timedelta(hours=2)
+"""After so long the service sweeps again."""
 
 
 class TimedClient(EosvoltClient):
@@ -110,21 +112,24 @@ async def _ticks(watch: Stopwatch, database_url: str, world: Sandboxes, size: Si
     use_rules(service.jobs, given, T0)
     ticks, turned = Ticks(watch, service, client), size.connectors // 100
     try:
-        for number, (name, moves) in enumerate(_story(size)):
-            moment[0] = T0 + number * MINUTE if name != "sweep" or not number else T0 + timedelta(hours=2)
-            world.turn(Fleet(size.connectors, number // 2, turned), moment[0])
+        for number, (name, turn, moves) in enumerate(story(size)):
+            moment[0] = T0 + (UNSEEN if name == "sweep" else number * MINUTE)
+            world.turn(Fleet(size.connectors, turn, turned), moment[0])
             await ticks.tick(name, moment[0], moves)
     finally:
         await client.aclose()
         service.database.close()
 
 
-def _story(size: Size) -> list[tuple[str, int]]:
-    """The ticks by name, and how many alerts move at each: at every second one the fleet has turned, else it rests."""
+def story(size: Size) -> list[tuple[str, int, int]]:
+    """The ticks by name, to which turn the fleet has come, and how many alerts move.
+
+    At every second one the fleet has turned, else it rests; at the sweep in the end it stands as it stood.
+    """
     turned = size.connectors // 100
     whole = alerts(Fleet(size.connectors), size.rules)
     there = [alerts(Fleet(size.connectors, turn, turned), size.rules, turned) for turn in range(size.laps + 1)]
-    story = [("first sweep", whole), ("rest", whole)]
+    ticks = [("first sweep", 0, whole), ("rest", 0, whole)]
     for turn in range(1, size.laps + 1):
-        story += [("tick", there[turn - 1] + there[turn]), ("rest", there[turn])]
-    return [*story, ("sweep", 0)]
+        ticks += [("tick", turn, there[turn - 1] + there[turn]), ("rest", turn, there[turn])]
+    return [*ticks, ("sweep", size.laps, 0)]

@@ -20,6 +20,11 @@ def test_every_step_of_a_tick_is_named_and_moves_what_was_counted(tmp_path: Path
     assert set(figures_of(told)) == expected | {"service memory"}
 
 
+def test_the_sweep_in_the_end_finds_the_fleet_as_it_stood() -> None:
+    (_, before, _), last = tick.story(QUICK)[-2:]
+    assert last == ("sweep", before, 0)
+
+
 def test_the_service_and_the_bare_application_answer_every_command(tmp_path: Path) -> None:
     told: list[Told] = []
     slash_command.measure(Stopwatch(told.append), tmp_path, SMALL)
