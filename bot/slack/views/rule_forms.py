@@ -42,7 +42,9 @@ Json = dict[str, Any]
 
 OPERATORS = ("==", "!=", ">", ">=", "<", "<=", "contains", "starts_with", "in", "not in")
 FIELD_OF = {"name": "name", "for_each": "subject", "when": "value", "for": "lasting", "notify": "channel"}
-FIELD_OF_DIGEST = {"name": "name", "schedule": "schedule", "digest": "kind", "window": "window", "notify": "channel"}
+FIELD_OF_DIGEST = {"name": "name", "schedule": "schedule", "digest": "kind", "window": "window"}
+FIELD_OF_DIGEST |= {"each": "each", "notify": "channel"}
+EACH = (Choice("together", "One for all locations"), Choice("location", "One a location"))
 QUOTED = (Type.TEXT, Type.ENUM, Type.TEXTS)
 BY_TEXT = (
     "Read where it stands, and then nothing else here counts. Events, sums and all the rest are said so: "
@@ -173,6 +175,7 @@ def digest_opened(_connection: Connection, _asked: Asked, _given: Json) -> Seque
         select_field("kind", "About", [Choice(one, one) for one in DIGESTS], initial=DIGESTS[0]),
         text_field("schedule", "When", placeholder="every Monday at 8:00", longest=100, initial="every day at 8:00"),
         select_field("window", "Over", [Choice(one, one) for one in WINDOWS], initial=WINDOWS[0]),
+        select_field("each", "Messages", EACH, initial=EACH[0].value, hint="Of a location: by its own clock."),
         channel_field("channel", "Tell", optional=True, hint="Without one: where rules speak that name none."),
     ]
 
@@ -184,6 +187,7 @@ def digest_sent(_connection: Connection, asked: Asked, typed: Typed) -> Said:
         "digest": typed.text("kind"),
         "schedule": typed.text("schedule"),
         "window": typed.text("window"),
+        "each": "location" if typed.text("each") == EACH[1].value else None,
         "notify": [typed.text("channel")] if typed.text("channel") else None,
     }
     rule = _read(partial(_of_document, document), FIELD_OF_DIGEST)

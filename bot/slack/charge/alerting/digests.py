@@ -6,9 +6,11 @@ rules, shown first and confirmed like those.
 
 import asyncio
 import io
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,8 +22,10 @@ from bot.slack.charge.answer import Answer, Asked, Errand, Mode, Office, Word, f
 from bot.slack.permissions import Role
 from bot.slack.uploads import UploadRefused, tell_person, upload_to_person
 from bot.slack.web_client import SLACK_FAULTS
+from bot.trials.suggested import SECONDS, TOO_LONG, try_suggestions
 from notify.charts.drawing import Chart, NoFonts, png_of
 from notify.charts.picture import draw_picture
+from notify.digests.backtests import BACKTESTS, Trial, suggestions
 from notify.digests.digest import enqueue_now, facts_now, says_nothing
 from notify.digests.tables import tables_of
 from notify.digests.voices import place_of, voices_of
@@ -118,22 +122,33 @@ def answer_preview(connection: Connection, asked: Asked) -> Answer | Errand:
 def _preview(connection: Connection, asked: Asked, rule: Rule) -> Answer | Errand:
     voices = _voices(connection, rule, asked)
     said = told("answer_digest_preview", name=rule.name, voices=voices, shown=MOST_VOICES, each=_what_each_is(voices))
-    shown, told_facts = list(said.blocks), []
-    for number, voice in enumerate(voices[:MOST_VOICES]):
-        facts = facts_now(connection, rule, voice, asked.now, default_zone=asked.zone)
-        told_facts.append(facts)
+    shown = voices[:MOST_VOICES]
+    facts = [facts_now(connection, rule, voice, asked.now, default_zone=asked.zone) for voice in shown]
+    return Errand("digest_preview", lambda office: _previewed(office, asked, said, facts))
+
+
+async def _previewed(office: Office, asked: Asked, said: Answer, previews: Sequence[Mapping[str, Any]]) -> Answer:
+    """The digests with what a backtest makes of their suggestions; the charts come after, as pictures to the person."""
+    over = time.monotonic() + SECONDS
+    tried = []
+    for facts in previews:
+        trials: Mapping[str, Trial] = {}
+        if suggestions(facts):
+            try:
+                async with asyncio.timeout(2 * SECONDS):
+                    look = partial(try_suggestions, office.database, facts, asked.interval)
+                    trials = await asyncio.to_thread(look, lambda: time.monotonic() > over)
+            except TimeoutError:
+                trials = {name: {"why": TOO_LONG} for name in suggestions(facts)}
+        tried.append({**facts, BACKTESTS: trials})
+    shown = list(said.blocks)
+    for number, facts in enumerate(tried):
         blocks = render_digest(facts).blocks + (render_tables(lists).blocks if (lists := tables_of(facts)) else [])
         shown += [{**block, "block_id": f"zone_{number}_{place}"} for place, block in enumerate(blocks)]
-    answer = Answer(said.text, shown)
-    return Errand("digest_preview", lambda office: _with_charts(office, asked.user, told_facts, answer))
-
-
-async def _with_charts(office: Office, user: str, previews: Sequence[Mapping[str, Any]], answer: Answer) -> Answer:
-    """The answer at once; the charts come after it, as pictures to the person."""
-    task = asyncio.create_task(_send_charts(office, user, previews))
+    task = asyncio.create_task(_send_charts(office, asked.user, previews))
     office.work.add(task)
     task.add_done_callback(office.work.discard)
-    return answer
+    return Answer(said.text, shown)
 
 
 async def _send_charts(office: Office, user: str, previews: Sequence[Mapping[str, Any]]) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from bot.service.delivering import backtests
 from bot.service.delivering.backtests import prepare_backtests
+from bot.trials import suggested
 from notify.digests.backtests import BACKTESTS
 from notify.digests.digest import enqueue_due_digests, refresh_digests
 from notify.routing import Routing
@@ -77,9 +78,9 @@ async def test_a_suggestion_comes_with_its_backtest_and_keeps_it_when_corrected(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"enabled": False}, backtests.GONE),
+        ({"enabled": False}, suggested.GONE),
         ({"document": QUICK | {"when": "connector.power < 1 kW"}}, "no history is kept of connector.power"),
-        ({"document": QUICK | {"when": "connector.nonsense > 1"}}, backtests.BROKEN),
+        ({"document": QUICK | {"when": "connector.nonsense > 1"}}, suggested.BROKEN),
     ],
 )
 async def test_what_cannot_be_backtested_says_why_and_the_digest_goes(
@@ -97,9 +98,9 @@ async def test_a_backtest_that_takes_too_long_is_left_at_the_next_poll(
     monkeypatch.setattr(backtests, "time", SimpleNamespace(monotonic=partial(next, count(step=6.0))))
     await prepare_backtests(desk.delivery(), desk.items()[0])
     monkeypatch.undo()
-    assert desk.items()[0].facts[BACKTESTS] == {"faulted": {"why": backtests.TOO_LONG}}
+    assert desk.items()[0].facts[BACKTESTS] == {"faulted": {"why": suggested.TOO_LONG}}
     await desk.deliver()
-    assert f"No backtest: `{backtests.TOO_LONG}`" in said(desk)
+    assert f"No backtest: `{suggested.TOO_LONG}`" in said(desk)
 
 
 async def test_a_history_that_takes_too_long_to_read_is_not_waited_for(
@@ -108,14 +109,14 @@ async def test_a_history_that_takes_too_long_to_read_is_not_waited_for(
     read_on = asyncio.Event()
 
     async def run(function: Any, *given: Any) -> Any:
-        if function.__name__ == "_tried":
+        if function.__name__ == "try_suggestions":
             await read_on.wait()
         return await asyncio.to_thread(function, *given)
 
     monkeypatch.setattr(backtests, "SECONDS", 0.01)
     desk.delivery(run=run)
     await desk.deliver()
-    assert f"No backtest: `{backtests.TOO_LONG}`" in said(desk)
+    assert f"No backtest: `{suggested.TOO_LONG}`" in said(desk)
 
 
 async def test_a_digest_of_other_kinds_or_without_a_noisy_rule_tries_nothing(desk: Bench) -> None:

@@ -139,6 +139,14 @@ async def test_a_digest_is_made_in_a_form(house: House) -> None:
     await house.click("ada", preview, "confirm_rule")
     await said(house, "version ")
     assert "weekly" in (await house.ask("digest")).plain()
+    view = await opened(house, "digest", "digest")
+    assert (await house.workspace.submit("ada", view, {"name": "apart", "each": "location"})).ok
+    await house.click("ada", await said(house, "each: location"), "confirm_rule")
+    await said(house, "version ")
+    with house.running.database.read() as connection:
+        documents = {row.id: row.document for row in connection.execute(sa.select(RULE))}
+    assert documents["apart"]["each"] == "location"
+    assert "each" not in documents["weekly"]
 
 
 async def test_a_silence_is_typed_in_a_form_where_no_card_names_it(house: House) -> None:

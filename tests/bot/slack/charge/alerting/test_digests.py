@@ -1,6 +1,6 @@
 """Digests from Slack: listed with their next run in words, seen, said now, paused and resumed; no slot is claimed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -8,9 +8,10 @@ from bot.slack.charge.alerting.digests import when_next
 from rules.documents.document import rule_from_document
 from rules.registry.store import sync_rules
 from storage.schema import DIGEST_SLOT, DIGEST_START, OUTBOX, RULE
-from tests.bot.house import House
+from tests.bot.house import FAULTED, House
 from tests.bot.slack.charge.alerting.test_rules import do, rows, said
 from tests.bot.slack.charge.fleet.test_exports import message_to
+from tests.notify.records import insert_alert
 
 WEEKLY = "name: weekly; schedule: every Monday at 8:00; digest: sessions; window: last week; notify: #ev-alerts"
 
@@ -95,3 +96,30 @@ async def test_one_message_a_location_is_listed_seen_and_said_now_for_each(house
     said_now = rows(house, sa.select(OUTBOX).where(OUTBOX.c.kind == "digest"))
     assert {row.facts["location"] for row in said_now} == {one.id for one in house.fleet.world.locations}
     assert rows(house, sa.select(DIGEST_SLOT)) == []
+
+
+async def test_a_preview_of_alerts_says_what_a_backtest_makes_of_its_suggestion_or_why_not(closed_house: House) -> None:
+    house = closed_house
+    house.interval = 60
+    await house.start(FAULTED, {"name": "noise", "schedule": "0 8 * * *", "digest": "alerts"})
+    begun = house.clock() - timedelta(days=1)
+    place = house.fleet.connectors[house.free()].charger.planned.location_id
+    with house.running.database.write() as connection:
+        for number in range(1, 8):
+            fired = begun + timedelta(hours=number / 4)
+            at = {"active_at": fired, "fired_at": fired, "resolved_at": fired + timedelta(minutes=5)}
+            known = {
+                "rule_id": "connector-faulted",
+                "state": "resolved",
+                "location_id": place,
+                "incident_id": None,
+                "ended_because": "recovered",
+            }
+            insert_alert(connection, number, subject=house.free(), connector_id=house.free(), **at, **known)
+    seen = await said(house, "digest preview noise", "vera")
+    assert "/charge rules edit connector-faulted for: 40m" in seen
+    assert "*Backtest* of" in seen
+    with house.running.database.write() as connection:
+        unreadable = FAULTED | {"when": "connector.power < 1 kW"}
+        connection.execute(sa.update(RULE).where(RULE.c.id == "connector-faulted").values(document=unreadable))
+    assert "No backtest: `no history is kept of connector.power`" in await said(house, "digest preview noise", "vera")
