@@ -4,7 +4,7 @@ What a role means, and what the settings say, is for the caller to know.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from storage.audit import record_act
 from storage.dialects import insert
+from storage.prepared import Prepared
 from storage.schema import ROLE_GRANT
 
 
@@ -26,10 +27,16 @@ class Grant:
     granted_at: datetime
 
 
+_ALL_GRANTS = Prepared(
+    sa.select(*(ROLE_GRANT.c[item.name] for item in fields(Grant))).order_by(
+        ROLE_GRANT.c.granted_at.desc(), ROLE_GRANT.c.holder
+    )
+)
+
+
 def all_grants(connection: Connection) -> Mapping[str, Grant]:
     """Every grant by its holder, the newest first."""
-    rows = connection.execute(sa.select(ROLE_GRANT).order_by(ROLE_GRANT.c.granted_at.desc(), ROLE_GRANT.c.holder))
-    return {row.holder: Grant(**row._mapping) for row in rows}
+    return {row.holder: Grant(*row) for row in _ALL_GRANTS.all(connection)}
 
 
 def give_role(connection: Connection, grant: Grant) -> None:

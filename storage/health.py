@@ -165,11 +165,17 @@ def record_switched_on(connection: Connection, name: str) -> None:
     connection.execute(sa.delete(COUNT).where(COUNT.c.resource == name, COUNT.c.kind == SWITCHED_OFF))
 
 
+_LACKING = Prepared(
+    sa.select(COUNT)
+    .where(sa.or_(COUNT.c.kind == SWITCHED_OFF, sa.and_(COUNT.c.kind == FAILED, COUNT.c.reason.in_(LACKING))))
+    .order_by(COUNT.c.resource)
+)
+
+
 def switched_off(connection: Connection, now: datetime) -> tuple[SwitchedOff, ...]:
     """What the account lacks: polled resources as of their last poll, actions for ASK_AGAIN_AFTER since they failed."""
     failing = {name: state.attempted_at for name, state in poll_states(connection, now).items() if state.failures}
-    kinds = sa.or_(COUNT.c.kind == SWITCHED_OFF, sa.and_(COUNT.c.kind == FAILED, COUNT.c.reason.in_(LACKING)))
-    rows = connection.execute(sa.select(COUNT).where(kinds).order_by(COUNT.c.resource)).all()
+    rows = _LACKING.all(connection)
     return tuple(
         SwitchedOff(row.resource, row.reason, row.last_at, row.kind == FAILED)
         for row in rows

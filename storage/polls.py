@@ -44,12 +44,12 @@ class PollState:
 
 
 _STATE_NAMES = tuple(item.name for item in fields(PollState))
-_POLL_STATES = sa.select(*(POLL.c[name] for name in _STATE_NAMES))
+_POLL_STATES = Prepared(sa.select(*(POLL.c[name] for name in _STATE_NAMES)))
 
 
 def poll_states(connection: Connection, now: datetime | None = None) -> dict[str, PollState]:
     """Every resource's state, by its name: as stored, or as it is `known_at` a moment."""
-    states = (PollState(*row) for row in connection.execute(_POLL_STATES))
+    states = (PollState(*row) for row in _POLL_STATES.all(connection))
     return {state.resource: state if now is None else known_at(state, now) for state in states}
 
 

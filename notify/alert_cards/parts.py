@@ -59,6 +59,8 @@ def read_parts(connection: Connection, incident_ids: Sequence[int], now: datetim
 
 def alert_titles(connection: Connection, alert_ids: Sequence[int], now: datetime) -> dict[int, str]:
     """What each of these alerts says first, by its id: for lists of a page or so."""
+    if not alert_ids:
+        return {}
     rows = connection.execute(
         sa.select(ALERT.c.id, ALERT.c.rule_id, ALERT.c.resolved_at, RULE.c.document, *counted_things(sa.true()))
         .select_from(ALERT)

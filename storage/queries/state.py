@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
 from storage.dialects import AnyRow
 from storage.polls import poll_states
+from storage.prepared import Prepared
 from storage.queries.rows import (
     AlertRow,
     ChargerFilter,
@@ -43,36 +44,47 @@ def data_age(connection: Connection, resource: str, now: datetime, interval: tim
     return DataAge(state.good_at, stale=state.failures > 0 or now - state.good_at > 3 * interval)
 
 
+def _counting(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
+    return sa.select(sa.func.count()).select_from(table).where(*conditions)
+
+
+_CHARGERS_COUNTED = Prepared(
+    sa.select(
+        sa.func.count().label("chargers"),
+        sa.func.count().filter(CHARGER.c.online.is_(False)).label("offline"),
+        sa.func.count().filter(CHARGER.c.online.is_(None)).label("unknown"),
+    ).where(CHARGER.c.gone_at.is_(None))
+)
+_STATUSES_COUNTED = Prepared(
+    sa.select(CONNECTOR.c.status, sa.func.count().label("number"), sa.func.sum(CONNECTOR.c.power_kw).label("kw"))
+    .where(CONNECTOR.c.gone_at.is_(None))
+    .group_by(CONNECTOR.c.status)
+)
+_ALERTS_COUNTED = Prepared(
+    sa.select(
+        sa.func.count().label("firing"),
+        sa.func.count().filter(ALERT.c.acknowledged_at.is_not(None)).label("acknowledged"),
+    ).where(ALERT.c.state == FIRING)
+)
+_LOCATIONS_COUNTED = Prepared(_counting(LOCATION, LOCATION.c.gone_at.is_(None)))
+_SESSIONS_COUNTED = Prepared(_counting(SESSION, SESSION.c.ended_at.is_(None)))
+
+
 def fleet_counts(connection: Connection) -> FleetCounts:
     """Count the fleet."""
-    chargers = connection.execute(
-        sa.select(
-            sa.func.count().label("all"),
-            sa.func.count().filter(CHARGER.c.online.is_(False)).label("offline"),
-            sa.func.count().filter(CHARGER.c.online.is_(None)).label("unknown"),
-        ).where(CHARGER.c.gone_at.is_(None))
-    ).one()
-    statuses = connection.execute(
-        sa.select(CONNECTOR.c.status, sa.func.count().label("number"), sa.func.sum(CONNECTOR.c.power_kw).label("kw"))
-        .where(CONNECTOR.c.gone_at.is_(None))
-        .group_by(CONNECTOR.c.status)
-    ).all()
-    alerts = connection.execute(
-        sa.select(sa.func.count(), sa.func.count().filter(ALERT.c.acknowledged_at.is_not(None))).where(
-            ALERT.c.state == FIRING
-        )
-    ).one()
+    chargers, statuses = _CHARGERS_COUNTED.first(connection), _STATUSES_COUNTED.all(connection)
+    alerts = _ALERTS_COUNTED.first(connection)
     return FleetCounts(
-        locations=_count(connection, LOCATION, LOCATION.c.gone_at.is_(None)),
-        chargers=chargers.all,
+        locations=_LOCATIONS_COUNTED.scalar(connection),
+        chargers=chargers.chargers,
         offline=chargers.offline,
         unknown_link=chargers.unknown,
         connectors=sum(row.number for row in statuses),
         statuses={row.status: row.number for row in statuses},
         charging_kw=sum(row.kw or 0 for row in statuses if row.status == "Charging"),
-        open_sessions=_count(connection, SESSION, SESSION.c.ended_at.is_(None)),
-        firing=alerts[0],
-        acknowledged=alerts[1],
+        open_sessions=_SESSIONS_COUNTED.scalar(connection),
+        firing=alerts.firing,
+        acknowledged=alerts.acknowledged,
     )
 
 
@@ -235,7 +247,7 @@ def is_open() -> ColumnElement[bool]:
 
 
 def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
-    return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one())
+    return int(connection.execute(_counting(table, *conditions)).scalar_one())
 
 
 def _locations(only: str | None = None) -> Select[Any]:
