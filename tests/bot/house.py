@@ -202,11 +202,12 @@ def _has_card(service: Service) -> bool:
 def _lay_out(database_url: str) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
     if database_url.startswith("sqlite:///") and not path.exists():
-        path.write_bytes(_migrated())
+        path.write_bytes(migrated())
 
 
 @cache
-def _migrated() -> bytes:
+def migrated() -> bytes:
+    """A SQLite file that was brought to the newest revision."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chargehand.db"
         database = Database(f"sqlite:///{path}")

@@ -24,7 +24,7 @@ from tests.bot.house import Clock, polled_anew
 RULE = "out of order for over"
 
 
-async def test_the_demo_does_its_main_job() -> None:
+async def test_the_demo_does_its_main_job_and_the_terminal_says_where_to_look() -> None:
     clock = Clock()
     async with running_demo(clock=clock) as demo:
         workspace = demo.workspace
@@ -62,6 +62,7 @@ async def test_the_demo_does_its_main_job() -> None:
             await polled_anew(demo.service)
             clock.ahead += timedelta(seconds=20)
         await workspace.wait_for(lambda: "Resolved: " in card.plain())
+        says_where_to_look_and_how_to_repair(demo)
 
 
 async def repair_all_at_the_place_of(demo: Demo, card: str) -> None:
@@ -72,9 +73,9 @@ async def repair_all_at_the_place_of(demo: Demo, card: str) -> None:
                 assert (await client.post(url, json={"status": "Available"})).status_code == 200
 
 
-async def test_the_terminal_says_where_to_look_and_how_to_repair() -> None:
-    async with running_demo() as demo:
-        said = "\n".join(what_to_try(demo))
+def says_where_to_look_and_how_to_repair(demo: Demo) -> None:
+    """Whether the terminal does."""
+    said = "\n".join(what_to_try(demo))
     assert demo.page in said
     assert demo.repair in said
     assert demo.repair.startswith(f"curl -X POST {demo.eosvolt}/__sandbox__/connectors/{demo.faulted}")

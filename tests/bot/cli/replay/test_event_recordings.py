@@ -14,14 +14,14 @@ Tell = Callable[..., list[str]]
 
 
 @pytest.fixture
-def tell(tmp_path: Path, database_url: str) -> Tell:
+def tell(tmp_path: Path, migrated_url: str) -> Tell:
     """Replays rows under rules, and tells the events."""
 
     def tell(rules: list[Mapping[str, Any]], *rows: dict[str, str]) -> list[str]:
         folder = write_timeline(tmp_path / "recording", rows)
         return [
             f"{line['at'][11:19]} {line['rule']} {line['subject']} {line['event']} at {line['event_at'][11:19]}"
-            for line in replay_lines(folder, *rules, url=database_url)
+            for line in replay_lines(folder, *rules, url=migrated_url)
         ]
 
     return tell
@@ -103,14 +103,14 @@ def test_what_happened_in_a_gap_is_announced_after_it_unless_it_is_too_old(tell:
     assert tell([{"name": "over", "on": "session.ended"}], *rows) == ["11:32:00 over s2 session.ended at 11:20:30"]
 
 
-def test_lines_of_events_stand_among_the_others_by_rule_and_subject(tmp_path: Path, database_url: str) -> None:
+def test_lines_of_events_stand_among_the_others_by_rule_and_subject(tmp_path: Path, migrated_url: str) -> None:
     rules: list[dict[str, Any]] = [
         {"name": "b-alert", "for_each": "connector", "when": 'connector.status == "Faulted"'},
         {"name": "a-event", "on": "status.changed", "settle": "0s"},
         {"name": "c-event", "on": "status.changed", "settle": "0s"},
     ]
     rows = [status("10:00:00", "Available"), status("10:01:00", "Faulted"), until("10:03:00")]
-    lines = replay_lines(write_timeline(tmp_path / "r", rows), *rules, url=database_url)
+    lines = replay_lines(write_timeline(tmp_path / "r", rows), *rules, url=migrated_url)
     assert [(line["rule"], line.get("event"), line.get("to")) for line in lines] == [
         ("a-event", "status.changed", None),
         ("b-alert", None, "firing"),

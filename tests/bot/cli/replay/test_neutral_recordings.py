@@ -13,12 +13,12 @@ Tell = Callable[..., list[str]]
 
 
 @pytest.fixture
-def tell(tmp_path: Path, database_url: str) -> Tell:
+def tell(tmp_path: Path, migrated_url: str) -> Tell:
     """Replays rows under FAULTED with changes, and tells the story."""
 
     def tell(*rows: dict[str, str], rule: dict[str, Any] | None = None) -> list[str]:
         folder = write_timeline(tmp_path / "recording", rows)
-        return story(replay_lines(folder, {**FAULTED, **(rule or {})}, url=database_url))
+        return story(replay_lines(folder, {**FAULTED, **(rule or {})}, url=migrated_url))
 
     return tell
 
@@ -169,7 +169,7 @@ def test_a_status_outside_ocpp_is_unknown_and_holds(tell: Tell) -> None:
     ]
 
 
-def test_replaying_twice_tells_the_same_to_the_byte(tmp_path: Path, database_url: str) -> None:
+def test_replaying_twice_tells_the_same_to_the_byte(tmp_path: Path, migrated_url: str) -> None:
     folder = write_timeline(tmp_path / "r", GAP)
     first = replay_lines(folder, FAULTED, url=f"sqlite:///{tmp_path}/first.db")
-    assert replay_lines(folder, FAULTED, url=database_url) == first
+    assert replay_lines(folder, FAULTED, url=migrated_url) == first
