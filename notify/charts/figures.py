@@ -93,7 +93,8 @@ def alerts_chart(connection: Connection, scope: Scope, zone: str, now: datetime)
     told = f"{title}: {sum(fired):,.0f}"
     if sum(fired):
         told += f"; most {bins.most(fired)}, {max(fired):,.0f}"
-    panels = [("Alerts that fired", Series("alerts", RED, fired))]
+    each = "hour" if bins.first == bins.last else "day"
+    panels = [(f"By {each}", Series("alerts", RED, fired))]
     return Chart(title, f"{told}.", bars(title, panels, bins.labels))
 
 

@@ -125,3 +125,15 @@ def test_words_can_be_read_at_a_third_of_the_width_and_long_names_keep_what_tell
         # six letters of at most 14 each: no day runs into the next
         assert min(after - before for before, after in pairwise(places)) >= 84
     assert [name for name in ("…arger 3/1<", "…rger 14/1<") if name not in svg] == []
+
+
+def test_no_chart_says_its_title_twice(database: Database) -> None:
+    with database.write() as connection:
+        world(connection)
+        for days, each in ((0, "By hour"), (6, "By day")):
+            scope = scope_of(connection, DAY - timedelta(days=days), DAY)
+            for kind, draw in CHARTS.items():
+                svg = draw(connection, scope, ZONE, NOW).svg
+                words = re.findall(r">([^<>]+)</text>", svg)
+                assert [one for one in words[1:] if words[0].startswith(one)] == [], kind
+                assert kind != "alerts" or each in words
