@@ -96,7 +96,9 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     demand = demand_of(rule)
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
     assert rule.when is not None  # noqa: S101
-    begun, stands = births(rule, demand), standing(rule, demand)
+    # what statements have in common is compiled once: it is most of what making rules ready takes
+    each, opened = _each(rule, demand), _subjects_of_open_alerts(rule, demand)
+    begun, stands = births(rule, each), _that_move(rule, demand, opened)
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
     return CompiledRule(
         id=rule.name,
@@ -115,13 +117,13 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         computed=tuple(demand.computed),
         local_time=demand.local_time,
         births=Prepared(begun),
-        births_changed=Prepared(births(rule, demand, among_few=not demand.by_range).where(demand.moved)),
+        births_changed=Prepared(births(rule, each, among_few=not demand.by_range).where(demand.moved)),
         standing=Prepared(stands),
         standing_changed=Prepared(stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))),
         how_many_changed=Prepared(any_changed(demand.changes)),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
         standing_among_many=Prepared(stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))),
-        waiting=Prepared(_subjects_of_open_alerts(rule, demand).where(ALERT.c.due_at <= UNTIL)),
+        waiting=Prepared(opened.where(ALERT.c.due_at <= UNTIL)),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
@@ -144,18 +146,23 @@ def _subjects(among: sa.CompoundSelect[Any] | sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(among.subquery().c[0])
 
 
-def births(rule: Rule, demand: Demand, *, among_few: bool = False) -> sa.Select[Any]:
+def _each(rule: Rule, demand: Demand) -> sa.Select[Any]:
+    """What is asked of every subject of a rule, and kept of it where an alert begins."""
+    for_each = str(rule.for_each)
+    columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
+    joined = with_things_above(for_each, TABLES[for_each])
+    return sa.select(*columns, sa.false().label("blind")).select_from(joined)
+
+
+def births(rule: Rule, each: sa.Select[Any], *, among_few: bool = False) -> sa.Select[Any]:
     """The subjects on which an alert begins: they can be read, the condition and `while` are true, no alert is open.
 
     With `among_few` they are to be found by another way than what the condition says of them.
     """
-    for_each = str(rule.for_each)
-    table = TABLES[for_each]
+    table = TABLES[str(rule.for_each)]
     open_one = sa.and_(ALERT.c.rule_id == RULE_ID, ALERT.c.subject == table.c.id, ALERT.c.state.in_(_OPEN_LITERALLY))
-    columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
-    joined, read = with_things_above(for_each, table), table.c.stale_since.is_(None)
-    begins = (*begins_where(rule, among_few=among_few), read, ~sa.exists().where(open_one))
-    return sa.select(*columns, sa.false().label("blind")).select_from(joined).where(*begins)
+    readable = table.c.stale_since.is_(None)
+    return each.where(*begins_where(rule, among_few=among_few), readable, ~sa.exists().where(open_one))
 
 
 def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Select[Any]:
@@ -163,11 +170,16 @@ def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Sel
 
     A law in the tests holds that what is left out would not have moved.
     """
+    return _that_move(rule, demand, _subjects_of_open_alerts(rule, demand), all_of_them=all_of_them)
+
+
+def _that_move(rule: Rule, demand: Demand, opened: sa.Select[Any], *, all_of_them: bool = False) -> sa.Select[Any]:
+    """Of a rule's open alerts those of `standing`."""
     for_each = str(rule.for_each)
     blind = blind_of(rule, demand)
     alert = [ALERT.c[name].label("alert_" + name) for name in RECORD_FIELDS]
     moved = () if all_of_them else (_may_move(rule, for_each, blind),)
-    return _subjects_of_open_alerts(rule, demand).add_columns(*alert, blind.label("blind")).where(*moved)
+    return opened.add_columns(*alert, blind.label("blind")).where(*moved)
 
 
 def _subjects_of_open_alerts(rule: Rule, demand: Demand) -> sa.Select[Any]:
