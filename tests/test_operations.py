@@ -164,6 +164,7 @@ def test_the_unit_of_the_system_can_be_read(tmp_path: Path) -> None:
         pytest.skip("systemd is absent: systemd-analyze was not found")
     unit = (ROOT / "deploy" / "chargehand.service").read_text()
     assert "DynamicUser=yes" in unit
+    assert "Environment=HOME=/var/lib/chargehand" in unit, "a dynamic user has none, and the Slack SDK asks for one"
     file = tmp_path / "chargehand.service"
     file.write_text(unit.replace("/opt/chargehand/.venv/bin/chargehand", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
