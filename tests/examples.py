@@ -22,7 +22,7 @@ def in_turn(name: str, every: Sequence[T], *, in_ci: int | None = None) -> Seque
 
 def examples(full: int) -> int:
     """The number of hypothesis examples for this run, of `full` in CI."""
-    return full if os.environ.get("CI") else max(3, full // 3)
+    return full if os.environ.get("CI") else max(3, full // 5)
 
 
 def part(every: Sequence[T], step: int, begin: int = 0) -> Sequence[T]:
