@@ -40,6 +40,7 @@ from bot.slack.charge.fleet import (
     status,
 )
 from bot.slack.charge.governing import audit, roles
+from bot.slack.charge.meant import meant_by, without_fillers
 from bot.slack.charge.spoken import plain, split, typed
 from bot.slack.charge.things_by_id import WrongWords
 from bot.slack.permissions import Role, Standing
@@ -190,21 +191,28 @@ def _wrong_word(connection: Connection, words: tuple[str, ...]) -> Answer:
     if longer and all(reads(word) for word in longer):
         examples = [f"/charge {word.word}" for word in longer]
         return refused(f"`{longer[0].word.split()[0]}` needs to know what", mend="There are:", examples=examples)
-    near = get_close_matches(both, BY_NAME, n=1, cutoff=0.8) or get_close_matches(
+    said, rest = words[0], without_fillers(words)
+    other = find_word(rest) if rest and rest != words else None
+    meant = (typed(rest),) if other is not None and reads(other) else meant_by(rest)
+    if meant:
+        examples = [f"/charge {one}" for one in meant]
+        return refused("There is no word", about=said, mend="Did you mean this?", examples=examples)
+    words = rest or words
+    near = get_close_matches(both if words[0] == said else words[0], BY_NAME, n=1, cutoff=0.8) or get_close_matches(
         words[0].lower(), BY_NAME, n=1, cutoff=0.6
     )
     if not near:
-        return refused("There is no word", about=words[0], mend="See what there is:", examples=["/charge help"])
+        return refused("There is no word", about=said, mend="See what there is:", examples=["/charge help"])
     word = BY_NAME[near[0]]
     if not reads(word):
         examples = [f"/charge help {word.word}", "/charge help"]
         return refused(
-            "There is no word", about=words[0], mend=f"If you mean `{word.word}`, this tells how:", examples=examples
+            "There is no word", about=said, mend=f"If you mean `{word.word}`, this tells how:", examples=examples
         )
-    rest = typed(words[len(word.word.split()) :])
-    example = f"/charge {word.word} {rest}".strip() if rest else None
+    behind = typed(words[len(word.word.split()) :])
+    example = f"/charge {word.word} {behind}".strip() if behind else None
     example = example or help.example_of(word, help.known_ids(connection)) or f"/charge {word.word}"
-    return refused("There is no word", about=words[0], mend="Did you mean this?", examples=[example, "/charge help"])
+    return refused("There is no word", about=said, mend="Did you mean this?", examples=[example, "/charge help"])
 
 
 def reads(word: Word) -> bool:

@@ -23,7 +23,9 @@ SHOWN_ALERTS = 5
 
 
 def answer_locations(connection: Connection, asked: Asked) -> Answer:
-    """All locations in pages, those with the most trouble first."""
+    """All locations in pages, those with the most trouble first; with words the one that they name."""
+    if asked.words and asked.words != ("all",):
+        return answer_location(connection, asked)
     page = list_locations(connection, asked.offset, PAGE)
     buttons = paging(page, "locations")
     return told("answer_locations", buttons=buttons, page=page, age=age_of(connection, asked, "chargers"))
