@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Dialect
 
+from storage.drivers import numbered
+
 Parameters = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
@@ -29,6 +31,9 @@ LONGEST_FILLED = 1_024
 
 MOST_SHAPES = 64
 """How many lengths of lists one statement is kept ready for."""
+
+COPIED_FROM = 5
+"""From how many rows on PostgreSQL is given them as one stream, and not one by one."""
 
 MOST_COMPILED = 1_024
 """How many shapes of statements are kept compiled: rules that differ in what they compare with share theirs."""
@@ -79,7 +84,8 @@ class Prepared:
         if not rows:
             return 0
         ready = self._made_ready(connection, rows[0])
-        return execute_many(connection, ready.sql, ready.values_of_many(rows))
+        copying = ready.copying if len(rows) >= COPIED_FROM else None
+        return execute_many(connection, ready.sql, ready.values_of_many(rows), copying)
 
     def _padded(self, connection: Connection, parameters: Parameters) -> Parameters:
         """The parameters with each list as long as the next power of two: its last item stands there again.
@@ -110,10 +116,10 @@ class Prepared:
 class _Ready:
     """A statement as one kind of database takes it, for lists of given lengths."""
 
-    def __init__(self, sql: str, slots: list["_Slot"], *, named: bool, columns: Mapping[str, Any]) -> None:
+    def __init__(self, sql: str, slots: list["_Slot"], columns: Mapping[str, Any], copying: str | None = None) -> None:
         self.sql = sql
+        self.copying = copying
         self._slots = slots
-        self._named = named
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
@@ -126,18 +132,12 @@ class _Ready:
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
-        if self._named:
-            return {slot.name: slot.value(parameters) for slot in self._slots}
         return [slot.value(parameters) for slot in self._slots]
 
     def values_of_many(self, rows: Sequence[Parameters]) -> list[Any]:
         """The parameters of each row as the driver takes them, made column by column."""
         columns = [slot.column(rows) for slot in self._slots]
-        values = list(zip(*columns, strict=True)) if columns else [()] * len(rows)
-        if not self._named:
-            return values
-        names = [slot.name for slot in self._slots]
-        return [dict(zip(names, one, strict=True)) for one in values]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
 
     def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The first values of the driver's rows as Python knows them."""
@@ -303,10 +303,11 @@ def _compiled(
             lists.append(bind.key)
         for place, item in enumerate(items):
             slots[item] = _Slot(item, bind, place, dialect, among)
-    named = state.positiontup is None
-    order = list(slots.values()) if named else [slots[name] for name in state.positiontup]
     columns = {name: column.type for name, column in statement.exported_columns.items()}
-    return _Ready(state.statement, order, named=named, columns=columns), tuple(lists)
+    if state.positiontup is not None:
+        return _Ready(state.statement, [slots[name] for name in state.positiontup], columns), tuple(lists)
+    sql = numbered.numbered(state.statement, list(slots))
+    return _Ready(sql, list(slots.values()), columns, numbered.copying(sql)), tuple(lists)
 
 
 def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
@@ -319,19 +320,25 @@ def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialec
 
 
 def execute(connection: Connection, sql: str, values: Any) -> Any:
-    """Run the driver's own SQL in the connection's transaction; its cursor. Errors are SQLAlchemy's."""
-    driver = _driver_of(connection)
+    """Run the driver's own SQL, of PostgreSQL with numbered values, in the connection's transaction; its cursor.
+
+    Errors are SQLAlchemy's.
+    """
+    cursor = _cursor_of(connection)
     try:
-        return driver.execute(sql, values)
+        return cursor.execute(sql, values)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, sql, values, error) from error
 
 
-def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> int:
-    """Run the driver's own SQL for each row, as `execute` does; how many rows it touched."""
-    cursor = _driver_of(connection).cursor()
+def execute_many(connection: Connection, sql: str, rows: Sequence[Any], copying: str | None = None) -> int:
+    """Run the driver's own SQL for each row, as `execute` does, or `copying` for all; how many rows it touched."""
+    cursor = _cursor_of(connection)
     try:
-        cursor.executemany(sql, rows)
+        if copying is not None:
+            numbered.copy(cursor, copying, rows)
+        else:
+            cursor.executemany(sql, rows)
         return int(cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, sql, rows, error) from error
@@ -352,10 +359,11 @@ def savepoint(connection: Connection) -> Iterator[None]:
     execute(connection, "RELEASE SAVEPOINT part", ())
 
 
-def _driver_of(connection: Connection) -> Any:
+def _cursor_of(connection: Connection) -> Any:
     if not connection.in_transaction():
         connection.begin()  # as SQLAlchemy does by itself; the end of the connection's block ends it
-    return connection.connection.driver_connection
+    driver: Any = connection.connection.driver_connection
+    return numbered.cursor(driver) if connection.dialect.name == "postgresql" else driver.cursor()
 
 
 def _told(connection: Connection, sql: str, values: Any, error: Exception) -> Exception:

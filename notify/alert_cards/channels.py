@@ -8,6 +8,7 @@ group, becomes an incident beside it: so no channel's card names what is not mea
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +46,7 @@ def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routin
     """The incidents of those alerts that move."""
     incidents = {row.id: row for row in _INCIDENTS.all(connection, {"incidents": sorted(_of(fired))})}
     chosen = _chosen(connection, fired, incidents, routing)
-    kept = {i: tuple(json.loads(row.channels)) for i, row in incidents.items() if row.channels is not None}
+    kept = {i: _read(row.channels) for i, row in incidents.items() if row.channels is not None}
     first: dict[int, Channels] = {}
     elsewhere: dict[tuple[int, Channels], list[int]] = {}
     for one in fired:
@@ -59,11 +60,16 @@ def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routin
     keep(connection, first)
     moved: dict[int, int] = {}
     for (incident_id, channels), alert_ids in elsewhere.items():
-        beside = _beside(connection, incidents[incident_id], channels)
+        beside = _beside(connection, _WHOLE.first(connection, {"incident": incident_id}), channels)
         connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(alert_ids)).values(incident_id=beside))
         moved |= dict.fromkeys(alert_ids, beside)
     close_incidents(connection, {incident_id for incident_id, _ in elsewhere}, routing.now)
     return moved
+
+
+@lru_cache(maxsize=256)  # most are told in the same few
+def _read(channels: str) -> Channels:
+    return tuple(json.loads(channels))
 
 
 def _of(fired: Iterable[Transition]) -> set[int]:
@@ -106,13 +112,13 @@ def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: R
     has the channels of each.
     """
     incidents = _INCIDENTS.all(connection, {"incidents": list(rules)})
-    kept = {row.id: tuple(json.loads(row.channels)) for row in incidents if row.channels is not None}
+    kept = {row.id: _read(row.channels) for row in incidents if row.channels is not None}
     usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
     chosen: dict[int, Channels] = dict(usual)
     if routing.routes_something and usual:
         severities = {row.id: row.severity for row in incidents}
         routed: dict[int, list[str]] = {}
-        over = [row.id for row in incidents if row.resolved_at is not None]  # told when it is over: by all it had
+        over = [row.id for row in incidents if row.is_over]  # told when it is over: by all it had
         which = sa.or_(ALERT.c.state == State.FIRING.value, ALERT.c.incident_id.in_(over))
         firing = (ALERT.c.incident_id.in_(usual), which)
         for alert in connection.execute(sa.select(ALERT).where(*firing).order_by(ALERT.c.id)):
@@ -133,11 +139,15 @@ def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:
             _KEEP.run(connection, {"incidents": some, "told": json.dumps(list(told))})
 
 
-_OF_INCIDENT = ("id", "rule_id", "group_key", "problem_key", "severity", "location_id", "opened_at", "channels")
+# a storm reads many: no more of each than is looked at
 _INCIDENTS = Prepared(
-    sa.select(*(INCIDENT.c[name] for name in (*_OF_INCIDENT, "resolved_at"))).where(
-        INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True))
-    )
+    sa.select(
+        INCIDENT.c.id, INCIDENT.c.severity, INCIDENT.c.channels, INCIDENT.c.resolved_at.is_not(None).label("is_over")
+    ).where(INCIDENT.c.id.in_(sa.bindparam("incidents", expanding=True)))
+)
+_OF_INCIDENT = ("id", "rule_id", "group_key", "problem_key", "severity", "location_id", "opened_at")
+_WHOLE = Prepared(
+    sa.select(*(INCIDENT.c[name] for name in _OF_INCIDENT)).where(INCIDENT.c.id == sa.bindparam("incident"))
 )
 _PLACES = Prepared(
     sa.select(ALERT.c.id, ALERT.c.incident_id, ALERT.c.labels, *(ALERT.c[name] for name in MATCHERS)).where(
