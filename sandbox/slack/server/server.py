@@ -77,6 +77,7 @@ class SlackServer:
         await web.TCPSite(self._runner, self.host, self.port).start()
         self.port = self._runner.addresses[0][1]
         self.workspace.base_url = self.url
+        self.workspace.link.open()
         if self.save_to is not None:
             self._saver = asyncio.create_task(self._save_changes(self.save_to))
         return self

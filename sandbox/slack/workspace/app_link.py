@@ -100,9 +100,15 @@ class AppLink:
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Send to the app, also after a close."""
+        self._closed = False
 
     async def close(self) -> None:
-        """Stop retrying and let go of every connection."""
+        """Stop retrying and let go of every connection; what comes later is sent to nobody."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -166,6 +172,9 @@ class AppLink:
         return delivery
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._closed:
+            work.close()
+            return
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -243,6 +252,8 @@ class AppLink:
             await asyncio.gather(request, return_exceptions=True)
 
     async def _post(self, body: str, headers: dict[str, str]) -> Ack:
+        if self._closed:  # a session that is opened now would be closed by nobody
+            return Ack("dispatch_failed", "connection_failed")
         if self._session is None:
             self._session = aiohttp.ClientSession()
         try:

@@ -206,6 +206,27 @@ async def test_requests_are_signed_and_events_retried_with_their_reason(
     assert seen[0][1]["event_id"] == seen[1][1]["event_id"]
 
 
+async def test_what_comes_after_the_close_is_sent_to_nobody(workspace: SlackWorkspace) -> None:
+    seen: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        seen.append(await request.text())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/slack/events", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    workspace.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    assert (await workspace.slash("ole", "#ev-ops", "/charge", "status")).ok
+    await workspace.link.close()
+    assert not (await workspace.slash("ole", "#ev-ops", "/charge", "status")).ok
+    await workspace.mention("ole", "#ev-ops", "status")
+    await runner.cleanup()
+    assert len(seen) == 1
+
+
 async def test_two_connections_of_one_app_share_its_work(server: SlackServer, workspace: SlackWorkspace) -> None:
     async with in_socket_mode(server) as one, in_socket_mode(server) as other:
         for _ in range(4):
