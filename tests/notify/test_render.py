@@ -2,8 +2,9 @@
 
 import re
 
+from eosvolt.models import PriceBlock, PricingReading
 from notify import outbox
-from notify.render import RENDERERS, TEMPLATES
+from notify.render import RENDERERS, TEMPLATES, render_words
 from tests.conftest import ROOT
 
 TRIED_WITH_HOSTILE_NAMES = {
@@ -56,3 +57,14 @@ def test_every_template_that_is_named_is_there() -> None:
     named = set(re.findall(r'"(\w+\.mrkdwn\.j2)"', code()))
     named |= {f"{name}.mrkdwn.j2" for name in re.findall(r'told\(\s*"(\w+)"', code())}
     assert named - {file.name for file in TEMPLATES.glob("*.j2")} == set()
+
+
+def test_what_is_left_out_of_a_list_is_told_in_the_singular_where_it_is_one() -> None:
+    plurals = re.compile(r"\}\} more [a-z]+s\b")
+    assert plurals.search("and {{ total - 8 }} more currencies")
+    assert [file.name for file in TEMPLATES.glob("*.j2") if plurals.search(file.read_text())] == []
+    hours = [PriceBlock(f"{n:02d}:00", f"{n:02d}:30", 0.5) for n in range(26)]
+    for number, left in ((25, "and 1 more time of day"), (26, "and 2 more times of day")):
+        pricing = PricingReading("l1", "kWh", 0.4, tuple(hours[:number]))
+        words = render_words("answer_prices.mrkdwn.j2", pricing=pricing, location_id="l1", name="Here")
+        assert left in words["body"].splitlines()

@@ -136,6 +136,7 @@ def waiting(house: House, charger_id: str, user: str = "self-healing") -> Enqueu
 
 
 async def test_a_rules_request_is_sent_once_somebody_approved_it(house: House) -> None:
+    house.workspace.users["U0OLE00002"].timezone = "Asia/Tokyo"
     waiting(house, house.free().rpartition(".")[0])
     card = await card_in(house)
     assert "Waiting for approval until" in card.plain()
@@ -148,6 +149,7 @@ async def test_a_rules_request_is_sent_once_somebody_approved_it(house: House) -
     said = sorted(whisper.plain() for whisper in told)
     assert "Approved by <@U0OLE00002>" in said[0]
     assert "decided before, by <@U0OLE00002>" in said[1]
+    assert "At the sites (Europe/Copenhagen) it is now" in said[1]
     await house.wait_for(lambda: "approve_command" not in str(card.all_blocks))
     await house.wait_for(lambda: posts(house))
     assert len(posts(house)) == 1
