@@ -38,6 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
 
 
+def pytest_collectstart() -> None:
+    """Look for no garbage until all is collected: nearly everything that is made till then stays."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Look for garbage as seldom as the service does: a look through all that was imported takes half a second."""
     gc.collect()
