@@ -33,6 +33,9 @@ DOUBTED_LEASE = timedelta(minutes=5)
 DOUBTED_WAIT = timedelta(minutes=65)
 """A lease or a wait that ends further ahead was written by a clock that was wrong: it counts as over, and uncertain."""
 
+HARDLY_EARLY = timedelta(minutes=15)
+"""A digest that was said so little before its time, by a clock that was ahead, is edited and not said again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
@@ -119,6 +122,7 @@ def _claim(  # noqa: PLR0917 - what a claim is made of
                 uncertain=sa.or_(OUTBOX.c.uncertain, OUTBOX.c.claimed_by.is_not(None)),
                 claimed_by=worker,
                 claimed_until=now + lease,
+                posted_after=sa.case((_is_first_try(), _newest_ts()), else_=OUTBOX.c.posted_after),
                 attempts=OUTBOX.c.attempts + 1,
             )
             .returning(OUTBOX.c.id)
@@ -130,6 +134,16 @@ def _claim(  # noqa: PLR0917 - what a claim is made of
         except (ValueError, TypeError, LookupError):  # a damaged row holds up no other
             waits = {"claimed_by": None, "claimed_until": now + UNREADABLE_WAIT, "error": UNREADABLE}
             connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == claimed).values(waits))
+
+
+def _is_first_try() -> ColumnElement[bool]:
+    """Whether no call for a message can have been made since it stood nowhere."""
+    return sa.and_(OUTBOX.c.message_ts.is_(None), OUTBOX.c.claimed_by.is_(None), ~OUTBOX.c.uncertain)
+
+
+def _newest_ts() -> Any:
+    stands = OUTBOX.alias("stands")
+    return sa.select(sa.func.max(stands.c.message_ts)).scalar_subquery()
 
 
 def _ready(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[bool]]:
@@ -302,11 +316,18 @@ def reset_message_place(connection: Connection, item: Row[Any], now: datetime) -
 
 
 def say_anew(connection: Connection, natural_key: str, since: datetime, now: datetime) -> None:
-    """Forget a message that was made before its time came, by a clock that was ahead: it is posted anew."""
-    made = OUTBOX.c.created_at
-    early = (OUTBOX.c.natural_key == natural_key, sa.or_(made < since, made > now + AHEAD))
+    """Forget a message that was made before its time came, by a clock that was ahead: it is posted anew.
+
+    One that stands hardly earlier than its time, by Slack's own clock, is edited where it is: nobody reads it twice.
+    One that may stand somewhere is looked for first, as any other.
+    """
+    made, box = OUTBOX.c.created_at, OUTBOX.c
+    early = (box.natural_key == natural_key, sa.or_(made < since, made > now + AHEAD))
+    hardly = box.message_ts >= f"{(since - HARDLY_EARLY).timestamp():.6f}"
+    kept = sa.or_(hardly, box.uncertain, box.claimed_by.is_not(None))
+    connection.execute(sa.update(OUTBOX).where(*early, kept).values(created_at=now, due_at=now))
     values = {"created_at": now, "due_at": now, "sent_at": None, "attempts": 0, **NOWHERE}
-    connection.execute(sa.update(OUTBOX).where(*early).values(values))
+    connection.execute(sa.update(OUTBOX).where(*early, sa.not_(sa.func.coalesce(kept, sa.false()))).values(values))
 
 
 def leave_out(connection: Connection, item: Row[Any], why: str, now: datetime) -> None:

@@ -64,7 +64,8 @@ class OutboxItem(SQLModel, table=True):
     sent_at: datetime | None = None
     shown_at: datetime | None = None
     message_channel: str | None = None  # where it really stands: Slack's channel id and ts
-    message_ts: str | None = None
+    message_ts: str | None = Field(default=None, index=True)  # the newest one is asked for at each first claim
+    posted_after: str | None = None  # the newest ts of all when its post was first tried: it stands after that
     claimed_by: str | None = None
     claimed_until: datetime | None = None
     uncertain: bool = False  # a call for it ended without an answer: look it up before a resend

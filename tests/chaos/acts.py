@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tests.chaos.world import World, now
 
 START_SECONDS = 30.0
+WORK_SECONDS = 12.0  # three polls: a service that is let be works little
 
 Act = Callable[[World, random.Random], Awaitable[None]]
 
@@ -22,7 +23,7 @@ async def kill(world: World, chance: random.Random) -> None:
     replica = chance.choice(world.replicas)
     if chance.random() < 0.75:
         await replica.at_work(START_SECONDS)
-        await replica.worked(chance.choice([0, 0.1, 0.3, 0.6, 1, 2, 4]), START_SECONDS)
+        await replica.worked(chance.choice([0, 0.05, 0.1, 0.2, 0.4, 0.8, 2]), WORK_SECONDS)
     world.killed_at_work += await replica.at_work(0)
     await replica.kill()
     await replica.start()

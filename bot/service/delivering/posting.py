@@ -6,7 +6,6 @@ Each step has its own transaction, the call none. Where it may stand or what may
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -24,7 +23,7 @@ from bot.service.delivering.marking import (
     say_may_repeat,
 )
 from bot.service.delivering.pictures import prepare_picture, spare_picture
-from bot.service.delivering.seeking import CLOCK_SLACK, seek_copies
+from bot.service.delivering.seeking import looked_for_since, seek_copies
 from bot.slack.channel_names import is_channel_id
 from bot.slack.client import (
     CLOSED_THREADS,
@@ -153,11 +152,8 @@ async def _look_up(delivery: Delivery, rendered: Rendered) -> tuple[MessageRef, 
         raise HistoryUnreadable(f"{channel} is no id of a channel")
     if channel[0] in "UW":
         channel = await open_direct(delivery.slack, channel)
-    # one that was posted anew must not be taken for the old one, which may still stand
-    since: datetime = row.created_at if row.sent_at is None else row.due_at
-    found = await find_posted(
-        delivery.slack, channel, row.id, oldest=since - CLOCK_SLACK, thread_ts=rendered.message.thread_ts
-    )
+    oldest = looked_for_since(row)
+    found = await find_posted(delivery.slack, channel, row.id, oldest=oldest, thread_ts=rendered.message.thread_ts)
     return None if found is None else (found.ref, found.version)
 
 

@@ -3,7 +3,7 @@
 A copy that is found is marked; the message that is kept is left as it is. What cannot be read waits for the next look.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,16 +12,35 @@ from sqlalchemy import Row
 from bot.service.delivering.delivery import Delivery
 from bot.service.delivering.marking import mark_found_copies, unsought
 from bot.slack.client import HistoryUnreadable, MessageRef, PostFault, posted
+from storage.ahead import LOOK_BACK
 
 log = structlog.get_logger()
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far Slack's clock may be behind ours when a message is looked for since a moment of ours."""
 
+SLACKS_OWN = timedelta(seconds=1)
+"""How far the clocks of Slack's own servers may be apart."""
+
+
+def looked_for_since(row: Row[Any]) -> datetime:
+    """Since when, by Slack's own clock, a message stands if it does; by ours only where none of ours stood before.
+
+    Our clock may have been wrong when it was posted. One that is posted anew must not be taken for the old one, which
+    may still stand.
+    """
+    if row.posted_after is None:
+        since: datetime = row.created_at - LOOK_BACK if row.sent_at is None else row.due_at - CLOCK_SLACK
+        return since
+    after = datetime.fromtimestamp(float(row.posted_after), UTC)
+    return after - SLACKS_OWN if row.sent_at is None else after + timedelta(microseconds=1)
+
 
 async def seek_copies(delivery: Delivery, row: Row[Any], kept: MessageRef, now: datetime) -> PostFault | None:
     """Mark the copies of a message that stands at `kept`; what kept them from being looked for, if anything did."""
     since = row.created_at - CLOCK_SLACK
+    if row.posted_after is not None and row.sent_at is not None:
+        since = min(since, datetime.fromtimestamp(float(row.posted_after), UTC))
     try:
         seen = posted(delivery.slack, kept.channel, row.id, oldest=since, latest=kept.ts)
         found = [one.ref async for one in seen]

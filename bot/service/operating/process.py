@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,7 +68,7 @@ async def _run(settings: Settings) -> None:
     stopping = asyncio.Event()
     with _signals({signal.SIGTERM: stopping.set, signal.SIGINT: stopping.set, signal.SIGHUP: service.reload}):
         try:
-            await service.start()
+            await _start(service.start(), stopping)
             await stopping.wait()
         finally:
             try:
@@ -76,6 +76,23 @@ async def _run(settings: Settings) -> None:
                     await service.stop()
             except TimeoutError:
                 log.warning("the service did not stop in time and is cut off")
+
+
+async def _start(start: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Come to work, unless a stop comes first: a start may wait for Slack or a database, and a stop waits for neither.
+
+    Raises what the start raises.
+    """
+    starting, stopped = asyncio.create_task(start), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not starting.done():
+            log.info("told to stop before it was at work")
+            starting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
 
 
 @contextlib.contextmanager

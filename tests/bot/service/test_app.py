@@ -20,6 +20,8 @@ from structlog.testing import capture_logs
 
 from bot.logs import REDACTED, Redactor, configure_logs
 from bot.service.app import build
+from bot.service.operating import process
+from bot.service.operating.leading import Leading
 from bot.service.ticker import Job, Ticker
 from bot.settings import SettingsError
 from rules.language.errors import RuleErrors
@@ -33,6 +35,11 @@ RULE = """
   for: 30m
   severity: warning
 """
+RUN = (
+    "import asyncio; from bot.service.operating.process import run_service; "
+    "from bot.settings import load_settings; "
+    "asyncio.run(run_service(load_settings()))"
+)
 
 
 @pytest.fixture
@@ -65,47 +72,62 @@ async def test_a_process_serves_reads_its_rules_again_and_stops_soon_without_tel
 ) -> None:
     house, rules = closed_house, tmp_path / "rules.yaml"
     rules.write_text(RULE.format(name="first"))
-    code = (
-        "import asyncio; from bot.service.operating.process import run_service; "
-        "from bot.settings import load_settings; "
-        "asyncio.run(run_service(load_settings()))"
-    )
-    process = await asyncio.create_subprocess_exec(
+    service = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        code,
+        RUN,
         cwd=ROOT,
         env=environment(house, CHARGEHAND_RULES=str(rules)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert process.stdout is not None
+    assert service.stdout is not None
     try:
         await house.workspace.wait_for(lambda: house.workspace.link.connections, 30)
         while "EOSVOLT has not answered yet" in (answer := await house.ask("status")).plain():
             pass
         assert "connectors" in answer.plain()
-        lines = [await process.stdout.readline()]
+        lines = [await service.stdout.readline()]
         rules.write_text(RULE.format(name="first") + RULE.format(name="second"))
-        process.send_signal(signal.SIGHUP)
+        service.send_signal(signal.SIGHUP)
         while b'"rules": 2' not in lines[-1]:
-            lines.append(await asyncio.wait_for(process.stdout.readline(), 60))
+            lines.append(await asyncio.wait_for(service.stdout.readline(), 60))
         rules.write_text("- name: broken\n  when: nonsense ==\n")
-        process.send_signal(signal.SIGHUP)
+        service.send_signal(signal.SIGHUP)
         while b"stay in force" not in lines[-1]:
-            lines.append(await asyncio.wait_for(process.stdout.readline(), 60))
-        process.send_signal(signal.SIGTERM)
-        rest = await asyncio.wait_for(process.stdout.read(), 60)
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+            lines.append(await asyncio.wait_for(service.stdout.readline(), 60))
+        service.send_signal(signal.SIGTERM)
+        rest = await asyncio.wait_for(service.stdout.read(), 60)
+        assert await asyncio.wait_for(service.wait(), 60) == 0
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        if service.returncode is None:
+            service.kill()
+            await service.wait()
     told = b"".join(lines) + rest
     assert json.loads(told.splitlines()[-1])["event"] == "stopped"
     for secret in (house.workspace.bot_token, house.workspace.app_token, "sandbox-token"):
         assert secret.encode() not in told
     assert b"ticket=" not in told
+
+
+@pytest.mark.usefixtures("default_logs")
+async def test_a_stop_is_heard_while_the_start_waits_for_the_database(
+    closed_house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits, for_ever = asyncio.Event(), asyncio.Event()
+
+    async def seek(_: Leading) -> bool:
+        waits.set()
+        return await for_ever.wait()
+
+    monkeypatch.setattr(Leading, "seek", seek)
+    running = asyncio.create_task(process._run(closed_house.settings()))
+    await asyncio.wait_for(waits.wait(), 30)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(running, 30)
+    told = "".join(capsys.readouterr())
+    assert "told to stop before it was at work" in told
+    assert "stopped" in told
 
 
 async def test_broken_rules_at_the_start_are_a_clear_error(closed_house: House, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A service killed with SIGKILL around a delivery leaves one message in the channel: never none, never two."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +48,24 @@ async def test_killed_in_the_middle_of_the_call_it_leaves_one_message(bench: Ben
     assert await run(serve_once, told(bench)) == 0
     (message,) = bench.messages()
     assert bench.item().message_ts == message.ts
+
+
+@pytest.mark.parametrize("by", [110, 300, -300])
+@pytest.mark.parametrize("first", [False, True], ids=["after others", "the first of all"])
+async def test_killed_while_its_clock_was_wrong_it_leaves_one_message(bench: Bench, by: int, *, first: bool) -> None:
+    """Slack's own clock was right: by ours the message would be looked for since a moment after it was posted."""
+    if not first:
+        bench.say(key="before")
+        await bench.deliver()
+        bench.after(3600)
+    bench.now += timedelta(seconds=by)
+    bench.say()
+    assert await run(serve_once, told(bench, crash_at="after_call")) == KILLED
+    bench.now -= timedelta(seconds=by)
+    for _ in range(3):
+        bench.after(300)
+        assert await run(serve_once, told(bench)) == 0
+    assert len(bench.messages()) == (1 if first else 2)
 
 
 async def test_killed_again_and_again_it_leaves_one_message(bench: Bench) -> None:

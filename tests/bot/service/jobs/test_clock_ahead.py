@@ -147,6 +147,35 @@ def test_a_digest_that_was_said_early_is_said_again_in_its_time(database: Databa
         assert connection.execute(sa.select(sa.func.count()).select_from(DIGEST_SLOT)).scalar() == 1
 
 
+@pytest.mark.parametrize("where", ["standing", "uncertain", "being sent"])
+def test_a_digest_that_was_said_hardly_early_is_edited_and_not_said_twice(database: Database, where: str) -> None:
+    work = Jobs(database, None, alert_channel="#a")  # type: ignore[arg-type]  # nothing is asked
+    jobs.use_rules(work, [rule_from_document(DAILY, "test.yaml")], at("09:00"))
+    slot = T0.replace(hour=8) + DAY
+    assert digests(work, slot + 40 * MINUTE) == [slot.isoformat()]  # by a clock that is ahead
+    stood: dict[str, dict[str, Any]] = {
+        "standing": {
+            "shown_version": 1,
+            "message_channel": "C1",
+            "message_ts": f"{(slot - 2 * MINUTE).timestamp():.6f}",
+            "sent_at": slot + 40 * MINUTE,
+        },
+        "uncertain": {"uncertain": True},
+        "being sent": {"claimed_by": "another", "claimed_until": slot + 42 * MINUTE},
+    }
+    with database.write() as connection:
+        connection.execute(sa.update(OUTBOX).values(stood[where]))
+    put_right(work, slot - MINUTE)
+    assert digests(work, slot - MINUTE) == []
+    assert digests(work, slot + HOUR) == [slot.isoformat()]
+    (row,) = said(database)
+    kept = ("shown_version", "message_ts", "uncertain", "claimed_by")
+    assert {name: getattr(row, name) for name in stood[where] if name in kept} == {
+        name: value for name, value in stood[where].items() if name in kept
+    }
+    assert (row.due_at, row.created_at) == (slot + HOUR, slot + HOUR)
+
+
 @pytest.mark.parametrize(
     ("behind", "claimed_at"),
     [(HOUR, 9), (19 * HOUR, 27), (MINUTE, 8), (30 * DAY, 8), (-HOUR, 8)],
