@@ -66,7 +66,7 @@ OF_THE_WORLD: Mapping[Table, Moments] = {
         ("status_changed_at", "error_code_changed_at", "power_changed_at", "code_missing_since", *_SEEN, "gone_at")
     ),
     schema.SESSION: Moments(
-        ("status_changed_at", "energy_changed_at", "previous_energy_at", *_SEEN),
+        ("status_changed_at", "energy_changed_at", "previous_energy_at", "pending_until", *_SEEN),
         ("sampled_at",),
         told=("started_at", "ended_at"),
     ),

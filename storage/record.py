@@ -121,6 +121,7 @@ def _any_changed(thing: str) -> Prepared:
     return Prepared(sa.select(table.c.id).where(table.c.changed_seq == sa.bindparam("seq")).limit(1))
 
 
+PENDING = "Pending"
 _WORDS = {"faulted": "Faulted", "no_error": NO_ERROR}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -178,6 +179,9 @@ def _upsert_statement(statement: Insert, recorded: Recorded) -> Insert:
         values["price_changed_at"] = sa.case((returned, new.price_changed_at), else_=table.c.price_changed_at)
     for name, of in recorded.previous.items():
         values[name] = table.c[of]
+    if "pending_until" in table.c:
+        begins = sa.and_(table.c.status == PENDING, new.status.is_distinct_from(PENDING))
+        values["pending_until"] = sa.case((begins, new.changed_at), else_=table.c.pending_until)
     compared = [name for name in told if name not in recorded.passive]
     differs = {name: table.c[name].is_distinct_from(told[name]) for name in compared}
     if recorded.restless:

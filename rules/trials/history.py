@@ -20,6 +20,7 @@ from rules.trials.powers import POWER, changes_of, read_powers
 from rules.trials.whereabouts import Thing, Whereabouts, read_whereabouts
 from storage.dialects import AnyRow
 from storage.polls import poll_states
+from storage.record import PENDING
 from storage.recording.things import STALE
 from storage.schema import CHARGER, CONNECTOR, GAP, INTERVAL, LOCATION, SAMPLE, SESSION
 
@@ -320,7 +321,7 @@ class Fleet:
             connector_id=row.connector_id,
             charger_id=row.charger_id,
             location_id=row.location_id,
-            status=row.status if over or row.ended_at is None else "Active",
+            status=row.status if over else _status_while_open(row, now),
             type=row.type,
             fail_reason=row.fail_reason if over else None,
             stop_reason=row.stop_reason if over else None,
@@ -332,10 +333,20 @@ class Fleet:
         )
 
 
+def _status_while_open(row: AnyRow, now: datetime) -> str | None:
+    """The status that a session had at `now`, before its end."""
+    if row.pending_until is not None and now < row.pending_until:
+        return PENDING
+    # of one that has ended the last status tells of the end
+    return str(row.status) if row.ended_at is None and row.status is not None else "Active"
+
+
 def session_moments(kept: Kept, session_id: str) -> Iterator[datetime]:
     """The moments at which a session's reading changes: when it came into sight, each sample, its end."""
     row = kept.sessions[session_id]
     yield max(row.started_at, row.first_seen_at)
+    if row.pending_until is not None:
+        yield row.pending_until
     yield from (at for at, _ in kept.samples.get(session_id, ()))
     if row.ended_at is not None:
         yield row.ended_at

@@ -75,7 +75,7 @@ RECORDED = {
     ),
 }
 _PREVIOUS = frozenset(name for one in RECORDED.values() for name in one.previous)
-UNTOLD = frozenset({"gone_at", "sampled_at", "price", "stale_since", "code_missing_since"}) | _PREVIOUS
+UNTOLD = frozenset({"gone_at", "sampled_at", "pending_until", "price", "stale_since", "code_missing_since"}) | _PREVIOUS
 """Columns that no reading says."""
 
 KEPT = UNTOLD | {"id", "price_changed_at", "first_seen_at", "changed_at", "changed_seq", "news_seq", "missed_sweeps"}

@@ -151,6 +151,7 @@ class ChargingSession(SQLModel, table=True):
     id_tag: str | None = None
     stop_reason: str | None = None
     sampled_at: datetime | None = None
+    pending_until: datetime | None = None  # when a poll saw that it was Pending no longer: backtests ask
     extra: Json = Field(default_factory=dict, sa_type=JSON_COLUMN)
     first_seen_at: datetime
     changed_at: datetime

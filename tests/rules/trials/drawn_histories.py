@@ -48,9 +48,9 @@ class Fleet:
         elif what == "begin":
             name = f"s{len(self.sessions) + 1}"
             above = {"charger_id": self.place[which], "location_id": self.place[self.place[which]]}
-            told = {"connector_id": which, **above, "energy_kwh": 0.0}
+            told = {"connector_id": which, **above, "energy_kwh": 0.0, "status": value}
             self.sessions[name] = session(name, started=now, **told)
-        elif what in {"charge", "end"}:
+        elif what in {"charge", "end", "activate"}:
             self._go_on(what, value, now)
         else:
             getattr(self, what)[which] = value
@@ -58,7 +58,11 @@ class Fleet:
     def _go_on(self, what: str, value: Any, now: datetime) -> None:
         open_ = sorted(name for name, one in self.sessions.items() if one.ended_at is None and one.started_at < now)
         for name in open_[:1]:
-            changed = {"energy_kwh": value} if what == "charge" else {"ended_at": now, "status": value}
+            changed = {
+                "charge": {"energy_kwh": value},
+                "end": {"ended_at": now, "status": value},
+                "activate": {"status": "Active"},
+            }[what]
             self.sessions[name] = replace(self.sessions[name], **changed)
 
     def chargers(self) -> list[Any]:
@@ -94,7 +98,8 @@ def _acts() -> st.SearchStrategy[Act]:
         act("place", CONNECTORS, list(CHARGERS)),
         act("toggle", EVERYTHING, [None]),
         act("prices", ZONES, [0.5, 2.5]),
-        act("begin", CONNECTORS, [None]),
+        act("begin", CONNECTORS, ["Active", "Pending"]),
+        act("activate", CONNECTORS, [None]),
         act("charge", CONNECTORS, [0.0, 0.3, 1.2, 4.0]),
         act("end", CONNECTORS, ["Completed", "Failed"]),
     )

@@ -56,6 +56,8 @@ ALERTS = {
     ],
     "session": [
         "session.energy < 1 kWh and session.duration > 6m",
+        'session.status == "Pending"',
+        'session.status == "Active" and since(session.status) > 3m',
         "session.energy < 3 kW * session.duration",
         "increase(session.energy, 8m) < 0.2 kWh",
         f"{OUT} or not charger.online",
