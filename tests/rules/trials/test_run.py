@@ -294,7 +294,7 @@ def test_the_command_passes_and_writes_junit(tmp_path: Path) -> None:
     out = tmp_path / "out.xml"
     result = CliRunner().invoke(app, ["rules", "test", str(path), "--junit", str(out)])
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "1 cases, 1 passed, 0 failed."
+    assert result.output.splitlines()[-1] == "1 case, 1 passed, 0 failed."
     suite = ElementTree.parse(out).getroot()[0]
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == (str(path), "1", "0")
     assert [case.get("name") for case in suite] == ["a fault fires after half an hour"]
