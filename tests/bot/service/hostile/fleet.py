@@ -41,7 +41,7 @@ _OF_THE_POLL = {
     *("first_seen_at", "changed_at", "changed_seq", "news_seq", "missed_sweeps", "sampled_at", "extra"),
     *("online_changed_at", "status_changed_at", "error_code_changed_at", "power_changed_at", "energy_changed_at"),
     *("last_heartbeat", "heartbeat_age_s", "heartbeat_changed_at", "price_changed_at"),
-    *("previous_energy_kwh", "previous_energy_at", "code_missing_since"),
+    *("previous_energy_kwh", "previous_energy_at", "pending_until", "code_missing_since"),
     *("previous_location_id", "previous_charger_id"),  # as they were before a row's last change
 }
 
