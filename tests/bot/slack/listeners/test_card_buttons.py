@@ -205,7 +205,7 @@ async def test_words_do_the_same_as_the_buttons(closed_house: House) -> None:
     assert "Nobody looks after it" in (await house.ask("assign #1 nobody", "ole")).plain()
     assert "a person" in (await house.ask("assign #1 somebody", "ole")).plain()
     assert "Noted" in (await house.ask(f"note {connector} comes at three", "ole")).plain()
-    assert "Nothing of it fires" in (await house.ask("note #9 comes at three", "ole")).plain()
+    assert "No card has the number" in (await house.ask("note #9 comes at three", "ole")).plain()
     await house.ask("ack #1", "ole")
     assert "Not acknowledged any more" in (await house.ask("unack #1", "ole")).plain()
     assert "Nothing here is acknowledged" in (await house.ask("unack #1", "ole")).plain()
