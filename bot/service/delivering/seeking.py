@@ -32,15 +32,19 @@ def looked_for_since(row: Row[Any]) -> datetime:
     if row.posted_after is None:
         since: datetime = row.created_at - LOOK_BACK if row.sent_at is None else row.due_at - CLOCK_SLACK
         return since
-    after = datetime.fromtimestamp(float(row.posted_after), UTC)
+    after = _moment_of(row.posted_after)
     return after - SLACKS_OWN if row.sent_at is None else after + timedelta(microseconds=1)
+
+
+def _moment_of(ts: str) -> datetime:
+    return datetime.fromtimestamp(float(ts), UTC)
 
 
 async def seek_copies(delivery: Delivery, row: Row[Any], kept: MessageRef, now: datetime) -> PostFault | None:
     """Mark the copies of a message that stands at `kept`; what kept them from being looked for, if anything did."""
     since = row.created_at - CLOCK_SLACK
-    if row.posted_after is not None and row.sent_at is not None:
-        since = min(since, datetime.fromtimestamp(float(row.posted_after), UTC))
+    if row.posted_after is not None:
+        since = min(since, _moment_of(row.posted_after))
     try:
         seen = posted(delivery.slack, kept.channel, row.id, oldest=since, latest=kept.ts)
         found = [one.ref async for one in seen]

@@ -50,15 +50,22 @@ def answer_roles(connection: Connection, asked: Asked) -> Errand:
 
 async def _of_somebody(office: Office, said: str, given: Mapping[str, Grant]) -> Answer:
     """What one person or group may do, and why."""
+    holder = await _holder(office, said)
+    if isinstance(holder, Answer):
+        return holder
+    theirs = await _standing_of(office, holder, given)
+    why = came_by(replace(theirs, group="") if holder.handle else theirs)
+    return told("answer_role_of", holder=holder, theirs=theirs, why=why, means=MEANS)
+
+
+async def _holder(office: Office, said: str) -> Holder | Answer:
+    """The person or group that somebody named, or what to say where there is none or Slack does not tell."""
     try:
-        holder = await find_holder(office, said)
+        return await find_holder(office, said)
     except WrongWords as wrong:
         return wrong.answer
     except SLACK_FAULTS as error:
         return _not_asked(error)
-    theirs = await _standing_of(office, holder, given)
-    why = came_by(replace(theirs, group="") if holder.handle else theirs)
-    return told("answer_role_of", holder=holder, theirs=theirs, why=why, means=MEANS)
 
 
 async def _standing_of(office: Office, holder: Holder, given: Mapping[str, Grant]) -> Standing:
@@ -104,12 +111,9 @@ def answer_revoke(connection: Connection, asked: Asked) -> Answer | Errand:
 
 
 async def _ask_to_give(office: Office, said: str, role: Role, before: Any) -> Answer:
-    try:
-        holder = await find_holder(office, said)
-    except WrongWords as wrong:
-        return wrong.answer
-    except SLACK_FAULTS as error:
-        return _not_asked(error)
+    holder = await _holder(office, said)
+    if isinstance(holder, Answer):
+        return holder
     known = before.get(holder.id)
     theirs = await _standing_of(office, holder, before)
     problem = _why_not(holder, role, theirs, known)

@@ -136,8 +136,13 @@ async def test_it_goes_on_after_any_outcome(broken: bool) -> None:
 async def test_works_begin_apart_so_that_those_who_ask_one_after_the_other_share_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, batches = [100.0], list[list[int]]()
-    monkeypatch.setattr(together_module, "monotonic", lambda: now[0])
+    now, batches, looked = [100.0], list[list[int]](), asyncio.Event()
+
+    def clock() -> float:
+        looked.set()
+        return now[0]
+
+    monkeypatch.setattr(together_module, "monotonic", clock)
 
     def work(questions: Sequence[int]) -> list[int]:
         batches.append(list(questions))
@@ -146,7 +151,9 @@ async def test_works_begin_apart_so_that_those_who_ask_one_after_the_other_share
     together = Together(work, apart=0.01)
     assert await asyncio.wait_for(together.ask(0), WITHIN) == 0, "the first waits for nobody"
     asked = [asyncio.create_task(together.ask(number)) for number in (1, 2)]
-    await asyncio.sleep(0.03)  # in which the clock stands still
+    for _ in range(5):  # it looks again and again, while the clock stands still
+        looked.clear()
+        await asyncio.wait_for(looked.wait(), WITHIN)
     asked.append(asyncio.create_task(together.ask(3)))
     await asyncio.sleep(0)
     assert batches == [[0]]
