@@ -174,11 +174,22 @@ class House:
 
 async def polled_anew(service: Service) -> None:
     """Return once a poll that began from now on has been recorded."""
-    now = service.clock()
-    wake_polls(service)
-    async with asyncio.timeout(30):
-        while not await asyncio.to_thread(_all_polled, service, now):
-            pass
+    now, ticker, ran = service.clock(), service.ticker, asyncio.Event()
+    note = ticker._on_run
+
+    def note_run(job: str, seconds: float) -> None:
+        note(job, seconds)
+        ran.set()
+
+    ticker._on_run = note_run
+    try:
+        wake_polls(service)
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(_all_polled, service, now):
+                await ran.wait()
+                ran.clear()
+    finally:
+        ticker._on_run = note
 
 
 def wake_polls(service: Service) -> None:
@@ -188,12 +199,10 @@ def wake_polls(service: Service) -> None:
 
 
 def _all_polled(service: Service, since: datetime) -> bool:
-    """Whether all that is polled all the time was asked for since then; where not, a moment is left to the poll."""
+    """Whether all that is polled all the time was asked for since then."""
     with service.database.read() as connection:
         states = poll_states(connection)
-    done = all(name in states and states[name].attempted_at >= since for name in OFTEN)
-    time.sleep(0 if done else 0.01)
-    return done
+    return all(name in states and states[name].attempted_at >= since for name in OFTEN)
 
 
 def _has_card(service: Service) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -178,6 +178,17 @@ async def test_a_request_older_than_five_minutes_is_refused(age: int, error: str
         assert (await workspace.slash("ole", "#ev-ops", "/charge", "now")).error == error
 
 
+async def listening(workspace: SlackWorkspace, take: Callable[[web.Request], Awaitable[web.Response]]) -> web.AppRunner:
+    """An app in HTTP mode that takes what Slack sends; its end is the caller's."""
+    app = web.Application()
+    app.router.add_post("/slack/events", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    workspace.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    return runner
+
+
 async def test_requests_are_signed_and_events_retried_with_their_reason(
     workspace: SlackWorkspace, clock: HandClock, server: SlackServer
 ) -> None:
@@ -190,12 +201,7 @@ async def test_requests_are_signed_and_events_retried_with_their_reason(
         seen.append((dict(request.headers), json.loads(body)))
         return web.Response(status=200 if len(seen) == 2 else 500)
 
-    app = web.Application()
-    app.router.add_post("/slack/events", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    workspace.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    runner = await listening(workspace, take)
     await workspace.mention("ole", "#ev-ops", "status")
     await workspace.wait_for(lambda: workspace.deliveries[0].acknowledged)
     await workspace.link.close()
@@ -213,12 +219,7 @@ async def test_what_comes_after_the_close_is_sent_to_nobody(workspace: SlackWork
         seen.append(await request.text())
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/slack/events", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    workspace.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    runner = await listening(workspace, take)
     assert (await workspace.slash("ole", "#ev-ops", "/charge", "status")).ok
     await workspace.link.close()
     assert not (await workspace.slash("ole", "#ev-ops", "/charge", "status")).ok
