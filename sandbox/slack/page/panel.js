@@ -20,9 +20,20 @@ function leverNode(lever, pulled) {
   return el("div", { class: "lever" }, menu, button);
 }
 
+// What somebody chose while the server was asked stays chosen, where it can still be chosen.
+function keepChoices(panel, nodes) {
+  const chosen = new Map([...panel.querySelectorAll("select")].map((menu) => [menu.ariaLabel, menu.value]));
+  for (const menu of nodes.flatMap((node) => [...node.querySelectorAll("select")])) {
+    const kept = [...menu.options].find(({ value }) => value === chosen.get(menu.ariaLabel));
+    if (kept) menu.value = kept.value;
+  }
+}
+
 export async function drawPanel(panel, toast) {
   const { levers } = await ask(null);
   panel.hidden = !levers.length;
   const again = (told) => { toast(told); drawPanel(panel, toast); };
-  panel.querySelector(".levers").replaceChildren(...levers.map((lever) => leverNode(lever, again)));
+  const nodes = levers.map((lever) => leverNode(lever, again));
+  keepChoices(panel, nodes);
+  panel.querySelector(".levers").replaceChildren(...nodes);
 }

@@ -183,10 +183,13 @@ def answer_events(app: AsyncApp) -> None:
 
 
 @asynccontextmanager
-async def in_socket_mode(server: SlackServer) -> AsyncIterator[Heard]:
-    """The app with one websocket, as `AsyncSocketModeHandler` runs it."""
+async def in_socket_mode(server: SlackServer, ping_interval: float = 20.0) -> AsyncIterator[Heard]:
+    """The app with one websocket, as `AsyncSocketModeHandler` runs it.
+
+    `ping_interval` in seconds: who hears no pong for half of it takes the connection for lost, a busy machine's too.
+    """
     heard = Heard()
-    handler = AsyncSocketModeHandler(build_app(server, heard), server.workspace.app_token, ping_interval=0.2)
+    handler = AsyncSocketModeHandler(build_app(server, heard), server.workspace.app_token, ping_interval=ping_interval)
     before = len(server.workspace.link.connections)
     await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's handler has no types
     try:

@@ -1,12 +1,13 @@
 """The page, looked at in headless Chromium: what people see of the workspace and what they do there."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import Lever, Shortcut, SlackServer, SlackWorkspace
@@ -368,6 +369,28 @@ async def test_a_lever_of_the_panel_is_pulled_and_tells_what_it_did(
         await page.get_by_role("button", name="Cut it off").click()
         await expect(page.locator("#toasts")).to_contain_text("It is cut off.")
     assert pulled == ["c2"]
+
+
+async def test_what_is_chosen_while_the_panel_is_drawn_anew_stays_chosen(
+    workspace: SlackWorkspace, browser: Browser
+) -> None:
+    choices = [("c1", "c1 (Available)"), ("c2", "c2 (Charging)")]
+    levers = [Lever("break", "Break it", lambda one: f"{one} is broken.", lambda: choices)]
+    asked: asyncio.Queue[Route] = asyncio.Queue()
+    async with SlackServer(workspace, levers=levers) as server, open_page(browser, f"{server.url}/#{ALERTS}") as page:
+        menu = page.get_by_label("Break it")
+        await expect(menu.locator("option")).to_have_count(2)
+        await page.route("**/page/panel", asked.put, times=1)
+        await page.locator("#panel summary").click()
+        drawn_anew = await asked.get()
+        first = await menu.element_handle()
+        await menu.select_option("c2")
+        await drawn_anew.continue_()
+        await page.wait_for_function("(menu) => !menu.isConnected", arg=first)
+        await expect(menu).to_have_value("c2")
+        await menu.select_option("c1")
+        await page.get_by_role("button", name="Break it").click()
+        await expect(page.locator("#toasts")).to_contain_text("c1 is broken.")
 
 
 async def test_without_levers_there_is_no_panel(page: Page) -> None:

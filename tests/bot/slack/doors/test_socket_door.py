@@ -11,7 +11,7 @@ async def test_a_connection_that_died_silently_is_replaced(closed_house: House) 
     house = closed_house
     service = await house.start()
     await service.socket.close()  # type: ignore[union-attr]
-    service.socket = SocketDoor(service.app, house.workspace.app_token, ping_seconds=0.1)
+    service.socket = SocketDoor(service.app, house.workspace.app_token, ping_seconds=1.0)
     await service.socket.open()
     before = house.workspace.link.connections[-1].number
     house.workspace.link.silence()
@@ -35,7 +35,7 @@ async def test_an_address_that_slack_no_longer_takes_is_asked_for_anew(closed_ho
             self.forgotten += 1
 
     house.workspace.tickets = ForgetsTheFirst()
-    service.socket = SocketDoor(service.app, house.workspace.app_token, ping_seconds=0.1)
+    service.socket = SocketDoor(service.app, house.workspace.app_token, ping_seconds=1.0)
     await service.socket.open()
     await house.wait_for(lambda: house.workspace.link.connections)
     assert "connectors" in (await house.ask("status")).plain()
