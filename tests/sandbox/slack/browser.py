@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+# How long an expectation may take to come true; a busy machine needs more than the 5 seconds of the default.
+expect.set_options(timeout=30_000)
 
 ARGUMENTS = [
     "--headless",
