@@ -64,11 +64,11 @@ def test_behind_a_pooler_tables_are_made_and_polls_recorded_and_evaluated_side_b
 
 
 def test_settings_hold_in_each_transaction_behind_a_pooler(pooled: Database) -> None:
-    names = ("jit", "statement_timeout", "idle_in_transaction_session_timeout")
+    names = ("jit", "random_page_cost", "statement_timeout", "idle_in_transaction_session_timeout")
     for _ in range(3):
         with pooled.read() as connection:
             told = [connection.execute(sa.text(f"SHOW {name}")).scalar_one() for name in names]
-            assert told == ["off", "40s", "5s"]
+            assert told == ["off", "1.1", "40s", "5s"]
     with pooled.engine.connect() as connection:
         assert isinstance(connection.connection.driver_connection, BoundedConnection)
         assert connection.connection.driver_connection.pooled
