@@ -5,9 +5,10 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from itertools import repeat
 from types import MappingProxyType
 from typing import Any
 
@@ -15,16 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Dialect
 
 from storage.drivers import numbered
+from storage.drivers.conversions import Convert, once, once_written
 
 Parameters = Mapping[str, Any]
-Convert = Callable[[Any], Any]
 
 NONE: Parameters = MappingProxyType({})
 
 _record: Any = namedtuple  # its fields are a statement's columns, which no type checker can know
-
-MOST_KNOWN = 4_096
-"""How many values of one parameter or column are kept as they were converted."""
 
 LONGEST_FILLED = 1_024
 """From this length on lists are taken as they are: databases take so many values and no more."""
@@ -84,8 +82,13 @@ class Prepared:
         if not rows:
             return 0
         ready = self._made_ready(connection, rows[0])
-        copying = ready.copying if len(rows) >= COPIED_FROM else None
-        return execute_many(connection, ready.sql, ready.values_of_many(rows), copying)
+        return ready.run_many(connection, ready.values_of_many(rows))
+
+    def run_columns(self, connection: Connection, columns: Parameters, alike: Parameters = NONE) -> int:
+        """As `run_many`, for rows that are told column by column, each a list; what all have `alike` is told once."""
+        ready = self._made_ready(connection, {**alike, **columns})
+        rows = ready.values_of_columns(columns, alike)
+        return ready.run_many(connection, rows) if rows else 0
 
     def _padded(self, connection: Connection, parameters: Parameters) -> Parameters:
         """The parameters with each list as long as the next power of two: its last item stands there again.
@@ -139,6 +142,18 @@ class _Ready:
         columns = [slot.column(rows) for slot in self._slots]
         return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
 
+    def values_of_columns(self, columns: Parameters, alike: Parameters) -> list[Any]:
+        """The same of rows that are told column by column."""
+        told = [slot.of_columns(columns) for slot in self._slots]
+        many = len(next(iter(columns.values())))
+        made = [repeat(s.value(alike), many) if t is None else t for s, t in zip(self._slots, told, strict=True)]
+        return list(zip(*made, strict=True))
+
+    def run_many(self, connection: Connection, rows: Sequence[Any]) -> int:
+        """Run it for each row of values; how many rows it touched."""
+        copying = self.copying if len(rows) >= COPIED_FROM else None
+        return execute_many(connection, self.sql, rows, copying)
+
     def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The first values of the driver's rows as Python knows them."""
         found = [row[0] for row in cursor.fetchall()]
@@ -169,33 +184,6 @@ def _filled_up(items: Sequence[Any]) -> Sequence[Any]:
     return [*items, *[items[-1]] * (wanted - length)]
 
 
-class _Known(dict[Any, Any]):
-    """Values as the other side takes them: most moments of a poll are the same few, and each is converted once."""
-
-    def __init__(self, convert: Convert) -> None:
-        super().__init__()
-        self._convert = convert
-
-    def __missing__(self, value: Any) -> Any:
-        if len(self) >= MOST_KNOWN:
-            self.clear()
-        converted = self[value] = self._convert(value)
-        return converted
-
-
-def _once(type_: Any, convert: Convert | None) -> Convert | None:
-    """What converts a value of this type; where rows may share one, only once. Lists and objects are each row's own."""
-    return convert if convert is None or isinstance(type_, sa.JSON) else _Known(convert).__getitem__
-
-
-def _empty_once(type_: Any, convert: Convert | None) -> Convert | None:
-    """As `_once`, on the way to the database: there most lists and objects are empty, and written alike."""
-    if convert is None or not isinstance(type_, sa.JSON):
-        return _once(type_, convert)
-    empty = {kind: convert(kind()) for kind in (dict, list)}
-    return lambda value: convert(value) if value or type(value) not in empty else empty[type(value)]
-
-
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
@@ -209,7 +197,7 @@ class _Slot:
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
         self._is_object = isinstance(bind.type, sa.JSON)
-        self._convert = _empty_once(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
+        self._convert = once_written(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
     def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Slot":
@@ -226,11 +214,17 @@ class _Slot:
             return self._fixed
         return self._converted(parameters[self._key])
 
-    def column(self, rows: Sequence[Parameters]) -> list[Any]:
+    def column(self, rows: Sequence[Parameters]) -> Sequence[Any]:
         """What stands here in each of several rows."""
         if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
             return [self.value(row) for row in rows]
-        found = [row[self._key] for row in rows]
+        return self._written([row[self._key] for row in rows])
+
+    def of_columns(self, columns: Parameters) -> Sequence[Any] | None:
+        """What stands here in each of several rows that are told column by column; None where no column tells it."""
+        return None if self._key is None or self._key not in columns else self._written(columns[self._key])
+
+    def _written(self, found: Sequence[Any]) -> Sequence[Any]:
         if self._convert is None:
             return found
         if not self._is_object:
@@ -313,7 +307,7 @@ def _compiled(
 def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
     """The columns whose driver's values are not yet Python's, each with what makes them so."""
     found = (
-        (place, _once(type_, type_.dialect_impl(dialect).result_processor(dialect, told[1])))
+        (place, once(type_, type_.dialect_impl(dialect).result_processor(dialect, told[1])))
         for place, (type_, told) in enumerate(zip(types, described, strict=True))
     )
     return [(place, convert) for place, convert in found if convert is not None]

@@ -3,10 +3,11 @@
 An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import attrgetter
+from functools import cache, lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,18 +16,28 @@ from sqlalchemy import Connection
 from rules.alerts.incidents import close_incidents, group_of, open_incidents
 from rules.alerts.looks import Subject
 from rules.alerts.query import EVIDENCE, NAMES, CompiledRule
-from rules.alerts.records import MUTABLE_FIELDS, STATE_FIELDS, SUBJECT_FIELDS, AlertRecord
+from rules.alerts.records import MUTABLE_FIELDS, STATE_FIELDS, SUBJECT_FIELDS, AlertRecord, ids_by_name
 from rules.alerts.silences import Muting, muting, note_mutings
 from rules.lifecycle import OPEN_STATES, AlertState, State, Transition
 from storage.dialects import AnyRow
+from storage.drivers.conversions import MOST_KNOWN, SharedObject
 from storage.prepared import Prepared
 from storage.schema import ALERT, TRANSITION
 
-_INSERTING = sa.insert(ALERT).values(
-    {name: sa.bindparam(name) for name in ("rule_id", "subject", "labels", "switched_on", *MUTABLE_FIELDS)}
-)
-_INSERT_ONE = Prepared(_INSERTING.returning(ALERT.c.id))
-_INSERT = Prepared(_INSERTING)
+_NEVER_LEFT_OUT = ("rule_id", "rule_version", "subject", "state", "active_at", "gap_s", "labels", "evidence")
+
+
+@cache
+def _insert(names: tuple[str, ...]) -> Prepared:
+    """What opens alerts with these columns: the others are null, and a null that is not told costs nothing."""
+    return Prepared(sa.insert(ALERT).values({name: sa.bindparam(name) for name in names}))
+
+
+@cache
+def _insert_one(names: tuple[str, ...]) -> Prepared:
+    return Prepared(sa.insert(ALERT).values({name: sa.bindparam(name) for name in names}).returning(ALERT.c.id))
+
+
 _LAST = Prepared(sa.select(sa.func.coalesce(sa.func.max(ALERT.c.id), 0)))
 _INSERTED = Prepared(
     sa.select(ALERT.c.subject, ALERT.c.id).where(
@@ -42,16 +53,33 @@ _INSERT_TRANSITION = Prepared(
 _UPDATING = sa.update(ALERT).where(ALERT.c.id == sa.bindparam("alert_id"))
 _UPDATE = Prepared(_UPDATING.values({name: sa.bindparam(name) for name in MUTABLE_FIELDS}))
 _MOVED_FIELDS = (*STATE_FIELDS, "incident_id", "ended_because")
-_MOVE = Prepared(_UPDATING.values({name: sa.bindparam(name) for name in _MOVED_FIELDS}))
-"""For what only moves: of its subject and its rule nothing is new."""
+
+
+@cache
+def _move(names: tuple[str, ...]) -> Prepared:
+    """What writes these of an alert that only moves: of its subject and its rule nothing is new."""
+    return Prepared(_UPDATING.values({name: sa.bindparam(name) for name in names}))
 
 
 _state_values = attrgetter(*STATE_FIELDS)
 _ids_of = attrgetter(*SUBJECT_FIELDS)
+_told_ids = itemgetter(*SUBJECT_FIELDS)
 _KEPT = (*EVIDENCE, *NAMES)
 _kept_of = attrgetter(*("now_" + name for name in _KEPT))
-_MOVED = ("alert_id", *_MOVED_FIELDS)
+_evidence_now = attrgetter(*("now_" + name for name in EVIDENCE))
 _OWN_FIELDS = tuple(name for name in MUTABLE_FIELDS if name not in {*STATE_FIELDS, *SUBJECT_FIELDS})
+_own_values = attrgetter(*_OWN_FIELDS)
+
+
+@lru_cache(maxsize=MOST_KNOWN)  # many rules find something on one thing
+def _labels_of(own: tuple[tuple[str, str], ...], ids: tuple[str | None, ...]) -> SharedObject:
+    here = zip(SUBJECT_FIELDS, ids, strict=True)
+    return SharedObject({**dict(own), **{name.removesuffix("_id"): value for name, value in here if value}})
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _evidence_of(kept: tuple[str | None, ...]) -> SharedObject:
+    return SharedObject(zip(_KEPT, kept, strict=True))
 
 
 @dataclass(slots=True)
@@ -71,6 +99,7 @@ class Ledger:
         self._rule_id = rule_id
         self._opened: list[AlertRecord] = []
         self._touched: dict[int, AlertRecord] = {}
+        self._before: dict[int, AlertState] = {}  # of those that were touched
         self._renewed: set[int] = set()
         self._traces: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._read: Callable[[AnyRow], tuple[Any, ...]] | None = None
@@ -110,6 +139,7 @@ class Ledger:
         if after.state not in OPEN_STATES:
             record.ended_because = after.reason
         if record.id is not None:
+            self._before.setdefault(record.id, before)
             self._touched[record.id] = record
         if after.state != before.state:
             self._moves.append(_Move(record, before.state, after, record.trace))
@@ -123,21 +153,19 @@ class Ledger:
             if ended is None:
                 raise ValueError(f"{subject.match.subject}: an alert can begin only where the rule's query answered")
             return replace(ended, state=state, rule_version=compiled.version, id=None, ended_because=None)
-        ids = dict(zip(SUBJECT_FIELDS, _ids_of(row), strict=True))
-        labels = {**compiled.labels, **{name.removesuffix("_id"): value for name, value in ids.items() if value}}
-        evidence = dict(zip(_KEPT, _kept_of(row), strict=True))
-        trace = self._trace(compiled, row)
-        return AlertRecord(row.subject, state, compiled.version, ids, labels, evidence=evidence, trace=trace)
+        ids, trace = _ids_of(row), self._trace(compiled, row)
+        labels, evidence = _labels_of(tuple(compiled.labels.items()), ids), _evidence_of(_kept_of(row))
+        return AlertRecord(row.subject, state, compiled.version, ids_by_name(ids), labels, evidence, trace)
 
     def _renew(self, compiled: CompiledRule, subject: Subject) -> bool:
         """Bring an open alert up to what the rule and its subject say now; true if the stored alert must change."""
-        row, record, match = subject.row, subject.alert, subject.match
+        row, record, match, renewed = subject.row, subject.alert, subject.match, False
         if row is None or record is None:
             return False
-        told = zip(SUBJECT_FIELDS, _ids_of(row), strict=True)
-        here = {name: value or record.subject_ids.get(name) for name, value in told}
-        moved, record.subject_ids = here != record.subject_ids, here  # labels are frozen; where it stands is not
-        renewed = moved
+        here = ids_by_name(_ids_of(row))
+        if here is not record.subject_ids:  # labels are frozen; where it stands is not
+            here = {name: value or record.subject_ids.get(name) for name, value in here.items()}
+            renewed, record.subject_ids = here != record.subject_ids, here
         if match.truth is not None and not match.held:
             record.trace = self._trace(compiled, row)
             renewed = renewed or record.rule_version != compiled.version
@@ -192,79 +220,105 @@ class Ledger:
             record.incident_id = incidents[groups[id(record)].key]
 
     def _insert_opened(self) -> None:
-        rows = [
-            {
-                "rule_id": self._rule_id,
-                "subject": record.subject,
-                "labels": record.labels,
-                "switched_on": record.switched_on,
-                **_mutable_values(record),
-            }
-            for record in self._opened
-        ]
-        if len(rows) == 1:
-            self._opened[0].id = _INSERT_ONE.scalar(self._connection, rows[0])
-        elif rows:
-            last = _LAST.scalar(self._connection)
-            _INSERT.run_many(self._connection, rows)
-            ids: dict[str, int] = dict(_INSERTED.all(self._connection, {"last": last, "rule": self._rule_id}))
-            for record in self._opened:
-                record.id = ids[record.subject]
+        if not self._opened:
+            return
+        columns: dict[str, Sequence[Any]] = {
+            "subject": [record.subject for record in self._opened],
+            "labels": [record.labels for record in self._opened],
+            "switched_on": [record.switched_on for record in self._opened],
+            **_mutable_columns(self._opened),
+        }
+        told = {name: column for name, column in columns.items() if name in _NEVER_LEFT_OUT or _any_told(column)}
+        names = ("rule_id", *told)
+        if len(self._opened) == 1:
+            row = {name: column[0] for name, column in told.items()}
+            self._opened[0].id = _insert_one(names).scalar(self._connection, {"rule_id": self._rule_id, **row})
+            return
+        last = _LAST.scalar(self._connection)
+        _insert(names).run_columns(self._connection, told, {"rule_id": self._rule_id})
+        ids: dict[str, int] = dict(_INSERTED.all(self._connection, {"last": last, "rule": self._rule_id}))
+        for record in self._opened:
+            record.id = ids[record.subject]
 
     def _update_touched(self) -> None:
-        if not self._touched:
-            return
-        renewed, moved = [], []
+        renewed = [record for key, record in self._touched.items() if key in self._renewed]
+        if renewed:
+            _UPDATE.run_columns(self._connection, {"alert_id": _ids(renewed), **_mutable_columns(renewed)})
+        known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+        moved: dict[tuple[str, ...], list[AlertRecord]] = {}
         for key, record in self._touched.items():
-            if key in self._renewed:
-                renewed.append({"alert_id": key, **_mutable_values(record)})
-            else:
-                values = (key, *_state_values(record.state), record.incident_id, record.ended_because)
-                moved.append(dict(zip(_MOVED, values, strict=True)))
-        _UPDATE.run_many(self._connection, renewed)
-        _MOVE.run_many(self._connection, moved)
+            if key not in self._renewed:
+                before = self._before[key]
+                kind = (id(before), id(record.state), record.incident_id is None, record.ended_because is None)
+                if kind not in known:
+                    known[kind] = _changed(before, record)
+                moved.setdefault(known[kind], []).append(record)
+        for names, records in moved.items():
+            columns = {name: column for name, column in _moved_columns(records).items() if name in names}
+            _move(names).run_columns(self._connection, {"alert_id": _ids(records), **columns})
 
     def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
+        now, rule, moves = self.now, self._rule_id, self._moves
         transitions = [
             Transition(
-                at=self.now,
-                rule_id=self._rule_id,
-                subject=move.record.subject,
+                at=now,
+                rule_id=rule,
+                subject=(record := move.record).subject,
                 from_state=move.from_state,
-                to_state=move.to.state,
-                active_at=move.to.active_at,
-                reason=move.to.reason,
-                alert_id=move.record.id or 0,
-                incident_id=move.record.incident_id,
-                muted=move.record.id in mutings,
+                to_state=(to := move.to).state,
+                active_at=to.active_at,
+                reason=to.reason,
+                alert_id=record.id or 0,
+                incident_id=record.incident_id,
+                muted=record.id in mutings,
             )
-            for move in self._moves
+            for move in moves
         ]
-        _INSERT_TRANSITION.run_many(
-            self._connection,
-            [
-                {
-                    "at": transition.at,
-                    "rule_id": transition.rule_id,
-                    "subject": transition.subject,
-                    "alert_id": transition.alert_id,
-                    "from_state": transition.from_state,
-                    "to_state": transition.to_state,
-                    "active_at": transition.active_at,
-                    "reason": transition.reason,
-                    "trace": _muted_trace(move.trace, mutings.get(transition.alert_id)),
-                }
-                for transition, move in zip(transitions, self._moves, strict=True)
-            ],
-        )
+        columns = {name: [getattr(one, name) for one in transitions] for name in _TOLD_OF_TRANSITION}
+        columns |= {name: [_PLAIN[state] for state in columns[name]] for name in ("from_state", "to_state")}
+        columns["trace"] = [_muted_trace(move.trace, mutings.get(move.record.id or 0)) for move in moves]
+        _INSERT_TRANSITION.run_columns(self._connection, columns, {"at": now, "rule_id": rule})
         return transitions
 
 
-def _mutable_values(record: AlertRecord) -> dict[str, Any]:
+_TOLD_OF_TRANSITION = ("subject", "alert_id", "from_state", "to_state", "active_at", "reason")
+_PLAIN = {state: str(state.value) for state in State}
+"""The states as text: what is none to the letter, the driver of SQLite asks each time what it is."""
+
+
+def _ids(records: Sequence[AlertRecord]) -> list[int | None]:
+    return [record.id for record in records]
+
+
+def _changed(before: AlertState, record: AlertRecord) -> tuple[str, ...]:
+    """The columns in which an alert that moved is not what it was."""
+    pairs = zip(STATE_FIELDS, _state_values(before), _state_values(record.state), strict=True)
+    joined = ["incident_id"] if before.state != State.FIRING and record.incident_id is not None else []
+    ended = ["ended_because"] if record.ended_because is not None else []
+    return (*(name for name, was, is_ in pairs if was != is_), *joined, *ended)
+
+
+def _state_columns(records: Sequence[AlertRecord]) -> dict[str, Sequence[Any]]:
+    found = zip(*[_state_values(record.state) for record in records], strict=True)
+    columns: dict[str, Sequence[Any]] = dict(zip(STATE_FIELDS, found, strict=True))
+    return columns | {"state": [_PLAIN[state] for state in columns["state"]]}
+
+
+def _moved_columns(records: Sequence[AlertRecord]) -> dict[str, Sequence[Any]]:
+    """The columns that a move may change."""
+    own = {name: [getattr(record, name) for record in records] for name in ("incident_id", "ended_because")}
+    return {**_state_columns(records), **own}
+
+
+def _mutable_columns(records: Sequence[AlertRecord]) -> dict[str, Sequence[Any]]:
     """The columns that can change after the alert was opened."""
-    values = dict(zip(STATE_FIELDS, _state_values(record.state), strict=True))
-    values |= {name: getattr(record, name) for name in _OWN_FIELDS}
-    return values | {name: record.subject_ids.get(name) for name in SUBJECT_FIELDS}
+    own = zip(*[_own_values(record) for record in records], strict=True)
+    ids = zip(*[_told_ids(record.subject_ids) for record in records], strict=True)
+    return {
+        **_state_columns(records),
+        **dict(zip(_OWN_FIELDS, own, strict=True)),
+        **dict(zip(SUBJECT_FIELDS, ids, strict=True)),
+    }
 
 
 def _reader_of(names: Sequence[str]) -> Callable[[AnyRow], tuple[Any, ...]]:
@@ -276,11 +330,15 @@ def _reader_of(names: Sequence[str]) -> Callable[[AnyRow], tuple[Any, ...]]:
 
 def _fill_evidence(record: AlertRecord, row: AnyRow) -> bool:
     """Note what was not known as the alert began; whether anything was."""
-    more = {name: getattr(row, "now_" + name) for name in EVIDENCE if record.evidence.get(name) is None}
-    more = {name: found for name, found in more.items() if found is not None}
+    told, known = zip(EVIDENCE, _evidence_now(row), strict=True), record.evidence
+    more = {name: found for name, found in told if found is not None and known.get(name) is None}
     if more:
         record.evidence = {**record.evidence, **more}
     return bool(more)
+
+
+def _any_told(column: Iterable[Any]) -> bool:
+    return any(value is not None for value in column)
 
 
 def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:

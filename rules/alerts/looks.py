@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from rules.alerts.positions import is_full, last_gap_end, newest_change, read_position, still_holds
-from rules.alerts.query import CompiledRule
-from rules.alerts.records import RECORD_FIELDS, AlertRecord, record_of
+from rules.alerts.query import CompiledRule, record_columns
+from rules.alerts.records import AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
 from rules.matching.relations import MANY
 from rules.matching.windows import local_clocks, zones_of_locations
@@ -92,7 +92,7 @@ def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterab
 
 
 _OPEN = (State.PENDING, State.FIRING)
-_RECORDS = sa.select(*(ALERT.c[name] for name in ("subject", *RECORD_FIELDS)))
+_RECORDS = sa.select(ALERT.c.subject, *record_columns())
 _DUE_ALERTS = Prepared(
     _RECORDS.where(
         ALERT.c.rule_id == sa.bindparam("rule"),

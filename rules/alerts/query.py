@@ -29,6 +29,7 @@ from rules.matching.compile import (
 )
 from rules.matching.relations import any_changed
 from rules.matching.scope import NOW, PATHS, RULE_ID, TABLES
+from storage.drivers.conversions import SHARED_JSON
 from storage.prepared import Prepared
 from storage.schema import ALERT, CHARGER, CONNECTOR, LOCATION, WAKE
 
@@ -177,7 +178,7 @@ def _that_move(rule: Rule, demand: Demand, opened: sa.Select[Any], *, all_of_the
     """Of a rule's open alerts those of `standing`."""
     for_each = str(rule.for_each)
     blind = blind_of(rule, demand)
-    alert = [ALERT.c[name].label("alert_" + name) for name in RECORD_FIELDS]
+    alert = record_columns("alert_")
     moved = () if all_of_them else (_may_move(rule, for_each, blind),)
     return opened.add_columns(*alert, blind.label("blind")).where(*moved)
 
@@ -237,6 +238,13 @@ def _kept(for_each: str) -> list[ColumnElement[Any]]:
     """What the card keeps of the subject, under `now_`; null where it is out of reach."""
     kept = {**EVIDENCE, **NAMES}
     return [(c if _in_reach(c, for_each) else sa.null()).label("now_" + name) for name, c in kept.items()]
+
+
+def record_columns(prefix: str = "") -> list[ColumnElement[Any]]:
+    """The columns of RECORD_FIELDS as `record_of` reads them; alerts with the same labels or evidence share these."""
+    columns = {name: ALERT.c[name] for name in RECORD_FIELDS}
+    shared = {name: sa.type_coerce(columns[name], SHARED_JSON) for name in ("labels", "evidence")}
+    return [column.label(prefix + name) for name, column in {**columns, **shared}.items()]
 
 
 def _no_alert() -> list[ColumnElement[Any]]:

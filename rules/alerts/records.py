@@ -24,7 +24,10 @@ MUTABLE_FIELDS = (*STATE_FIELDS, *SUBJECT_FIELDS, "rule_version", "evidence", "i
 
 @dataclass(slots=True)
 class AlertRecord:
-    """One alert as it stands in the table, or will stand there once its ledger is written."""
+    """One alert as it stands in the table, or will stand there once its ledger is written.
+
+    Others may hold the same ids, labels, evidence and trace: none of these is changed in its place.
+    """
 
     subject: str
     state: AlertState
@@ -47,12 +50,18 @@ def record_of(row: AnyRow, prefix: str = "") -> AlertRecord:
         row.subject,
         _state_of(*state(row)),
         version,
-        dict(zip(SUBJECT_FIELDS, ids(row), strict=True)),
+        ids_by_name(ids(row)),
         labels,
         evidence,
         incident_id=incident_id,
         id=alert_id,
     )
+
+
+@lru_cache(maxsize=4096)  # many rules find something on one thing
+def ids_by_name(ids: tuple[str | None, ...]) -> dict[str, str | None]:
+    """The ids of what an alert is about, under the names of SUBJECT_FIELDS; alerts share it, and nobody changes it."""
+    return dict(zip(SUBJECT_FIELDS, ids, strict=True))
 
 
 @lru_cache(maxsize=4096)  # in a storm most are alike

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from storage.dialects import insert
+from storage.drivers.conversions import SHARED_JSON, SharedObject
 from storage.engine import Database
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT
@@ -145,3 +146,40 @@ def test_postgresql_compiles_no_query_to_machine_code(postgresql_shared: str) ->
     with database.read() as connection:
         assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
     database.close()
+
+
+def test_rows_told_column_by_column_are_those_told_one_by_one(database: Database) -> None:
+    rows = [opened(key, location_id=place) for key, place in (("a", "l1"), ("b", None), ("c", "l1"), ("d", "l2"))]
+    one_by_one, columns = (
+        sa.select(INCIDENT),
+        {name: [row[name] for row in rows] for name in ("group_key", "location_id")},
+    )
+    insert_one = Prepared(sa.insert(INCIDENT).values({name: sa.bindparam(name) for name in opened("x")}))
+    with database.write() as connection:
+        insert_one.run_many(connection, rows)
+        told = [row[1:] for row in connection.execute(one_by_one.order_by(INCIDENT.c.id))]
+        connection.execute(sa.delete(INCIDENT))
+        alike = {name: value for name, value in opened("x").items() if name not in columns}
+        assert insert_one.run_columns(connection, columns, alike) == 4
+        assert [row[1:] for row in connection.execute(one_by_one.order_by(INCIDENT.c.id))] == told
+        assert insert_one.run_columns(connection, {name: [] for name in columns}, alike) == 0
+
+
+def test_an_object_that_rows_share_is_written_once_and_read_as_one(sqlite: Database) -> None:
+    shared = SharedObject({"status": "Faulted", "no": None})
+    assert [shared.written(convert) for convert in (str, str, repr)] == [str(shared), str(shared), repr(shared)]
+    insert_labels = Prepared(
+        sa.update(ALERT).where(ALERT.c.id == sa.bindparam("one")).values(labels=sa.bindparam("told"))
+    )
+    found = Prepared(sa.select(sa.type_coerce(ALERT.c.labels, SHARED_JSON).label("labels")).order_by(ALERT.c.id))
+    with sqlite.write() as connection:
+        insert_incident(connection)
+        for number in (1, 2, 3):
+            insert_alert(connection, number)
+        insert_labels.run_columns(connection, {"one": [1, 2, 3], "told": [shared, dict(shared), {}]})
+        first, second, empty = found.scalars(connection)
+        assert first is second
+        assert first == shared
+        assert empty == {}
+        texts = connection.execute(sa.select(sa.cast(ALERT.c.labels, sa.Text)).order_by(ALERT.c.id)).scalars().all()
+    assert texts == ['{"status": "Faulted", "no": null}'] * 2 + ["{}"]
