@@ -105,9 +105,15 @@ def bump_voices(connection: Connection, incident_ids: Sequence[int], now: dateti
 
 def spoken_incidents(connection: Connection, card: Row[Any]) -> list[int]:
     """The incidents that a card tells of: its own, and those whose cards it says."""
-    others = sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == card.id, OUTBOX.c.kind == ALERT_CARD)
     own = [card.incident_id] if card.incident_id is not None else []
-    return [*own, *connection.execute(others.order_by(OUTBOX.c.incident_id)).scalars()]
+    return [*own, *_SAID_BY.scalars(connection, {"card": card.id})]
+
+
+_SAID_BY = Prepared(
+    sa.select(OUTBOX.c.incident_id)
+    .where(OUTBOX.c.rolled_into == sa.bindparam("card"), OUTBOX.c.kind == ALERT_CARD)
+    .order_by(OUTBOX.c.incident_id)
+)
 
 
 def firing_on(connection: Connection, card: str) -> list[int]:

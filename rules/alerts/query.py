@@ -155,6 +155,11 @@ def _each(rule: Rule, demand: Demand) -> sa.Select[Any]:
     return sa.select(*columns, sa.false().label("blind")).select_from(joined)
 
 
+def every_subject(rule: Rule) -> sa.Select[Any]:
+    """What is asked of every subject of a rule, whatever is so of it, and kept of it where an alert begins."""
+    return _each(rule, demand_of(rule))
+
+
 def births(rule: Rule, each: sa.Select[Any], *, among_few: bool = False) -> sa.Select[Any]:
     """The subjects on which an alert begins: they can be read, the condition and `while` are true, no alert is open.
 

@@ -24,9 +24,11 @@ from rules.language.paths import DRIVER
 from rules.language.quantities import OVER_POWER, OVER_UPTIME
 from rules.lifecycle import State, Transition
 from rules.registry.runnable import find_unrunnable
+from rules.trials.foreseen.foresee import can_be_foreseen, foresee
+from rules.trials.grid import PollGrid
 from rules.trials.history import POWER_KEY, Kept, has_history, read_kept
-from rules.trials.idle_changes import find_spells
-from rules.trials.replay import PollGrid, Replay
+from rules.trials.idle_changes import Spells, merge_if_plain
+from rules.trials.replay import Replay
 from rules.trials.scratch import Scratch, Speaker
 from rules.trials.suppressed import Absorbed, find_absorbed
 from storage.polls import poll_states
@@ -150,10 +152,7 @@ def backtest(
     kept = read_kept(connection, _keys(rule), resources, since=known_since, until=until, lookback=_lookback(rule))
     grid = PollGrid(known_since, until, interval, kept.gaps)
     with _told_if_it_cannot_run(rule), Scratch([rule], grid.first, speaker) as scratch:
-        with scratch.database.read() as reading:
-            spells = find_spells(reading, rule, kept, grid.at_or_after) if rule.kind == "alert" else None
-        replay = Replay(kept, grid, scratch, frozenset(resources), spells)
-        evaluated, told = replay.run(every_poll=every_poll)
+        evaluated, told = _played(rule, kept, grid, scratch, frozenset(resources), every_poll=every_poll)
         with scratch.database.write() as written:
             speaker.deliver(written, until + timedelta(days=1))
             said = speaker.said(written)
@@ -177,6 +176,23 @@ def backtest(
         absorbed=absorbed,
         known_since=known_since,
     )
+
+
+def _played(
+    rule: Rule, kept: Kept, grid: PollGrid, scratch: Scratch, resources: frozenset[str], *, every_poll: bool
+) -> tuple[int, list[Transition | Event]]:
+    """How many polls could move something, and everything that moved in them."""
+    with scratch.database.read() as reading:
+        is_plain = rule.kind == "alert" and merge_if_plain(reading, rule, kept)
+        is_foreseen = is_plain and not every_poll and can_be_foreseen(rule, _keys(rule), kept, grid)
+        has_spells = is_plain and not every_poll and not is_foreseen
+        spells = Spells(reading, rule, kept, grid.at_or_after) if has_spells else None
+    replay = Replay(kept, grid, scratch, resources, spells)
+    if not is_foreseen:
+        return replay.run(every_poll=every_poll)
+    begun = replay.begin()
+    moving, told = foresee(scratch, rule, kept, grid, replay.changes)
+    return 1 + moving, [*begun, *told]
 
 
 def _resources(rule: Rule) -> frozenset[str]:

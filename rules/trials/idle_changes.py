@@ -39,16 +39,14 @@ Poll = Callable[[datetime], datetime]
 """Gives the first poll that could see what happened at a moment."""
 
 
-def find_spells(connection: Connection, rule: Rule, kept: Kept, poll: Poll) -> "Spells | None":
-    """The spells of a rule, of which changes between values that mean the same to it are taken out of `kept`.
+def merge_if_plain(connection: Connection, rule: Rule, kept: Kept) -> bool:
+    """Whether a rule has spells: changes between values that mean the same to it are taken out of `kept`.
 
-    None for a rule that reads more than the present values of kept fields, or must know what was pending in a gap.
+    It has none where it reads more than the present values of kept fields, or must know what was pending in a gap.
     """
     is_plain = merge_alike(connection, rule, kept)
     is_plain = is_plain and rule.for_hours is None and not kept.whereabouts.left
-    if not is_plain or rule.for_each not in {"connector", "charger"} or (kept.gaps and rule.on_gap != "keep"):
-        return None
-    return Spells(connection, rule, kept, poll)
+    return is_plain and rule.for_each in {"connector", "charger"} and not (kept.gaps and rule.on_gap != "keep")
 
 
 class Spells:
@@ -61,7 +59,7 @@ class Spells:
             self.of_charger[row.charger_id].append(row.id)
         assert rule.when is not None  # noqa: S101 - checked before
         self.keys = sorted(fields_of(rule.when))
-        self.truths = _Truths(connection, rule.when, self.keys)
+        self.truths = Truths(connection, rule.when, self.keys)
         self.spells = {subject: self._spells(rule, told) for subject, told in self._timelines(kept, poll).items()}
 
     def may_move(self, changes: Iterable[Change], open_subjects: Collection[str]) -> bool:
@@ -120,7 +118,7 @@ class Spells:
         return [seen for seen, _, _ in timeline], kinds
 
 
-class _Truths:
+class Truths:
     """What a compiled condition says of each combination of values, asked once for each."""
 
     def __init__(self, connection: Connection, condition: Expression, keys: list[str]) -> None:
@@ -200,5 +198,5 @@ def _classes(
     connection: Connection, leaves: Iterable[Expression], values: Iterable[str | None], spec: FieldSpec
 ) -> Mapping[str | None, Any]:
     """For each stored value, what the compiled clauses say of it: equal answers are alike."""
-    told = [_Truths(connection, leaf, [spec.key]) for leaf in leaves]
+    told = [Truths(connection, leaf, [spec.key]) for leaf in leaves]
     return {value: tuple(truth.of({spec.key: _stored(spec, value)}) for truth in told) for value in values}

@@ -4,8 +4,6 @@ Polls in which nothing that the rule reads changed and nothing was due are left 
 it is counted elsewhere.
 """
 
-import math
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +13,7 @@ from sqlalchemy import Connection
 
 from rules.alerts.events import Event
 from rules.lifecycle import State, Transition
+from rules.trials.grid import PollGrid
 from rules.trials.history import Change, Fleet, Kept, session_moments
 from rules.trials.idle_changes import Spells
 from rules.trials.powers import POWER, copy_powers
@@ -24,35 +23,6 @@ from storage.polls import record_missing
 from storage.schema import CHARGER, CONNECTOR, INTERVAL, LOCATION, SAMPLE
 
 LOCATION_POLL = timedelta(hours=6)
-
-
-class PollGrid:
-    """The moments of the polls: `interval` apart up to `until`, none inside a gap."""
-
-    def __init__(
-        self, since: datetime, until: datetime, interval: timedelta, gaps: Sequence[tuple[datetime, datetime]]
-    ) -> None:
-        self.until, self.interval = until, interval
-        self.count = int((until - since) / interval) + 1
-        self.first = until - (self.count - 1) * interval
-        self.gaps = [(max(start, self.first), end) for start, end in gaps if end > self.first]
-        self.gap_ends = {self._ceil(end): start for start, end in self.gaps}
-        self._starts = [start for start, _ in self.gaps]
-
-    def at_or_after(self, moment: datetime) -> datetime:
-        """The first poll that could see what happened at `moment`."""
-        inside = bisect_right(self._starts, moment) - 1
-        if inside >= 0 and self._starts[inside] < moment < self.gaps[inside][1]:
-            moment = self.gaps[inside][1]
-        return max(self._ceil(moment), self.first)
-
-    def before(self, moment: datetime) -> datetime:
-        """The last good poll before the one at `moment`."""
-        start = self.gap_ends.get(moment)
-        return start if start is not None else moment - self.interval
-
-    def _ceil(self, moment: datetime) -> datetime:
-        return self.until - math.floor((self.until - moment) / self.interval) * self.interval
 
 
 class Replay:
@@ -88,7 +58,7 @@ class Replay:
         """How many polls were looked at, and everything that moved in them."""
         waiting = sorted({*self.changes, *self.grid.gap_ends}.union(*self._never_idle()), reverse=True)
         now, evaluated = self.grid.first, 1
-        told = self._begin()
+        told = self.begin()
         due = self.scratch.moves_at(now)
         while True:
             while waiting and waiting[-1] <= now:
@@ -131,7 +101,7 @@ class Replay:
                 self.open.discard(item.subject)
         return told
 
-    def _begin(self) -> list[Transition | Event]:
+    def begin(self) -> list[Transition | Event]:
         """The first poll: everything as it stood, dated as the history knows it."""
         now = self.grid.first
         for change in self.kept.before:

@@ -16,6 +16,7 @@ from notify.alert_cards.thread import CHUNK
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
 from notify.routing import Routing
 from rules.lifecycle import OPEN_STATES, State
+from storage.prepared import Prepared
 from storage.schema import ALERT, OUTBOX
 
 THINGS = ("session", "connector", "charger", "location")
@@ -76,20 +77,23 @@ def _switch_ons(connection: Connection, incident_ids: Collection[int]) -> list[_
     found: dict[tuple[str, datetime], list[int]] = {}
     ids = sorted(incident_ids)
     for start in range(0, len(ids), CHUNK):
-        new = sa.func.count().filter(ALERT.c.state == State.FIRING.value, ALERT.c.switched_on.is_(None))
-        rows = connection.execute(
-            sa.select(ALERT.c.incident_id, ALERT.c.rule_id, sa.func.max(ALERT.c.switched_on).label("at"))
-            .where(ALERT.c.incident_id.in_(ids[start : start + CHUNK]))
-            .group_by(ALERT.c.incident_id, ALERT.c.rule_id)
-            .having(new == 0, sa.func.max(ALERT.c.switched_on).is_not(None))
-        )
-        for row in rows:
+        for row in _ONLY_OLD.all(connection, {"incidents": ids[start : start + CHUNK]}):
             found.setdefault((row.rule_id, row.at), []).append(row.incident_id)
     return [
         _SwitchOn(rule_id, at, tuple(mine[start : start + CHUNK]))
         for (rule_id, at), mine in found.items()
         for start in range(0, len(mine), CHUNK)
     ]
+
+
+_NEW = sa.func.count().filter(ALERT.c.state == State.FIRING.value, ALERT.c.switched_on.is_(None))
+_LAST_SWITCH_ON = sa.func.max(ALERT.c.switched_on)
+_ONLY_OLD = Prepared(
+    sa.select(ALERT.c.incident_id, ALERT.c.rule_id, _LAST_SWITCH_ON.label("at"))
+    .where(ALERT.c.incident_id.in_(sa.bindparam("incidents", expanding=True)))
+    .group_by(ALERT.c.incident_id, ALERT.c.rule_id)
+    .having(_NEW == 0, _LAST_SWITCH_ON.is_not(None))
+)
 
 
 def _is_alone(connection: Connection, told: _SwitchOn) -> bool:
