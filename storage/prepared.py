@@ -6,7 +6,7 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from itertools import repeat
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Dialect
 
-from storage.drivers import numbered
+from storage.drivers import arrays, numbered
 from storage.drivers.conversions import Convert, once, once_written
 
 Parameters = Mapping[str, Any]
@@ -31,7 +31,7 @@ MOST_SHAPES = 64
 """How many lengths of lists one statement is kept ready for."""
 
 COPIED_FROM = 5
-"""From how many rows on PostgreSQL is given them as one stream, and not one by one."""
+"""From how many rows on PostgreSQL is given them at once, as one stream or an array a column, and not one by one."""
 
 MOST_COMPILED = 1_024
 """How many shapes of statements are kept compiled: rules that differ in what they compare with share theirs."""
@@ -119,9 +119,11 @@ class Prepared:
 class _Ready:
     """A statement as one kind of database takes it, for lists of given lengths."""
 
-    def __init__(self, sql: str, slots: list["_Slot"], columns: Mapping[str, Any], copying: str | None = None) -> None:
+    copying: str | None = None  # what takes many rows on PostgreSQL, where it inserts them and does no more
+    unnesting: arrays.Unnesting | None = None  # likewise, where it leaves out or changes what is there
+
+    def __init__(self, sql: str, slots: list["_Slot"], columns: Mapping[str, Any]) -> None:
         self.sql = sql
-        self.copying = copying
         self._slots = slots
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
@@ -151,8 +153,11 @@ class _Ready:
 
     def run_many(self, connection: Connection, rows: Sequence[Any]) -> int:
         """Run it for each row of values; how many rows it touched."""
-        copying = self.copying if len(rows) >= COPIED_FROM else None
-        return execute_many(connection, self.sql, rows, copying)
+        if len(rows) < COPIED_FROM:
+            return execute_many(connection, self.sql, rows)
+        if self.unnesting is not None and (columns := self.unnesting.columns(rows)) is not None:
+            return int(execute(connection, self.unnesting.sql, columns).rowcount)
+        return execute_many(connection, self.sql, rows, self.copying)
 
     def scalars(self, cursor: Any, dialect: Dialect) -> list[Any]:
         """The first values of the driver's rows as Python knows them."""
@@ -187,17 +192,20 @@ def _filled_up(items: Sequence[Any]) -> Sequence[Any]:
 class _Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_among", "_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name")
+    __slots__ = ("_among", "_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name", "type")
 
     def __init__(
         self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect, among: int | None
     ) -> None:
-        self.name = name
+        self.name, self.type = name, bind.type
         self._among = among
         self._key, self._required = None if bind.unique else bind.key, bind.required
         self._place = place
         self._is_object = isinstance(bind.type, sa.JSON)
-        self._convert = once_written(bind.type, bind.type.dialect_impl(dialect).bind_processor(dialect))
+        convert: Convert | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if convert is not None and self._is_object and dialect.name == "postgresql":
+            convert = numbered.json_text(convert)
+        self._convert = once_written(bind.type, convert)
         self._fixed = None if self._required else self._converted(bind.effective_value)
 
     def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Slot":
@@ -237,6 +245,19 @@ class _Slot:
         if self._place is not None:
             value = value[self._place]
         return value if self._convert is None else self._convert(value)
+
+
+class _Array(_Slot):
+    """A list of any length as one value, as PostgreSQL takes it."""
+
+    __slots__ = ()
+
+    def _converted(self, value: Any) -> Any:
+        items = value if self._convert is None else [self._convert(item) for item in value]
+        try:
+            return arrays.array(items)
+        except ValueError:
+            return list(items)  # the driver writes what it can, and says what it cannot
 
 
 _COMPILED: dict[tuple[Any, ...], tuple[_Ready, tuple[str, ...]]] = {}
@@ -279,6 +300,7 @@ def _compiled(
     """What `_make_ready` answers, made anew; `binds` are the values that another of its shape may have others of."""
     dialect = connection.dialect
     compiled = statement.compile(dialect=dialect)
+    whole = arrays.take_whole(compiled, dialect)
     wanted = {bind.key for bind in compiled.bind_names if bind.required}
     state = compiled.construct_expanded_state({name: parameters[name] for name in wanted})
     places = {bind.key: place for place, bind in enumerate(binds)}
@@ -290,8 +312,9 @@ def _compiled(
         # one that the compiler added (an offset of nothing) is among none, and alike in all
         among = next((places[one.key] for one in bind._cloned_set if one.key in places), None)
         items = state.parameter_expansion.get(name)
-        if items is None:
-            slots[name] = _Slot(compiled.escaped_bind_names.get(name, name), bind, None, dialect, among)
+        if items is None or name in whole:
+            kind = _Array if name in whole else _Slot
+            slots[name] = kind(compiled.escaped_bind_names.get(name, name), bind, None, dialect, among)
             continue
         if bind.required:
             lists.append(bind.key)
@@ -300,8 +323,12 @@ def _compiled(
     columns = {name: column.type for name, column in statement.exported_columns.items()}
     if state.positiontup is not None:
         return _Ready(state.statement, [slots[name] for name in state.positiontup], columns), tuple(lists)
-    sql = numbered.numbered(state.statement, list(slots))
-    return _Ready(sql, list(slots.values()), columns, numbered.copying(sql)), tuple(lists)
+    ready = _Ready(numbered.numbered(state.statement, list(slots)), list(slots.values()), columns)
+    ready.copying = numbered.copying(ready.sql)
+    if isinstance(statement, sa.Insert | sa.Update) and not whole:
+        with suppress(sa.exc.CompileError):  # nothing is said of the type of a value
+            ready.unnesting = arrays.unnesting(ready.sql, [slot.type.compile(dialect) for slot in slots.values()])
+    return ready, tuple(lists)
 
 
 def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
