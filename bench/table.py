@@ -84,6 +84,13 @@ def _evaluation(kind: str) -> tuple[Line, ...]:
         Line("1 % of connectors changed", f"{kind} some", *_PROMETHEUS, goals=(faster(30), seconds(0.15))),
         Line("alerts begin", f"{kind} begin", *_PROMETHEUS, goals=(seconds(3),)),
         Line("alerts fire, cards and outbox included", f"{kind} fire", *_PROMETHEUS, goals=(seconds(8),)),
+        Line(
+            "every subject matched, against the floor",
+            f"{kind} full",
+            f"bare {kind} full",
+            "100 queries by hand",
+            Sense.COSTS,
+        ),
     )
 
 
@@ -92,16 +99,7 @@ def _record(work: str, name: str, *goals: Goal) -> Line:
 
 
 TABLES: dict[str, tuple[Line, ...]] = {
-    "Rules on SQLite": (
-        *_evaluation("sqlite"),
-        Line(
-            "every subject matched, against the floor",
-            "sqlite full",
-            "bare sqlite full",
-            "100 queries by hand",
-            Sense.COSTS,
-        ),
-    ),
+    "Rules on SQLite": _evaluation("sqlite"),
     "Rules on PostgreSQL": _evaluation("postgresql"),
     "Recording": (
         _record("a first sweep", "first"),

@@ -5,9 +5,13 @@ Each step's transitions are counted beforehand and compared. The names of the fi
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from bench.house import House, WrongWorldError
 from bench.measuring import Stopwatch, peak_memory
@@ -25,9 +29,8 @@ def measure(watch: Stopwatch, kind: str, url: Url, size: Size, rounds: int) -> N
             break
         house = begun_and_fired(watch, kind, url(number), size)
         try:
-            if number == 0 and kind == "sqlite":
-                bare_sqlite(watch, Path(url(0).removeprefix("sqlite:///")), size)
             if number == 0:
+                by_hand(watch, kind, url(0), size)
                 _what_comes_after(watch, kind, house, size)
         finally:
             house.close()
@@ -80,22 +83,37 @@ def turn_some(watch: Stopwatch, kind: str, house: House, fleet: Fleet, now: date
     house.evaluate(now + MINUTE, began)
 
 
-def bare_sqlite(watch: Stopwatch, path: Path, size: Size) -> None:
-    """The same questions by hand, on the same file: one query a rule that finds whatever is faulted."""
-    connection = sqlite3.connect(path)
-    asked = [_by_hand(one) for one in watches(size.connectors, size.rules)]
+def by_hand(watch: Stopwatch, kind: str, url: str, size: Size) -> None:
+    """The same questions by hand, on the same database: one query a rule that finds whatever is faulted."""
+    if kind not in _BARE:
+        return
+    connect, mark = _BARE[kind]
+    asked = [_question(one, mark) for one in watches(size.connectors, size.rules)]
     expected = alerts(Fleet(size.connectors), size.rules)
+    with closing(connect(url)) as connection:
 
-    def ask() -> int:
-        return sum(len(connection.execute(*question).fetchall()) for question in asked)
+        def ask() -> int:
+            return sum(len(connection.execute(*question).fetchall()) for question in asked)
 
-    for _ in range(size.laps):
-        if watch.time("bare sqlite full", ask) != expected:
-            raise WrongWorldError("the questions by hand find other connectors")
-    connection.close()
+        for _ in range(size.laps):
+            if watch.time(f"bare {kind} full", ask) != expected:
+                raise WrongWorldError("the questions by hand find other connectors")
 
 
-def _by_hand(watch: Watch) -> tuple[str, tuple[str, ...]]:
+def _sqlite(url: str) -> Any:
+    return sqlite3.connect(Path(url.removeprefix("sqlite:///")))
+
+
+def _postgresql(url: str) -> Any:
+    """Each statement is prepared as it is asked first: there are four."""
+    return psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True, prepare_threshold=0)
+
+
+_BARE: dict[str, tuple[Callable[[str], Any], str]] = {"sqlite": (_sqlite, "?"), "postgresql": (_postgresql, "%s")}
+"""How each kind of database is asked by hand, and how a value is marked."""
+
+
+def _question(watch: Watch, mark: str) -> tuple[str, tuple[str, ...]]:
     words = ["SELECT id FROM connector WHERE status = 'Faulted'"]
-    words += ["AND power_kw < 1000"] * watch.reads_power + ["AND location_id = ?"] * (watch.place is not None)
+    words += ["AND power_kw < 1000"] * watch.reads_power + [f"AND location_id = {mark}"] * (watch.place is not None)
     return " ".join(words), () if watch.place is None else (watch.place,)
