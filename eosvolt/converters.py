@@ -18,7 +18,8 @@ from eosvolt.spellings.words import error_code, folded
 Convert = Callable[[Any], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_REMEMBERED = 20_000
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 20_000, 100
+_MOST_IN_COMMON = 1_000
 _LONGEST_ID = 255  # an index of PostgreSQL takes about 2,700 bytes in all
 _LARGEST = 1e12  # sums over any number of rows stay finite
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -37,19 +38,24 @@ def as_json(value: Any) -> str:
 
 
 class _Remembered(dict[Any, Any]):
-    """A converter that remembers what it made of each text; bounded, because the texts come from outside."""
+    """A converter that remembers what it made of each text or float, and of None; bounded: they come from outside."""
 
-    def __init__(self, convert: Convert) -> None:
+    def __init__(self, convert: Convert, most: int = _MOST_REMEMBERED) -> None:
         super().__init__()
-        self._convert = convert
+        self._convert, self._most = convert, most
 
     def __missing__(self, value: Any) -> Any:
         made = self._convert(value)
-        if type(value) is str:
-            if len(self) >= _MOST_REMEMBERED:
+        if value is None or type(value) is float or (type(value) is str and len(value) <= _LONGEST_REMEMBERED):
+            if len(self) >= self._most:
                 self.clear()
             self[value] = made
         return made
+
+
+def in_common(convert: Convert) -> Convert:
+    """The converter of values that many rows have in common: those of a large list are kept once, not once a row."""
+    return _Remembered(convert, _MOST_IN_COMMON).__getitem__
 
 
 LONGEST_TEXT, MOST_TEXTS = 10_000, 1_000
@@ -173,10 +179,10 @@ def number_of(factor: float) -> Convert:
             raise ValueError(f"{as_json(value)} is beyond any quantity")
         return float(number)
 
-    def as_given(value: Any) -> float | None:
-        if type(value) is float and -_LARGEST <= value <= _LARGEST:
-            return value
-        return convert(value)
+    known = in_common(convert)
+
+    def as_given(value: Any) -> Any:
+        return known(value) if type(value) is float else convert(value)  # True is no 1.0
 
     return as_given if factor == 1 else convert
 

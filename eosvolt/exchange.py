@@ -82,7 +82,7 @@ class Call:
 _PIECE = 1 << 20
 _LONGEST_FAULT = 1_000_000
 MOST_KEPT = 256
-MOST_KEPT_BYTES = 1_000_000
+MOST_KEPT_BYTES, MOST_KEPT_TOGETHER = 1_000_000, 8_000_000
 LONGEST_ETAG = 200
 
 
@@ -302,7 +302,7 @@ class Exchange:
         if etag.isascii() and etag.isprintable() and len(etag) <= LONGEST_ETAG and len(body) <= MOST_KEPT_BYTES:
             kept = {name: response.headers[name] for name in self._kept_headers if name in response.headers}
             self._kept[url] = _Kept(etag, kept, body)
-        while len(self._kept) > MOST_KEPT:
+        while len(self._kept) > MOST_KEPT or sum(len(one.body) for one in self._kept.values()) > MOST_KEPT_TOGETHER:
             self._kept.popitem(last=False)
 
     def _reason(self, error: Exception) -> str:

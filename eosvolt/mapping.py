@@ -13,6 +13,7 @@ from eosvolt.converters import (
     Convert,
     as_json,
     degrees_up_to,
+    in_common,
     kept,
     never_negative,
     number_of,
@@ -55,6 +56,7 @@ from eosvolt.terms.shapes import spelled
 
 _Plan = tuple[list[tuple[Any, Convert]], tuple[str, ...], bool]
 _ROW = object()  # stands for the whole row among its keys
+_NO_EXTRA: dict[str, Any] = {}  # one for all rows
 
 _MOST_SHAPES = 200
 _AROUND = ("charger", "location")  # the rows around one, where the contract reaches into them
@@ -86,7 +88,7 @@ _KINDS: dict[str, Convert] = {
     "home": to_bool,
     "active": to_bool,
     "tag": to_id_tag,
-    "error_code": to_error_code,
+    "error_code": in_common(to_error_code),
     "labels": to_texts,
     "connectors": to_rows,
     "blocks": to_rows,
@@ -116,6 +118,11 @@ _UNIT_OF = {
     "utilisation": "ratio",
     "uptime": "ratio",
 }
+_IN_COMMON = frozenset(
+    {"currency", "fail_reason", "firmware", "model", "stop_reason", "timezone", "type", "vendor", "vendor_error_code"}
+)
+"""Texts of which a whole fleet has few."""
+
 _TIMES = frozenset({"updated_at", "status_changed_at", "last_heartbeat", "started_at", "ended_at"})
 _ESSENTIAL: dict[str, set[str]] = {
     "location": {"id"},
@@ -170,7 +177,7 @@ def _converter(resource: str, name: str, field: Field, contract: Contract) -> Co
     elif name.endswith("to_id") and name != "id":
         convert = to_id_or_none
     else:
-        convert = _KINDS.get(name, to_text)
+        convert = in_common(to_text) if name in _IN_COMMON else _KINDS.get(name, to_text)
     words, plain = dict(field.values), convert
 
     def translated(value: Any) -> Any:
@@ -236,6 +243,7 @@ class RowMapper:
         self._converters = {
             name: _converter(resource, name, spec, contract) for name, spec in contract.fields[resource].items()
         }
+        self._as_given = in_common(_as_given)
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._taken = {
             head
@@ -263,7 +271,7 @@ class RowMapper:
             values = [convert(source[key]) for key, convert in plan]
         except _UNFIT:
             raise self._diagnosis(row) from None
-        values.append({key: kept(row[key]) for key in unknown} if unknown else {})
+        values.append({key: kept(row[key]) for key in unknown} if unknown else _NO_EXTRA)
         return values
 
     def read_leniently(self, row: Any) -> tuple[list[Any], dict[str, str]]:
@@ -341,7 +349,7 @@ class RowMapper:
         known: set[str] = set()
         for name in self._names:
             spec = self._spec(name)
-            convert = _as_given if name == "status_raw" else self._converters[name]
+            convert = self._as_given if name == "status_raw" else self._converters[name]
             if self._is_needed(name):
                 convert = _needed(convert)
             steps.append(_step(_present(spec.names, keys), keys, convert))

@@ -5,6 +5,7 @@ knows the network, the contract or the database, and no reading guesses: what wa
 what could not be read, whose names `unread` holds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -71,7 +72,7 @@ class LocationReading:
     latitude: float | None = None
     longitude: float | None = None
     updated_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()
 
 
@@ -93,7 +94,7 @@ class ConnectorReading:
     power_kw: float | None = None
     max_power_kw: float | None = None
     type: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()
 
 
@@ -115,7 +116,7 @@ class ChargerReading:
     updated_at: datetime | None = None
     connectors: tuple[ConnectorReading, ...] = ()
     home: bool | None = None  # it stands at a driver's home
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()
 
 
@@ -138,7 +139,7 @@ class SessionReading:
     id_tag: str | None = None
     stop_reason: str | None = None
     updated_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     unread: tuple[str, ...] = ()
 
 
@@ -156,7 +157,7 @@ class PriceBlock:
     ends: str
     price: float
     days: tuple[str, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class PricingReading:
     blocking_fee_interval_minutes: float | None = None
     currency: str | None = None
     updated_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class ReportReading:
     revenues: dict[str, float] = field(default_factory=dict, hash=False)
     utilisation: float | None = None
     uptime: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ class DriverReading:
     name: str | None = None
     team_id: str | None = None
     active: bool | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
     unread: tuple[str, ...] = ()
 
 
@@ -222,7 +223,7 @@ class TeamReading:
 
     id: str
     name: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
     unread: tuple[str, ...] = ()
 
 
@@ -235,7 +236,7 @@ class KeyReading:
     tag: str | None = field(default=None, repr=False)
     driver_id: str | None = None
     active: bool | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
     unread: tuple[str, ...] = ()
 
 
@@ -248,7 +249,7 @@ class CommandAnswer:
 
     id: str | None = None
     status: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class Reader:
         for name, reason in unread.items():
             if name != "status_raw":  # of the status itself it is told
                 aside.append(Unread(resource, name, mapper.spelled(name, row), self._told(reason)))
-        values.append(tuple(sorted(unread)))
+        values.append(tuple(sorted(unread)) if unread else ())
         return values
 
     def _told(self, reason: str) -> str:

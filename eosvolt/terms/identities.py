@@ -3,8 +3,8 @@
 It learns from readings and takes composites apart; what it was never told it does not guess.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
+from itertools import islice
 
 from eosvolt.terms.paths import is_composite, parts_of, take_apart
 from eosvolt.terms.shapes import Contract
@@ -22,9 +22,9 @@ class Identities:
     def __init__(self, contract: Contract) -> None:
         self._composites = {name: contract.fields[name]["id"].composite for name in KINDS}
         self.forms = {name: " or ".join(contract.fields[name]["id"].names) for name in KINDS}
-        self._charger_of: OrderedDict[str, str] = OrderedDict()
-        self._location_of: OrderedDict[str, str] = OrderedDict()
-        self._connector_of: OrderedDict[str, str] = OrderedDict()
+        self._charger_of: dict[str, str] = {}
+        self._location_of: dict[str, str] = {}
+        self._connector_of: dict[str, str] = {}
 
     def learn_charger(self, charger_id: str, location_id: str | None, connector_ids: tuple[str, ...]) -> None:
         """Note where a charger stands, and its connectors."""
@@ -83,10 +83,11 @@ def _own(parts: Mapping[str, str], whole: str) -> str:
     return own[-1] if own else whole
 
 
-def _note(book: OrderedDict[str, str], key: str, value: str) -> None:
+def _note(book: dict[str, str], key: str, value: str) -> None:
     book[key] = value
-    while len(book) > _MOST_LEARNT:
-        book.popitem(last=False)
+    if len(book) > _MOST_LEARNT:  # many at once: a dict takes long to find its first key where those before are gone
+        for oldest in list(islice(book, _MOST_LEARNT // 10)):
+            del book[oldest]
 
 
 def outer_word(name: str) -> str:
