@@ -22,7 +22,7 @@ from storage.schema import ALERT, COUNTER, GAP, RULE, TRANSITION, WAKE
 _OPEN = (State.PENDING, State.FIRING)
 _SEQ = sa.select(COUNTER.c.value).where(COUNTER.c.name == "changed").scalar_subquery().label("changed_seq")
 _DUE = sa.and_(ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type), ALERT.c.state.in_(_OPEN))
-_DUE_RULES = sa.select(ALERT.c.rule_id).where(_DUE)  # no DISTINCT: for that SQLite would go through every open alert
+_IS_DUE = sa.exists().where(ALERT.c.rule_id == RULE.c.id, _DUE)
 _WAKE_COME = WAKE.c.wake_at <= sa.bindparam("now", type_=WAKE.c.wake_at.type)
 _WOKEN_RULES = sa.select(WAKE.c.rule_id).where(_WAKE_COME)
 _NEWEST = [
@@ -39,7 +39,7 @@ _RULE_POSITIONS = Prepared(
         RULE.c.full_match_at,
         *_NEWEST,
         _NEWEST_GAP_SEQ,
-        sa.or_(RULE.c.id.in_(_DUE_RULES), RULE.c.id.in_(_WOKEN_RULES)).label("is_due"),
+        sa.or_(_IS_DUE, RULE.c.id.in_(_WOKEN_RULES)).label("is_due"),
     ).where(RULE.c.enabled, RULE.c.removed_at.is_(None))
 )
 

@@ -90,9 +90,10 @@ class Alert(SQLModel, table=True):
             sqlite_where=text("state IN ('pending', 'firing') AND held_since IS NOT NULL"),
             postgresql_where=text("state IN ('pending', 'firing') AND held_since IS NOT NULL"),
         ),
-        # what may move by time alone, read after matching
+        # what may move by time alone, read of each rule after matching
         Index(
             "alert_due",
+            "rule_id",
             "due_at",
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),

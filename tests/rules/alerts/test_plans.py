@@ -121,3 +121,18 @@ def test_what_an_alert_inhibits_is_looked_for_among_what_fires_of_the_rules_that
     with sqlite.read() as connection:
         plan = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + asked)]
     assert "SEARCH target USING INDEX alert_firing (rule_id=?)" in plan, plan
+
+
+def test_of_what_is_due_a_rule_reads_its_own_alone(sqlite: Database) -> None:
+    site = Site(sqlite, *RULES, now=T0)
+    site.tick(T0, location(), resource="locations")
+    site.tick(T0, *fleet("Faulted", online=False))
+    with statements(sqlite) as told:
+        moved = evaluating.evaluate(site.work, at("10:01"), FRESH)
+    assert len(moved) > 3 * 4
+    due = [one for one in told if DATA.match(one) and re.search(r"alert\.due_at <= '", one)]
+    assert len(due) > len(RULES)
+    with sqlite.read() as connection:
+        for statement in due:
+            plan = {row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement)}
+            assert "SEARCH alert USING INDEX alert_due (rule_id=? AND due_at<?)" in plan, (statement, plan)
