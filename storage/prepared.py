@@ -5,7 +5,7 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 """
 
 from collections import namedtuple
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from itertools import repeat
@@ -125,6 +125,7 @@ class _Ready:
     def __init__(self, sql: str, slots: list["_Slot"], columns: Mapping[str, Any]) -> None:
         self.sql = sql
         self._slots = slots
+        self._pieces = _in_pieces(slots)
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
@@ -133,11 +134,18 @@ class _Ready:
         """The same SQL with the values that another statement of this shape holds, in their order."""
         other = copy(self)
         other._slots = [slot.holding(binds) for slot in self._slots]
+        other._pieces = _in_pieces(other._slots)
         return other
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
-        return [slot.value(parameters) for slot in self._slots]
+        found: list[Any] = []
+        for slot, is_whole in self._pieces:
+            if is_whole:
+                found += slot.items(parameters)
+            else:
+                found.append(slot.value(parameters))
+        return found
 
     def values_of_many(self, rows: Sequence[Parameters]) -> list[Any]:
         """The parameters of each row as the driver takes them, made column by column."""
@@ -222,6 +230,15 @@ class _Slot:
             return self._fixed
         return self._converted(parameters[self._key])
 
+    def place_in_list(self) -> int | None:
+        """Which item of a list that is given it is; None where it is none."""
+        return self._place if self._required else None
+
+    def items(self, parameters: Parameters) -> Iterable[Any]:
+        """The list that is given, whole."""
+        given: Sequence[Any] = parameters[str(self._key)]
+        return given if self._convert is None else map(self._convert, given)
+
     def column(self, rows: Sequence[Parameters]) -> Sequence[Any]:
         """What stands here in each of several rows."""
         if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
@@ -258,6 +275,12 @@ class _Array(_Slot):
             return arrays.array(items)
         except ValueError:
             return list(items)  # the driver writes what it can, and says what it cannot
+
+
+def _in_pieces(slots: Sequence[_Slot]) -> list[tuple[_Slot, bool]]:
+    """The slots, but of a list that is given only that of the first item, which stands for it as a whole."""
+    places = [(slot, slot.place_in_list()) for slot in slots]
+    return [(slot, place == 0) for slot, place in places if not place]
 
 
 _COMPILED: dict[tuple[Any, ...], tuple[_Ready, tuple[str, ...]]] = {}

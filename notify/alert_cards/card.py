@@ -110,7 +110,7 @@ def enqueue_alert_messages(
 
 def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
     """Say in the thread of a message what fired and that all is over, where that is to be said."""
-    saying = _merged(news[i] for i in voice.incident_ids)
+    saying = _merged((news[i] for i in voice.incident_ids), again=())
     saying.full_resolve = bool(saying.resolved) and _ends(connection, voice)
     if "switched_on" in voice.row.facts:  # its summary counts them already
         known = already_so(connection, saying.fired)
@@ -312,12 +312,13 @@ def _news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
     return news
 
 
-def _merged(news: Iterable[News]) -> Saying:
+def _merged(news: Iterable[News], again: Iterable[str] = AGAIN) -> Saying:
+    """What is said of several incidents together; `again` are the reasons that there may be."""
     saying = Saying()
     for told in news:
         saying.fired += told.saying.fired
         saying.resolved += told.saying.resolved
-        for reason in AGAIN:
+        for reason in again:
             getattr(saying, reason).extend(getattr(told.saying, reason))
     return saying
 
@@ -335,8 +336,7 @@ def insert_cards(
     They are due after `group_wait`, or at `due_at`. What belongs to a problem joins the card that stands for it.
     """
     due_at = due_at or routing.due_at
-    places = frozen_channels(connection, rules, routing)
-    severities = {row.id: row.severity for row in _THESE_INCIDENTS.all(connection, {"incidents": list(rules)})}
+    places, severities = frozen_channels(connection, rules, routing)
     items = [
         new_item(
             f"incident:{incident_id}:{channel}",

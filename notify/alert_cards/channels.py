@@ -105,8 +105,10 @@ def _beside(connection: Connection, incident: Any, channels: Channels) -> int:
     return int(connection.execute(sa.insert(INCIDENT).values(**new).returning(INCIDENT.c.id)).scalar_one())
 
 
-def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: Routing) -> dict[int, Sequence[str]]:
-    """Where the cards of these incidents (id to rule id) stand: chosen as they fired, or now, and kept.
+def frozen_channels(
+    connection: Connection, rules: Mapping[int, str], routing: Routing
+) -> tuple[dict[int, Sequence[str]], dict[int, str]]:
+    """Where the cards of these incidents (id to rule id) stand: chosen as they fired, or now, and kept; their severity.
 
     One that had nowhere to speak as it fired, or fired before channels were chosen then, may be of several places: it
     has the channels of each.
@@ -115,8 +117,8 @@ def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: R
     kept = {row.id: _read(row.channels) for row in incidents if row.channels is not None}
     usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
     chosen: dict[int, Channels] = dict(usual)
+    severities = {row.id: row.severity for row in incidents}
     if routing.routes_something and usual:
-        severities = {row.id: row.severity for row in incidents}
         routed: dict[int, list[str]] = {}
         over = [row.id for row in incidents if row.is_over]  # told when it is over: by all it had
         which = sa.or_(ALERT.c.state == State.FIRING.value, ALERT.c.incident_id.in_(over))
@@ -126,7 +128,7 @@ def frozen_channels(connection: Connection, rules: Mapping[int, str], routing: R
             routed.setdefault(i, []).extend(routing.channels(rules[i], severities[i], alert.location_id, alert.labels))
         chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
     keep(connection, {i: told for i, told in chosen.items() if told})
-    return {**chosen, **kept}
+    return {**chosen, **kept}, severities
 
 
 def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:

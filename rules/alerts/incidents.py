@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection
 from rules.lifecycle import State
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT
+from storage.sql import text_starts_with
 
 OUT_OF_QUIET_HOURS = sa.or_(ALERT.c.quiet_since.is_(None), ALERT.c.quiet_ended_at.is_not(None))
 AUDIBLE = sa.and_(
@@ -67,12 +68,14 @@ def group_of(group_by: Sequence[str] | None, labels: Mapping[str, Any], ids: Map
 
 @lru_cache(maxsize=4096)  # many rules find something on one thing
 def _group_of_problem(thing: str | None, thing_id: str | None, location: str | None, label: str | None) -> Group:
-    before = group_key(("location",), {"location": label})
+    before = group_key(("location",), {"location": label})  # it begins as BEFORE
     if thing is None:
         return Group(json.dumps({"problem": "network"}), "network", before=before)
     problem = f"{thing}:{thing_id}"
     return Group(json.dumps({"problem": problem}, ensure_ascii=False), problem, location, before)
 
+
+BEFORE = '{"location": '
 
 PLACED = frozenset({"location", "charger", "connector", "session"})
 """What lies in one place."""
@@ -93,7 +96,10 @@ def open_incidents(
     if not groups:
         return {}
     known: dict[str, int] = {}
-    for some in in_chunks(sorted({key for group in groups for key in (group.key, group.before) if key is not None})):
+    keys = {group.key for group in groups}
+    if _FROM_BEFORE.first(connection, {"rule": rule_id}) is not None:
+        keys |= {group.before for group in groups if group.before is not None}
+    for some in in_chunks(sorted(keys)):
         known |= dict(_OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": some}))
     ids: dict[str, int] = {}
     new: dict[str, dict[str, Any]] = {}
@@ -124,6 +130,16 @@ _OPEN_INCIDENTS = Prepared(
         INCIDENT.c.group_key.in_(sa.bindparam("groups", expanding=True)),
     )
 )
+_FROM_BEFORE = Prepared(
+    sa.select(INCIDENT.c.id)
+    .where(
+        INCIDENT.c.rule_id == sa.bindparam("rule"),
+        INCIDENT.c.resolved_at.is_(None),
+        text_starts_with(INCIDENT.c.group_key, sa.literal(BEFORE)),
+    )
+    .limit(1)
+)
+"""Whether a rule has an incident from before there were problems: one that any `before` could name."""
 _OF_INCIDENT = ("rule_id", "group_key", "problem_key", "severity", "location_id", "opened_at")
 _INSERT = Prepared(sa.insert(INCIDENT).values({name: sa.bindparam(name) for name in _OF_INCIDENT}))
 _LAST = Prepared(sa.select(sa.func.coalesce(sa.func.max(INCIDENT.c.id), 0)))

@@ -36,9 +36,13 @@ def already_so(connection: Connection, alert_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
     ids = sorted(alert_ids)
     for start in range(0, len(ids), CHUNK):
-        mine = (ALERT.c.id.in_(ids[start : start + CHUNK]), ALERT.c.switched_on.is_not(None))
-        found |= set(connection.execute(sa.select(ALERT.c.id).where(*mine)).scalars())
+        found |= set(_ALREADY_SO.scalars(connection, {"ids": ids[start : start + CHUNK]}))
     return found
+
+
+_ALREADY_SO = Prepared(
+    sa.select(ALERT.c.id).where(ALERT.c.id.in_(sa.bindparam("ids", expanding=True)), ALERT.c.switched_on.is_not(None))
+)
 
 
 def gather_switched_on(connection: Connection, incident_ids: Collection[int], routing: Routing) -> None:
