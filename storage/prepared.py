@@ -5,7 +5,7 @@ a small query itself. What is prepared here means the same on SQLite and on Post
 """
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from itertools import repeat
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Dialect
 
 from storage.drivers import arrays, numbered
-from storage.drivers.conversions import Convert, once, once_written
+from storage.drivers.conversions import Convert, once
+from storage.drivers.slots import Array, Slot, in_pieces
 
 Parameters = Mapping[str, Any]
 
@@ -122,10 +123,10 @@ class _Ready:
     copying: str | None = None  # what takes many rows on PostgreSQL, where it inserts them and does no more
     unnesting: arrays.Unnesting | None = None  # likewise, where it leaves out or changes what is there
 
-    def __init__(self, sql: str, slots: list["_Slot"], columns: Mapping[str, Any]) -> None:
+    def __init__(self, sql: str, slots: list[Slot], columns: Mapping[str, Any]) -> None:
         self.sql = sql
         self._slots = slots
-        self._pieces = _in_pieces(slots)
+        self._pieces = in_pieces(slots)
         self._types = list(columns.values())
         self._row = _record("Row", columns, rename=True)._make
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
@@ -134,7 +135,7 @@ class _Ready:
         """The same SQL with the values that another statement of this shape holds, in their order."""
         other = copy(self)
         other._slots = [slot.holding(binds) for slot in self._slots]
-        other._pieces = _in_pieces(other._slots)
+        other._pieces = in_pieces(other._slots)
         return other
 
     def values(self, parameters: Parameters) -> Any:
@@ -197,92 +198,6 @@ def _filled_up(items: Sequence[Any]) -> Sequence[Any]:
     return [*items, *[items[-1]] * (wanted - length)]
 
 
-class _Slot:
-    """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
-
-    __slots__ = ("_among", "_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name", "type")
-
-    def __init__(
-        self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect, among: int | None
-    ) -> None:
-        self.name, self.type = name, bind.type
-        self._among = among
-        self._key, self._required = None if bind.unique else bind.key, bind.required
-        self._place = place
-        self._is_object = isinstance(bind.type, sa.JSON)
-        convert: Convert | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
-        if convert is not None and self._is_object and dialect.name == "postgresql":
-            convert = numbered.json_text(convert)
-        self._convert = once_written(bind.type, convert)
-        self._fixed = None if self._required else self._converted(bind.effective_value)
-
-    def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Slot":
-        """The same place in another statement of this shape, whose values these are."""
-        if self._required or self._among is None:
-            return self
-        other = copy(self)
-        other._fixed = self._converted(binds[self._among].effective_value)
-        return other
-
-    def value(self, parameters: Parameters) -> Any:
-        """What stands here."""
-        if self._key is None or not (self._required or self._key in parameters):
-            return self._fixed
-        return self._converted(parameters[self._key])
-
-    def place_in_list(self) -> int | None:
-        """Which item of a list that is given it is; None where it is none."""
-        return self._place if self._required else None
-
-    def items(self, parameters: Parameters) -> Iterable[Any]:
-        """The list that is given, whole."""
-        given: Sequence[Any] = parameters[str(self._key)]
-        return given if self._convert is None else map(self._convert, given)
-
-    def column(self, rows: Sequence[Parameters]) -> Sequence[Any]:
-        """What stands here in each of several rows."""
-        if self._key is None or self._place is not None or not (self._required or self._key in rows[0]):
-            return [self.value(row) for row in rows]
-        return self._written([row[self._key] for row in rows])
-
-    def of_columns(self, columns: Parameters) -> Sequence[Any] | None:
-        """What stands here in each of several rows that are told column by column; None where no column tells it."""
-        return None if self._key is None or self._key not in columns else self._written(columns[self._key])
-
-    def _written(self, found: Sequence[Any]) -> Sequence[Any]:
-        if self._convert is None:
-            return found
-        if not self._is_object:
-            return list(map(self._convert, found))
-        unlike = {id(value): value for value in found}  # rows may share an object: each is written once
-        written = {key: self._convert(value) for key, value in unlike.items()}
-        return [written[id(value)] for value in found]
-
-    def _converted(self, value: Any) -> Any:
-        if self._place is not None:
-            value = value[self._place]
-        return value if self._convert is None else self._convert(value)
-
-
-class _Array(_Slot):
-    """A list of any length as one value, as PostgreSQL takes it."""
-
-    __slots__ = ()
-
-    def _converted(self, value: Any) -> Any:
-        items = value if self._convert is None else [self._convert(item) for item in value]
-        try:
-            return arrays.array(items)
-        except ValueError:
-            return list(items)  # the driver writes what it can, and says what it cannot
-
-
-def _in_pieces(slots: Sequence[_Slot]) -> list[tuple[_Slot, bool]]:
-    """The slots, but of a list that is given only that of the first item, which stands for it as a whole."""
-    places = [(slot, slot.place_in_list()) for slot in slots]
-    return [(slot, place == 0) for slot, place in places if not place]
-
-
 _COMPILED: dict[tuple[Any, ...], tuple[_Ready, tuple[str, ...]]] = {}
 
 
@@ -327,7 +242,7 @@ def _compiled(
     wanted = {bind.key for bind in compiled.bind_names if bind.required}
     state = compiled.construct_expanded_state({name: parameters[name] for name in wanted})
     places = {bind.key: place for place, bind in enumerate(binds)}
-    slots: dict[str, _Slot] = {}
+    slots: dict[str, Slot] = {}
     lists = []
     for bind, name in compiled.bind_names.items():
         if bind.literal_execute:
@@ -336,13 +251,13 @@ def _compiled(
         among = next((places[one.key] for one in bind._cloned_set if one.key in places), None)
         items = state.parameter_expansion.get(name)
         if items is None or name in whole:
-            kind = _Array if name in whole else _Slot
+            kind = Array if name in whole else Slot
             slots[name] = kind(compiled.escaped_bind_names.get(name, name), bind, None, dialect, among)
             continue
         if bind.required:
             lists.append(bind.key)
         for place, item in enumerate(items):
-            slots[item] = _Slot(item, bind, place, dialect, among)
+            slots[item] = Slot(item, bind, place, dialect, among)
     columns = {name: column.type for name, column in statement.exported_columns.items()}
     if state.positiontup is not None:
         return _Ready(state.statement, [slots[name] for name in state.positiontup], columns), tuple(lists)
