@@ -271,11 +271,14 @@ def _compiled(
 
 def _conversions(types: Sequence[Any], described: Sequence[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
     """The columns whose driver's values are not yet Python's, each with what makes them so."""
-    found = (
-        (place, once(type_, type_.dialect_impl(dialect).result_processor(dialect, told[1])))
-        for place, (type_, told) in enumerate(zip(types, described, strict=True))
-    )
+    found = enumerate(_conversion(type_, told[1], dialect) for type_, told in zip(types, described, strict=True))
     return [(place, convert) for place, convert in found if convert is not None]
+
+
+def _conversion(type_: Any, told: Any, dialect: Dialect) -> Convert | None:
+    if numbered.is_json(told, dialect):
+        return once(type_ if isinstance(type_, sa.JSON) else sa.JSON(), numbered.read_json)
+    return once(type_, type_.dialect_impl(dialect).result_processor(dialect, told))
 
 
 def execute(connection: Connection, sql: str, values: Any) -> Any:

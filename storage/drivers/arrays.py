@@ -92,14 +92,23 @@ def take_whole(compiled: Any, dialect: Dialect) -> set[str]:
 
 def array(values: Collection[Any]) -> str:
     """An array's text; of texts, numbers, truths, moments and nulls. ValueError for any other, and for a NUL."""
-    kinds = set(map(type, values))
-    writers = {kind: _writer(kind) for kind in kinds}
-    if set(writers.values()) == {_texts}:
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds:
+        return f"{{{','.join(['NULL'] * len(values))}}}"
+    writers = {_writer(kind) for kind in kinds}
+    if len(writers) > 1:
+        raise ValueError("values of one column are of several kinds")
+    (write,) = writers
+    if write is _text and None not in values:
         return f"{{{_texts(values)}}}"
-    return f"{{{','.join([writers[type(value)]((value,)) for value in values])}}}"
+    if write is float.__repr__:  # 0.0 and -0.0 are equal
+        return f"{{{','.join(['NULL' if value is None else write(value) for value in values])}}}"
+    unlike = set(values)  # most values of a column are the same few
+    written = {value: "NULL" if value is None else write(value) for value in unlike}
+    return f"{{{','.join([written[value] for value in values])}}}"
 
 
-def _writer(kind: type[Any]) -> Callable[[Collection[Any]], str]:
+def _writer(kind: type[Any]) -> Callable[[Any], str]:
     found = next((_WRITERS[base] for base in kind.__mro__ if base in _WRITERS), None)
     if found is None:
         raise ValueError(f"no array is written of {kind.__name__}")
@@ -114,11 +123,14 @@ def _texts(values: Collection[str]) -> str:
     return f'"{escaped}"'
 
 
+def _text(value: str) -> str:
+    return _texts((value,))
+
+
 _WRITERS: dict[type[Any], Callable[[Any], str]] = {
-    str: _texts,
-    bool: lambda one: "t" if one[0] else "f",
-    int: lambda one: int.__repr__(one[0]),
-    float: lambda one: float.__repr__(one[0]),
-    datetime: lambda one: f'"{one[0].isoformat()}"',
-    type(None): lambda _: "NULL",
+    str: _text,
+    bool: lambda value: "t" if value else "f",
+    int: int.__repr__,
+    float: float.__repr__,
+    datetime: lambda value: f'"{value.isoformat()}"',
 }

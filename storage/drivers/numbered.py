@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sqlalchemy import Dialect
+
 _NAMED = re.compile(r"%\(([^)]*)\)s|%%")
 _INSERT = re.compile(r'INSERT INTO ([\w".]+) \(([^()]+)\) VALUES \(([^()]*(?:\(\d+\)[^()]*)*)\)(?: RETURNING [\w.]+)?')
 _VALUE = re.compile(r"\$(\d+)(?:::[\w ]+(?:\(\d+\))?)?")
@@ -45,10 +47,27 @@ def json_text(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def cursor(driver: Any) -> Any:
-    """A cursor that takes numbered values."""
+    """A cursor that takes numbered values, and gives JSON as its text: `read_json` reads it."""
     from psycopg import RawCursor  # noqa: PLC0415 - a start on SQLite needs no driver
+    from psycopg.types.string import TextLoader  # noqa: PLC0415
 
-    return RawCursor(driver)
+    made = RawCursor(driver)
+    for name in _JSON.values():
+        made.adapters.register_loader(name, TextLoader)
+    return made
+
+
+_JSON = {114: "json", 3802: "jsonb"}  # by the number that the server gives each
+
+
+def is_json(told: Any, dialect: Dialect) -> bool:
+    """Whether a column is of JSON, by what the driver tells of its type."""
+    return dialect.name == "postgresql" and told in _JSON
+
+
+def read_json(text: str | None) -> Any:
+    """What JSON text says."""
+    return None if text is None else json.loads(text)
 
 
 def copy(cursor_: Any, copying_: str, rows: Sequence[Sequence[Any]]) -> None:
