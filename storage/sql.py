@@ -28,6 +28,16 @@ class seconds_between(FunctionElement[float]):  # noqa: N801
     inherit_cache = True
 
 
+class seconds_apart(FunctionElement[float]):  # noqa: N801
+    """The seconds from a first datetime expression to a second one, to a tenth of a millisecond.
+
+    For sums over many rows: rounding each costs a fifth of it.
+    """
+
+    type = Float()
+    inherit_cache = True
+
+
 class shifted(FunctionElement[Any]):  # noqa: N801
     """A datetime expression moved by so many seconds, to the millisecond; null where either is."""
 
@@ -136,6 +146,18 @@ def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
     start, end = _arguments(element, compiler, kw)
     return f"CAST(ROUND(CAST(EXTRACT(EPOCH FROM ({end} - {start})) AS NUMERIC), 3) AS DOUBLE PRECISION)"
+
+
+@compiles(seconds_apart, "sqlite")
+def _(element: seconds_apart, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = _arguments(element, compiler, kw)
+    return f"(JULIANDAY({end}) - JULIANDAY({start})) * 86400.0"
+
+
+@compiles(seconds_apart, "postgresql")
+def _(element: seconds_apart, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = _arguments(element, compiler, kw)
+    return f"CAST(EXTRACT(EPOCH FROM ({end} - {start})) AS DOUBLE PRECISION)"
 
 
 @compiles(shifted, "sqlite")

@@ -6,7 +6,7 @@ find corrections; all but utilisation come of one pass over the sessions. Nothin
 
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from notify.kpis.places import EVERYWHERE, Narrow, by_zone, location_zones
 from notify.kpis.scope import NETWORK_KEY, Scope, with_location
 from notify.kpis.sessions import COMPLETED, drivers, new_drivers
 from notify.kpis.times import LONGEST_SESSION, utilisation, utilisation_beside
-from notify.kpis.totals import Totals, delivered, totals
+from notify.kpis.totals import Totals, totals, totals_by_connector
 from rules.documents.schedules import SETTLE
 from rules.documents.windows import Period
 from storage.schema import CHARGER, CONNECTOR, LOCATION, SESSION
@@ -56,14 +56,14 @@ def session_digest(
     earlier = scope.over(period.before())
     whole = scope.over(period.whole())
     twice = twice_among(connection, earlier.outer[0] - LONGEST_SESSION, whole.outer[1])
-    told = totals(connection, whole, twice)
+    told, delivered = totals_by_connector(connection, whole, twice)
     return {
         "digest": "sessions",
         **_figures(connection, whole if complete else scope, told),
         **(_new_drivers(connection, scope) if told.tagged else {}),
         "zone": zone,
         **{name: told for name, told in (("location", narrow.location), ("label", narrow.label)) if told is not None},
-        "top": _top_connectors(connection, whole, twice),
+        "top": _top_connectors(connection, whole, twice, delivered),
         "before": _figures(connection, earlier, totals(connection, earlier, twice))
         if _known_on(connection, earlier)
         else None,
@@ -97,9 +97,11 @@ def _figures(connection: Connection, scope: Scope, told: Totals) -> dict[str, An
     }
 
 
-def _top_connectors(connection: Connection, scope: Scope, twice: ColumnElement[bool]) -> list[dict[str, Any]]:
+def _top_connectors(
+    connection: Connection, scope: Scope, twice: ColumnElement[bool], delivered: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """The connectors that delivered the most, with the charger and the location that their sessions name."""
-    energy = {name: kwh for name, kwh in delivered(connection, scope, twice).items() if kwh > 0}
+    energy = {name: kwh for name, kwh in delivered.items() if kwh > 0}
     most = heapq.nsmallest(TOP_CONNECTORS, energy, key=lambda name: (-energy[name], name))
     by_connector = _seen_of(connection, scope, most, twice)
     charger_of = dict(connection.execute(_CHARGERS_OF, {"connectors": most}).all())

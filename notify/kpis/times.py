@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from notify.kpis.impossible import POSSIBLE
 from notify.kpis.scope import MOMENT, NETWORK_KEY, By, Scope, key_of, with_location
-from storage.dialects import greatest, least
+from storage.dialects import greatest, least, unindexed
 from storage.recording.things import STALE
 from storage.schema import CONNECTOR, GAP, INTERVAL, LOCATION, POLL, SESSION
 from storage.sql import seconds_between, shifted
@@ -157,7 +157,7 @@ def utilisation_beside(connection: Connection, scope: Scope, used: float) -> flo
     """The utilisation of all, where `used` holds the seconds of the sessions that ended before the period's end."""
     at_the_end = (SESSION.c.ended_at == scope.end, SESSION.c.ended_at >= scope.first_end)
     known = _row_of(sa.literal(NETWORK_KEY, sa.String), sa.literal(used, sa.Float), sa.literal(0.0, sa.Float))
-    parts = (_there(scope, By.NETWORK), sa.select(*known), _beyond(scope, By.NETWORK))
+    parts = (_there(scope, By.NETWORK), sa.select(*known), *_beyond_for_all(connection, scope))
     last = _seconds_used(scope, By.NETWORK).where(*at_the_end, POSSIBLE)
     return _shares(connection, sa.union_all(*parts, last)).get(NETWORK_KEY)
 
@@ -196,7 +196,8 @@ def _seconds_used(scope: Scope, by: By) -> sa.Select[Any]:
     began = greatest(SESSION.c.started_at, scope.start)
     ended = least(sa.func.coalesce(SESSION.c.ended_at, scope.end), scope.end)
     used = _row_of(key_of(by, SESSION), seconds_between(began, ended), sa.literal(0.0, sa.Float))
-    begun = (SESSION.c.started_at < scope.end, SESSION.c.status.is_distinct_from("Pending"))
+    # what asks for these says by which index they are found
+    begun = (unindexed(SESSION.c.started_at < scope.end), SESSION.c.status.is_distinct_from("Pending"))
     return sa.select(*used).select_from(with_location(SESSION)).where(scope.of(SESSION), *begun)
 
 
@@ -207,12 +208,32 @@ def _ended_in(scope: Scope) -> tuple[ColumnElement[bool], ...]:
 
 def _beyond(scope: Scope, by: By) -> sa.Select[Any]:
     """The use by those that go on beyond the period."""
-    return _seconds_used(scope, by).where(
-        sa.or_(SESSION.c.ended_at > scope.end, SESSION.c.ended_at.is_(None)),
+    return _seconds_used(scope, by).where(sa.or_(*_goes_on(scope)), *_begun(scope), POSSIBLE)
+
+
+def _beyond_for_all(connection: Connection, scope: Scope) -> list[sa.Select[Any]]:
+    """`_beyond` of the whole network; found by what ended since, where that took less time than the period."""
+    last = connection.execute(sa.select(sa.func.max(SESSION.c.ended_at, type_=MOMENT))).scalar()
+    since, until = scope.outer
+    if last is None or last - scope.first_end > until - since:
+        return [_beyond(scope, By.NETWORK)]
+    begun = [unindexed(condition) for condition in _begun(scope)]
+    after = SESSION.c.ended_at > sa.literal(scope.first_end, type_=MOMENT)
+    ended, open_ = _goes_on(scope)
+    return [_seconds_used(scope, By.NETWORK).where(*part, *begun, POSSIBLE) for part in ((ended, after), (open_,))]
+
+
+def _goes_on(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That a session ended after the period, or has not ended."""
+    return SESSION.c.ended_at > scope.end, SESSION.c.ended_at.is_(None)
+
+
+def _begun(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    """That a session began in the period, or not long before."""
+    return (
         SESSION.c.started_at > shifted(scope.start, -LONGEST_SESSION.total_seconds()),
         SESSION.c.started_at > sa.literal(scope.outer[0] - LONGEST_SESSION, type_=MOMENT),
         SESSION.c.started_at < sa.literal(scope.outer[1], type_=MOMENT),
-        POSSIBLE,
     )
 
 

@@ -14,7 +14,7 @@ from notify.kpis import impossible, times
 from notify.kpis import sessions as of_sessions
 from notify.kpis.places import by_zone, location_zones
 from notify.kpis.scope import By, Scope
-from notify.kpis.totals import delivered, totals
+from notify.kpis.totals import totals, totals_by_connector
 from rules.documents.windows import Period
 from storage.engine import Database
 from tests.notify.kpis.world import (
@@ -108,7 +108,11 @@ def totals_agree(connection: Any, scope: Scope) -> None:
         use = times.utilisation(connection, scope).get("")
         assert times.utilisation_beside(connection, scope, told.used) == pytest.approx(use, abs=1e-6)
         by_connector = of_sessions.energy(connection, scope, By.CONNECTOR)
-        assert delivered(connection, scope, twice) == near(by_connector)
+        again, delivered = totals_by_connector(connection, scope, twice)
+        assert delivered == near(by_connector)
+        assert replace(again, energy_kwh=told.energy_kwh, revenue=told.revenue, used=told.used) == told
+        assert (again.energy_kwh, again.used) == pytest.approx((told.energy_kwh, told.used), abs=1e-3)
+        assert again.revenue == near({**told.revenue})
 
 
 def _key_of(by: By, one: dict[str, Any]) -> Any:
