@@ -73,6 +73,7 @@ class Api:
         self.commands: list[Command] = []
         self.received: list[Command] = []  # also what was refused for its content, as a command that comes twice may be
         self.exports: dict[str, Export] = {}
+        self.asked = 0  # how many calls came in
         self._window: tuple[int, int] = (0, 0)
         self._date: tuple[int, bytes] = (0, b"")
 
@@ -88,6 +89,7 @@ class Api:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
+        self.asked += 1
         body = b""
         if scope["method"] not in ("GET", "HEAD"):
             body = await _read_body(receive)

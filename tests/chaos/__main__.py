@@ -27,6 +27,7 @@ LONGEST_GAP = 15.0
 QUIET_SECONDS = 600.0  # it ends as soon as it is quiet; a machine that others use is slow
 DISK_MEGABYTES = {"sqlite": 350, "postgresql": 1000}  # with less than 200 free it would be told as a trouble
 ENOUGH_TYPED = 10
+ENOUGH_BROKEN = 10
 MORE_KILLS = 10  # as often as among other chaos, where a number of them is asked for
 
 
@@ -95,6 +96,8 @@ async def make_chaos(world: World, wanted: Wanted, enough: asyncio.Event) -> lis
     people = world.people
     if people.typed >= ENOUGH_TYPED and not people.confirmed:
         found.append(f"{people.typed} commands were typed and none could be confirmed: nothing was proven of commands")
+    if world.done["broken"] >= ENOUGH_BROKEN and not world.facts()["alerts"]:
+        found.append("so many connectors broke and no service saw one broken: nothing was proven of alerts")
     return world.wrong + found
 
 

@@ -14,19 +14,41 @@ from tests.chaos.world import World, now
 
 START_SECONDS = 30.0
 WORK_SECONDS = 12.0  # three polls: a service that is let be works little
+SEEN_SECONDS = 20.0
 
 Act = Callable[[World, random.Random], Awaitable[None]]
 
 
 async def kill(world: World, chance: random.Random) -> None:
-    """A service is killed at a random instant, of four times three once it is at work, and started again."""
+    """A service is killed and started again: at its start, after some work, or right after others have heard of it."""
     replica = chance.choice(world.replicas)
-    if chance.random() < 0.75:
+    instant = chance.random()
+    if instant < 0.75:
         await replica.at_work(START_SECONDS)
+    if instant < 0.35:
         await replica.worked(chance.choice([0, 0.05, 0.1, 0.2, 0.4, 0.8, 2]), WORK_SECONDS)
+    elif instant < 0.75:
+        await seen_outside(world, chance)
+        await asyncio.sleep(chance.choice([0, 0, 0.003, 0.01, 0.03, 0.1, 0.5]))
     world.killed_at_work += await replica.at_work(0)
     await replica.kill()
     await replica.start()
+
+
+async def seen_outside(world: World, chance: random.Random) -> None:
+    """Wait until EOSVOLT is asked, Slack is called or a command is received, for which there is a reason now."""
+    match chance.randrange(4):
+        case 0:
+            await world.seen(lambda: world.house.api.asked, SEEN_SECONDS)
+        case 1 | 2:
+            name = chance.choice(["broken", "mended"])
+            await ACTS[name][0](world, chance)
+            world.done[name] += 1
+            await world.seen(world.written_to_slack, SEEN_SECONDS)
+        case _:
+            if world.people.ask(chance):
+                world.done["commands asked for"] += 1
+            await world.seen(lambda: len(world.house.api.received), SEEN_SECONDS)
 
 
 async def stop(world: World, chance: random.Random) -> None:
@@ -34,7 +56,7 @@ async def stop(world: World, chance: random.Random) -> None:
     replica = chance.choice(world.replicas)
     code = await replica.stop()
     if code not in {0, 1, -signal.SIGTERM}:  # 1: before it was ready
-        world.wrong.append(f"a service that was told to stop ended with {code}")
+        world.wrong.append(f"a service that was told to stop ended with {code}: {replica.last_words()}")
     await replica.start()
 
 

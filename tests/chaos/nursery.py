@@ -5,6 +5,7 @@ lives at a time; the nursery has no thread and no connection that a life could i
 """
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ def live() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    faulthandler.register(signal.SIGUSR1)  # says where it stands, for who finds that it hangs
     os.dup2(2, 1)  # the way back to whoever orders lives is the nursery's alone
     sys.argv = ["chargehand", "run"]
     code = 1

@@ -28,13 +28,15 @@ class People:
     confirmed: Counter[str] = field(default_factory=Counter)
     _asking: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def ask(self, chance: random.Random) -> None:
-        """Let somebody who is free ask for something, in the background."""
+    def ask(self, chance: random.Random) -> bool:
+        """Let somebody who is free ask for something, in the background; whether somebody was."""
         free = [user for user in USERS if user not in self._asking or self._asking[user].done()]
         if free and (words := self._words(chance)):
             self.typed += 1
             again = chance.choice([0, 0, 1, 2])
             self._asking[free[0]] = asyncio.create_task(self._ask(free[0], words, again))
+            return True
+        return False
 
     async def leave(self) -> None:
         """Wait until nobody asks any more."""

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 PLACES = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/local/lib/faketime").glob("*MT.so.1")]
 FAKETIME = {"FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
+WORDS = 6000
 AT_WORK = b'"event": "at work"'
 
 
@@ -134,15 +135,24 @@ class Replica:
         return await self.life.ended if self.life is not None else 0
 
     async def stop(self) -> int:
-        """Stop it as a system does: SIGTERM, and SIGKILL after half a minute; its exit code."""
+        """Stop it as a system does: SIGTERM, and SIGKILL after half a minute; its exit code.
+
+        What is killed then says before where its threads stand, in its log.
+        """
         self.wake()
         self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(30):
                 return await asyncio.shield(self.ended())
         except TimeoutError:
+            self.send(signal.SIGUSR1)
+            await asyncio.sleep(1)
             await self.kill()
             return await self.ended()
+
+    def last_words(self) -> str:
+        """The end of what it has said in this life."""
+        return self.log.read_bytes()[self._said :].decode(errors="replace")[-WORDS:]
 
     async def leave(self) -> None:
         """End it and its nursery for good."""

@@ -4,9 +4,10 @@ What is true is EOSVOLT's side; what is said is Slack's side; `differences` comp
 """
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ RULE = {
     "group_by": ["connector"],
     "notify": [CHANNEL],
 }
+WRITING = {"chat.postMessage", "chat.update"}
 DIGESTS_FOR = timedelta(hours=3)
 DIGESTS_EVERY = timedelta(minutes=3)
 
@@ -172,6 +174,16 @@ class World:
                 replica.wake()
             replica.step(0)
             await replica.start()
+
+    def written_to_slack(self) -> int:
+        """How many messages were posted or changed, whatever came of it."""
+        return sum(one.method in WRITING for one in self.house.workspace.calls)
+
+    async def seen(self, counted: Callable[[], int], seconds: float) -> None:
+        """Wait until more is counted than now, but not for longer than this."""
+        before = counted()
+        with contextlib.suppress(TimeoutError):
+            await self.house.workspace.wait_for(lambda: counted() != before, seconds)
 
     async def quiet(self, seconds: float) -> list[str]:
         """Wait until all is said as it is; what is not, after so long."""
