@@ -33,13 +33,17 @@ MORE_KILLS = 10  # as often as among other chaos, where a number of them is aske
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How much chaos: for so many seconds, or kills, on which database, how many services, and by which luck."""
+    """How much chaos: for so many seconds, or kills, on which database, how many services, and by which luck.
+
+    Services with clocks of their own can have these stepped, and cost a busy machine three times as much.
+    """
 
     seconds: float
     database: str = "sqlite"
     replicas: int = 1
     seed: int = 1
     kills: int = 0
+    own_clocks: bool = True
 
 
 @asynccontextmanager
@@ -64,7 +68,7 @@ async def world_of(wanted: Wanted, server: str | None = None) -> AsyncIterator[W
             url = stack.enter_context(temporary_database(own))
         made = World(await stack.enter_async_context(house.open_house(url)), folder, disk)
         stack.callback(made.database.close)
-        made.settle_in(wanted.replicas)
+        made.settle_in(wanted.replicas, wanted.own_clocks)
         try:
             yield made
         finally:
@@ -136,5 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--machine-clock", action="store_true", help="step no clocks: the services cost a third then")
     told = parser.parse_args()
-    sys.exit(asyncio.run(main(Wanted(told.seconds, told.database, told.replicas, told.seed, told.kills))))
+    wanted = Wanted(told.seconds, told.database, told.replicas, told.seed, told.kills, not told.machine_clock)
+    sys.exit(asyncio.run(main(wanted)))

@@ -219,7 +219,8 @@ OF_THE_WORLD = {"broken", "mended", "commands asked for"}
 
 async def act(world: World, chance: random.Random, kills: int = 1) -> str:
     """Do one of them, and tell which; kills come so many times as often as they stand in the table."""
-    names = list(ACTS)
+    stepped = all(one.own_clock for one in world.replicas)
+    names = [one for one in ACTS if stepped or one != "steps of a clock"]
     name = chance.choices(names, [ACTS[one][1] * (kills if one == "kills" else 1) for one in names])[0]
     await ACTS[name][0](world, chance)
     world.done[name] += 1

@@ -28,13 +28,17 @@ class Life:
 
 @dataclass(slots=True)
 class Replica:
-    """One service. `log` takes what it says. `before` are words that its command is run by, such as a namespace's."""
+    """One service. `log` takes what it says. `before` are words that its command is run by, such as a namespace's.
+
+    Its `own_clock` can be stepped; one without reads the machine's, at a third of the work.
+    """
 
     log: Path
     environment: Mapping[str, str]
     clock: Path  # where its clock stands, as libfaketime reads it
     port: int = 0  # where it answers who asks how it is
     before: tuple[str, ...] = ()
+    own_clock: bool = bool(PLACES)
     nursery: asyncio.subprocess.Process | None = None
     life: Life | None = None
     frozen: bool = False
@@ -52,8 +56,7 @@ class Replica:
             return
         nursery = await self._nursery()
         assert nursery.stdin is not None
-        if PLACES:
-            self.step(0)
+        self.step(0)
         self._said = self.log.stat().st_size
         nursery.stdin.write(b"start\n")
         pid = int(await _said(nursery, "born"))
@@ -64,7 +67,7 @@ class Replica:
     async def _nursery(self) -> asyncio.subprocess.Process:
         if self.nursery is None:
             faked = {}
-            if PLACES:
+            if self.own_clock:
                 self.step(0)
                 faked = {"LD_PRELOAD": str(PLACES[0]), "FAKETIME_TIMESTAMP_FILE": str(self.clock), **FAKETIME}
             pipe = asyncio.subprocess.PIPE
@@ -128,7 +131,8 @@ class Replica:
 
     def step(self, seconds: int) -> None:
         """Put its clock so far from the machine's."""
-        self.clock.write_text(f"{seconds:+d}\n")
+        if self.own_clock:
+            self.clock.write_text(f"{seconds:+d}\n")
 
     async def ended(self) -> int:
         """Wait for its end; its exit code, negative for a signal."""

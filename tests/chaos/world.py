@@ -55,7 +55,7 @@ class World:
     wrong: list[str] = field(default_factory=list)  # what acts themselves saw
     away: list[tuple[datetime, datetime]] = field(default_factory=list)
 
-    def settle_in(self, replicas: int) -> None:
+    def settle_in(self, replicas: int, own_clocks: bool = True) -> None:
         """Make the tables and so many services, not started yet, with a rule and a digest every few minutes."""
         for one in self.broken():  # so that it is quiet at the start
             self.house.fleet.force_connector(one, {"status": "Available", "errorCode": "NoError"}, now())
@@ -84,7 +84,9 @@ class World:
             url = self.house.database_url + (f"&application_name=service-{number}" if self.shared else "")
             port = free_port()
             own_settings = {**settings, "DATABASE_URL": url, "PORT": str(port)}
-            self.replicas.append(Replica(log, environment(own_settings), clock, port=port))
+            replica = Replica(log, environment(own_settings), clock, port=port)
+            replica.own_clock &= own_clocks
+            self.replicas.append(replica)
 
     def _digests(self) -> Iterator[dict[str, Any]]:
         """A rule for each digest: so none may be left out for a newer one."""
