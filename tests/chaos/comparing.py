@@ -104,7 +104,10 @@ def commands(connection: Connection, house: House, people: People) -> Iterator[s
         if times > people.confirmed[words]:
             yield f"'{words}' was confirmed {people.confirmed[words]} times and taken up {times} times"
     # a session may end by itself: that a charge is over is all that is said of a stop whose call was lost
-    sure = [row for row in rows if row.state == "succeeded" or (row.state == "verified" and row.kind != "stop")]
+    may_be_else = {CommandKind.STOP_SESSION.value}
+    sure = [
+        row for row in rows if row.state == "succeeded" or (row.state == "verified" and row.kind not in may_be_else)
+    ]
     ran = Counter(WORDS.get(row.kind, row.kind).format(row) for row in sure)
     for words, times in ran.items():
         if times > received[words]:

@@ -82,15 +82,22 @@ async def test_a_command_that_is_sent_twice_or_that_nobody_asked_for_is_found(wo
 
 
 async def test_a_command_that_is_called_done_and_never_sent_or_that_waits_for_good_is_found(world: World) -> None:
-    world.people.confirmed["unlock 101.1"] = 2
-    row = {"kind": "unlock", "connector_id": "101.1", "requested_by": "U", "channel": "C", "details": {}}
+    world.people.confirmed |= {"unlock 101.1": 2, "stop 101.1": 2}
+    row = {"connector_id": "101.1", "requested_by": "U", "channel": "C", "details": {}}
     times = {"requested_at": T0, "expires_at": T0}
     with world.database.write() as connection:
-        for number, state in enumerate(("verified", "requested")):
-            values = {**row, **times, "id": str(number), "nonce": str(number), "state": state}
+        ended = [
+            ("unlock", "verified"),
+            ("unlock", "requested"),
+            ("stop_session", "verified"),
+            ("stop_session", "succeeded"),
+        ]
+        for number, (kind, state) in enumerate(ended):
+            values = {**row, **times, "id": str(number), "nonce": str(number), "kind": kind, "state": state}
             connection.execute(sa.insert(COMMAND).values(values))
     assert world.differences() == [
         "'unlock 101.1' is called done 1 times and was sent 0 times",
+        "'stop 101.1' is called done 1 times and was sent 0 times",
         "the command 1 waits to be sent",
     ]
 
