@@ -4,7 +4,7 @@ A row is out of date while `shown_version` < `version`; whoever claims it (`noti
 what was shown. Nothing here posts, renders or reads a clock; every function works inside the caller's transaction.
 """
 
-import uuid
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,7 +112,20 @@ def new_item(
     natural_key: str, kind: str, channel: str, *, due_at: datetime, now: datetime, **columns: Any
 ) -> dict[str, Any]:
     """The row of a message that nobody has seen yet."""
-    optional: dict[str, Any] = {
+    own = {"id": new_id(), "natural_key": natural_key, "channel": channel}
+    return {**unseen(kind, due_at, now), **own, **columns}
+
+
+def unseen(kind: str, due_at: datetime, now: datetime) -> dict[str, Any]:
+    """What messages of a kind that nobody has seen yet have alike, but for what is told of each."""
+    return {
+        "kind": kind,
+        "due_at": due_at,
+        "created_at": now,
+        "version": 1,
+        "shown_version": 0,
+        "uncertain": False,
+        "attempts": 0,
         "thread_of": None,
         "rolled_into": None,
         "broadcast": False,
@@ -121,20 +134,20 @@ def new_item(
         "incident_id": None,
         "facts": {},
     }
-    return {
-        "id": uuid.uuid4().hex,
-        "natural_key": natural_key,
-        "kind": kind,
-        "channel": channel,
-        "due_at": due_at,
-        "created_at": now,
-        "version": 1,
-        "shown_version": 0,
-        "uncertain": False,
-        "attempts": 0,
-        **optional,
-        **columns,
-    }
+
+
+def new_id() -> str:
+    """A random id of a message, carried in its metadata."""
+    return secrets.token_hex(16)
+
+
+def insert_alike(connection: Connection, items: Sequence[Mapping[str, Any]], alike: Mapping[str, Any]) -> None:
+    """Insert those of these messages whose natural keys are new; what they have `alike` is told once."""
+    if not items:
+        return
+    columns = {name: [item[name] for item in items] for name in items[0]}
+    told = {name: value for name, value in alike.items() if value is not None and name not in columns}
+    _insert_many(frozenset({*told, *columns})).run_columns(connection, columns, told)
 
 
 def insert_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> int:

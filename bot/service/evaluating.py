@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot.service.jobs import RULE, Jobs, note_broken
+from bot.service.operating.collecting import uncollected
 from commands.automations.tries import plan_tries, tell_recovered
 from notify.acts import Act, enqueue_act
 from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
@@ -95,7 +96,7 @@ def _written(jobs: Jobs, asked: Sequence[Asked], routing: Routing) -> Iterator[D
     while left:
         done: list[Done] = []
         try:
-            with jobs.database.write() as connection:
+            with jobs.database.write() as connection, uncollected():
                 began = time.monotonic()
                 while len(done) < len(left) and (not done or time.monotonic() - began < SLICE):
                     done.append(_in_savepoint(jobs, connection, left[len(done)], routing))

@@ -31,7 +31,7 @@ from notify.alert_cards.thread import (
     say_in_thread,
     spoken_incidents,
 )
-from notify.outbox import ALERT_CARD, OF_SEVERITY, new_item, note_click
+from notify.outbox import ALERT_CARD, OF_SEVERITY, new_id, note_click, unseen
 from notify.routing import Routing
 from notify.text.ranges import read_ranges
 from rules.alerts.incidents import AUDIBLE
@@ -338,31 +338,35 @@ def insert_cards(
     due_at = due_at or routing.due_at
     places, severities = frozen_channels(connection, rules, routing)
     items = [
-        new_item(
-            f"incident:{incident_id}:{channel}",
-            ALERT_CARD,
-            channel,
-            due_at=due_at,
-            now=routing.now,
-            rule_id=rule_id,
-            incident_id=incident_id,
-            rank=OF_SEVERITY.get(severities.get(incident_id, "")),
-        )
+        _own_card(incident_id, rule_id, channel, severities.get(incident_id, ""))
         for incident_id, rule_id in rules.items()
         for channel in places[incident_id]
     ]
+    alike = unseen(ALERT_CARD, due_at, routing.now)
     known: set[str] = set()
     if items:
         known = set(_KNOWN_CARDS.scalars(connection, {"incidents": list(rules)}))
     new = [item for item in items if item["natural_key"] not in known]
     joined: set[str] = set()
     for start in range(0, len(new), CHUNK):
-        joined |= join_cards(connection, new[start : start + CHUNK], may_open=may_open)
+        joined |= join_cards(connection, new[start : start + CHUNK], alike, may_open=may_open)
     own = [item for item in new if may_open and item["id"] not in joined]
     note_spoken(connection, sorted({item["incident_id"] for item in own}), due_at)
     elsewhere = {item["incident_id"] for item in new if item["id"] in joined}
     carded = {item["incident_id"] for item in own}
     return Opened({item["channel"] for item in own}, carded - elsewhere, carded)
+
+
+def _own_card(incident_id: int, rule_id: str, channel: str, severity: str) -> dict[str, Any]:
+    """What is a card's own of its row."""
+    return {
+        "id": new_id(),
+        "natural_key": f"incident:{incident_id}:{channel}",
+        "channel": channel,
+        "rule_id": rule_id,
+        "incident_id": incident_id,
+        "rank": OF_SEVERITY.get(severity),
+    }
 
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:

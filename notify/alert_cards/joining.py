@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from notify.alert_cards.parts import GRAVEST_FIRST
-from notify.outbox import ALERT_CARD, insert_items
+from notify.outbox import ALERT_CARD, insert_alike
 from rules.alerts.incidents import AUDIBLE, in_chunks
 from rules.lifecycle import OPEN_STATES, State
 from storage.prepared import NONE, Prepared
@@ -27,11 +27,13 @@ Head = OUTBOX.alias("head")
 _OTHER = INCIDENT.alias("other")
 
 
-def join_cards(connection: Connection, items: Sequence[Mapping[str, Any]], *, may_open: bool = True) -> set[str]:
+def join_cards(
+    connection: Connection, items: Sequence[Mapping[str, Any]], alike: Mapping[str, Any], *, may_open: bool = True
+) -> set[str]:
     """Insert these new cards, letting those join the standing one whose problem has one in their channel.
 
-    The ids of the rows that joined; the cards that they joined are to be shown anew by the caller. What finds none is
-    a card of its own, or where it may not open one, is not inserted.
+    What they have `alike` is told once. The ids of the rows that joined; the cards that they joined are to be shown
+    anew by the caller. What finds none is a card of its own, or where it may not open one, is not inserted.
     """
     wanted: dict[str, set[int]] = {}
     for item in items:
@@ -53,8 +55,8 @@ def join_cards(connection: Connection, items: Sequence[Mapping[str, Any]], *, ma
             gravest[head] = min((one for one in (gravest.get(head), item["rank"]) if one is not None), default=None)
         elif problem is not None:
             opened[problem, channel] = item["id"]
-        rows.append({**item, "rolled_into": head, "shown_version": item["version"] if head else 0})
-    insert_items(connection, rows)
+        rows.append({**item, "rolled_into": head, "shown_version": alike["version"] if head else 0})
+    insert_alike(connection, rows, alike)
     raised = [{"card": head, "at_least": rank} for head, rank in sorted(gravest.items()) if rank is not None]
     _RAISE.run_many(connection, raised)
     return joined

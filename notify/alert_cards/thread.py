@@ -146,10 +146,12 @@ _BUMP_CARDS = Prepared(
 _ROLLED = Prepared(
     sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*_MINE, OUTBOX.c.rolled_into.is_not(None))
 )
+# SQLite takes the partial index of pages only where the statement says its condition to the letter
+_IS_PAGE = OUTBOX.c.kind == sa.bindparam(None, ROLL_UP, literal_execute=True)
 _BUMP_PAGES = Prepared(
     sa.update(OUTBOX)
     .where(
-        sa.or_(OUTBOX.c.id.in_(_IDS), sa.and_(OUTBOX.c.kind == ROLL_UP, OUTBOX.c.rolled_into.in_(_IDS))),
+        sa.or_(OUTBOX.c.id.in_(_IDS), sa.and_(_IS_PAGE, OUTBOX.c.rolled_into.in_(_IDS))),
         OUTBOX.c.abandoned_at.is_(None),
     )
     .values(one_version_on(_NOW))

@@ -87,14 +87,15 @@ def _continuations(
     compiled: CompiledRule, gaps: Gaps, edits: Mapping[int, Edit], now: datetime
 ) -> Callable[[AlertRecord, Match], list[AlertState]]:
     """What the lifecycle says of an open alert; asked once for all of which the same is known."""
-    known: dict[tuple[Any, ...], list[AlertState]] = {}
+    known: dict[tuple[Any, ...], tuple[AlertState, list[AlertState]]] = {}
 
     def go_on(alert: AlertRecord, match: Match) -> list[AlertState]:
-        key = (alert.state, alert.rule_version, match.truth, match.held, match.since, match.gone, match.zone)
+        # alerts that stand alike hold one state: it is kept beside the answer, so that no other takes its id
+        key = (id(alert.state), alert.rule_version, match.truth, match.held, match.since, match.gone, match.zone)
         if key not in known:
             new_gaps = gaps.told_to(alert.state, partial(compiled.timing.counted, zone=match.zone))
-            known[key] = path(alert.state, match, edits[alert.rule_version], new_gaps, now)
-        return known[key]
+            known[key] = alert.state, path(alert.state, match, edits[alert.rule_version], new_gaps, now)
+        return known[key][1]
 
     return go_on
 

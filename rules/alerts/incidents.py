@@ -62,8 +62,10 @@ def group_of(group_by: Sequence[str] | None, labels: Mapping[str, Any], ids: Map
     location = ids.get("location_id")
     if group_by is not None:
         return Group(group_key(group_by, labels), location_id=location if PLACED.intersection(group_by) else None)
-    thing = next((name for name in ("charger", "location") if ids.get(f"{name}_id")), None)
-    return _group_of_problem(thing, ids.get(f"{thing}_id"), location, labels.get("location"))
+    charger = ids.get("charger_id")
+    if charger:
+        return _group_of_problem("charger", charger, location, labels.get("location"))
+    return _group_of_problem("location" if location else None, location, location, labels.get("location"))
 
 
 @lru_cache(maxsize=4096)  # many rules find something on one thing

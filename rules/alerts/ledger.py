@@ -3,7 +3,7 @@
 An alert that fires joins its incident here. Nothing here decides whether an alert moves: `lifecycle` does.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
@@ -188,7 +188,8 @@ class Ledger:
                 return self._traces[key]
         except TypeError:  # a list is among them
             key = (id(row),)
-        self._traces[key] = trace = {"values": dict(zip((*compiled.reads, *compiled.computed), found, strict=True))}
+        values = dict(zip((*compiled.reads, *compiled.computed), found, strict=True))
+        self._traces[key] = trace = SharedObject(values=values)
         return trace
 
     def write(self, severity: str = "", group_by: Sequence[str] | None = ()) -> list[Transition]:
@@ -228,7 +229,7 @@ class Ledger:
             "switched_on": [record.switched_on for record in self._opened],
             **_mutable_columns(self._opened),
         }
-        told = {name: column for name, column in columns.items() if name in _NEVER_LEFT_OUT or _any_told(column)}
+        told = {name: column for name, column in columns.items() if name in _NEVER_LEFT_OUT or _is_told(column)}
         names = ("rule_id", *told)
         if len(self._opened) == 1:
             row = {name: column[0] for name, column in told.items()}
@@ -274,7 +275,10 @@ class Ledger:
             )
             for move in moves
         ]
-        columns = {name: [getattr(one, name) for one in transitions] for name in _TOLD_OF_TRANSITION}
+        if not transitions:
+            return []
+        told = zip(*map(_told_of_transition, transitions), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(_TOLD_OF_TRANSITION, told, strict=True))
         columns |= {name: [_PLAIN[state] for state in columns[name]] for name in ("from_state", "to_state")}
         columns["trace"] = [_muted_trace(move.trace, mutings.get(move.record.id or 0)) for move in moves]
         _INSERT_TRANSITION.run_columns(self._connection, columns, {"at": now, "rule_id": rule})
@@ -282,6 +286,7 @@ class Ledger:
 
 
 _TOLD_OF_TRANSITION = ("subject", "alert_id", "from_state", "to_state", "active_at", "reason")
+_told_of_transition = attrgetter(*_TOLD_OF_TRANSITION)
 _PLAIN = {state: str(state.value) for state in State}
 """The states as text: what is none to the letter, the driver of SQLite asks each time what it is."""
 
@@ -337,8 +342,8 @@ def _fill_evidence(record: AlertRecord, row: AnyRow) -> bool:
     return bool(more)
 
 
-def _any_told(column: Iterable[Any]) -> bool:
-    return any(value is not None for value in column)
+def _is_told(column: Sequence[Any]) -> bool:
+    return column.count(None) < len(column)
 
 
 def _muted_trace(trace: dict[str, Any], muting_: Muting | None) -> dict[str, Any]:

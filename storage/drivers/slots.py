@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Dialect
 
 from storage.drivers import arrays, numbered
-from storage.drivers.conversions import Convert, once_written
+from storage.drivers.conversions import Convert, SharedObject, once_written
 
 Parameters = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ class Slot:
     def _written(self, found: Sequence[Any]) -> Sequence[Any]:
         if self._convert is None:
             return found
-        if not self._is_object:
+        if not self._is_object or (found and type(found[0]) is SharedObject):
             return list(map(self._convert, found))
         unlike = {id(value): value for value in found}  # rows may share an object: each is written once
         written = {key: self._convert(value) for key, value in unlike.items()}

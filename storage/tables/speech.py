@@ -29,6 +29,20 @@ class OutboxItem(SQLModel, table=True):
             sqlite_where=text("rolled_into IS NULL"),
             postgresql_where=text("rolled_into IS NULL"),
         ),
+        # what another message tells of
+        Index(
+            "outbox_rolled",
+            "rolled_into",
+            sqlite_where=text("rolled_into IS NOT NULL"),
+            postgresql_where=text("rolled_into IS NOT NULL"),
+        ),
+        # of it the pages of a roll-up, without the cards
+        Index(
+            "outbox_pages",
+            "rolled_into",
+            sqlite_where=text("kind = 'roll_up'"),
+            postgresql_where=text("kind = 'roll_up'"),
+        ),
         # the replies of a card
         Index(
             "outbox_thread",
@@ -50,7 +64,7 @@ class OutboxItem(SQLModel, table=True):
     kind: str  # alert_card | alert_reply | digest | command_card | notice
     channel: str
     thread_of: str | None = None  # the id of the item in whose thread it stands
-    rolled_into: str | None = Field(default=None, index=True)  # the roll-up that says it: it is not sent itself
+    rolled_into: str | None = None  # the roll-up that says it: it is not sent itself
     broadcast: bool = False
     rank: int | None = None  # how early it goes among what is due, 1 first; null: as all of its kind
     clicked_at: datetime | None = None  # somebody clicked, and waits to see it: it goes before everything

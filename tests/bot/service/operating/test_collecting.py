@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.service.operating.collecting import SELDOM, collect_seldom
+from bot.service.operating.collecting import SELDOM, collect_seldom, uncollected
 
 
 class Ring:
@@ -36,3 +36,19 @@ def test_what_holds_itself_goes_after_as_many_more_objects_and_no_sooner() -> No
     assert gone() is not None
     held += [[] for _ in range(SELDOM[0] * 2)]
     assert gone() is None
+
+
+def test_nothing_is_looked_for_while_somebody_works_and_all_is_again_after_the_last() -> None:
+    gc.enable()
+    with uncollected():
+        assert not gc.isenabled()
+        with pytest.raises(ValueError, match="broken"), uncollected():
+            raise ValueError("broken")
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    with uncollected(), uncollected():
+        pass
+    was_off = not gc.isenabled()
+    gc.enable()
+    assert was_off
