@@ -22,6 +22,7 @@ import structlog
 from bench.measuring import Stopwatch, Told
 from bench.sizes import Size
 from bot.service.operating.collecting import collect_seldom
+from bot.service.operating.memory import share_one_arena
 
 PUT_AWAY_SECONDS = 20
 
@@ -89,6 +90,7 @@ def _alone(section: Section, size: Size, sender: Connection) -> None:
     # the service's own lines would stand between the figures
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     collect_seldom()  # as the service does
+    share_one_arena()
     trouble = ""
     try:
         with TemporaryDirectory(prefix="chargehand-bench-") as folder:

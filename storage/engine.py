@@ -28,6 +28,9 @@ GUARD: ContextVar[Callable[[Connection], None] | None] = ContextVar("guard", def
 
 OWNER_ALONE = 0o600
 
+MOST_CACHED = 32 << 20
+"""Bytes that SQLite holds for all connections of the process together, before each makes do with the pages it has."""
+
 
 class FairLock:
     """A lock that is handed on in the order in which it was asked for."""
@@ -63,7 +66,7 @@ class Database:
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
         self.url = normalise_url(url)
-        self.engine: Engine = sa.create_engine(self.url)
+        self.engine: Engine = sa.create_engine(self.url, **_pool_of(self.url))
         self._lock = FairLock()
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine, synchronous="FULL" if durable else "OFF")
@@ -134,6 +137,12 @@ def _file_of(engine: Engine) -> str | None:
     return None if not path or path == ":memory:" or path.startswith("file:") else path
 
 
+def _pool_of(url: str) -> dict[str, Any]:
+    """How connections take turns: of a SQLite file the last that wrote is first, because its cache still holds."""
+    is_file = url.startswith("sqlite") and sa.make_url(url).database not in {None, "", ":memory:"}
+    return {"poolclass": sa.QueuePool, "pool_use_lifo": True} if is_file else {}
+
+
 def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
     @event.listens_for(engine, "do_connect")
     def on_do_connect(*_: object) -> None:
@@ -154,6 +163,7 @@ def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
             cursor.execute("PRAGMA wal_autocheckpoint = 20000")  # pages: what is thrown away is copied less often
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.execute("PRAGMA cache_size = -32768")  # KiB: more is no faster, the system keeps the file's pages too
+        cursor.execute(f"PRAGMA soft_heap_limit = {MOST_CACHED}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -21,6 +21,7 @@ from bot.service import evaluating
 from bot.service.app import Service, build
 from bot.service.delivering.workers import deliver
 from bot.service.jobs import use_rules
+from bot.service.operating.memory import Memory
 from bot.service.polling import polls
 from bot.service.speaking import speak
 from eosvolt.client import EosvoltClient
@@ -66,7 +67,7 @@ class Ticks:
     """The service, its client and what is expected of it."""
 
     def __init__(self, watch: Stopwatch, service: Service, client: TimedClient) -> None:
-        self._watch, self._service, self._client = watch, service, client
+        self._watch, self._service, self._client, self._memory = watch, service, client, Memory()
 
     async def tick(self, name: str, now: datetime, moves: int) -> None:
         """Poll what is due, evaluate and say; raises WrongWorldError where another number of alerts moves."""
@@ -80,6 +81,7 @@ class Ticks:
         speak(jobs, now)
         await deliver(self._service.delivery, now)
         self._watch.note(f"{name} say", time.perf_counter() - wall, cpu=time.process_time() - cpu)
+        await self._memory.run(now)
 
     async def _poll(self, name: str, now: datetime) -> None:
         client = self._client

@@ -17,10 +17,12 @@ def run() -> None:
 
     gc.disable()  # all that is imported stays: looking through it for what does not would be a fifth of the start
     from bot.service.operating.collecting import collect_seldom
+    from bot.service.operating.memory import share_one_arena
     from bot.service.operating.process import run_service
     from bot.settings import load_settings
 
     collect_seldom()
+    share_one_arena()
     asyncio.run(run_service(load_settings()))
 
 

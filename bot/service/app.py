@@ -27,6 +27,7 @@ from bot.service.jobs import Jobs
 from bot.service.operating.heartbeat import Heartbeat
 from bot.service.operating.keeping import Keeping
 from bot.service.operating.leading import RENEW_EVERY, Leading
+from bot.service.operating.memory import GIVE_BACK_EVERY, Memory
 from bot.service.operating.metrics import Metrics
 from bot.service.operating.shared_clock import SharedClock
 from bot.service.parts import (
@@ -289,6 +290,7 @@ class Service:
             Job("deliver", self.deliver, DELIVER_EVERY),
             Job("commands", self.send_commands, COMMANDS_EVERY),
             Job("home tabs", partial(refresh_homes, self.responder), HOMES_EVERY, at_once=False),
+            Job("memory", Memory().run, GIVE_BACK_EVERY, at_once=False),
         ]
 
     async def slack_alive(self) -> bool:
