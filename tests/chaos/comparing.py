@@ -92,8 +92,11 @@ def digests(
             yield f"the digest {name} was never told"
 
 
-def commands(connection: Connection, house: House, people: People) -> Iterator[str]:
-    """Commands that EOSVOLT received more often than somebody confirmed them, or that came to no end."""
+def commands(connection: Connection, house: House, people: People, accepted: set[str]) -> Iterator[str]:
+    """Commands that EOSVOLT received more often than somebody confirmed them, or that came to no end.
+
+    `accepted` are the ids of those of which a service logged that EOSVOLT took them.
+    """
     received = Counter(words_of(house, one) for one in house.api.received)
     for words, times in received.items():
         if times > people.confirmed[words]:
@@ -103,12 +106,8 @@ def commands(connection: Connection, house: House, people: People) -> Iterator[s
     for words, times in asked.items():
         if times > people.confirmed[words]:
             yield f"'{words}' was confirmed {people.confirmed[words]} times and taken up {times} times"
-    # a session may end by itself: that a charge is over is all that is said of a stop whose call was lost
-    may_be_else = {CommandKind.STOP_SESSION.value}
-    sure = [
-        row for row in rows if row.state == "succeeded" or (row.state == "verified" and row.kind not in may_be_else)
-    ]
-    ran = Counter(WORDS.get(row.kind, row.kind).format(row) for row in sure)
+    # what was verified alone may have come true by itself: a charge that ended, a connector that others put right
+    ran = Counter(WORDS.get(row.kind, row.kind).format(row) for row in rows if row.id in accepted)
     for words, times in ran.items():
         if times > received[words]:
             yield f"'{words}' is called done {times} times and was sent {received[words]} times"

@@ -149,9 +149,15 @@ class World:
                 *comparing.alerts(connection, self.broken(), messages),
                 *comparing.cards(connection, CHANNEL, messages),
                 *comparing.digests(connection, self.digests, messages, now()),
-                *comparing.commands(connection, self.house, self.people),
+                *comparing.commands(connection, self.house, self.people, self.accepted()),
                 *(comparing.leaders(connection) if self.shared else ()),
             ]
+
+    def accepted(self) -> set[str]:
+        """The commands of which a service said that EOSVOLT took them."""
+        lines = [line for one in self.replicas if one.log.exists() for line in one.log.read_bytes().splitlines()]
+        sent = [json.loads(line) for line in lines if b'"command sent"' in line and line.endswith(b"}")]
+        return {one["command"] for one in sent if one["state"] == "succeeded"}
 
     def gaps(self) -> list[float]:
         """For how many seconds nobody led, at each change of the leader; on PostgreSQL."""
