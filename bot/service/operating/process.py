@@ -24,8 +24,14 @@ from bot.settings import Settings
 log = structlog.get_logger()
 
 
-STOP_WITHIN = 20.0
-"""Seconds after which a stop that hangs is ended: what was under way is safe, as it is when the process is killed."""
+STOP_WITHIN = 15.0
+"""Seconds after which a stop that hangs is ended: what was under way is safe, as it is when the process is killed.
+
+Half of what systems give before they kill, because a busy machine hears of a stop late.
+"""
+
+START_ENDS_WITHIN = 5.0
+"""Seconds that a start has to let go once it is told to."""
 
 THREADS_WITHIN = 2.0
 THREADS = 24
@@ -78,7 +84,7 @@ async def _run(settings: Settings) -> None:
                 log.warning("the service did not stop in time and is cut off")
 
 
-async def _start(start: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+async def _start(start: Coroutine[Any, Any, None], stopping: asyncio.Event, within: float = START_ENDS_WITHIN) -> None:
     """Come to work, unless a stop comes first: a start may wait for Slack or a database, and a stop waits for neither.
 
     Raises what the start raises.
@@ -91,8 +97,9 @@ async def _start(start: Coroutine[Any, Any, None], stopping: asyncio.Event) -> N
         if not starting.done():
             log.info("told to stop before it was at work")
             starting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await starting
+    await asyncio.wait({starting}, timeout=within)
+    if starting.done() and not starting.cancelled():
+        starting.result()
 
 
 @contextlib.contextmanager

@@ -27,3 +27,27 @@ async def test_a_thread_that_hangs_does_not_hold_the_process_up(monkeypatch: pyt
     assert left == [0]
     answer.set()
     await waits
+
+
+async def test_a_start_that_does_not_let_go_does_not_hold_a_stop_up() -> None:
+    stopping, told, freed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def start() -> None:
+        stopping.set()
+        while not freed.is_set():
+            try:
+                await freed.wait()
+            except asyncio.CancelledError:
+                told.set()
+
+    await process._start(start(), stopping, within=0.05)
+    assert told.is_set()
+    freed.set()
+
+
+async def test_what_a_start_fails_with_is_told() -> None:
+    async def start() -> None:
+        raise ValueError("no such database")
+
+    with pytest.raises(ValueError, match="no such database"):
+        await process._start(start(), asyncio.Event())
