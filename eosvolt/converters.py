@@ -38,15 +38,19 @@ def as_json(value: Any) -> str:
 
 
 class _Remembered(dict[Any, Any]):
-    """A converter that remembers what it made of each text or float, and of None; bounded: they come from outside."""
+    """A converter that remembers what it made of each text, and of None; bounded: they come from outside.
 
-    def __init__(self, convert: Convert, most: int = _MOST_REMEMBERED) -> None:
+    One of floats remembers these too, and is asked for nothing else: 1 and True are found where 1.0 is.
+    """
+
+    def __init__(self, convert: Convert, most: int = _MOST_REMEMBERED, *, of_floats: bool = False) -> None:
         super().__init__()
-        self._convert, self._most = convert, most
+        self._convert, self._most, self._of_floats = convert, most, of_floats
 
     def __missing__(self, value: Any) -> Any:
         made = self._convert(value)
-        if value is None or type(value) is float or (type(value) is str and len(value) <= _LONGEST_REMEMBERED):
+        is_short = type(value) is str and len(value) <= _LONGEST_REMEMBERED
+        if value is None or is_short or (self._of_floats and type(value) is float):
             if len(self) >= self._most:
                 self.clear()
             self[value] = made
@@ -179,10 +183,10 @@ def number_of(factor: float) -> Convert:
             raise ValueError(f"{as_json(value)} is beyond any quantity")
         return float(number)
 
-    known = in_common(convert)
+    known = _Remembered(convert, _MOST_IN_COMMON, of_floats=True)
 
     def as_given(value: Any) -> Any:
-        return known(value) if type(value) is float else convert(value)  # True is no 1.0
+        return known[value] if type(value) is float else convert(value)
 
     return as_given if factor == 1 else convert
 

@@ -113,3 +113,13 @@ def test_of_very_many_ids_the_latest_are_known(monkeypatch: pytest.MonkeyPatch) 
     words = [known.words_of_connector(f"{number}.1") for number in (0, 800, 950, 999)]
     assert ["charger_id" in word for word in words] == [False, False, True, True]
     assert words[-1] == {"connector_id": "999.1", "charger_id": "999", "location_id": "l999"}
+
+
+def test_numbers_that_are_equal_and_written_differently_stay_apart() -> None:
+    """An account may write a firmware as 1.0 in one row and as 1 in the next."""
+    reader = Reader(load_contract(), lambda text: text)
+
+    def firmware_of(*given: Any) -> list[str | None]:
+        return [reader.charger(charger("1", firmware=one, connectors=[]), []).firmware for one in given]
+
+    assert firmware_of(1.0, 1, 2, 2.0) == firmware_of("1.0", "1", "2", "2.0") == ["1.0", "1", "2", "2.0"]
