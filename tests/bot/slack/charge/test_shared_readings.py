@@ -1,6 +1,7 @@
 """The same question is answered once for all who stand alike, and what is one person's is nobody else's."""
 
 import re
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -50,10 +51,11 @@ async def test_no_plain_word_that_looks_tells_whose_question_it_was(house: House
 
 
 async def test_the_same_question_is_answered_once_and_another_role_by_itself(house: House) -> None:
-    statements = list[str]()
+    statements, here = list[str](), threading.get_ident()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
+        if threading.get_ident() == here:  # the service's jobs ask in threads of their own
+            statements.append(statement)
 
     sa.event.listen(house.running.database.engine, "before_cursor_execute", note)
     (alone,) = read_together(house.running.database, [question("rules", "U1")])
