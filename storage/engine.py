@@ -28,7 +28,7 @@ GUARD: ContextVar[Callable[[Connection], None] | None] = ContextVar("guard", def
 
 OWNER_ALONE = 0o600
 
-MOST_CACHED = 32 << 20
+MOST_CACHED = 20 << 20
 """Bytes that SQLite holds for all connections of the process together, before each makes do with the pages it has."""
 
 
@@ -162,7 +162,7 @@ def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
         if synchronous == "OFF":
             cursor.execute("PRAGMA wal_autocheckpoint = 20000")  # pages: what is thrown away is copied less often
         cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.execute("PRAGMA cache_size = -32768")  # KiB: more is no faster, the system keeps the file's pages too
+        cursor.execute("PRAGMA cache_size = -16384")  # KiB: more is no faster, the system keeps the file's pages too
         cursor.execute(f"PRAGMA soft_heap_limit = {MOST_CACHED}")
         cursor.close()
 
