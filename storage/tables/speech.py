@@ -36,9 +36,10 @@ class OutboxItem(SQLModel, table=True):
             sqlite_where=text("rolled_into IS NOT NULL"),
             postgresql_where=text("rolled_into IS NOT NULL"),
         ),
-        # of it the pages of a roll-up, without the cards
+        # of it the pages of a roll-up, without the cards: by the kind too, or SQLite may think either index as good
         Index(
             "outbox_pages",
+            "kind",
             "rolled_into",
             sqlite_where=text("kind = 'roll_up'"),
             postgresql_where=text("kind = 'roll_up'"),

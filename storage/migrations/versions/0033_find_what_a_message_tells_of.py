@@ -14,5 +14,8 @@ down_revision = "0032"
 def upgrade() -> None:
     rolled, pages = sa.text("rolled_into IS NOT NULL"), sa.text("kind = 'roll_up'")
     op.drop_index("ix_outbox_rolled_into", table_name="outbox")
-    for name, which in (("outbox_rolled", rolled), ("outbox_pages", pages)):
-        op.create_index(name, "outbox", ["rolled_into"], unique=False, sqlite_where=which, postgresql_where=which)
+    for name, columns, which in (
+        ("outbox_rolled", ["rolled_into"], rolled),
+        ("outbox_pages", ["kind", "rolled_into"], pages),
+    ):
+        op.create_index(name, "outbox", columns, unique=False, sqlite_where=which, postgresql_where=which)

@@ -22,5 +22,5 @@ def test_neither_all_messages_that_stand_nor_all_that_a_roll_up_tells_are_gone_t
     assert {plan for plan in plans if "outbox" in plan} == {
         "SEARCH outbox USING INDEX ix_outbox_incident_id (incident_id=?)",
         "SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)",
-        "SEARCH outbox USING INDEX outbox_pages (rolled_into=?)",
+        "SEARCH outbox USING INDEX outbox_pages (kind=? AND rolled_into=?)",
     }
