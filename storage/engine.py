@@ -162,7 +162,7 @@ def _prepare_sqlite(engine: Engine, *, synchronous: str) -> None:
         if synchronous == "OFF":
             cursor.execute("PRAGMA wal_autocheckpoint = 20000")  # pages: what is thrown away is copied less often
         cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.execute("PRAGMA cache_size = -16384")  # KiB: more is no faster, the system keeps the file's pages too
+        cursor.execute("PRAGMA cache_size = -16384")  # KiB: the system keeps its pages too; more gains little
         cursor.execute(f"PRAGMA soft_heap_limit = {MOST_CACHED}")
         cursor.close()
 
