@@ -12,10 +12,13 @@ from bot.slack.crowd.together import MOST, TOLD_AT_ONCE, Together
 WITHIN = 20
 
 
-async def test_those_who_ask_while_others_are_answered_are_answered_together_and_in_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second work begins beside the first, however slowly the machine lets them ask."""
     monkeypatch.setattr(together_module, "LONG_SECONDS", WITHIN)
+
+
+async def test_those_who_ask_while_others_are_answered_are_answered_together_and_in_order(unhurried: None) -> None:
     begun, go_on, batches = threading.Event(), threading.Event(), list[list[int]]()
 
     def work(questions: Sequence[int]) -> list[int]:
@@ -69,7 +72,9 @@ async def test_an_answer_that_is_there_is_told_before_the_rest_is() -> None:
     assert await asyncio.gather(*asked) == [0, 1, 2, 3]
 
 
-async def test_an_exception_in_its_place_is_one_askers_and_one_that_breaks_the_work_is_everybodys() -> None:
+async def test_an_exception_in_its_place_is_one_askers_and_one_that_breaks_the_work_is_everybodys(
+    unhurried: None,
+) -> None:
     def work(questions: Sequence[str]) -> Iterator[str | BaseException]:
         for question in questions:
             if question == "broken":
@@ -82,7 +87,7 @@ async def test_an_exception_in_its_place_is_one_askers_and_one_that_breaks_the_w
     assert await together.ask("after") == "after"
 
 
-async def test_who_waits_no_longer_is_left_out_and_a_crowd_is_answered_in_parts() -> None:
+async def test_who_waits_no_longer_is_left_out_and_a_crowd_is_answered_in_parts(unhurried: None) -> None:
     sizes = list[int]()
 
     def work(questions: Sequence[int]) -> list[int]:
@@ -162,7 +167,7 @@ async def test_works_begin_apart_so_that_those_who_ask_one_after_the_other_share
     assert batches == [[0], [1, 2, 3]]
 
 
-async def test_many_are_told_a_few_in_each_round_of_the_loop() -> None:
+async def test_many_are_told_a_few_in_each_round_of_the_loop(unhurried: None) -> None:
     rounds, told = [0], list[int]()
 
     async def ask(together: Together[int, int], number: int) -> None:
