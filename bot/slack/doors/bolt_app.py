@@ -4,7 +4,7 @@ It decides nothing about what is asked: only that the request was not heard befo
 that an acknowledgement stands.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,7 +37,7 @@ class Gate(AsyncMiddleware):
     def __init__(self, api_url: str, answering: Answering) -> None:
         self._api_url = api_url
         self._answering = answering
-        self._heard: deque[str] = deque(maxlen=REMEMBERED)
+        self._heard = OrderedDict[str, None]()  # looked up at each request, which a list would be slow at
 
     async def async_process(self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Next) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Let a request through once; None where it goes on."""
@@ -53,7 +53,9 @@ class Gate(AsyncMiddleware):
             if once in self._heard:
                 log.info("a request is heard once more, and nothing is done", request=once)
                 return BoltResponse(status=200, body="")
-            self._heard.append(once)
+            self._heard[once] = None
+            if len(self._heard) > REMEMBERED:
+                self._heard.popitem(last=False)
             context[ONCE] = once
         if context.response_url:
             context["respond"] = KeptRespond(self._answering, context.response_url)

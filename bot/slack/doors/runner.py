@@ -5,7 +5,6 @@ they end. What a listener does is nothing to this.
 """
 
 import asyncio
-import contextlib
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -21,7 +20,7 @@ class FirmAck(AsyncAck):
 
     def __init__(self) -> None:
         self._given: BoltResponse | None = None
-        self._is_given = asyncio.Event()
+        self._awaited: asyncio.Future[None] | None = None
         super().__init__()  # type: ignore[no-untyped-call]  # Bolt's has no types
 
     @property
@@ -33,14 +32,19 @@ class FirmAck(AsyncAck):
     def response(self, given: BoltResponse | None) -> None:
         if self._given is None and given is not None:
             self._given = given
-            self._is_given.set()
+            if self._awaited is not None:
+                _end_waiting(self._awaited)
 
     async def wait(self, seconds: float) -> BoltResponse | None:
         """The answer to Slack; None where none is given in so many seconds."""
         if self._given is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._is_given.wait()
+            loop = asyncio.get_running_loop()
+            self._awaited = loop.create_future()
+            limit = loop.call_later(seconds, _end_waiting, self._awaited)
+            try:
+                await self._awaited
+            finally:
+                limit.cancel()
         return self._given
 
 
@@ -102,3 +106,8 @@ class Runner(AsyncioListenerRunner):
             answer = None if ack.response is not None else BoltResponse(status=500)
             await self.listener_error_handler.handle(error=error, request=request, response=answer)
             ack.response = answer
+
+
+def _end_waiting(awaited: asyncio.Future[None]) -> None:
+    if not awaited.done():
+        awaited.set_result(None)

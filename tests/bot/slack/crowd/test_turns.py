@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.slack.crowd import turns as turns_module
-from bot.slack.crowd.turns import Turns
+from bot.slack.crowd.turns import LET_IN_AT_ONCE, Turns
 
 WITHIN = 20
 
@@ -83,23 +83,75 @@ async def test_it_is_full_where_as_many_wait_as_may_and_not_once_they_are_done()
     assert not turns.full
 
 
-async def test_an_answer_waits_for_a_busy_loop_so_often_and_is_then_made(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_wait_for_a_busy_loop_and_go_on_once_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
     monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
-    turns, pauses, done = Turns(), list[float](), list[bool]()
-    sleep = asyncio.sleep
+    turns, done = Turns(), list[int]()
 
-    async def noted(seconds: float) -> None:
-        pauses.append(seconds)
-        await sleep(seconds)
+    async def work(number: int) -> None:
+        done.append(number)
+
+    asking = [asyncio.create_task(turns.take(work(number))) for number in range(20)]
+    await asyncio.sleep(0.02)
+    assert done == []
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 1_000.0)
+    await asyncio.wait_for(asyncio.gather(*asking), WITHIN)
+    assert done == list(range(20))
+
+
+async def test_an_answer_waits_so_long_for_a_loop_that_stays_busy_and_is_then_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(turns_module, "LONGEST_PAUSE", 0.05)
+    turns, loop, done = Turns(), asyncio.get_running_loop(), list[float]()
 
     async def work() -> None:
-        done.append(True)
+        done.append(loop.time())
 
-    monkeypatch.setattr(asyncio, "sleep", noted)
-    await turns.take(work())
-    assert done == [True]
-    assert pauses == [0, 0.001] * turns_module.MOST_PAUSES
+    began = loop.time()
+    for _ in range(2):
+        await asyncio.wait_for(turns.take(work()), WITHIN)
+    assert done[0] - began >= 0.05
+    assert done[1] - done[0] >= 0.05
+
+
+async def test_of_those_who_waited_a_few_go_on_in_each_round_of_the_loop() -> None:
+    turns, rounds, begun = Turns(), [0], list[int]()
+
+    async def work() -> None:
+        begun.append(rounds[0])
+
+    async def count() -> None:
+        while True:
+            rounds[0] += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(turns.take(work()) for _ in range(LET_IN_AT_ONCE * 4)))
+    counting.cancel()
+    assert max(begun.count(one) for one in begun) <= LET_IN_AT_ONCE
+    assert len(set(begun)) >= 4
+
+
+async def test_who_waits_no_longer_for_a_calm_loop_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
+    turns, done = Turns(at_once=2), list[str]()
+
+    async def work(name: str) -> None:
+        done.append(name)
+
+    left = asyncio.create_task(turns.take(work("left")))
+    stayed = asyncio.create_task(turns.take(work("stayed")))
+    await asyncio.sleep(0.01)
+    left.cancel()
+    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 1_000.0)
+    await asyncio.wait_for(stayed, WITHIN)
+    await asyncio.wait_for(asyncio.gather(turns.take(work("after")), turns.take(work("after"))), WITHIN)
+    assert done == ["stayed", "after", "after"]
+    assert left.cancelled()
 
 
 async def test_work_is_cut_off_with_whoever_waits_for_it() -> None:
