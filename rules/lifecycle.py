@@ -7,6 +7,7 @@ down what it answers. Unknown never moves an alert; neither does a `while` that 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from rules.hours import Hours
@@ -77,8 +78,7 @@ class AlertState:
         return self.state in OPEN_STATES
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What the compiled query answered for one subject.
 
     `truth` is Kleene's: None is unknown. `held`: `while` is not true. `since`: when the condition became true in the
@@ -95,8 +95,7 @@ class Match:
     zone: ZoneInfo = NO_ZONE
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """An alert changed state at `at`: what happened, and why."""
 
     at: datetime
@@ -152,7 +151,7 @@ def path(before: AlertState | None, match: Match, edit: Edit, gap: timedelta, no
         before = after_gap(before, gap, edit.timing, now, match.zone)
         states.append(before)
         if before.state not in OPEN_STATES:
-            before, match = None, replace(match, since=now, unseen=timedelta(0))
+            before, match = None, match._replace(since=now, unseen=timedelta(0))
     after = _edited(before, match, edit, now) if before is not None and edit.edited else None
     after = after or next_state(before, match, edit.timing, now)
     return states if after is None else [*states, after]

@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
+from functools import partial
 from itertools import repeat
 from types import MappingProxyType
 from typing import Any
@@ -128,7 +129,8 @@ class _Ready:
         self._slots = slots
         self._pieces = in_pieces(slots)
         self._types = list(columns.values())
-        self._row = _record("Row", columns, rename=True)._make
+        # as the record's own `_make`, but for a step of Python and a look at how many values there are
+        self._row = partial(tuple.__new__, _record("Row", columns, rename=True))
         self._converted: list[tuple[int, Convert]] | None = None  # known once the driver has told its types
 
     def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Ready":

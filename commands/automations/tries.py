@@ -5,7 +5,6 @@ does that. Every function works inside the caller's transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +82,7 @@ def plan_tries(
         quiet = {"acting_until": now + QUIET_AT_MOST}
         connection.execute(sa.update(ALERT).where(ALERT.c.id.in_(held)).values(**quiet))
         _note_held(connection, held, now)
-    return [replace(t, muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
+    return [t._replace(muted=True) if t.alert_id in held and t.to_state == State.FIRING else t for t in transitions]
 
 
 def tell_recovered(connection: Connection, transitions: Iterable[Transition], routing: Routing) -> None:

@@ -7,7 +7,6 @@ group, becomes an incident beside it: so no channel's card names what is not mea
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +38,7 @@ def freeze_channels(
         moved |= _freeze(connection, [fired[alert_id] for alert_id in ids[start : start + CHUNK]], routing)
     if not moved:
         return transitions
-    return [replace(t, incident_id=moved.get(t.alert_id, t.incident_id)) for t in transitions]
+    return [t._replace(incident_id=moved.get(t.alert_id, t.incident_id)) for t in transitions]
 
 
 def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routing) -> dict[int, int]:

@@ -5,7 +5,7 @@ outside, and how an alert moves is decided by `lifecycle` alone.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -76,7 +76,7 @@ def _beginnings(compiled: CompiledRule, gaps: Gaps, now: datetime) -> Callable[[
         key = (match.truth, match.held, match.since, match.gone, match.zone)
         if key not in known:
             counted = partial(compiled.timing.counted, zone=match.zone)
-            match = replace(match, unseen=gaps.unseen_since(min(match.since or now, now), counted))
+            match = match._replace(unseen=gaps.unseen_since(min(match.since or now, now), counted))
             known[key] = path(None, match, edit, NO_TIME, now)
         return known[key]
 

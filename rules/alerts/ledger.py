@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
+from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -260,33 +261,26 @@ class Ledger:
 
     def _write_transitions(self, mutings: dict[int, Muting]) -> list[Transition]:
         now, rule, moves = self.now, self._rule_id, self._moves
-        transitions = [
-            Transition(
-                at=now,
-                rule_id=rule,
-                subject=(record := move.record).subject,
-                from_state=move.from_state,
-                to_state=(to := move.to).state,
-                active_at=to.active_at,
-                reason=to.reason,
-                alert_id=record.id or 0,
-                incident_id=record.incident_id,
-                muted=record.id in mutings,
-            )
-            for move in moves
-        ]
-        if not transitions:
+        if not moves:
             return []
-        told = zip(*map(_told_of_transition, transitions), strict=True)
-        columns: dict[str, Sequence[Any]] = dict(zip(_TOLD_OF_TRANSITION, told, strict=True))
+        columns: dict[str, Sequence[Any]] = {
+            "subject": [move.record.subject for move in moves],
+            "from_state": [move.from_state for move in moves],
+            "to_state": [move.to.state for move in moves],
+            "active_at": [move.to.active_at for move in moves],
+            "reason": [move.to.reason for move in moves],
+            "alert_id": [move.record.id or 0 for move in moves],
+        }
+        incidents = [move.record.incident_id for move in moves]
+        muted = [alert_id in mutings for alert_id in columns["alert_id"]]
+        # in the order of its fields, which is quicker than by their names
+        transitions = list(map(Transition, repeat(now), repeat(rule), *columns.values(), incidents, muted))
         columns |= {name: [_PLAIN[state] for state in columns[name]] for name in ("from_state", "to_state")}
         columns["trace"] = [_muted_trace(move.trace, mutings.get(move.record.id or 0)) for move in moves]
         _INSERT_TRANSITION.run_columns(self._connection, columns, {"at": now, "rule_id": rule})
         return transitions
 
 
-_TOLD_OF_TRANSITION = ("subject", "alert_id", "from_state", "to_state", "active_at", "reason")
-_told_of_transition = attrgetter(*_TOLD_OF_TRANSITION)
 _PLAIN = {state: str(state.value) for state in State}
 """The states as text: what is none to the letter, the driver of SQLite asks each time what it is."""
 

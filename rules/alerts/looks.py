@@ -5,7 +5,7 @@ moved since.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterab
         told = subject.row.location_id if subject.row is not None else None
         if told is None and subject.alert is not None:
             told = subject.alert.subject_ids.get("location_id")
-        subject.match = replace(subject.match, zone=zones(told))
+        subject.match = subject.match._replace(zone=zones(told))
 
 
 _OPEN = (State.PENDING, State.FIRING)
@@ -195,4 +195,4 @@ def _forget_before_gap(connection: Connection, compiled: CompiledRule, subjects:
     for subject in subjects.values():
         since = subject.match.since
         if since is not None and since < gap_end:
-            subject.match = replace(subject.match, since=gap_end)
+            subject.match = subject.match._replace(since=gap_end)

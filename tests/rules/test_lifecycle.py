@@ -61,7 +61,7 @@ def test_every_case_of_the_lifecycle(
 def test_active_at_of_an_open_alert_never_moves(
     before: AlertState | None, match: Match, moment: str, expected: State | None
 ) -> None:
-    after = next_state(before, replace(match, since=at("09:00")), TIMING, at(moment))
+    after = next_state(before, match._replace(since=at("09:00")), TIMING, at(moment))
     if before is not None:
         assert after is not None
         assert after.active_at == before.active_at

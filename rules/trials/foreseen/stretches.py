@@ -5,7 +5,7 @@ compiled rule itself, asked at once for every moment at which an alert may begin
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -131,4 +131,4 @@ def _ask_since(connection: Connection, rule: Rule, beginnings: Sequence[_Beginni
         ids = {f"{past.thing}_id": past.row["id"] for past, _ in beginning.things}
         stretch = beginning.stretch
         stretch.row = answer._replace(subject=stretch.match.subject, **ids)
-        stretch.match = replace(stretch.match, since=answer.since)
+        stretch.match = stretch.match._replace(since=answer.since)
