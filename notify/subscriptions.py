@@ -77,7 +77,7 @@ def spellings(routing: Routing) -> frozenset[str]:
 
 def lasting(connection: Connection) -> list[Any]:
     """The subscriptions that nobody has ended, the oldest first."""
-    return _LASTING.all(connection)
+    return _LASTING.once(connection)
 
 
 def takes(subscription: Any, alert: Any, severity: str) -> bool:

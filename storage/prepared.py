@@ -57,6 +57,19 @@ class Prepared:
         ready = self._made_ready(connection, parameters)
         return ready.rows(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
+    def once(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
+        """As `all`; within `asking_once` only the first time, and what was answered then is answered again."""
+        asked = connection.get_execution_options().get("asked")
+        if asked is None:
+            return self.all(connection, parameters)
+        parameters = self._padded(connection, parameters)
+        ready = self._made_ready(connection, parameters)
+        key = (ready.sql, *ready.values(parameters))
+        if key not in asked:
+            asked[key] = self.all(connection, parameters)
+        found: list[Any] = asked[key]
+        return found
+
     def first(self, connection: Connection, parameters: Parameters = NONE) -> Any:
         """Run it and return its first row, None where there is none."""
         rows = self.all(connection, parameters)
@@ -321,6 +334,19 @@ def savepoint(connection: Connection) -> Iterator[None]:
         execute(connection, "RELEASE SAVEPOINT part", ())
         raise
     execute(connection, "RELEASE SAVEPOINT part", ())
+
+
+@contextmanager
+def asking_once(connection: Connection) -> Iterator[None]:
+    """A part of a transaction in which what `once` asks is asked of the database only once.
+
+    Such a question is one whose answer nothing in this part changes, or for which the one from its beginning will do.
+    """
+    connection.execution_options(asked={})
+    try:
+        yield
+    finally:
+        connection.execution_options(asked=None)
 
 
 def _cursor_of(connection: Connection) -> Any:

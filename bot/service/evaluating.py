@@ -5,7 +5,7 @@ transaction for a moment, each in a savepoint of its own; what fails is that rul
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,15 +19,16 @@ from notify.alert_cards.card import enqueue_alert_messages, refresh_alert_cards
 from notify.alert_cards.channels import freeze_channels
 from notify.events import enqueue_event_messages
 from notify.routing import Routing
-from rules.alerts.evaluate import evaluate_rule
+from rules.alerts.evaluate import Evaluated, evaluate_rule
 from rules.alerts.events import CompiledEventRule, Event, evaluate_events, event_rules_to_evaluate
 from rules.alerts.looks import Look, look_ahead
-from rules.alerts.positions import rules_in_full, rules_to_evaluate
+from rules.alerts.positions import read_positions, rules_in_full, rules_to_evaluate
 from rules.alerts.query import CompiledRule
 from rules.documents.document import Rule
 from rules.lifecycle import Transition
-from rules.registry.store import is_in_force
-from storage.prepared import savepoint
+from rules.registry.store import in_force
+from storage.dialects import AnyRow
+from storage.prepared import asking_once, savepoint
 
 
 def evaluate(jobs: Jobs, now: datetime, fresh: Collection[str]) -> list[Transition | Event]:
@@ -66,6 +67,9 @@ Done = tuple[AnyRule, Sequence[Transition | Event] | Exception]
 SLICE = 0.05
 """For how many seconds rules go on in one transaction: a click never waits long to be written."""
 
+TOGETHER = 32
+"""How many rules at the most are asked about at once: where they stand, and whether they still count."""
+
 
 def _evaluated(jobs: Jobs, due: Iterable[AnyRule], full: Collection[str], routing: Routing) -> Iterator[Done]:
     """What came of each rule, in their order.
@@ -96,49 +100,55 @@ def _written(jobs: Jobs, asked: Sequence[Asked], routing: Routing) -> Iterator[D
     while left:
         done: list[Done] = []
         try:
-            with jobs.database.write() as connection, uncollected():
+            with jobs.database.write() as connection, uncollected(), asking_once(connection):
                 began = time.monotonic()
                 while len(done) < len(left) and (not done or time.monotonic() - began < SLICE):
-                    done.append(_in_savepoint(jobs, connection, left[len(done)], routing))
+                    if len(done) % TOGETHER == 0:
+                        standing = _standing(connection, left[len(done) : len(done) + TOGETHER], routing.now)
+                    done.append(_in_savepoint(jobs, connection, left[len(done)], standing, routing))
         except Exception as error:
-            if len(done) < 2:
+            if len(left) == 1 or len(done) == 1:
                 done = [(left[0][0], error)]
-            else:
-                done = [one for rule in left[: len(done)] for one in _written(jobs, [rule], routing)]
+            else:  # of what was asked about all of them, one may be the cause
+                done = [one for rule in left[: len(done) or TOGETHER] for one in _written(jobs, [rule], routing)]
         yield from done
         left = left[len(done) :]
 
 
-def _in_savepoint(jobs: Jobs, connection: Connection, asked: Asked, routing: Routing) -> Done:
+def _standing(connection: Connection, asked: Sequence[Asked], now: datetime) -> Mapping[str, AnyRow]:
+    """Where each of these rules stands; one that somebody changed a moment ago is left out."""
+    counting = in_force(connection, {rule.id: rule.version for rule, _ in asked})
+    return read_positions(connection, sorted(counting), now) if counting else {}
+
+
+def _in_savepoint(
+    jobs: Jobs, connection: Connection, asked: Asked, standing: Mapping[str, AnyRow], routing: Routing
+) -> Done:
     rule, ahead = asked
+    if rule.id not in standing:
+        return rule, []
     try:
         with savepoint(connection):
             if isinstance(rule, CompiledEventRule):
                 return rule, _announce(connection, rule, routing)
-            return rule, _evaluate_one(jobs, connection, rule, routing, ahead)
+            evaluated = evaluate_rule(connection, rule, routing.now, ahead, standing[rule.id])
+            _tell_of(jobs, connection, evaluated, routing)
+            return rule, evaluated.transitions
     except Exception as error:
         return rule, error
 
 
 def _announce(connection: Connection, rule: CompiledEventRule, routing: Routing) -> list[Event]:
-    if not is_in_force(connection, rule.id, rule.version):  # somebody changed it a moment ago
-        return []
     events = evaluate_events(connection, rule, routing.now)
     enqueue_event_messages(connection, events, routing)
     return events
 
 
-def _evaluate_one(
-    jobs: Jobs, connection: Connection, rule: CompiledRule, routing: Routing, ahead: Look | None
-) -> list[Transition]:
-    if not is_in_force(connection, rule.id, rule.version):
-        return []
-    evaluated = evaluate_rule(connection, rule, routing.now, ahead)
+def _tell_of(jobs: Jobs, connection: Connection, evaluated: Evaluated, routing: Routing) -> None:
     if evaluated.transitions:
         tell(connection, jobs, evaluated.transitions, routing)
     if evaluated.held_incidents:
         refresh_alert_cards(connection, evaluated.held_incidents, routing.now)
-    return evaluated.transitions
 
 
 def tell_of_rule(

@@ -62,7 +62,7 @@ def plan_tries(
     """
     rules, now = routing.rules, routing.now
     ended = [t.alert_id for t in transitions if t.from_state == State.FIRING and t.to_state != State.FIRING]
-    if ended and _WAITING.first(connection) is not None:
+    if ended and _WAITING.once(connection):
         cancel_tries(connection, TRY.c.alert_id.in_(ended), "the alert is over", now)
     fired = [t for t in transitions if t.to_state == State.FIRING and t.rule_id in rules and rules[t.rule_id].actions]
     if not fired:
@@ -88,7 +88,7 @@ def plan_tries(
 def tell_recovered(connection: Connection, transitions: Iterable[Transition], routing: Routing) -> None:
     """Let one card tell of an incident that nobody heard of because its actions mended it; after quiet hours."""
     over = {t.incident_id for t in transitions if t.reason == "recovered" and t.incident_id is not None}
-    if not over or _ANY.first(connection) is None:
+    if not over or not _ANY.once(connection):
         return
     sent = (COMMAND.c.id == TRY.c.command_id, COMMAND.c.sending_at.is_not(None))
     acted = sa.exists().where(TRY.c.incident_id == INCIDENT.c.id, *sent)

@@ -93,6 +93,7 @@ def enqueue_alert_messages(
     incident_ids = sorted(news)
     made: set[str] = set()
     carded: set[int] = set()
+    voiced: set[int] = set()
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         # a channel that never heard of it is not told that it ended
@@ -102,10 +103,11 @@ def enqueue_alert_messages(
         carded |= opened.carded
         # the update locks the rows: a worker cannot pick a card up between this and our commit
         for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
+            voiced.update(voice.incident_ids)
             _say_moved(connection, voice, news, routing)
     for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].saying.fired], routing):
         _say_moved(connection, voice, _with_what_came_before(connection, voice, news), routing)
-    list_quiet(connection, incident_ids, carded, routing)
+    list_quiet(connection, news.keys() - (voiced - carded), carded, routing)
 
 
 def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
@@ -335,6 +337,8 @@ def insert_cards(
 
     They are due after `group_wait`, or at `due_at`. What belongs to a problem joins the card that stands for it.
     """
+    if not rules:
+        return Opened(set(), set(), set())
     due_at = due_at or routing.due_at
     places, severities = frozen_channels(connection, rules, routing)
     items = [

@@ -90,10 +90,15 @@ class Saying:
 def bump_voices(connection: Connection, incident_ids: Sequence[int], now: datetime) -> list[Voice]:
     """Make what speaks for these incidents be shown anew; at most CHUNK ids."""
     mine = {"incidents": list(incident_ids)}
-    cards = _BUMP_CARDS.all(connection, {**mine, "now": now})
+    told = _TOLD_BY.all(connection, mine)
+    own = sum(row.rolled_into is None for row in told)
+    cards = _BUMP_CARDS.all(connection, {**mine, "now": now}) if own else []
+    if len(cards) < own:  # one of them was rolled up just now
+        told = _TOLD_BY.all(connection, mine)
     rolled: dict[str, list[int]] = {}
-    for row in _ROLLED.all(connection, mine):
-        rolled.setdefault(row.rolled_into, []).append(row.incident_id)
+    for row in told:
+        if row.rolled_into is not None:
+            rolled.setdefault(row.rolled_into, []).append(row.incident_id)
     voices = {card.id: Voice(card, [card.incident_id]) for card in cards}
     heads = bump_roll_ups(connection, rolled.keys() - voices.keys(), now)
     voices |= {head.id: Voice(head, []) for head in heads}
@@ -143,9 +148,7 @@ _MINE = (
 _BUMP_CARDS = Prepared(
     sa.update(OUTBOX).where(*_MINE, OUTBOX.c.rolled_into.is_(None)).values(one_version_on(_NOW)).returning(*OUTBOX.c)
 )
-_ROLLED = Prepared(
-    sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*_MINE, OUTBOX.c.rolled_into.is_not(None))
-)
+_TOLD_BY = Prepared(sa.select(OUTBOX.c.rolled_into, OUTBOX.c.incident_id).where(*_MINE))
 # SQLite takes the partial index of pages only where the statement says its condition to the letter
 _IS_PAGE = OUTBOX.c.kind == sa.bindparam(None, ROLL_UP, literal_execute=True)
 _BUMP_PAGES = Prepared(

@@ -16,7 +16,7 @@ from rules.alerts.edits import edits_since
 from rules.alerts.gaps import Gaps
 from rules.alerts.ledger import Ledger
 from rules.alerts.looks import Look, Subject, open_records, open_records_by_rule, subjects_to_judge
-from rules.alerts.positions import gaps_since, newest_gap, read_position, store_position
+from rules.alerts.positions import gaps_since, newest_gap, read_positions, store_position
 from rules.alerts.query import CompiledRule
 from rules.alerts.records import AlertRecord
 from rules.lifecycle import AlertState, Edit, Match, OnGap, Transition, end, path
@@ -35,17 +35,21 @@ class Evaluated:
 
 
 def evaluate_rule(
-    connection: Connection, compiled: CompiledRule, now: datetime, ahead: Look | None = None
+    connection: Connection,
+    compiled: CompiledRule,
+    now: datetime,
+    ahead: Look | None = None,
+    position: AnyRow | None = None,
 ) -> Evaluated:
     """Evaluate one rule at `now` and write down every transition; at most two for one subject (a reset by a gap).
 
-    1. See how far the rule has come, and which gaps are new to it.
+    1. See how far the rule has come, unless its `position` was read in this transaction, and which gaps are new to it.
     2. Look at the subjects that may move. `ahead` is what `look_ahead` found at this `now`; where anything has changed
        since, the rule is matched again.
     3. Ask the lifecycle which states each goes through.
     4. Write alerts, incidents and transitions, and how far the rule has come now.
     """
-    position = read_position(connection, compiled.id)
+    position = position or read_positions(connection, [compiled.id], now).get(compiled.id)
     if position is None:
         raise LookupError(f'rule "{compiled.id}" is not in the database')
     newest = newest_gap(connection, compiled)

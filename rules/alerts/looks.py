@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from rules.alerts.positions import is_full, last_gap_end, newest_change, read_position, still_holds
+from rules.alerts.positions import is_full, last_gap_end, newest_change, read_positions, still_holds
 from rules.alerts.query import CompiledRule, record_columns
 from rules.alerts.records import AlertRecord, record_of
 from rules.lifecycle import Match, OnGap, State
@@ -47,7 +47,7 @@ def look_ahead(connection: Connection, compiled: CompiledRule, now: datetime) ->
     Over a large fleet and a long window that takes seconds, in which others want to write. None where the rule is to
     be matched over what changed alone, which is quick.
     """
-    position = read_position(connection, compiled.id)
+    position = read_positions(connection, [compiled.id], now).get(compiled.id)
     if position is None or not is_full(compiled, position, now):
         return None
     return _look(connection, compiled, position, now)
@@ -63,9 +63,11 @@ def subjects_to_judge(
     last; the query is asked for the values that are kept of it.
     """
     subjects = _matched(connection, compiled, position, now, ahead)
-    statement = _WAITING_ALERTS if every else _DUE_ALERTS
-    found = statement.all(connection, {"rule": compiled.id, "now": now})
-    waiting = [stored for stored in found if stored.subject not in subjects]
+    waiting = [
+        stored
+        for stored in _waiting(connection, compiled, position, now, every=every)
+        if stored.subject not in subjects
+    ]
     rows = {}
     if any(stored.held_since is None for stored in waiting):
         until = max(stored.due_at for stored in waiting)
@@ -79,6 +81,15 @@ def subjects_to_judge(
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, subjects)
     return [subjects[name] for name in sorted(subjects)]  # on every database in the same order
+
+
+def _waiting(
+    connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, *, every: bool
+) -> list[AnyRow]:
+    """The open alerts that are due, or with `every` those that wait for anything."""
+    if not every and not position.has_due:
+        return []
+    return (_WAITING_ALERTS if every else _DUE_ALERTS).all(connection, {"rule": compiled.id, "now": now})
 
 
 def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterable[Subject]) -> None:
@@ -135,7 +146,7 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     full = is_full(compiled, position, now)
     parameters = _asked(connection, compiled, position, now)
     questions = (compiled.births, compiled.standing)
-    if not full and compiled.how_many_changed.scalar(connection, parameters) >= MANY:
+    if not full and compiled.how_many_changed.once(connection, parameters)[0][0] >= MANY:
         questions = (compiled.births_among_many, compiled.standing_among_many)
     elif not full:
         questions = (compiled.births_changed, compiled.standing_changed)

@@ -87,8 +87,11 @@ _OWN_TRANSITION = Prepared(
     .where(TRANSITION.c.id > sa.bindparam("last"), TRANSITION.c.rule_id == sa.bindparam("rule"))
     .limit(1)
 )
-_RULE_POSITION = Prepared(
+# a look for each rule: asked as EXISTS, PostgreSQL would read whatever is due of all
+_FIRST_DUE = sa.select(ALERT.c.id).where(ALERT.c.rule_id == RULE.c.id, _DUE).limit(1).correlate(RULE).scalar_subquery()
+_POSITIONS = Prepared(
     sa.select(
+        RULE.c.id,
         RULE.c.version,
         RULE.c.evaluated_seq,
         RULE.c.evaluated_gap,
@@ -96,14 +99,16 @@ _RULE_POSITION = Prepared(
         _SEQ,
         _LAST_TRANSITION,
         *_NEWEST,
-    ).where(RULE.c.id == sa.bindparam("rule"))
+        _FIRST_DUE.is_not(None).label("has_due"),
+    ).where(RULE.c.id.in_(sa.bindparam("rules", expanding=True)))
 )
 
 
-def read_position(connection: Connection, rule_id: str) -> AnyRow | None:
-    """What a rule has seen, beside the newest change and the last transition of all; None for no rule."""
-    position: AnyRow | None = _RULE_POSITION.first(connection, {"rule": rule_id})
-    return position
+def read_positions(connection: Connection, rule_ids: Sequence[str], now: datetime) -> dict[str, AnyRow]:
+    """What each of these rules has seen, beside the newest change and the last transition of all; what is no rule is
+    left out. `has_due` tells whether an alert of it waits for a moment that has come.
+    """
+    return {row.id: row for row in _POSITIONS.all(connection, {"rules": rule_ids, "now": now})}
 
 
 def still_holds(connection: Connection, rule: CompiledRule, upon: AnyRow, position: AnyRow) -> bool:
@@ -138,7 +143,8 @@ _GAPS_SINCE = Prepared(
 
 def newest_gap(connection: Connection, rule: CompiledRule) -> int:
     """The id of the newest gap in what a rule reads, 0 where there is none."""
-    return int(_NEWEST_GAP.scalar(connection, {"resources": sorted(rule.resources)}) or 0)
+    (newest,) = _NEWEST_GAP.once(connection, {"resources": sorted(rule.resources)})
+    return int(newest[0] or 0)
 
 
 def gaps_since(connection: Connection, rule: CompiledRule, position: AnyRow, since: datetime) -> Gaps:

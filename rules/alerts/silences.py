@@ -110,7 +110,7 @@ def end_silence(connection: Connection, silence_id: int, user: str, now: datetim
 
 def active_silences(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
     """The silences that last at `now`, the one that lasts longest first."""
-    return _ACTIVE.all(connection, {"now": now})
+    return _ACTIVE.once(connection, {"now": now})
 
 
 def newest_silence(connection: Connection) -> int | None:
@@ -124,7 +124,7 @@ def newest_silence(connection: Connection) -> int | None:
 def muting(connection: Connection, rule_id: str, alert_ids: Collection[int], now: datetime) -> dict[int, Muting]:
     """What keeps these alerts of one rule quiet at `now`, by alert id; those that may speak are not in it."""
     silences = [silence for silence in active_silences(connection, now) if silence.rule_id in {None, rule_id}]
-    has_sources = _SOURCE_RULES.first(connection, {"rule": rule_id}) is not None
+    has_sources = any(row.target_rule == rule_id for row in _TARGETS.once(connection))
     if not silences and not has_sources:
         return {}
     zones = local_zones(connection, silences)
@@ -323,9 +323,7 @@ _ACTIVE = Prepared(
     .where(_lasts(sa.bindparam("now", type_=SILENCE.c.until.type)))
     .order_by(SILENCE.c.until.is_not(None), SILENCE.c.until.desc(), SILENCE.c.id)
 )
-_SOURCE_RULES = Prepared(
-    sa.select(INHIBITION.c.source_rule).where(INHIBITION.c.target_rule == sa.bindparam("rule")).limit(1)
-)
+_TARGETS = Prepared(sa.select(INHIBITION.c.target_rule).distinct())
 
 
 def _said(silence: Row[Any], until: datetime | None) -> dict[str, Any]:

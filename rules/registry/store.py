@@ -96,15 +96,18 @@ def attend_to(connection: Connection, now: datetime) -> None:
     keep_power_if_read(connection, rules, now)
 
 
-def is_in_force(connection: Connection, rule_id: str, version: int) -> bool:
-    """Whether this is the version that counts; the rule then stays so until the end of the transaction."""
-    row = _IN_FORCE.first(connection, {"rule": rule_id})
-    return row is not None and row.enabled and row.removed_at is None and row.version == version
+def in_force(connection: Connection, versions: Mapping[str, int]) -> frozenset[str]:
+    """Those of these rules whose version is the one that counts; all stay so until the end of the transaction."""
+    rows = _IN_FORCE.all(connection, {"rules": list(versions)})
+    return frozenset(
+        row.id for row in rows if row.enabled and row.removed_at is None and row.version == versions[row.id]
+    )
 
 
 _IN_FORCE = Prepared(
-    sa.select(RULE.c.version, RULE.c.enabled, RULE.c.removed_at)
-    .where(RULE.c.id == sa.bindparam("rule"))
+    sa.select(RULE.c.id, RULE.c.version, RULE.c.enabled, RULE.c.removed_at)
+    .where(RULE.c.id.in_(sa.bindparam("rules", expanding=True)))
+    .order_by(RULE.c.id)
     .with_for_update()  # SQLite drops this: there one transaction writes at a time
 )
 

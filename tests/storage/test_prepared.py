@@ -10,7 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from storage.dialects import insert
 from storage.drivers.conversions import SHARED_JSON, SharedObject
 from storage.engine import Database
-from storage.prepared import Prepared
+from storage.prepared import Prepared, asking_once
 from storage.schema import ALERT, INCIDENT
 from tests.notify.records import insert_alert, insert_incident
 
@@ -52,6 +52,21 @@ def test_lists_may_have_any_length_from_call_to_call(database: Database, write_f
         for groups in (["a"], [], ["a", "x", "c"], ["b"], list("abcdefgh")):
             assert sorted(found.scalars(connection, {"groups": groups})) == [key for key in "abc" if key in groups]
             assert close.run(connection, {"groups": groups, "now": T0}) == len(set(groups) & set("abc"))
+
+
+def test_what_is_asked_once_is_answered_again_within_its_part_alone_and_by_its_parameters(database: Database) -> None:
+    keys = Prepared(sa.select(INCIDENT.c.group_key).where(IN_GROUPS).order_by(INCIDENT.c.id))
+    with database.write() as connection:
+        for part in range(2):
+            with asking_once(connection):
+                INSERT.run(connection, opened(f"a{part}"))
+                assert len(keys.once(connection, {"groups": ["a0", "a1"]})) == part + 1
+                INSERT.run(connection, opened("b", rule_id=f"r{part}"))
+                assert len(keys.once(connection, {"groups": ["a0", "a1"]})) == part + 1
+                assert len(keys.once(connection, {"groups": ["a0", "b"]})) == part + 2
+                assert len(keys.all(connection, {"groups": ["a0", "a1", "b"]})) == 2 * (part + 1)
+        INSERT.run(connection, opened("a1", rule_id="s"))
+        assert len(keys.once(connection, {"groups": ["a0", "a1"]})) == 3
 
 
 def test_a_parameter_with_a_value_of_its_own_may_be_left_out_or_given(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,6 @@ from eosvolt.client import EosvoltClient
 from eosvolt.contract import load_contract
 from eosvolt.tokens import TokenSource
 from rules.alerts.evaluate import evaluate_rule
-from rules.alerts.looks import Look
 from rules.alerts.query import CompiledRule
 from rules.documents.document import rule_from_document
 from sandbox.eosvolt.api import Api, create_api
@@ -96,10 +96,10 @@ async def test_a_rule_that_cannot_be_evaluated_holds_up_no_other(world: World, m
     jobs.use_rules(world.jobs, rules, T0)
     fresh = await world.poll(T0)
 
-    def break_one(connection: sa.Connection, rule: CompiledRule, now: datetime, ahead: Look | None) -> object:
+    def break_one(connection: sa.Connection, rule: CompiledRule, *more: Any) -> object:
         if rule.id == "b":
             raise RuntimeError("disk on fire")
-        return evaluate_rule(connection, rule, now, ahead)
+        return evaluate_rule(connection, rule, *more)
 
     monkeypatch.setattr(evaluating, "evaluate_rule", break_one)
     evaluating.evaluate(world.jobs, T0, fresh)
