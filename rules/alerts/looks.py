@@ -146,10 +146,14 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     full = is_full(compiled, position, now)
     parameters = _asked(connection, compiled, position, now)
     questions = (compiled.births, compiled.standing)
-    if not full and compiled.how_many_changed.once(connection, parameters)[0][0] >= MANY:
-        questions = (compiled.births_among_many, compiled.standing_among_many)
-    elif not full:
-        questions = (compiled.births_changed, compiled.standing_changed)
+    if not full:
+        counted = compiled.how_many_changed
+        many = counted is not None and counted.once(connection, parameters)[0][0] >= MANY
+        questions = (
+            (compiled.births_among_many, compiled.standing_among_many)
+            if many
+            else (compiled.births_changed, compiled.standing_changed)
+        )
     rows = [row for question in questions for row in question.all(connection, parameters)]
     wakes = compiled.wakes_full if full else compiled.wakes_changed
     return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))

@@ -54,9 +54,10 @@ class CompiledRule:
     A rule that reads the clock either `wakes`, when each subject's next moment is known and stored (`wakes_full` and
     `wakes_changed` answer `subject` and `wake_at`), or is matched in full, as all rules over related things are now and
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
-    written, for the trace. `default_zone` is that of locations which name none, and
-    `condition` is what it asks, in its canonical spelling. `changes` are the columns, by thing, of which a newer number
-    is a change that may move it. `waiting` answers for the open alerts that wait for a moment up to `until`.
+    written, for the trace. `default_zone` is that of locations which name none, and `condition` is what it asks, in its
+    canonical spelling. `changes` are the columns, by thing, of which a newer number is a change that may move it; how
+    many there are is asked where it matters. `waiting` answers for the open alerts that wait for a moment up to
+    `until`.
     """
 
     id: str
@@ -78,7 +79,7 @@ class CompiledRule:
     births_changed: Prepared
     standing: Prepared
     standing_changed: Prepared
-    how_many_changed: Prepared
+    how_many_changed: Prepared | None
     births_among_many: Prepared
     standing_among_many: Prepared
     waiting: Prepared
@@ -100,6 +101,10 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     # what statements have in common is compiled once: it is most of what making rules ready takes
     each, opened = _each(rule, demand), _subjects_of_open_alerts(rule, demand)
     begun, stands = births(rule, each), _that_move(rule, demand, opened)
+    begun_changed = births(rule, each, among_few=not demand.by_range)
+    begun_changed = begun_changed.where(demand.moved_among_many if demand.bound else demand.moved)
+    among_many = stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))
+    among_few = stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
     return CompiledRule(
         id=rule.name,
@@ -118,12 +123,12 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         computed=tuple(demand.computed),
         local_time=demand.local_time,
         births=Prepared(begun),
-        births_changed=Prepared(births(rule, each, among_few=not demand.by_range).where(demand.moved)),
+        births_changed=Prepared(begun_changed),
         standing=Prepared(stands),
-        standing_changed=Prepared(stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))),
-        how_many_changed=Prepared(any_changed(demand.changes)),
+        standing_changed=Prepared(among_many if demand.bound else among_few),
+        how_many_changed=None if demand.bound else Prepared(any_changed(demand.changes)),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
-        standing_among_many=Prepared(stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))),
+        standing_among_many=Prepared(among_many),
         waiting=Prepared(opened.where(ALERT.c.due_at <= UNTIL)),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),

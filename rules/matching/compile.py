@@ -17,8 +17,11 @@ from rules.documents.document import Rule
 from rules.language.expressions import (
     Aggregate,
     And,
+    Compare,
     Expression,
+    FieldRef,
     LocalTime,
+    Membership,
     Since,
     Windowed,
     outside,
@@ -61,7 +64,9 @@ class Demand:
     reads the locations' own clocks. `wake` gives each subject's next moment, where that can be computed; `full_every`
     is how often all subjects are looked at; `among` selects the subjects that a newer change may have moved,
     `moved` is true of them, and so is `moved_among_many`, which goes by what else is asked; `by_range`: `moved` is a
-    range of an index that holds the status, too. `changes` are the columns, by thing, that tell whether there is one.
+    range of an index that holds the status, too. `bound`: it asks for a location or another thing by its id, so that
+    what is there is looked at, however much changed. `changes` are the columns, by thing, that tell whether there is
+    one.
     """
 
     keys: tuple[str, ...]
@@ -74,6 +79,7 @@ class Demand:
     moved: ColumnElement[bool]
     moved_among_many: ColumnElement[bool]
     by_range: bool
+    bound: bool
     changes: frozenset[tuple[str, str]]
 
 
@@ -108,6 +114,7 @@ def demand_of(rule: Rule) -> Demand:
         moved=plain if plain is not None and alone else one_of_them,
         moved_among_many=plain if plain is not None else one_of_them,
         by_range=alone and changes_of(rule.for_each, keys).name == "news_seq",
+        bound=plain is not None and rule.for_each != "session" and any(map(_names_one, _sides_of(rule))),
         changes=changes_read(things, keys, aggregates),
     )
 
@@ -133,12 +140,25 @@ def begins_where(rule: Rule, *, among_few: bool = False) -> list[ColumnElement[A
     With `among_few` only a side about what is asked for by its id finds anything: the changes of a poll are fewer than
     what has some status.
     """
-    assert rule.when is not None  # noqa: S101 - checked by demand_of
-    sides = [*_sides(rule.when), *(_sides(rule.while_) if rule.while_ is not None else ())]
+    sides = _sides_of(rule)
     looked_at = SESSION.c.ended_at.is_(None) if rule.for_each == "session" else ~gone_of(str(rule.for_each))
     compiled = [(compile_condition(side, current), read_by(side)) for side in sides]
     finds = [not among_few or (bool(keys) and all(key.endswith(".id") for key in keys)) for _, keys in compiled]
     return [*(one if bare else unindexed(one) for bare, (one, _) in zip(finds, compiled, strict=True)), looked_at]
+
+
+def _sides_of(rule: Rule) -> list[Expression]:
+    """What must all hold where an alert begins."""
+    return [side for part in (rule.when, rule.while_) if part is not None for side in _sides(part)]
+
+
+def _names_one(side: Expression) -> bool:
+    """Whether it asks for a thing by its id, or for one of several."""
+    match side:
+        case Membership(operand=FieldRef(key=key), negated=False) | Compare(op="==", left=FieldRef(key=key)):
+            return key.endswith(".id")
+        case _:
+            return False
 
 
 def _sides(condition: Expression) -> list[Expression]:

@@ -71,16 +71,23 @@ _GRAVEST = (
     .scalar_subquery()
 )
 _RANK_HEAD = Prepared(sa.update(OUTBOX).where(OUTBOX.c.id == sa.bindparam("head")).values(rank=_GRAVEST))
-_OPEN_IN_IT = Prepared(
-    sa.select(INCIDENT.c.id)
-    .join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id)
-    .where(
-        sa.or_(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.id == sa.bindparam("head")),
-        _ROLLED.c.kind == ALERT_CARD,
-        INCIDENT.c.resolved_at.is_(None),
-    )
-    .limit(1)
-)
+
+
+def _open_among(connection: Connection) -> sa.Select[Any]:
+    """An open incident that a card or a roll-up tells of: its own, else of those that it says.
+
+    The first ones of a storm are over first: SQLite looks from the last one on, in the order of its index.
+    """
+    open_ = (_ROLLED.c.kind == ALERT_CARD, INCIDENT.c.resolved_at.is_(None))
+    found = sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*open_).limit(1)
+    own = found.where(_ROLLED.c.id == sa.bindparam("head"))
+    told = found.where(_ROLLED.c.rolled_into == sa.bindparam("head"))
+    if connection.dialect.name == "sqlite":
+        told = told.order_by(sa.literal_column("rolled.rowid").desc())
+    return sa.select(sa.func.coalesce(own.scalar_subquery(), told.scalar_subquery()))
+
+
+_OPEN_IN_IT = Prepared(_open_among)
 _COUNT_PLACES = Prepared(
     sa.select(
         sa.func.count(sa.distinct(INCIDENT.c.location_id)).label("places"),
@@ -98,7 +105,7 @@ _ROLL_IN = Prepared(
 
 def is_over(connection: Connection, head: str) -> bool:
     """Whether every incident of a roll-up, or of a card, is resolved."""
-    return _OPEN_IN_IT.first(connection, {"head": head}) is None
+    return _OPEN_IN_IT.scalar(connection, {"head": head}) is None
 
 
 def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:

@@ -30,6 +30,8 @@ RULES: list[dict[str, Any]] = [
     {"for_each": "connector", "when": "connector.power > 20 kW or charger.heartbeat_age > 90s", "for": "1m"},
     {"for_each": "location", "when": "sum(location.connectors.power) > 40 kW"},
     {"for_each": "charger", "when": "charger.heartbeat_age > 4m", "keep_firing_for": "1m"},
+    {"for_each": "connector", "when": 'location.id == "l1" and connector.power > 20 kW', "while": "charger.online"},
+    {"for_each": "connector", "when": 'connector.status == "Faulted" and charger.id in ["ch1", "ch9"]', "for": "1m"},
 ]
 DOCUMENTS = [{"name": f"rule-{number}", "severity": "info", **rule} for number, rule in enumerate(RULES)]
 LOCATIONS, CHARGERS, CONNECTORS, SESSIONS = ("l1", "l2"), ("ch1", "ch2"), ("a", "b"), ("s1", "s2")

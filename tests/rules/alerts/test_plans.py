@@ -109,6 +109,32 @@ def test_what_begins_by_few_changes_is_not_looked_for_among_all_of_one_status(
     assert found == f"SEARCH connector USING INDEX {by}"
 
 
+@pytest.mark.parametrize(
+    ("when", "counts"),
+    [
+        ('location.id == "l1" and connector.power < 100 kW', False),
+        ('connector.power < 100 kW and charger.id in ["c1", "c2"]', False),
+        ('location.id != "l1" and connector.power < 100 kW', True),
+        ('location.id not in ["l1"] and connector.power < 100 kW', True),
+        ('location.id == "l1" or connector.power < 100 kW', True),
+        ("connector.power < 100 kW and charger.online", True),
+    ],
+)
+def test_of_a_rule_for_one_place_it_is_not_asked_what_changed_elsewhere(
+    when: str, counts: bool, sqlite: Database
+) -> None:
+    compiled = compile_rule(rule_from_document({"name": "x", "for_each": "connector", "when": when}, "x.yaml"))
+    with statements(sqlite) as told, sqlite.read() as connection:
+        known = {"rule": "x", "now": T0, "seen": 1, "version": 1}
+        connection.execute(compiled.births_changed.statement, known)
+        connection.execute(compiled.standing_changed.statement, known)
+    with sqlite.read() as connection:
+        asked = filter(DATA.match, told)
+        plans = "\n".join(row[3] for one in asked for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + one))
+    assert (compiled.how_many_changed is not None) is counts
+    assert ("changed_seq>?" in plans) is counts, plans
+
+
 def test_what_an_alert_inhibits_is_looked_for_among_what_fires_of_the_rules_that_it_names(sqlite: Database) -> None:
     source: dict[str, Any] = {"name": "off", "for_each": "charger", "when": "not charger.online", "inhibits": ["down"]}
     target = {"name": "down", "for_each": "connector", "when": 'connector.status == "Faulted"'}
