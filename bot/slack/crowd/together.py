@@ -51,7 +51,8 @@ class Together(Generic[Q, A]):
         """The answer to one question; raises the exception that stands in its place, or what broke the work."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
-        self._begin()
+        if self._look is None:  # else it is looked soon, for all that wait
+            self._begin()
         return await answer
 
     def _begin(self) -> None:

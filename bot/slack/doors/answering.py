@@ -48,7 +48,7 @@ class Answering:
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
             )
         async with self._session.post(url, data=body, headers=HEADERS, proxy=self._proxy) as told:
-            text = await told.text()
+            text = (await told.read()).decode(errors="replace")  # Slack's is UTF-8
             return WebhookResponse(url=url, status_code=told.status, body=text, headers=dict(told.headers))
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import structlog
 import uvicorn
-from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.settings import SettingsError
 from bot.slack.doors.connections import BoundedConnection
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 LARGEST_BODY = 1_000_000
 """Bytes. What Slack sends is far smaller: a view holds 100 blocks of 3,000 characters at most."""
 BODY_SECONDS = 5.0
+EVENTS = "/slack/events"
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 Page = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
@@ -62,8 +64,7 @@ class HttpDoor:
 
     async def open(self) -> None:
         """Listen; raises SettingsError where the port cannot be had. Port 0 lets the system choose."""
-        clicks = [Route("/slack/events", self._take, methods=["POST"])]
-        routes = clicks if self._app is not None else []  # first, because most ask for it
+        routes = [Route(EVENTS, self._take, methods=["POST"])] if self._app is not None else []
         routes += [Route(path, _telling(page)) for path, page in self._pages.items()]
         if self._metrics is not None:
             routes.append(Route("/metrics", _measuring(self._metrics)))
@@ -72,7 +73,7 @@ class HttpDoor:
         pages = Starlette(routes=routes)
         pages.router.redirect_slashes = False  # a stranger's Host header is sent nowhere
         config = uvicorn.Config(
-            pages,
+            self._past_router(pages) if self._app is not None else pages,
             http=BoundedConnection,
             log_config=None,
             access_log=False,
@@ -94,11 +95,24 @@ class HttpDoor:
         if self._listener is not None:
             self._listener.close()
 
+    def _past_router(self, pages: ASGIApp) -> ASGIApp:
+        """The pages, with what Slack posts taken before them: most requests are Slack's, and need no router."""
+
+        async def route(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"] == EVENTS and scope["method"] == "POST":
+                answer = await self._take(Request(scope, receive))
+                await answer(scope, receive, send)
+            else:
+                await pages(scope, receive, send)
+
+        return route
+
     async def _take(self, request: Request) -> Response:
         assert self._app is not None  # noqa: S101 - routed only then
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         try:
-            body = await read_signed(request, self._secret)
-            asked = to_async_bolt_request(request, body)
+            body = await read_signed(headers, request.receive, self._secret)
+            asked = AsyncBoltRequest(body=body.decode(), headers=dict(headers))
             if not isinstance(asked.body.get("event", {}), dict):
                 raise TypeError("an event is a mapping")  # noqa: TRY301 - answered as any other body that is none
         except RequestRefused as refused:
@@ -117,24 +131,40 @@ class HttpDoor:
             return JSONResponse({"error": "invalid request"}, status_code=400)
 
 
-async def read_signed(request: Request, secret: str) -> bytes:
-    """The body of a request that Slack signed; raises RequestRefused for any other, and ClientDisconnect."""
-    claim = read_claim(request.headers)
-    announced = request.headers.get("content-length", "")
+async def read_signed(headers: Mapping[str, str], receive: Receive, secret: str) -> bytes:
+    """The body of a request that Slack signed, by its headers (names in small letters) and what comes of it.
+
+    Raises RequestRefused for any other request, and ClientDisconnect.
+    """
+    claim = read_claim(headers)
+    announced = headers.get("content-length", "")
     digits = announced.lstrip("0")
     if announced.isdecimal() and (len(digits) > len(str(LARGEST_BODY)) or int(digits or 0) > LARGEST_BODY):
         raise RequestRefused(413, "its body is over 1 MB")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY:
-                    raise RequestRefused(413, "its body is over 1 MB")
+            while (piece := await _next_piece(receive)).get("more_body", False):
+                _add(body, piece)
+            _add(body, piece)
     except TimeoutError:
         raise RequestRefused(408, "its body did not come in time") from None
-    check_signature(claim, bytes(body), secret, time.time())
-    return bytes(body)
+    signed = bytes(body)
+    check_signature(claim, signed, secret, time.time())
+    return signed
+
+
+async def _next_piece(receive: Receive) -> Message:
+    piece = await receive()
+    if piece["type"] != "http.request":
+        raise ClientDisconnect
+    return piece
+
+
+def _add(body: bytearray, piece: Message) -> None:
+    body += piece.get("body", b"")
+    if len(body) > LARGEST_BODY:
+        raise RequestRefused(413, "its body is over 1 MB")
 
 
 class _Server(uvicorn.Server):

@@ -92,8 +92,9 @@ class Responder:
         word = registry.find_word(words)
         mode = Mode.WRITES if confirmed else word.mode if word is not None else Mode.READS
         acts = word is not None and word.acts
-        standing, asked = await self.asking(user, channel, writes=mode is Mode.WRITES, acts=acts)
-        asked = replace(asked, offset=offset, text=registry.rest_of(text, word), confirmed=confirmed)
+        rest = registry.rest_of(text, word)
+        told = {"offset": offset, "text": rest, "confirmed": confirmed}
+        standing, asked = await self.asking(user, channel, writes=mode is Mode.WRITES, acts=acts, **told)
         if word is not None and word.places:
             asked = replace(asked, place=await self.place_of(text, channel, user))
         if mode is not Mode.WRITES:
@@ -113,9 +114,12 @@ class Responder:
         return await self._finished(answer, words, asked)
 
     async def asking(
-        self, user: str, channel: str, *, writes: bool = False, acts: bool = False
+        self, user: str, channel: str, *, writes: bool = False, acts: bool = False, **told: Any
     ) -> tuple[Standing, Asked]:
-        """How a person stands, and a question of theirs without words; what acts is told where a card would stand."""
+        """How a person stands, and a question of theirs without words; what acts is told where a card would stand.
+
+        `told` are fields of the question that are known already.
+        """
         asked_of = self.permissions.standing_at_click if writes else self.permissions.standing_of
         standing = await asked_of(user)
         asked = Asked(
@@ -133,6 +137,7 @@ class Responder:
             approvals=self.office.approvals,
             alert_channel=self.alert_channel,
             is_outside=bool(standing.outside),
+            **told,
         )
         return standing, asked
 

@@ -100,6 +100,12 @@ async def test_a_request_that_slack_signed_is_taken(http_house: House) -> None:
     assert (await post_command(http_house)).status_code == 200
 
 
+async def test_who_asks_otherwise_is_told_how(http_house: House) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(str(http_house.workspace.link.request_url))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 async def test_a_request_older_than_five_minutes_is_refused(http_house: House) -> None:
     assert (await post_command(http_house, age=timedelta(minutes=4, seconds=50))).status_code == 200
     late = await post_command(http_house, age=timedelta(minutes=5, seconds=10), trigger_id="2.2.2")
