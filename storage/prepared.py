@@ -349,6 +349,12 @@ def asking_once(connection: Connection) -> Iterator[None]:
         connection.execution_options(asked=None)
 
 
+def noted(connection: Connection) -> dict[Any, Any]:
+    """What is kept until the end of `asking_once`; outside of it nothing is."""
+    asked: dict[Any, Any] | None = connection.get_execution_options().get("asked")
+    return {} if asked is None else asked
+
+
 def _cursor_of(connection: Connection) -> Any:
     if not connection.in_transaction():
         connection.begin()  # as SQLAlchemy does by itself; the end of the connection's block ends it

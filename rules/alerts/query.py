@@ -104,7 +104,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     begun_changed = births(rule, each, among_few=not demand.by_range)
     begun_changed = begun_changed.where(demand.moved_among_many if demand.bound else demand.moved)
     among_many = stands.where(sa.or_(demand.moved_among_many, ALERT.c.held_since.is_not(None)))
-    among_few = stands.where(ALERT.c.subject.in_(sa.union(_subjects(demand.among), _held)))
+    among_few = stands.where(ALERT.c.subject.in_(sa.union_all(_subjects(demand.among), _held)))
     wakes_full = None if demand.wake is None else wakes_statement(rule.for_each, demand.wake)
     return CompiledRule(
         id=rule.name,

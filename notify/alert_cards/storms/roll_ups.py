@@ -16,7 +16,7 @@ from notify.alert_cards.storms.storm_facts import DETAILED
 from notify.alert_cards.thread import bump_roll_ups
 from notify.outbox import ALERT_CARD, ROLL_UP, insert_items, new_item
 from notify.routing import Routing
-from storage.prepared import Prepared
+from storage.prepared import Prepared, noted
 from storage.schema import INCIDENT, OUTBOX
 
 PLACES_A_PAGE = 180
@@ -72,22 +72,14 @@ _GRAVEST = (
 )
 _RANK_HEAD = Prepared(sa.update(OUTBOX).where(OUTBOX.c.id == sa.bindparam("head")).values(rank=_GRAVEST))
 
-
-def _open_among(connection: Connection) -> sa.Select[Any]:
-    """An open incident that a card or a roll-up tells of: its own, else of those that it says.
-
-    The first ones of a storm are over first: SQLite looks from the last one on, in the order of its index.
-    """
-    open_ = (_ROLLED.c.kind == ALERT_CARD, INCIDENT.c.resolved_at.is_(None))
-    found = sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*open_).limit(1)
-    own = found.where(_ROLLED.c.id == sa.bindparam("head"))
-    told = found.where(_ROLLED.c.rolled_into == sa.bindparam("head"))
-    if connection.dialect.name == "sqlite":
-        told = told.order_by(sa.literal_column("rolled.rowid").desc())
-    return sa.select(sa.func.coalesce(own.scalar_subquery(), told.scalar_subquery()))
-
-
-_OPEN_IN_IT = Prepared(_open_among)
+_OPEN = (_ROLLED.c.kind == ALERT_CARD, INCIDENT.c.resolved_at.is_(None))
+_TOLD = sa.or_(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.id == sa.bindparam("head"))
+_OPEN_TOLD = (
+    sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*_OPEN, _TOLD).limit(1)
+)
+_LIKELY = _OPEN_TOLD.where(INCIDENT.c.id == sa.bindparam("likely", type_=INCIDENT.c.id.type))
+# of a storm most of the first may be over
+_OPEN_IN_IT = Prepared(sa.select(sa.func.coalesce(_LIKELY.scalar_subquery(), _OPEN_TOLD.scalar_subquery())))
 _COUNT_PLACES = Prepared(
     sa.select(
         sa.func.count(sa.distinct(INCIDENT.c.location_id)).label("places"),
@@ -105,7 +97,12 @@ _ROLL_IN = Prepared(
 
 def is_over(connection: Connection, head: str) -> bool:
     """Whether every incident of a roll-up, or of a card, is resolved."""
-    return _OPEN_IN_IT.scalar(connection, {"head": head}) is None
+    known = noted(connection)
+    key = ("open in", head)
+    found = _OPEN_IN_IT.scalar(connection, {"head": head, "likely": known.get(key, 0)})
+    if found is not None:  # the next rule that tells of it looks there first
+        known[key] = found
+    return found is None
 
 
 def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:
