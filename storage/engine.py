@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 
-from storage.drivers import postgresql
+from storage.drivers import compiled, postgresql
 from storage.sql import version_key_of
 
 BUSY_TIMEOUT_MS = 5_000
@@ -67,6 +67,7 @@ class Database:
     def __init__(self, url: str, *, durable: bool = True) -> None:
         self.url = normalise_url(url)
         self.engine: Engine = sa.create_engine(self.url, **_pool_of(self.url))
+        compiled.share(self.engine)
         self._lock = FairLock()
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine, synchronous="FULL" if durable else "OFF")
