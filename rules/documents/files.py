@@ -10,7 +10,7 @@ from pathlib import Path
 from rules.documents.document import Rule, read_rule
 from rules.documents.inhibition import relation_errors
 from rules.documents.speech_plan import PLAIN, PlanReader, SpeechPlan
-from rules.documents.yaml_text import MAX_BYTES, YamlItem, YamlSection, read_items, read_sections
+from rules.documents.yaml_text import MAX_BYTES, YamlItem, YamlSection, parse
 from rules.language.errors import RuleError, RuleErrors
 from rules.language.fields import nearest
 
@@ -101,7 +101,8 @@ def _items(path: Path, errors: list[RuleError], plan: PlanReader) -> list[YamlIt
     if len(content) > MAX_BYTES:
         errors.append(RuleError(str(path), None, f"the file has more than {MAX_BYTES:,} bytes"))
         return []
-    whole = read_sections(text, FILE_KEYS, unless="name")
+    parsed = parse(text)
+    whole = parsed.sections(FILE_KEYS, unless="name")
     if whole is not None:
         sections = dict(whole.sections)
         errors.extend(RuleError(str(path), None, problem.message, problem.line) for problem in whole.problems)
@@ -112,7 +113,7 @@ def _items(path: Path, errors: list[RuleError], plan: PlanReader) -> list[YamlIt
         if rules is not None and not rules.is_list and rules.items[0].value is not None:
             errors.append(RuleError(str(path), None, '"rules" must be a list of rules', rules.line))
         return list(rules.items) if rules is not None and rules.is_list else []
-    items, problems = read_items(text)
+    items, problems = parsed.items()
     errors.extend(
         RuleError(str(path), None, problem.message, problem.line, problem.column, None, problem.written)
         for problem in problems

@@ -72,40 +72,52 @@ class YamlSections:
     problems: tuple[YamlProblem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class YamlText:
+    """A text that was parsed: its root where it has one, and what is wrong with it as a whole."""
+
+    text: str
+    root: Node | None
+    problems: tuple[YamlProblem, ...] = ()
+
+    def items(self) -> tuple[list[YamlItem], list[YamlProblem]]:
+        """The items of a file that is one list or one mapping, and what is wrong with the text as a whole."""
+        if self.root is None:
+            return [], list(self.problems)
+        return list(_section(self.root, _Budget(self.text)).items), list(self.problems)
+
+    def sections(self, names: Collection[str], unless: str) -> YamlSections | None:
+        """The sections of a mapping with one of these keys and without the key `unless`; None for anything else."""
+        if not isinstance(self.root, MappingNode):
+            return None
+        keys = {str(key.value) for key, _ in self.root.value}
+        if unless in keys or not keys & set(names):
+            return None
+        budget, sections, problems = _Budget(self.text), dict[str, YamlSection](), list(self.problems)
+        for key, below in self.root.value:
+            if str(key.value) in sections:
+                problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
+            else:
+                sections[str(key.value)] = _section(below, budget, key.start_mark.line + 1)
+        return YamlSections(sections, tuple(problems))
+
+
 def read_items(text: str) -> tuple[list[YamlItem], list[YamlProblem]]:
-    """The items of a file that is one list or one mapping, and what is wrong with the text as a whole."""
-    root, problems = _composed(text)
-    if root is None:
-        return [], problems
-    return list(_section(root, _Budget(text)).items), problems
+    """The items of a text that is one list or one mapping, and what is wrong with the text as a whole."""
+    return parse(text).items()
 
 
-def read_sections(text: str, names: Collection[str], unless: str) -> YamlSections | None:
-    """The sections of a file that is a mapping with one of these keys and without the key `unless`; None for others."""
-    root, problems = _composed(text)
-    if not isinstance(root, MappingNode):
-        return None
-    keys = {str(key.value) for key, _ in root.value}
-    if unless in keys or not keys & set(names):
-        return None
-    budget, sections = _Budget(text), {}
-    for key, below in root.value:
-        if str(key.value) in sections:
-            problems.append(YamlProblem(f'the key "{key.value}" stands twice', key.start_mark.line + 1))
-        else:
-            sections[str(key.value)] = _section(below, budget, key.start_mark.line + 1)
-    return YamlSections(sections, tuple(problems))
-
-
-def _composed(text: str) -> tuple[Node | None, list[YamlProblem]]:
+def parse(text: str) -> YamlText:
+    """The text parsed, once for whatever is asked of it."""
     try:
-        return YAML(typ="safe", pure=True).compose(text), []
+        return YamlText(text, YAML(typ="safe", pure=True).compose(text))
     except MarkedYAMLError as wrong:
-        return None, [_syntax_problem(wrong, text)]
+        problem = _syntax_problem(wrong, text)
     except YAMLError as wrong:
-        return None, [YamlProblem(_one_line(str(wrong)))]
+        problem = YamlProblem(_one_line(str(wrong)))
     except (RecursionError, ValueError):
-        return None, [YamlProblem("the file is not YAML, or is nested too deeply")]
+        problem = YamlProblem("the file is not YAML, or is nested too deeply")
+    return YamlText(text, None, (problem,))
 
 
 def _section(node: Node, budget: "_Budget", line: int | None = None) -> YamlSection:
