@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
+from bot.service import app
 from bot.service.app import Service, build
 from bot.service.jobs import Jobs
 from bot.service.rule_files import RuleKeeper
@@ -97,7 +98,10 @@ async def message_to(house: House, place: str, text: str) -> Message:
     return found
 
 
-async def test_files_that_change_are_read_again_by_themselves(closed_house: House, tmp_path: Path) -> None:
+async def test_files_that_change_are_read_again_by_themselves(
+    closed_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "RULE_FILES_EVERY", timedelta(seconds=0.3))
     folder = tmp_path / "rules"
     folder.mkdir()
     (folder / "one.yaml").write_text(RULE.format(name="first"))

@@ -1,6 +1,6 @@
 """Three real weeks, 64,344 sessions: one digest a day; sessions and kWh as a plain count of the CSV.
 
-CI replays all of it, a plain run, which must stay short, the first four days.
+CI replays all of it, a plain run, which must stay short, the first two days.
 """
 
 import csv
@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT, shared_folder
 
 LONDON = ZoneInfo("Europe/London")
-DAYS = 20 if os.environ.get("CI") else 4
+DAYS = 20 if os.environ.get("CI") else 2
 WHOLE_DAYS = [f"2025-10-{day:02d}" for day in range(1, DAYS + 1)]
 
 
