@@ -9,7 +9,9 @@ from slack_sdk.models.blocks import Block
 
 from bot.slack.charge.registry import WORDS
 from notify.text.limits import LOUD
+from sandbox.world.state import World
 from tests.bot.house import FAULTED, House, open_house
+from tests.examples import part
 
 HOSTILE = [
     "<!channel>",
@@ -52,41 +54,40 @@ def make_hostile(house: House) -> None:
     house.break_connector(next(iter(world.connectors)), timedelta(minutes=50))
 
 
-async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
-    house, world = hostile_house, hostile_house.fleet.world
-    await house.card_of_an_alert()
+WITH_A_NAME = (
+    *("location", "charger", "session", "price", "report", "export sessions 2026-01-01 2026-01-02"),
+    *("start", "stop", "reset", "unlock", "enable", "disable"),
+)
+ON_A_CHARGER = ("reset {}", "reset {} hard", "disable {}", "enable {}")
+ON_A_CONNECTOR = ("unlock {}", "disable {}", "start {}", "stop {}")
+ON_A_LOCATION = ("location {}", "price {}", "price {} set default 9", "report week {}")
+
+
+def said_about(world: World) -> list[str]:
+    """Every word about everything that is there; in a plain run, about a part of it."""
     said = ["", "status", "locations", "chargers", "chargers faulted", "chargers offline", "sessions", "sessions today"]
-    said += [f"location {row.id}" for row in world.locations]
-    said += ["health", "report", "report month"]
-    for row in world.locations:
-        said += [f"price {row.id}", f"price {row.id} set default 9", f"report week {row.id}"]
-    for row in list(world.chargers)[:9]:
-        said += [f"reset {row.id}", f"reset {row.id} hard", f"disable {row.id}", f"enable {row.id}"]
-    said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("unlock", "disable")]
-    said += [f"charger {row.id}" for row in world.chargers]
-    said += [f"session {row.id}" for row in list(world.sessions)[-18:]]
-    said += [f"why {connector} connector-faulted" for connector in list(world.connectors)[:3]]
-    said += ["alerts", "silence rule=connector-faulted for 2h <!channel> `code` *bold*", "silences"]
-    said += ["rules", "rules show connector-faulted", 'rules add name: <!channel>; when: `x` == "```"; for: *']
+    said += ["health", "report", "report month", "alerts", "silences", "rules", "rules show connector-faulted"]
+    said += ["silence rule=connector-faulted for 2h <!channel> `code` *bold*"]
+    said += ['rules add name: <!channel>; when: `x` == "```"; for: *']
     said += ["rules add name: shout; for_each: charger; when: charger.online; description: <!channel> ``` *x*"]
-    said += [f"{verb} {connector}" for connector in list(world.connectors)[:9] for verb in ("start", "stop")]
+    connectors = list(world.connectors)[:9]
+    many = [words.format(row.id) for words in ON_A_LOCATION for row in world.locations]
+    many += [words.format(row.id) for words in ON_A_CHARGER for row in list(world.chargers)[:9]]
+    many += [words.format(connector) for words in ON_A_CONNECTOR for connector in connectors]
+    many += [f"charger {row.id}" for row in world.chargers]
+    many += [f"session {row.id}" for row in list(world.sessions)[-18:]]
+    many += [f"why {connector} connector-faulted" for connector in connectors[:3]]
     for text in HOSTILE:
-        said += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
-        said += [f"{word} {text}" for word in ("location", "charger", "session", "start", "stop")]
-        said += [
-            f"{word} {text}"
-            for word in (
-                "reset",
-                "unlock",
-                "enable",
-                "disable",
-                "price",
-                "report",
-                "export sessions 2026-01-01 2026-01-02",
-            )
-        ]
-    said += [f"{word.word} {text}" for word in WORDS for text in HOSTILE[:3]]
-    for text in said:
+        many += [text, f"chargers {text[:150]}", f"chargers status={text[:50]}", f"sessions {text}"]
+        many += [f"{word} {text}" for word in WITH_A_NAME]
+    many += [f"{word.word} {text}" for word in WORDS for text in HOSTILE[:3]]
+    return [*said, *part(many, 5)]
+
+
+async def test_every_answer_passes_slack_s_checks(hostile_house: House) -> None:
+    house = hostile_house
+    await house.card_of_an_alert()
+    for text in said_about(house.fleet.world):
         answer = await house.ask(text)
         assert "Chargehand has a fault" not in answer.text, text
         assert not [word for word in LOUD if word in str(answer.blocks) + answer.text and word in answer.text], text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.service import evaluating
+from bot.service import evaluating, ticker
 from bot.service.polling.rounds import poll_job
 from rules.alerts.evaluate import evaluate_rule
 from rules.alerts.query import CompiledRule
@@ -40,7 +40,10 @@ async def said(house: House, words: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.0, math.inf], ids=["a byte a second", "no byte at all"])
-async def test_slow_sessions_and_prices_delay_no_alert_about_chargers(closed_house: House, seconds: float) -> None:
+async def test_slow_sessions_and_prices_delay_no_alert_about_chargers(
+    closed_house: House, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticker, "STOP_SECONDS", 0.1)  # polls that cannot end are cut off at the stop
     service = await closed_house.start(AT_ONCE)
     closed_house.api.faults.slow = {"sessions": seconds, "pricing": seconds}
     for resource in ("sessions", "prices"):

@@ -148,6 +148,7 @@ async def test_a_database_that_hangs_is_told_within_seconds(http_house: House, m
     assert (await page(http_house, "readyz"))[0] == 503
     assert (await page(http_house, "livez"))[0] == 200
     monkeypatch.undo()
+    hung.set()  # the jobs that hang too are not waited for
 
 
 async def test_a_worker_that_is_gone_is_what_a_restart_mends(http_house: House) -> None:
