@@ -7,6 +7,7 @@ what answers a click, then news by how grave it is, then what has ended; nothing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row
 
 from notify.outbox import OF_KIND, Rank
 from storage.ahead import AHEAD
+from storage.prepared import Prepared
 from storage.schema import OUTBOX, REFUSED
 
 RATE_LIMITED = "ratelimited"
@@ -57,12 +59,29 @@ class Lanes:
 
 EVERY_LANE = Lanes()
 
+_MOMENT = OUTBOX.c.due_at.type
+_NOW, _UNTIL = sa.bindparam("now", type_=_MOMENT), sa.bindparam("until", type_=_MOMENT)
+_DOUBTED_LEASE = sa.bindparam("doubted_lease", type_=_MOMENT)
+_DOUBTED_WAIT = sa.bindparam("doubted_wait", type_=_MOMENT)
+_LATE = sa.bindparam("late", type_=_MOMENT)
+
 
 def due_channels(connection: Connection, now: datetime) -> list[str]:
     """The channels for which something is due at `now`, by the names that the outbox has for them."""
+    return _due_channels().scalars(connection, _moments(now))
+
+
+@cache
+def _due_channels() -> Prepared:
     takes = ~sa.exists().where(REFUSED.c.channel == OUTBOX.c.channel)
-    due = sa.select(OUTBOX.c.channel).where(_claimable(OUTBOX, now), takes)
-    return list(connection.execute(due.distinct().order_by(OUTBOX.c.channel)).scalars())
+    due = sa.select(OUTBOX.c.channel).where(_claimable(OUTBOX), takes)
+    return Prepared(due.distinct().order_by(OUTBOX.c.channel))
+
+
+def _moments(now: datetime) -> dict[str, Any]:
+    """The moments that questions about what is due compare with."""
+    doubted = {"doubted_lease": now + DOUBTED_LEASE, "doubted_wait": now + DOUBTED_WAIT}
+    return {"now": now, **doubted, "late": now - LONGEST_BEHIND}
 
 
 def claim_next(
@@ -81,59 +100,73 @@ def claim_next(
     thread, and for an edit of its card that was due before it. A channel that Slack told to wait holds up its own
     messages only; one that refuses messages is left out. Another worker that got there first costs nothing.
     """
-    item = OUTBOX.alias("item")
-    refuses = sa.exists().where(REFUSED.c.channel == item.c.channel)
-    mine = [*_ready(item, now, lanes), ~refuses, ~_limited(item, now)]
-    if channels is not None:
-        mine.append(item.c.channel.in_(channels))
-    return _claim(connection, worker, now, lease, item, mine, _order(item, now, lanes))
+    asked = {} if channels is None else {"channels": list(channels)}
+    return _claim(connection, _next_one(lanes, among=channels is not None), worker, now, lease, asked)
 
 
 def claim_probe(connection: Connection, worker: str, now: datetime, lease: timedelta, channel: str) -> Row[Any] | None:
     """Claim the one message by which a channel that refuses messages is tried again: a new one before an edit."""
-    item = OUTBOX.alias("item")
-    mine = [*_ready(item, now, EVERY_LANE), item.c.channel == channel]
-    order = [sa.case((item.c.message_ts.is_(None), 0), else_=1), *_order(item, now, EVERY_LANE)]
-    return _claim(connection, worker, now, lease, item, mine, order)
+    return _claim(connection, _probe(), worker, now, lease, {"channel": channel})
 
 
 def _claim(  # noqa: PLR0917 - what a claim is made of
-    connection: Connection,
-    worker: str,
-    now: datetime,
-    lease: timedelta,
-    item: Any,
-    conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[ColumnElement[Any]],
+    connection: Connection, claiming: Prepared, worker: str, now: datetime, lease: timedelta, asked: dict[str, Any]
 ) -> Row[Any] | None:
     while True:
-        due = (
-            sa.select(item.c.id)
-            .where(*conditions)
-            .order_by(*order)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=item)  # SQLite drops this: there one transaction writes at a time
-            .scalar_subquery()
-        )
-        claimed = connection.execute(
-            sa.update(OUTBOX)
-            .where(OUTBOX.c.id == due, _claimable(OUTBOX, now))
-            .values(
-                uncertain=sa.or_(OUTBOX.c.uncertain, OUTBOX.c.claimed_by.is_not(None)),
-                claimed_by=worker,
-                claimed_until=now + lease,
-                posted_after=sa.case((_is_first_try(), _newest_ts()), else_=OUTBOX.c.posted_after),
-                attempts=OUTBOX.c.attempts + 1,
-            )
-            .returning(OUTBOX.c.id)
-        ).scalar()
+        claimed = claiming.scalar(connection, {**_moments(now), "worker": worker, "until": now + lease, **asked})
         if claimed is None:
             return None
         try:
-            return connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == claimed)).one()
+            return connection.execute(_ITEM, {"claimed": claimed}).one()
         except (ValueError, TypeError, LookupError):  # a damaged row holds up no other
             waits = {"claimed_by": None, "claimed_until": now + UNREADABLE_WAIT, "error": UNREADABLE}
             connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == claimed).values(waits))
+
+
+_ITEM = sa.select(OUTBOX).where(OUTBOX.c.id == sa.bindparam("claimed"))
+
+
+@cache
+def _next_one(lanes: Lanes, *, among: bool) -> Prepared:
+    """What claims the message that is to go next, with `among` of the channels that it is given."""
+    item = OUTBOX.alias("item")
+    refuses = sa.exists().where(REFUSED.c.channel == item.c.channel)
+    mine = [*_ready(item, lanes), ~refuses, ~_limited(item)]
+    if among:
+        mine.append(item.c.channel.in_(sa.bindparam("channels", expanding=True)))
+    return _claiming(item, mine, _order(item, lanes))
+
+
+@cache
+def _probe() -> Prepared:
+    item = OUTBOX.alias("item")
+    mine = [*_ready(item, EVERY_LANE), item.c.channel == sa.bindparam("channel")]
+    order = [sa.case((item.c.message_ts.is_(None), 0), else_=1), *_order(item, EVERY_LANE)]
+    return _claiming(item, mine, order)
+
+
+def _claiming(item: Any, conditions: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]]) -> Prepared:
+    """What claims the first message, in this order, of which these conditions are true, and answers its id."""
+    due = (
+        sa.select(item.c.id)
+        .where(*conditions)
+        .order_by(*order)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=item)  # SQLite drops this: there one transaction writes at a time
+        .scalar_subquery()
+    )
+    return Prepared(
+        sa.update(OUTBOX)
+        .where(OUTBOX.c.id == due, _claimable(OUTBOX))
+        .values(
+            uncertain=sa.or_(OUTBOX.c.uncertain, OUTBOX.c.claimed_by.is_not(None)),
+            claimed_by=sa.bindparam("worker"),
+            claimed_until=_UNTIL,
+            posted_after=sa.case((_is_first_try(), _newest_ts()), else_=OUTBOX.c.posted_after),
+            attempts=OUTBOX.c.attempts + 1,
+        )
+        .returning(OUTBOX.c.id)
+    )
 
 
 def _is_first_try() -> ColumnElement[bool]:
@@ -146,17 +179,17 @@ def _newest_ts() -> Any:
     return sa.select(sa.func.max(stands.c.message_ts)).scalar_subquery()
 
 
-def _ready(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[bool]]:
+def _ready(item: Any, lanes: Lanes) -> list[ColumnElement[bool]]:
     """What makes a message one that may go now: due, its lane open, and its turn in its own thread."""
     card, before = OUTBOX.alias("card"), OUTBOX.alias("before")
     ready = [
-        _claimable(item, now),
+        _claimable(item),
         sa.or_(item.c.thread_of.is_(None), sa.exists().where(card.c.id == item.c.thread_of, _stands(card))),
         ~sa.exists().where(
             before.c.thread_of == item.c.thread_of,
             before.c.shown_version == 0,
             before.c.abandoned_at.is_(None),
-            before.c.due_at <= now,
+            before.c.due_at <= _NOW,
             sa.or_(
                 before.c.created_at < item.c.created_at,
                 sa.and_(before.c.created_at == item.c.created_at, before.c.natural_key < item.c.natural_key),
@@ -165,7 +198,7 @@ def _ready(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[bool]]:
     ]
     if lanes.edits or lanes.urgent_edits:
         edited = OUTBOX.alias("edited")
-        edit_first = (edited.c.id == item.c.thread_of, _claimable(edited, now), edited.c.due_at <= item.c.due_at)
+        edit_first = (edited.c.id == item.c.thread_of, _claimable(edited), edited.c.due_at <= item.c.due_at)
         ready.append(~sa.exists().where(*edit_first))
     lane: list[ColumnElement[bool]] = []
     if lanes.posts:
@@ -173,16 +206,16 @@ def _ready(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[bool]]:
     if lanes.edits:
         lane.append(_stands(item))
     elif lanes.urgent_edits:
-        lane.append(sa.and_(_stands(item), _rank(item, now) <= Rank.INFO))
+        lane.append(sa.and_(_stands(item), _rank(item) <= Rank.INFO))
     return [*ready, sa.or_(sa.false(), *lane)]
 
 
-def _limited(item: Any, now: datetime) -> ColumnElement[bool]:
+def _limited(item: Any) -> ColumnElement[bool]:
     """Whether Slack has told the channel of a message to wait, or where it is an edit, everybody's edits."""
     limited, edit = OUTBOX.alias("limited"), OUTBOX.alias("limited_edit")
 
     def waits(one: Any, error: str) -> list[ColumnElement[bool]]:
-        still = (one.c.claimed_by.is_(None), one.c.claimed_until > now, one.c.shown_version < one.c.version)
+        still = (one.c.claimed_by.is_(None), one.c.claimed_until > _NOW, one.c.shown_version < one.c.version)
         return [one.c.error == error, *still, one.c.abandoned_at.is_(None)]
 
     channel_waits = sa.exists().where(limited.c.channel == item.c.channel, *waits(limited, RATE_LIMITED))
@@ -190,21 +223,21 @@ def _limited(item: Any, now: datetime) -> ColumnElement[bool]:
     return sa.or_(channel_waits, edits_wait)
 
 
-def _order(item: Any, now: datetime, lanes: Lanes) -> list[ColumnElement[Any]]:
-    rank = [_rank(item, now), item.c.due_at, item.c.created_at, item.c.id]
+def _order(item: Any, lanes: Lanes) -> list[ColumnElement[Any]]:
+    rank = [_rank(item), item.c.due_at, item.c.created_at, item.c.id]
     if not lanes.oldest_first:
         return rank
-    is_late = item.c.due_at <= now - LONGEST_BEHIND
+    is_late = item.c.due_at <= _LATE
     by_age = [sa.case((is_late, item.c.due_at)), sa.case((is_late, item.c.created_at))]  # of all others the same NULL
     return [sa.case((is_late, 0), else_=1), *by_age, *rank]
 
 
-def _rank(item: Any, now: datetime) -> ColumnElement[int]:
+def _rank(item: Any) -> ColumnElement[int]:
     """How early a message goes: an edit late, but as early as what waits for it in its thread."""
     reply = OUTBOX.alias("reply")
     waiting = (
         sa.select(sa.func.min(_own_rank(reply)))
-        .where(reply.c.thread_of == item.c.id, reply.c.shown_version == 0, reply.c.due_at <= now)
+        .where(reply.c.thread_of == item.c.id, reply.c.shown_version == 0, reply.c.due_at <= _NOW)
         .where(reply.c.abandoned_at.is_(None))
         .correlate(item)
         .scalar_subquery()
@@ -232,18 +265,18 @@ def _stands(item: Any) -> ColumnElement[bool]:
     return stands
 
 
-def _claimable(item: Any, now: datetime) -> ColumnElement[bool]:
+def _claimable(item: Any) -> ColumnElement[bool]:
     # claimed_until without claimed_by is a moment to wait for; with it, the end of a worker's lease
-    lease = item.c.claimed_until > now + DOUBTED_LEASE
+    lease = item.c.claimed_until > _DOUBTED_LEASE
     return sa.and_(
         item.c.shown_version < item.c.version,
-        item.c.due_at <= now,
+        item.c.due_at <= _NOW,
         item.c.abandoned_at.is_(None),
         sa.or_(
             item.c.claimed_until.is_(None),
-            item.c.claimed_until <= now,
+            item.c.claimed_until <= _NOW,
             sa.and_(item.c.claimed_by.is_not(None), lease),
-            item.c.claimed_until > now + DOUBTED_WAIT,
+            item.c.claimed_until > _DOUBTED_WAIT,
         ),
     )
 
