@@ -106,7 +106,7 @@ def temporary_pooler(server: str, mode: str) -> Iterator[str]:
             shutil.chown(path, user)
     process = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=user, cwd=folder)
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not _listens(folder / ".s.PGSQL.6432"):  # it tells of nothing else
             assert process.poll() is None
             assert time.monotonic() < until, "PgBouncer does not listen"

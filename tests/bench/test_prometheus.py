@@ -33,6 +33,6 @@ def test_the_target_answers_every_scrape_with_all_of_it() -> None:
     body = prometheus.exposition(Fleet(8))
     with (
         prometheus.target(body) as port,
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer,
     ):
         assert answer.read().decode() == body

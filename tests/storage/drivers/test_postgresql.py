@@ -111,7 +111,7 @@ def test_a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer(
     began = time.monotonic()
     with pytest.raises(sa.exc.OperationalError, match="does not answer"):
         _ask_a_frozen_one(database)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     with database.read() as connection:  # by another connection
         assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
     database.close()
