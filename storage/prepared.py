@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Dialect
 
 from storage.drivers import arrays, numbered
 from storage.drivers.conversions import Convert, once
-from storage.drivers.slots import Array, Slot, in_pieces
+from storage.drivers.slots import Array, Slot, filling
 
 Parameters = Mapping[str, Any]
 
@@ -140,7 +140,7 @@ class _Ready:
     def __init__(self, sql: str, slots: list[Slot], columns: Mapping[str, Any]) -> None:
         self.sql = sql
         self._slots = slots
-        self._pieces = in_pieces(slots)
+        self._filling = filling(slots)
         self._types = list(columns.values())
         # as the record's own `_make`, but for a step of Python and a look at how many values there are
         self._row = partial(tuple.__new__, _record("Row", columns, rename=True))
@@ -149,19 +149,14 @@ class _Ready:
     def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "_Ready":
         """The same SQL with the values that another statement of this shape holds, in their order."""
         other = copy(self)
-        other._slots = [slot.holding(binds) for slot in self._slots]
-        other._pieces = in_pieces(other._slots)
+        held = {slot.name: slot.holding(binds) for slot in self._slots}
+        other._slots = [held[slot.name] for slot in self._slots]
+        other._filling = filling(other._slots)
         return other
 
     def values(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
-        found: list[Any] = []
-        for slot, is_whole in self._pieces:
-            if is_whole:
-                found += slot.items(parameters)
-            else:
-                found.append(slot.value(parameters))
-        return found
+        return self._filling(parameters)
 
     def values_of_many(self, rows: Sequence[Parameters]) -> list[Any]:
         """The parameters of each row as the driver takes them, made column by column."""

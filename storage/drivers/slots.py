@@ -3,8 +3,9 @@
 Nothing here makes SQL, and nothing runs it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,12 +15,13 @@ from storage.drivers import arrays, numbered
 from storage.drivers.conversions import Convert, SharedObject, once_written
 
 Parameters = Mapping[str, Any]
+Filling = Callable[[Parameters], list[Any]]
 
 
 class Slot:
     """One placeholder of the driver's SQL: a value of its own, a parameter, or one item of a parameter."""
 
-    __slots__ = ("_among", "_convert", "_fixed", "_is_object", "_key", "_place", "_required", "name", "type")
+    __slots__ = ("_among", "_convert", "_is_object", "_key", "_place", "_required", "fixed", "name", "type")
 
     def __init__(
         self, name: str, bind: sa.BindParameter[Any], place: int | None, dialect: Dialect, among: int | None
@@ -33,21 +35,25 @@ class Slot:
         if convert is not None and self._is_object and dialect.name == "postgresql":
             convert = numbered.json_text(convert)
         self._convert = once_written(bind.type, convert)
-        self._fixed = None if self._required else self._converted(bind.effective_value)
+        self.fixed = None if self._required else self._converted(bind.effective_value)
 
     def holding(self, binds: Sequence[sa.BindParameter[Any]]) -> "Slot":
         """The same place in another statement of this shape, whose values these are."""
         if self._required or self._among is None:
             return self
         other = copy(self)
-        other._fixed = self._converted(binds[self._among].effective_value)
+        other.fixed = self._converted(binds[self._among].effective_value)
         return other
 
     def value(self, parameters: Parameters) -> Any:
         """What stands here."""
         if self._key is None or not (self._required or self._key in parameters):
-            return self._fixed
+            return self.fixed
         return self._converted(parameters[self._key])
+
+    def varies(self) -> bool:
+        """Whether the parameters of a run may say what stands here."""
+        return self._key is not None
 
     def place_in_list(self) -> int | None:
         """Which item of a list that is given it is; None where it is none."""
@@ -96,7 +102,41 @@ class Array(Slot):
             return list(items)  # the driver writes what it can, and says what it cannot
 
 
-def in_pieces(slots: Sequence[Slot]) -> list[tuple[Slot, bool]]:
+def filling(slots: Sequence[Slot]) -> Filling:
+    """What makes the values of a run from its parameters.
+
+    Long statements hold thousands of values that never change, and a few parameters at hundreds of places: what stays
+    is kept, and each parameter is looked at once.
+    """
+    if any(slot.place_in_list() is not None for slot in slots):
+        return partial(_one_by_one, _in_pieces(slots))
+    groups: dict[str, tuple[Slot, list[int]]] = {}
+    for place, slot in enumerate(slots):
+        if slot.varies():
+            groups.setdefault(slot.name, (slot, []))[1].append(place)
+    return partial(_filled, [slot.fixed for slot in slots], list(groups.values()))
+
+
+def _filled(fixed: Sequence[Any], groups: Iterable[tuple[Slot, Iterable[int]]], parameters: Parameters) -> list[Any]:
+    found = list(fixed)
+    for slot, places in groups:
+        value = slot.value(parameters)
+        for place in places:
+            found[place] = value
+    return found
+
+
+def _one_by_one(pieces: Iterable[tuple[Slot, bool]], parameters: Parameters) -> list[Any]:
+    found: list[Any] = []
+    for slot, is_whole in pieces:
+        if is_whole:
+            found += slot.items(parameters)
+        else:
+            found.append(slot.value(parameters))
+    return found
+
+
+def _in_pieces(slots: Sequence[Slot]) -> list[tuple[Slot, bool]]:
     """The slots, but of a list that is given only that of the first item, which stands for it as a whole."""
     places = [(slot, slot.place_in_list()) for slot in slots]
     return [(slot, place == 0) for slot, place in places if not place]
