@@ -5,7 +5,7 @@ from the speaker it is given.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +15,7 @@ from rules.documents.files import load_rules
 from rules.language.errors import RuleError
 from rules.lifecycle import Transition
 from rules.registry.runnable import find_unrunnable
+from rules.registry.store import RulesInForce
 from rules.trials.cases import Case, CaseError, CaseErrors, load_cases
 from rules.trials.differences import ReadableSpeaker, differences
 from rules.trials.scenario import World
@@ -35,12 +36,16 @@ class CaseResult:
         return not self.failures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tested:
-    """The rules that a case tests: those that run, and of those that no database takes, why."""
+    """The rules that cases test: those that run, and of those that no database takes, why.
+
+    `ready` are those that run, by the zone that counts where none is named: the first case makes them ready for all.
+    """
 
     rules: tuple[Rule, ...]
     broken: Mapping[str, RuleError]
+    ready: dict[str | None, RulesInForce] = field(default_factory=dict)
 
 
 def load_all(paths: Sequence[Path]) -> list[tuple[Case, Tested]]:
@@ -80,7 +85,9 @@ def run_case(case: Case, tested: Tested, make_speaker: Callable[[Sequence[Rule]]
     history: list[Transition | Event] = []
     waiting = list(case.checks)
     now, step = case.start, 0
-    with Scratch(rules, case.start, speaker) as scratch:
+    zone = speaker.default_zone
+    with Scratch(rules, case.start, speaker, tested.ready.get(zone)) as scratch:
+        tested.ready[zone] = scratch.rules
         while waiting:
             history += scratch.tick(now, world.answers(step, now))
             while waiting and waiting[0].at == now:
