@@ -7,6 +7,7 @@ right: it is doubted only where it was written at such a moment, and is then cou
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table
 
 from storage import schema
 from storage.dialects import latest
+from storage.prepared import Prepared
 from storage.recording.things import news_at
 from storage.sql import seconds_between, shifted
 
@@ -190,9 +192,9 @@ def _bring_down(connection: Connection, table: Table, moments: Moments, now: dat
     if not happened:
         return False
     known = {"now": now, "limit": now + AHEAD}
-    ahead = sa.or_(*(table.c[name] > _LIMIT for name in happened))
-    if connection.execute(sa.select(sa.literal(1)).select_from(table).where(ahead).limit(1), known).first() is None:
+    if _any_ahead(table, happened).first(connection, known) is None:
         return False
+    ahead = _lies_ahead(table, happened)
     values: dict[str, Any] = {}
     for name in happened:
         instead = _NOW if name in moments.done else sa.null()
@@ -202,6 +204,16 @@ def _bring_down(connection: Connection, table: Table, moments: Moments, now: dat
         values[name] = sa.case((since > _LIMIT, _anew(since, table.c[name])), else_=table.c[name])
     connection.execute(sa.update(table).where(ahead).values(values), known)
     return True
+
+
+def _lies_ahead(table: Table, happened: tuple[str, ...]) -> ColumnElement[bool]:
+    return sa.or_(*(table.c[name] > _LIMIT for name in happened))
+
+
+@cache
+def _any_ahead(table: Table, happened: tuple[str, ...]) -> Prepared:
+    """The look at one table: every start takes it at each."""
+    return Prepared(sa.select(sa.literal(1)).select_from(table).where(_lies_ahead(table, happened)).limit(1))
 
 
 def _anew(since: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnElement[Any]:
