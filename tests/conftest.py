@@ -18,7 +18,7 @@ from storage import tables  # noqa: F401 - declares every table
 from storage.engine import Database
 from tests.databases import server_binaries, temporary_database, temporary_server
 from tests.eosvolt.accounts import ACCOUNTS
-from tests.examples import in_turn
+from tests.examples import in_turn, on_either
 
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
@@ -34,7 +34,11 @@ _FIRST = ("test_irish.py", "test_scotland.py", "test_lives.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: no worker is left alone with one at the end, and none of their modules is shared out."""
+    """Leave out what a plain run does on the other database, and begin with the longest.
+
+    So no worker is left alone with one at the end, and none of their modules is shared out.
+    """
+    items[:] = on_either(items)
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
 
 

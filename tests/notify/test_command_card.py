@@ -26,6 +26,8 @@ from tests.notify.records import (
     without_nul,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 GOLDEN = Path(__file__).parent / "golden"
 NOT_SENT = "EOSVOLT asks for fewer calls; wait 30 s"
 NOT_FREE = "the connector is not free: look at its status, end its session or choose another one"

@@ -24,6 +24,8 @@ from tests.notify.records import (
     without_nul,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 NOW = T0 + 40 * MINUTE  # a Monday, 11:40 in Copenhagen
 WEEK = timedelta(weeks=1)
 

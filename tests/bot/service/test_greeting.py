@@ -16,6 +16,8 @@ from tests.bot.house import FAULTED, House
 from tests.notify.records import HOSTILE, T0, without_nul
 from tests.storage.test_released import load
 
+pytestmark = pytest.mark.on_either_database
+
 ADMINS = ("@oncall", "U0OLE00002", "U0ADA00001")
 
 

@@ -12,6 +12,8 @@ from storage.engine import Database
 from tests.commands.automations.place import RULE, SECONDS, Died, place_on
 from tests.readings import MINUTE
 
+pytestmark = pytest.mark.on_either_database
+
 ONE_IN_ALL = {"reset": "soft", "limit": "1 per 24h", "limit_total": "1 per 24h"}
 BROAD = {**RULE, "when": 'connector.status == "Faulted"', "for": 0, "actions": [ONE_IN_ALL]}
 OTHER = "101.1.1"

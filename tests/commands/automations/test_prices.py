@@ -12,6 +12,8 @@ from storage.engine import Database
 from tests.commands.automations.place import CHARGER, RULE, Died, Place, place_on
 from tests.commands.automations.test_self_healing import add_connector
 
+pytestmark = pytest.mark.on_either_database
+
 LOCATION = "100"
 PATH = f"/v1/locations/{LOCATION}/pricing"
 DEARER = {"price": 0.45, "limit": "1 per 24h", "cool_down": "1m"}

@@ -16,6 +16,8 @@ from storage.engine import Database
 from storage.schema import AUDIT, COMMAND
 from tests.readings import MINUTE, T0, charger, connector, location, poll, session
 
+pytestmark = pytest.mark.on_either_database
+
 SECOND = timedelta(seconds=1)
 HALF_AN_HOUR = timedelta(minutes=30)
 ADA, OLE = "U0ADA00001", "U0OLE00002"

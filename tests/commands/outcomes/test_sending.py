@@ -11,6 +11,8 @@ from storage.engine import Database
 from tests.commands.steps import SECOND, accepted, answer, ask, audit, card, claim, sees, the_command, verify
 from tests.readings import MINUTE, T0
 
+pytestmark = pytest.mark.on_either_database
+
 
 def test_a_command_is_claimed_once_and_marked_before_it_is_sent(fleet: Database) -> None:
     ask(fleet)

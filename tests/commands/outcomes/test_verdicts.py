@@ -9,6 +9,8 @@ from storage.engine import Database
 from tests.commands.steps import SECOND, STOP, accepted, answer, ask, audit, card, claim, sees, the_command, verify
 from tests.readings import MINUTE, T0, poll, session
 
+pytestmark = pytest.mark.on_either_database
+
 
 def test_a_start_is_verified_by_a_poll_that_began_after_the_answer(fleet: Database) -> None:
     ask(fleet)

@@ -13,6 +13,8 @@ from storage.engine import Database
 from tests.commands.steps import SECOND, START, STOP, accepted, answer, ask, audit, card, claim, sees, the_command
 from tests.readings import MINUTE, T0, charger, connector, poll, session
 
+pytestmark = pytest.mark.on_either_database
+
 
 def test_a_start_is_one_command_one_card_and_one_audit_entry(fleet: Database) -> None:
     asked = ask(fleet)

@@ -40,6 +40,8 @@ from tests.notify.records import (
     without_nul,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 GOLDEN = Path(__file__).parent / "golden"
 NOW = T0 + 40 * MINUTE
 

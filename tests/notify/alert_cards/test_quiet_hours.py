@@ -23,6 +23,8 @@ from tests.notify.records import (
 )
 from tests.notify.records import insert_alert as add_alert
 
+pytestmark = pytest.mark.on_either_database
+
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_breaks_the_summary_of_quiet_hours(database: Database, name: str) -> None:

@@ -31,6 +31,8 @@ from tests.notify.digests.test_digest import (
 )
 from tests.notify.records import HOSTILE, insert_alert, insert_incident, insert_rule, insert_session, without_nul
 
+pytestmark = pytest.mark.on_either_database
+
 
 def a_day(database: Database) -> None:
     """On 2 March: outages, sessions, changed prices, and a rule that fired seven times, mostly for short."""

@@ -23,6 +23,8 @@ from tests.notify.digests.test_starts import (
 )
 from tests.notify.records import insert_location
 
+pytestmark = pytest.mark.on_either_database
+
 ACTS = ("come", "go or come back", "go or come back", *4 * ("zone",), "pause or resume", "schedule", "words")
 MOST = 6
 

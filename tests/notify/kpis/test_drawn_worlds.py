@@ -30,6 +30,8 @@ from tests.notify.kpis.world import (
     used_of,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 ONE_DAY = timedelta(days=1)
 CHANGES = (date(2026, 3, 29), date(2026, 10, 25), date(2026, 3, 8), date(2026, 11, 1))
 DRAWN = max(1, settings().max_examples // 100)

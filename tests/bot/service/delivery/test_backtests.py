@@ -26,6 +26,8 @@ from tests.notify.records import insert_rule, insert_session
 from tests.readings import MINUTE, T0, charger, connector
 from tests.rules.engine import FAULTED, Engine
 
+pytestmark = pytest.mark.on_either_database
+
 CHANNELS = {"daily": ("#ev-daily",)}
 QUICK = {key: value for key, value in FAULTED.items() if key != "while"} | {"for": "2m", "keep_firing_for": "1m"}
 FAULTS = (5, 5, 5, 5, 5, 30)

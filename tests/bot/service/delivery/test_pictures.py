@@ -19,6 +19,8 @@ from tests.forks import KILLED, run
 from tests.notify.digests.test_digest import EIGHT, Daily, prepared
 from tests.notify.records import T0, insert_session
 
+pytestmark = pytest.mark.on_either_database
+
 CHANNELS = {"daily": ("#ev-daily",)}
 QUARTER_PAST_NINE = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 ALT = "Energy and sessions, 02 Mar 2026: 10.0 kWh in 1 session; most in the hour from 09, 10.0 kWh."

@@ -28,6 +28,8 @@ from tests.notify.records import (
     resolved,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 CHANNELS = {"faulted": ("#ev-alerts",)}
 
 

@@ -12,6 +12,8 @@ from storage.schema import OUTBOX
 from tests.bot.service.delivery.bench import ALERTS, DAILY, Bench
 from tests.notify.records import fired, one_alert, resolve_incident, resolved
 
+pytestmark = pytest.mark.on_either_database
+
 POST = "chat.postMessage"
 ADA = "U0ADA00001"
 

@@ -14,6 +14,8 @@ from storage.engine import Database
 from tests.bot.service.hostile.faults import FOREVER, HARMLESS, SET_ASIDE, SPOILS, Spoil
 from tests.bot.service.hostile.fleet import START, poller
 
+pytestmark = pytest.mark.on_either_database
+
 WELL, ILL, AGAIN = 8, 6, 30  # the ill spell holds a full sweep, the spell after it several
 _UNSPOILT: dict[int, Any] = {}
 

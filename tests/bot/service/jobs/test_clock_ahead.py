@@ -27,6 +27,8 @@ from tests.bot.service.jobs.test_jobs import World
 from tests.readings import MINUTE, T0, at
 from tests.rules.engine import FAULTED
 
+pytestmark = pytest.mark.on_either_database
+
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 FAR = T0 + 30 * DAY

@@ -13,6 +13,8 @@ from storage.schema import ALERT, CHARGER, CONNECTOR, INTERVAL, LOCATION, SESSIO
 from tests.bot.service.jobs.api_of_rows import ApiOfRows, charger_row, plug_row, session_row
 from tests.readings import T0
 
+pytestmark = pytest.mark.on_either_database
+
 FAULTED: dict[str, Any] = {
     "name": "faulted",
     "for_each": "connector",

@@ -23,6 +23,8 @@ from storage.schema import CHARGER, CONNECTOR, PLACE, SESSION, SET_ASIDE
 from tests.bot.service.jobs.api_of_rows import charger_row, plug_row, session_row
 from tests.readings import T0
 
+pytestmark = pytest.mark.on_either_database
+
 MINUTE = timedelta(minutes=1)
 Rows = list[dict[str, Any]]
 

@@ -28,6 +28,8 @@ from tests.notify.records import (
     without_nul,
 )
 
+pytestmark = pytest.mark.on_either_database
+
 NOW = T0 + 40 * MINUTE
 
 
