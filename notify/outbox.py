@@ -141,6 +141,12 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+def new_ids(many: int) -> list[str]:
+    """Ids of messages that are written together: they begin alike, so that their places in an index are neighbours."""
+    first = secrets.token_hex(12)
+    return [f"{first}{number:08x}" for number in range(many)]
+
+
 def insert_alike(connection: Connection, items: Sequence[Mapping[str, Any]], alike: Mapping[str, Any]) -> None:
     """Insert those of these messages whose natural keys are new; what they have `alike` is told once."""
     if not items:

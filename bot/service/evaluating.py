@@ -171,8 +171,8 @@ def tell_of_act(jobs: Jobs, connection: Connection, act: Act, now: datetime, rul
 
 def tell(connection: Connection, jobs: Jobs, transitions: Sequence[Transition], routing: Routing) -> None:
     """Enqueue, in the caller's transaction, what transitions say and what is tried because of them."""
-    settled = freeze_channels(connection, transitions, routing)
+    frozen = freeze_channels(connection, transitions, routing)
     # what is tried first is planned first: it may hold the messages back
-    told = plan_tries(connection, settled, routing, jobs.automations)
-    enqueue_alert_messages(connection, told, routing)
+    told = plan_tries(connection, frozen.transitions, routing, jobs.automations)
+    enqueue_alert_messages(connection, told, routing, frozen.places)
     tell_recovered(connection, told, routing)

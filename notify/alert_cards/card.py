@@ -6,14 +6,14 @@ alerts and incidents that the evaluation wrote.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from notify.alert_cards.channels import frozen_channels
+from notify.alert_cards.channels import NOT_KNOWN, Places, frozen_channels
 from notify.alert_cards.covered import note_covered
 from notify.alert_cards.joining import join_cards, that_speak, unlisted_quiet
 from notify.alert_cards.quiet_hours import hold_back, quiet_until
@@ -21,17 +21,19 @@ from notify.alert_cards.storms.roll_ups import is_over, roll_up
 from notify.alert_cards.storms.site_storms import join_standing_storms, open_site_storms
 from notify.alert_cards.storms.switch_on_summary import already_so, gather_switched_on
 from notify.alert_cards.thread import (
-    AGAIN,
     CHUNK,
+    News,
     Saying,
     Voice,
     bump_roll_ups,
     bump_voices,
+    merged,
+    news_by_incident,
     note_spoken,
     say_in_thread,
     spoken_incidents,
 )
-from notify.outbox import ALERT_CARD, OF_SEVERITY, new_id, note_click, unseen
+from notify.outbox import ALERT_CARD, OF_SEVERITY, new_ids, note_click, unseen
 from notify.routing import Routing
 from notify.text.ranges import read_ranges
 from rules.alerts.incidents import AUDIBLE
@@ -40,22 +42,18 @@ from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT, OUTBOX
 
 
-@dataclass
-class News:
-    """What one evaluation changed about one incident."""
-
-    rule_id: str
-    incident_id: int
-    saying: Saying = field(default_factory=Saying)
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The channels that got a new card; the incidents of these cards that joined none that stood, and all of them."""
+    """The channels that got a new card; the incidents of these cards that joined none that stood, and all of them.
+
+    `joined` are those of which all cards are new and were joined to others, with these; `told` are all with a card.
+    """
 
     channels: set[str]
     incidents: set[int]
     carded: set[int]
+    joined: dict[int, list[str]]
+    told: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,7 @@ def enqueue_alert_messages(
     connection: Connection,
     transitions: Iterable[Transition],
     routing: Routing,
+    places: Places = NOT_KNOWN,
 ) -> None:
     """Enqueue what a firing or a resolve makes worth saying.
 
@@ -84,35 +83,37 @@ def enqueue_alert_messages(
        in a channel become a roll-up. An alert that is kept quiet makes no card.
     3. Where a card is already shown (or on its way), new members and the full resolve are also said in its thread.
 
-    In quiet hours 2 and 3 wait for the morning.
+    In quiet hours 2 and 3 wait for the morning. `places` is where incidents are told, as far as it is known.
     """
-    news = _news_by_incident(transitions)
-    held = hold_back(connection, [i for told in news.values() for i in told.saying.fired], routing)
-    for told in news.values():
-        told.saying.fired = [i for i in told.saying.fired if i not in held]
+    news = news_by_incident(transitions)
+    held = hold_back(connection, [i for one in news.values() for i in one.fired], routing)
+    for one in news.values() if held else ():
+        one.told["fired"] = [i for i in one.fired if i not in held]
     incident_ids = sorted(news)
     made: set[str] = set()
     carded: set[int] = set()
-    voiced: set[int] = set()
+    told: set[int] = set()
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         # a channel that never heard of it is not told that it ended
-        fired = {i: news[i].rule_id for i in chunk if news[i].saying.fired}
-        opened = insert_cards(connection, fired, routing)
+        fired = {i: news[i].rule_id for i in chunk if news[i].fired}
+        opened = insert_cards(connection, fired, routing, places=places)
         made |= opened.channels
         carded |= opened.carded
+        told |= opened.told
         # the update locks the rows: a worker cannot pick a card up between this and our commit
-        for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
-            voiced.update(voice.incident_ids)
+        moved = [i for i in chunk if i not in opened.incidents]
+        for voice in bump_voices(connection, moved, routing.now, opened.joined):
+            told.update(voice.incident_ids)
             _say_moved(connection, voice, news, routing)
-    for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].saying.fired], routing):
+    for voice in _rolled_up(connection, made, [i for i in incident_ids if news[i].fired], routing):
         _say_moved(connection, voice, _with_what_came_before(connection, voice, news), routing)
-    list_quiet(connection, news.keys() - (voiced - carded), carded, routing)
+    list_quiet(connection, news.keys() - (told - carded), carded, routing)
 
 
 def _say_moved(connection: Connection, voice: Voice, news: Mapping[int, News], routing: Routing) -> None:
     """Say in the thread of a message what fired and that all is over, where that is to be said."""
-    saying = _merged((news[i] for i in voice.incident_ids), again=())
+    saying = merged(news[i] for i in voice.incident_ids)
     saying.full_resolve = bool(saying.resolved) and _ends(connection, voice)
     if "switched_on" in voice.row.facts:  # its summary counts them already
         known = already_so(connection, saying.fired)
@@ -145,7 +146,7 @@ def _with_what_came_before(connection: Connection, voice: Voice, news: Mapping[i
     before = [i for i in voice.incident_ids if i not in news]
     told = {row.id: News(row.rule_id, row.id) for row in _THESE_INCIDENTS.all(connection, {"incidents": before})}
     for row in _SPEAKING.all(connection, {"incidents": before}) if before else ():
-        told[row.incident_id].saying.fired.append(row.id)
+        told[row.incident_id].told.setdefault("fired", []).append(row.id)
     return {**news, **told}
 
 
@@ -212,26 +213,29 @@ def enqueue_unmuted(
     held = hold_back(connection, [row.id for row in rows], routing)
     for row in rows:
         if row.incident_id is not None and row.id not in held:
-            told = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
-            getattr(told.saying, alerts[row.id]).append(row.id)
+            one = incidents.setdefault(row.incident_id, News(row.rule_id, row.incident_id))
+            one.told.setdefault(alerts[row.id], []).append(row.id)
     made: set[str] = set()
     carded: set[int] = set()
+    told: set[int] = set()
     incident_ids = sorted(incidents)
     for start in range(0, len(incident_ids), CHUNK):
         chunk = incident_ids[start : start + CHUNK]
         opened = insert_cards(connection, {i: incidents[i].rule_id for i in chunk}, routing)
         made |= opened.channels
         carded |= opened.carded
-        for voice in bump_voices(connection, [i for i in chunk if i not in opened.incidents], routing.now):
+        told |= opened.told
+        again = [i for i in chunk if i not in opened.incidents]
+        for voice in bump_voices(connection, again, routing.now, opened.joined):
             _say_again(connection, voice, incidents, routing)
     for voice in _rolled_up(connection, made, incident_ids, routing):
         _say_again(connection, voice, _with_what_came_before(connection, voice, incidents), routing)
-    list_quiet(connection, incident_ids, carded, routing)
+    list_quiet(connection, incidents.keys() - (told - carded), carded, routing)
 
 
 def _say_again(connection: Connection, voice: Voice, incidents: Mapping[int, News], routing: Routing) -> None:
     """Say in the thread of a message what speaks again."""
-    saying = _merged(incidents[i] for i in voice.incident_ids)
+    saying = merged(incidents[i] for i in voice.incident_ids)
     _keep_aloud(connection, voice, saying, routing)
     if voice.somebody_saw and saying.is_news:
         say_in_thread(connection, voice, saying, routing, not_before=routing.due_at)
@@ -298,33 +302,6 @@ def _acknowledge(
     return None
 
 
-def _news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
-    news: dict[int, News] = {}
-    for transition in transitions:
-        if transition.incident_id is None:
-            continue
-        fires = transition.to_state == State.FIRING
-        ends = transition.from_state == State.FIRING and transition.to_state in {State.RESOLVED, State.INACTIVE}
-        if fires or ends:
-            told = news.setdefault(transition.incident_id, News(transition.rule_id, transition.incident_id))
-            if ends:
-                told.saying.resolved.append(transition.alert_id)
-            elif not transition.muted:
-                told.saying.fired.append(transition.alert_id)
-    return news
-
-
-def _merged(news: Iterable[News], again: Iterable[str] = AGAIN) -> Saying:
-    """What is said of several incidents together; `again` are the reasons that there may be."""
-    saying = Saying()
-    for told in news:
-        saying.fired += told.saying.fired
-        saying.resolved += told.saying.resolved
-        for reason in again:
-            getattr(saying, reason).extend(getattr(told.saying, reason))
-    return saying
-
-
 def insert_cards(
     connection: Connection,
     rules: Mapping[int, str],
@@ -332,45 +309,52 @@ def insert_cards(
     due_at: datetime | None = None,
     *,
     may_open: bool = True,
+    places: Places = NOT_KNOWN,
 ) -> Opened:
     """Insert the cards that these incidents (id to rule id) do not have yet; which have a card of their own now.
 
     They are due after `group_wait`, or at `due_at`. What belongs to a problem joins the card that stands for it.
     """
     if not rules:
-        return Opened(set(), set(), set())
+        return Opened(set(), set(), set(), {}, set())
     due_at = due_at or routing.due_at
-    places, severities = frozen_channels(connection, rules, routing)
-    items = [
-        _own_card(incident_id, rule_id, channel, severities.get(incident_id, ""))
-        for incident_id, rule_id in rules.items()
-        for channel in places[incident_id]
-    ]
+    items = _cards(rules, frozen_channels(connection, rules, routing, places))
     alike = unseen(ALERT_CARD, due_at, routing.now)
-    known: set[str] = set()
+    known: dict[str, int] = {}
     if items:
-        known = set(_KNOWN_CARDS.scalars(connection, {"incidents": list(rules)}))
+        known = dict(_KNOWN_CARDS.all(connection, {"incidents": list(rules)}))
     new = [item for item in items if item["natural_key"] not in known]
-    joined: set[str] = set()
+    heads: dict[str, str] = {}
     for start in range(0, len(new), CHUNK):
-        joined |= join_cards(connection, new[start : start + CHUNK], alike, may_open=may_open)
-    own = [item for item in new if may_open and item["id"] not in joined]
+        heads |= join_cards(connection, new[start : start + CHUNK], alike, may_open=may_open)
+    own = [item for item in new if may_open and item["id"] not in heads]
     note_spoken(connection, sorted({item["incident_id"] for item in own}), due_at)
-    elsewhere = {item["incident_id"] for item in new if item["id"] in joined}
+    joined: dict[int, list[str]] = {}
+    for item in new:
+        if item["id"] in heads:
+            joined.setdefault(item["incident_id"], []).append(heads[item["id"]])
     carded = {item["incident_id"] for item in own}
-    return Opened({item["channel"] for item in own}, carded - elsewhere, carded)
+    told = {*known.values(), *joined, *carded}
+    channels, alone = {item["channel"] for item in own}, carded - joined.keys()
+    for incident_id in {*known.values(), *carded}:
+        joined.pop(incident_id, None)
+    return Opened(channels, alone, carded, joined, told)
 
 
-def _own_card(incident_id: int, rule_id: str, channel: str, severity: str) -> dict[str, Any]:
-    """What is a card's own of its row."""
-    return {
-        "id": new_id(),
-        "natural_key": f"incident:{incident_id}:{channel}",
-        "channel": channel,
-        "rule_id": rule_id,
-        "incident_id": incident_id,
-        "rank": OF_SEVERITY.get(severity),
-    }
+def _cards(rules: Mapping[int, str], places: Places) -> list[dict[str, Any]]:
+    """What is of its own in the row of each card of these incidents (id to rule id)."""
+    told = [(i, rule_id, places[i].severity, channel) for i, rule_id in rules.items() for channel in places[i].channels]
+    return [
+        {
+            "id": card,
+            "natural_key": f"incident:{incident_id}:{channel}",
+            "channel": channel,
+            "rule_id": rule_id,
+            "incident_id": incident_id,
+            "rank": OF_SEVERITY.get(severity),
+        }
+        for card, (incident_id, rule_id, severity, channel) in zip(new_ids(len(told)), told, strict=True)
+    ]
 
 
 def _resolved_among(connection: Connection, incident_ids: Sequence[int]) -> set[int]:
@@ -388,7 +372,9 @@ _SPEAKING = Prepared(
     .order_by(ALERT.c.id)
 )
 _KNOWN_CARDS = Prepared(
-    sa.select(OUTBOX.c.natural_key).where(OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD)
+    sa.select(OUTBOX.c.natural_key, OUTBOX.c.incident_id).where(
+        OUTBOX.c.incident_id.in_(_INCIDENTS), OUTBOX.c.kind == ALERT_CARD
+    )
 )
 _ONLY_QUIET = sa.and_(
     sa.exists().where(ALERT.c.incident_id == INCIDENT.c.id),

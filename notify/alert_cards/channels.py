@@ -8,7 +8,8 @@ group, becomes an incident beside it: so no channel's card names what is not mea
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -24,9 +25,25 @@ from storage.schema import ALERT, INCIDENT
 Channels = tuple[str, ...]
 
 
-def freeze_channels(
-    connection: Connection, transitions: Sequence[Transition], routing: Routing
-) -> Sequence[Transition]:
+class Place(NamedTuple):
+    """Where an incident is told, and how grave it is."""
+
+    channels: Channels
+    severity: str
+
+
+Places = Mapping[int, Place]
+NOT_KNOWN: Places = MappingProxyType({})
+
+
+class Frozen(NamedTuple):
+    """Transitions with the incidents that they are part of, and where some of these are told: what was read anyway."""
+
+    transitions: Sequence[Transition]
+    places: Places
+
+
+def freeze_channels(connection: Connection, transitions: Sequence[Transition], routing: Routing) -> Frozen:
     """Choose the channels of what fires by these transitions; they come back with the incidents that they are part of.
 
     The first that fires of an incident decides for it; another that is to be told elsewhere moves beside it.
@@ -34,15 +51,19 @@ def freeze_channels(
     fired = {t.alert_id: t for t in transitions if t.to_state == State.FIRING and t.incident_id is not None}
     ids = sorted(fired)
     moved: dict[int, int] = {}
+    places: dict[int, Place] = {}
     for start in range(0, len(ids), CHUNK):
-        moved |= _freeze(connection, [fired[alert_id] for alert_id in ids[start : start + CHUNK]], routing)
-    if not moved:
-        return transitions
-    return [t._replace(incident_id=moved.get(t.alert_id, t.incident_id)) for t in transitions]
+        some = [fired[alert_id] for alert_id in ids[start : start + CHUNK]]
+        moved |= _freeze(connection, some, routing, places)
+    if moved:
+        transitions = [t._replace(incident_id=moved.get(t.alert_id, t.incident_id)) for t in transitions]
+    return Frozen(transitions, places)
 
 
-def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routing) -> dict[int, int]:
-    """The incidents of those alerts that move."""
+def _freeze(
+    connection: Connection, fired: Sequence[Transition], routing: Routing, places: dict[int, Place]
+) -> dict[int, int]:
+    """The incidents of those alerts that move; where the others are told is added to `places`."""
     incidents = {row.id: row for row in _INCIDENTS.all(connection, {"incidents": sorted(_of(fired))})}
     chosen = _chosen(connection, fired, incidents, routing)
     kept = {i: _read(row.channels) for i, row in incidents.items() if row.channels is not None}
@@ -57,6 +78,8 @@ def _freeze(connection: Connection, fired: Sequence[Transition], routing: Routin
         if set(here) != set(channels):
             elsewhere.setdefault((one.incident_id, channels), []).append(one.alert_id)
     keep(connection, first)
+    for told in (first, kept):
+        places |= {i: Place(channels, incidents[i].severity) for i, channels in told.items()}
     moved: dict[int, int] = {}
     for (incident_id, channels), alert_ids in elsewhere.items():
         beside = _beside(connection, _WHOLE.first(connection, {"incident": incident_id}), channels)
@@ -105,16 +128,21 @@ def _beside(connection: Connection, incident: Any, channels: Channels) -> int:
 
 
 def frozen_channels(
-    connection: Connection, rules: Mapping[int, str], routing: Routing
-) -> tuple[dict[int, Sequence[str]], dict[int, str]]:
-    """Where the cards of these incidents (id to rule id) stand: chosen as they fired, or now, and kept; their severity.
+    connection: Connection, rules: Mapping[int, str], routing: Routing, known: Places = NOT_KNOWN
+) -> Places:
+    """Where the cards of these incidents (id to rule id) stand: chosen as they fired, or now, and kept.
+
+    Of those that are `known` nothing is read.
 
     One that had nowhere to speak as it fired, or fired before channels were chosen then, may be of several places: it
     has the channels of each.
     """
-    incidents = _INCIDENTS.all(connection, {"incidents": list(rules)})
+    asked = [incident_id for incident_id in rules if incident_id not in known]
+    if not asked:
+        return known
+    incidents = _INCIDENTS.all(connection, {"incidents": asked})
     kept = {row.id: _read(row.channels) for row in incidents if row.channels is not None}
-    usual = {i: routing.usual_channels(rule_id) for i, rule_id in rules.items() if i not in kept}
+    usual = {i: routing.usual_channels(rules[i]) for i in asked if i not in kept}
     chosen: dict[int, Channels] = dict(usual)
     severities = {row.id: row.severity for row in incidents}
     if routing.routes_something and usual:
@@ -127,7 +155,8 @@ def frozen_channels(
             routed.setdefault(i, []).extend(routing.channels(rules[i], severities[i], alert.location_id, alert.labels))
         chosen |= {i: tuple(dict.fromkeys(told)) for i, told in routed.items()}
     keep(connection, {i: told for i, told in chosen.items() if told})
-    return {**chosen, **kept}, severities
+    told_in = {**chosen, **kept}
+    return {**known, **{i: Place(channels, severities.get(i, "")) for i, channels in told_in.items()}}
 
 
 def keep(connection: Connection, channels: Mapping[int, Channels]) -> None:

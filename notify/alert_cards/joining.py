@@ -29,19 +29,20 @@ _OTHER = INCIDENT.alias("other")
 
 def join_cards(
     connection: Connection, items: Sequence[Mapping[str, Any]], alike: Mapping[str, Any], *, may_open: bool = True
-) -> set[str]:
+) -> dict[str, str]:
     """Insert these new cards, letting those join the standing one whose problem has one in their channel.
 
-    What they have `alike` is told once. The ids of the rows that joined; the cards that they joined are to be shown
-    anew by the caller. What finds none is a card of its own, or where it may not open one, is not inserted.
+    What they have `alike` is told once. The ids of the rows that joined, each with that of the card that it joined,
+    which is to be shown anew by the caller. What finds none is a card of its own, or where it may not open one, is not
+    inserted.
     """
     wanted: dict[str, set[int]] = {}
     for item in items:
         wanted.setdefault(item["channel"], set()).add(item["incident_id"])
     here = {channel: _standing_cards(connection, channel, ids) for channel, ids in wanted.items()}
     opened: dict[tuple[str, str], str] = {}
-    joined: set[str] = set()
-    gravest: dict[str, int | None] = {}
+    joined: dict[str, str] = {}
+    gravest: dict[str, int] = {}
     rows = []
     for item in items:
         channel = item["channel"]
@@ -51,13 +52,15 @@ def join_cards(
         if head is None and not may_open:
             continue
         if head is not None:
-            joined.add(item["id"])
-            gravest[head] = min((one for one in (gravest.get(head), item["rank"]) if one is not None), default=None)
+            joined[item["id"]] = head
+            rank = item["rank"]
+            if rank is not None and rank < gravest.get(head, rank + 1):
+                gravest[head] = rank
         elif problem is not None:
             opened[problem, channel] = item["id"]
         rows.append({**item, "rolled_into": head, "shown_version": alike["version"] if head else 0})
     insert_alike(connection, rows, alike)
-    raised = [{"card": head, "at_least": rank} for head, rank in sorted(gravest.items()) if rank is not None]
+    raised = [{"card": head, "at_least": rank} for head, rank in sorted(gravest.items())]
     _RAISE.run_many(connection, raised)
     return joined
 

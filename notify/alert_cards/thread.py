@@ -4,9 +4,10 @@ It writes outbox rows, and notes at incidents when they were heard. Whether ther
 callers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Row
 from notify.alert_cards import recoveries
 from notify.outbox import ALERT_CARD, ALERT_REPLY, ROLL_UP, Rank, insert_items, new_item, one_version_on
 from notify.routing import Routing
-from rules.lifecycle import State
+from rules.lifecycle import State, Transition
 from storage.prepared import Prepared
 from storage.schema import ALERT, INCIDENT, OUTBOX
 
@@ -87,15 +88,74 @@ class Saying:
         return facts | {key: value for key, value in optional.items() if value}
 
 
-def bump_voices(connection: Connection, incident_ids: Sequence[int], now: datetime) -> list[Voice]:
-    """Make what speaks for these incidents be shown anew; at most CHUNK ids."""
-    mine = {"incidents": list(incident_ids)}
-    told = _TOLD_BY.all(connection, mine)
+@dataclass(slots=True)
+class News:
+    """What is new about one incident: the ids of alerts by why they are told, each a list of Saying's."""
+
+    rule_id: str
+    incident_id: int
+    told: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def fired(self) -> list[int]:
+        """The alerts that fire since now."""
+        return self.told.get("fired", [])
+
+
+def news_by_incident(transitions: Iterable[Transition]) -> dict[int, News]:
+    """What these transitions make known of each incident; of what is kept quiet no alert fires."""
+    news: dict[int, News] = {}
+    for transition in transitions:
+        incident_id = transition.incident_id
+        fires = transition.to_state == _FIRING
+        ends = transition.from_state == _FIRING and transition.to_state in _ENDED
+        if incident_id is None or not (fires or ends):
+            continue
+        one = news.get(incident_id)
+        if one is None:
+            one = news[incident_id] = News(transition.rule_id, incident_id)
+        if ends or not transition.muted:
+            one.told.setdefault("resolved" if ends else "fired", []).append(transition.alert_id)
+    return news
+
+
+_FIRING = State.FIRING
+_ENDED = frozenset({State.RESOLVED, State.INACTIVE})
+
+
+def merged(news: Iterable[News]) -> Saying:
+    """What is said of several incidents together."""
+    saying = Saying()
+    for one in news:
+        for why, ids in one.told.items():
+            getattr(saying, why).extend(ids)
+    return saying
+
+
+NONE_JOINED: Mapping[int, Sequence[str]] = MappingProxyType({})
+
+
+def bump_voices(
+    connection: Connection,
+    incident_ids: Sequence[int],
+    now: datetime,
+    joined: Mapping[int, Sequence[str]] = NONE_JOINED,
+) -> list[Voice]:
+    """Make what speaks for these incidents be shown anew; at most CHUNK ids.
+
+    Of those that `joined` is known what speaks for them, and that no card of their own does.
+    """
+    rolled: dict[str, list[int]] = {}
+    for incident_id in incident_ids:
+        for head in joined.get(incident_id, ()):
+            rolled.setdefault(head, []).append(incident_id)
+    asked = [i for i in incident_ids if i not in joined]
+    mine = {"incidents": asked}
+    told = _TOLD_BY.all(connection, mine) if asked else []
     own = sum(row.rolled_into is None for row in told)
     cards = _BUMP_CARDS.all(connection, {**mine, "now": now}) if own else []
     if len(cards) < own:  # one of them was rolled up just now
         told = _TOLD_BY.all(connection, mine)
-    rolled: dict[str, list[int]] = {}
     for row in told:
         if row.rolled_into is not None:
             rolled.setdefault(row.rolled_into, []).append(row.incident_id)
@@ -104,7 +164,7 @@ def bump_voices(connection: Connection, incident_ids: Sequence[int], now: dateti
     voices |= {head.id: Voice(head, []) for head in heads}
     for head_id, incidents in rolled.items():
         if head_id in voices:
-            voices[head_id].incident_ids += incidents
+            voices[head_id].incident_ids += sorted(incidents)
     return list(voices.values())
 
 
