@@ -6,7 +6,7 @@ moved since.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,33 +63,19 @@ def subjects_to_judge(
     last; the query is asked for the values that are kept of it.
     """
     subjects = _matched(connection, compiled, position, now, ahead)
-    waiting = [
-        stored
-        for stored in _waiting(connection, compiled, position, now, every=every)
-        if stored.subject not in subjects
-    ]
-    rows = {}
-    if any(stored.held_since is None for stored in waiting):
-        until = max(stored.due_at for stored in waiting)
+    if every or position.has_due:
+        until = _NEVER if every else now
         asked = {**_asked(connection, compiled, position, now), "until": until}
-        rows = {row.subject: row for row in compiled.waiting.all(connection, asked)}
-    for stored in waiting:
-        row = rows.get(stored.subject) if stored.held_since is None else None
-        subjects[stored.subject] = Subject(_last_answer(stored), record_of(stored), row)
+        for row in compiled.waiting.all(connection, asked):
+            if row.subject not in subjects:
+                alert = record_of(row, "alert_")
+                told = row if row.is_there and alert.state.held_since is None else None
+                subjects[row.subject] = Subject(_last_answer(alert), alert, told)
     if compiled.timing.hours is not None:
         _note_zones(connection, compiled, subjects.values())
     if compiled.timing.on_gap == OnGap.RESET:
         _forget_before_gap(connection, compiled, subjects)
     return [subjects[name] for name in sorted(subjects)]  # on every database in the same order
-
-
-def _waiting(
-    connection: Connection, compiled: CompiledRule, position: AnyRow, now: datetime, *, every: bool
-) -> list[AnyRow]:
-    """The open alerts that are due, or with `every` those that wait for anything."""
-    if not every and not position.has_due:
-        return []
-    return (_WAITING_ALERTS if every else _DUE_ALERTS).all(connection, {"rule": compiled.id, "now": now})
 
 
 def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterable[Subject]) -> None:
@@ -103,17 +89,8 @@ def _note_zones(connection: Connection, compiled: CompiledRule, subjects: Iterab
 
 
 _OPEN = (State.PENDING, State.FIRING)
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 _RECORDS = sa.select(ALERT.c.subject, *record_columns())
-_DUE_ALERTS = Prepared(
-    _RECORDS.where(
-        ALERT.c.rule_id == sa.bindparam("rule"),
-        ALERT.c.due_at <= sa.bindparam("now", type_=ALERT.c.due_at.type),
-        ALERT.c.state.in_(_OPEN),
-    )
-)
-_WAITING_ALERTS = Prepared(
-    _RECORDS.where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.due_at.is_not(None), ALERT.c.state.in_(_OPEN))
-)
 _OPEN_ALERTS = Prepared(_RECORDS.where(ALERT.c.rule_id == sa.bindparam("rule"), ALERT.c.state.in_(_OPEN)))
 
 
@@ -193,11 +170,12 @@ def _store_wakes(connection: Connection, compiled: CompiledRule, look: Look, now
     _INSERT_WAKES.run_many(connection, values)
 
 
-def _last_answer(stored: AnyRow) -> Match:
+def _last_answer(alert: AlertRecord) -> Match:
     """What the last match of an open alert said, read off the alert itself."""
-    if stored.held_since is not None:
-        return Match(stored.subject, None)
-    return Match(stored.subject, stored.false_since is None, since=stored.active_at)
+    state = alert.state
+    if state.held_since is not None:
+        return Match(alert.subject, None)
+    return Match(alert.subject, state.false_since is None, since=state.active_at)
 
 
 def _forget_before_gap(connection: Connection, compiled: CompiledRule, subjects: dict[str, Subject]) -> None:

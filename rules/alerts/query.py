@@ -4,6 +4,7 @@ Both are asked of every subject, or of those that a newer change or a moment tha
 of a subject is said by `compile` alone, and what then happens to an alert by the lifecycle.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -56,7 +57,7 @@ class CompiledRule:
     then: `full_every`. Where it reads `local_time`, the statements take `clocks`. `computed` is what it works out, as
     written, for the trace. `default_zone` is that of locations which name none, and `condition` is what it asks, in its
     canonical spelling. `changes` are the columns, by thing, of which a newer number is a change that may move it; how
-    many there are is asked where it matters. `waiting` answers for the open alerts that wait for a moment up to
+    many there are is asked where it matters. `waiting` answers the open alerts that wait for a moment up to
     `until`.
     """
 
@@ -99,7 +100,8 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
     assert rule.for_each is not None  # noqa: S101 - checked by demand_of
     assert rule.when is not None  # noqa: S101
     # what statements have in common is compiled once: it is most of what making rules ready takes
-    each, opened = _each(rule, demand), _subjects_of_open_alerts(rule, demand)
+    each, asked = _each(rule, demand), _asked_of_open_alerts(rule, demand)
+    opened = _subjects_of_open_alerts(rule, asked)
     begun, stands = births(rule, each), _that_move(rule, demand, opened)
     begun_changed = births(rule, each, among_few=not demand.by_range)
     begun_changed = begun_changed.where(demand.moved_among_many if demand.bound else demand.moved)
@@ -129,7 +131,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         how_many_changed=None if demand.bound else Prepared(any_changed(demand.changes)),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
         standing_among_many=Prepared(among_many),
-        waiting=Prepared(opened.where(ALERT.c.due_at <= UNTIL)),
+        waiting=Prepared(_waiting(rule, asked)),
         wakes_full=None if wakes_full is None else Prepared(wakes_full),
         wakes_changed=None if wakes_full is None else Prepared(wakes_full.where(demand.moved)),
         forgotten_wakes=Prepared(sa.delete(WAKE).where(WAKE.c.rule_id == RULE_ID, WAKE.c.subject.in_(demand.among))),
@@ -155,9 +157,9 @@ def _subjects(among: sa.CompoundSelect[Any] | sa.Select[Any]) -> sa.Select[Any]:
 def _each(rule: Rule, demand: Demand) -> sa.Select[Any]:
     """What is asked of every subject of a rule, and kept of it where an alert begins."""
     for_each = str(rule.for_each)
-    columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each), *_no_alert()]
+    columns = [*match_columns(rule, demand, since_of(rule)), *_ids(for_each), *_kept(for_each)]
     joined = with_things_above(for_each, TABLES[for_each])
-    return sa.select(*columns, sa.false().label("blind")).select_from(joined)
+    return sa.select(*columns, sa.null().label("alert_id"), sa.false().label("blind")).select_from(joined)
 
 
 def every_subject(rule: Rule) -> sa.Select[Any]:
@@ -181,7 +183,8 @@ def standing(rule: Rule, demand: Demand, *, all_of_them: bool = False) -> sa.Sel
 
     A law in the tests holds that what is left out would not have moved.
     """
-    return _that_move(rule, demand, _subjects_of_open_alerts(rule, demand), all_of_them=all_of_them)
+    opened = _subjects_of_open_alerts(rule, _asked_of_open_alerts(rule, demand))
+    return _that_move(rule, demand, opened, all_of_them=all_of_them)
 
 
 def _that_move(rule: Rule, demand: Demand, opened: sa.Select[Any], *, all_of_them: bool = False) -> sa.Select[Any]:
@@ -193,14 +196,33 @@ def _that_move(rule: Rule, demand: Demand, opened: sa.Select[Any], *, all_of_the
     return opened.add_columns(*alert, blind.label("blind")).where(*moved)
 
 
-def _subjects_of_open_alerts(rule: Rule, demand: Demand) -> sa.Select[Any]:
-    """What is asked of the subjects of a rule's open alerts, and kept of them; nothing of the alerts."""
+def _asked_of_open_alerts(rule: Rule, demand: Demand) -> list[ColumnElement[Any]]:
+    """What is asked of the subjects of a rule's open alerts, and kept of them; the subject is the first.
+
+    Names are kept as an alert begins: only where a gap ends one may another begin of what is told here.
+    """
     for_each = str(rule.for_each)
-    table = TABLES[for_each]
-    columns = [*match_columns(rule, demand, sa.null()), *_ids(for_each), *_kept(for_each)]
-    joined = with_things_above(for_each, ALERT.join(table, ALERT.c.subject == table.c.id))
-    mine = (ALERT.c.rule_id == RULE_ID, ALERT.c.state.in_(_OPEN_LITERALLY))
-    return sa.select(*columns).select_from(joined).where(*mine)
+    named = NAMES if OnGap(rule.on_gap) == OnGap.RESET else {}
+    return [*match_columns(rule, demand, sa.null()), *_ids(for_each), *_kept(for_each, named)]
+
+
+_MINE = (ALERT.c.rule_id == RULE_ID, ALERT.c.state.in_(_OPEN_LITERALLY))
+
+
+def _subjects_of_open_alerts(rule: Rule, asked: Sequence[ColumnElement[Any]]) -> sa.Select[Any]:
+    """What is asked of the subjects of a rule's open alerts; nothing of the alerts."""
+    table = TABLES[str(rule.for_each)]
+    joined = with_things_above(str(rule.for_each), ALERT.join(table, ALERT.c.subject == table.c.id))
+    return sa.select(*asked).select_from(joined).where(*_MINE)
+
+
+def _waiting(rule: Rule, asked: Sequence[ColumnElement[Any]]) -> sa.Select[Any]:
+    """The open alerts that wait for a moment up to `until`, with what is asked of those subjects that `is_there`."""
+    table = TABLES[str(rule.for_each)]
+    joined = with_things_above(str(rule.for_each), ALERT.outerjoin(table, ALERT.c.subject == table.c.id))
+    own = (ALERT.c.subject.label("subject"), table.c.id.is_not(None).label("is_there"))
+    columns = (*own, *asked[1:], *record_columns("alert_"))
+    return sa.select(*columns).select_from(joined).where(*_MINE, ALERT.c.due_at <= UNTIL)
 
 
 def blind_of(rule: Rule, demand: Demand) -> ColumnElement[bool]:
@@ -244,9 +266,9 @@ def _may_move(rule: Rule, for_each: str, blind: ColumnElement[bool]) -> ColumnEl
     )
 
 
-def _kept(for_each: str) -> list[ColumnElement[Any]]:
+def _kept(for_each: str, named: Mapping[str, ColumnElement[Any]] = NAMES) -> list[ColumnElement[Any]]:
     """What the card keeps of the subject, under `now_`; null where it is out of reach."""
-    kept = {**EVIDENCE, **NAMES}
+    kept = {**EVIDENCE, **named}
     return [(c if _in_reach(c, for_each) else sa.null()).label("now_" + name) for name, c in kept.items()]
 
 
@@ -255,10 +277,6 @@ def record_columns(prefix: str = "") -> list[ColumnElement[Any]]:
     columns = {name: ALERT.c[name] for name in RECORD_FIELDS}
     shared = {name: sa.type_coerce(columns[name], SHARED_JSON) for name in ("labels", "evidence")}
     return [column.label(prefix + name) for name, column in {**columns, **shared}.items()]
-
-
-def _no_alert() -> list[ColumnElement[Any]]:
-    return [sa.null().label("alert_" + name) for name in RECORD_FIELDS]
 
 
 def _in_reach(column: ColumnElement[Any], for_each: str) -> bool:

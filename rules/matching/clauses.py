@@ -254,9 +254,8 @@ def _kept_since(expression: Expression, spec: FieldSpec, truth: bool) -> ColumnE
         # what ended before the thing came (back) into sight says nothing of it now
         sa.or_(INTERVAL.c.valid_to.is_(None), INTERVAL.c.valid_to > table.c.first_seen_at),
     )
-    other = sa.select(sa.func.max(INTERVAL.c.valid_to)).where(*of_thing, sa.or_(was.is_(None), sa.not_(was)))
-    first = sa.select(sa.func.min(INTERVAL.c.valid_from)).where(*of_thing)
-    moment = sa.func.coalesce(
-        other.correlate(table).scalar_subquery(), first.correlate(table).scalar_subquery(), table.c[spec.changed_at]
-    )
-    return least(NOW, moment)
+    other = sa.func.max(sa.case((sa.or_(was.is_(None), sa.not_(was)), INTERVAL.c.valid_to)), type_=MOMENT)
+    first = sa.func.min(INTERVAL.c.valid_from, type_=MOMENT)
+    # in one look at the thing's intervals: which of both it is, is seen there
+    told = sa.select(sa.func.coalesce(other, first)).where(*of_thing).correlate(table).scalar_subquery()
+    return least(NOW, sa.func.coalesce(told, table.c[spec.changed_at]))
