@@ -75,7 +75,7 @@ def _freeze(
         if not channels:
             continue
         here = kept.get(one.incident_id) or first.setdefault(one.incident_id, channels)
-        if set(here) != set(channels):
+        if here is not channels and set(here) != set(channels):
             elsewhere.setdefault((one.incident_id, channels), []).append(one.alert_id)
     keep(connection, first)
     for told in (first, kept):
@@ -104,7 +104,8 @@ def _chosen(
     """The channels of each alert, by its id; none where there is nowhere to speak."""
     subscribers = read_subscribers(connection, routing)
     if not routing.routes_something and not subscribers.rows:
-        return {one.alert_id: routing.usual_channels(one.rule_id) for one in fired}
+        usual = {rule_id: routing.usual_channels(rule_id) for rule_id in {one.rule_id for one in fired}}
+        return {one.alert_id: usual[one.rule_id] for one in fired}
     chosen: dict[int, Channels] = {}
     for row in _PLACES.all(connection, {"alerts": [one.alert_id for one in fired]}):
         severity = incidents[row.incident_id].severity

@@ -28,7 +28,7 @@ _OTHER = INCIDENT.alias("other")
 
 
 def join_cards(
-    connection: Connection, items: Sequence[Mapping[str, Any]], alike: Mapping[str, Any], *, may_open: bool = True
+    connection: Connection, items: Sequence[dict[str, Any]], alike: Mapping[str, Any], *, may_open: bool = True
 ) -> dict[str, str]:
     """Insert these new cards, letting those join the standing one whose problem has one in their channel.
 
@@ -58,7 +58,7 @@ def join_cards(
                 gravest[head] = rank
         elif problem is not None:
             opened[problem, channel] = item["id"]
-        rows.append({**item, "rolled_into": head, "shown_version": alike["version"] if head else 0})
+        rows.append(item | {"rolled_into": head, "shown_version": alike["version"] if head else 0})
     insert_alike(connection, rows, alike)
     raised = [{"card": head, "at_least": rank} for head, rank in sorted(gravest.items())]
     _RAISE.run_many(connection, raised)

@@ -104,17 +104,21 @@ def open_incidents(
     for some in in_chunks(sorted(keys)):
         known |= dict(_OPEN_INCIDENTS.all(connection, {"rule": rule_id, "groups": some}))
     ids: dict[str, int] = {}
-    new: dict[str, dict[str, Any]] = {}
+    new: list[Group] = []
     for group in groups:
-        found = known.get(group.before or group.key) or known.get(group.key)
-        if found is not None:
+        found = known.get(group.before or group.key) or known.get(group.key) if known else None
+        if found is None:
+            new.append(group)
+        else:
             ids[group.key] = found
-            continue
-        place = {"problem_key": group.problem, "location_id": group.location_id}
-        new[group.key] = {"rule_id": rule_id, "group_key": group.key, "severity": severity, "opened_at": now, **place}
     if new:
         last = _LAST.scalar(connection)
-        _INSERT.run_many(connection, list(new.values()))
+        own = {
+            "group_key": [group.key for group in new],
+            "problem_key": [group.problem for group in new],
+            "location_id": [group.location_id for group in new],
+        }
+        _INSERT.run_columns(connection, own, {"rule_id": rule_id, "severity": severity, "opened_at": now})
         ids |= dict(_INSERTED.all(connection, {"last": last, "rule": rule_id}))
     return ids
 
