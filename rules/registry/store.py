@@ -4,6 +4,8 @@ A rule that vanished from the files ends its alerts as "rule removed"; an edited
 made in Slack (source "slack") are never touched by files: `rules.registry.authoring` makes and changes them.
 """
 
+import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,31 +127,44 @@ def read_rules(connection: Connection) -> StoredRules:
 
 
 def made_ready(stored: StoredRules, default_zone: str | None = None) -> RulesInForce:
-    """The rules ready to be matched, which takes its time: no transaction should wait for it."""
+    """The rules ready to be matched, which takes its time: no transaction should wait for it.
+
+    Those that were made ready lately and have not changed since are not made ready again.
+    """
     documents, versions, broken = stored.documents, stored.versions, dict(stored.broken)
+    ready: dict[_Key, Any] = {}
     named = [name for name, rule in documents.items() if rule.kind == "alert"]
     alerts: list[CompiledRule] = []
     events: list[CompiledEventRule] = []
     # what inhibits advances before what it inhibits
     for name in evaluation_order(documents, named):
-        alerts += _compiled(compile_rule, documents[name], versions[name], default_zone, broken)
+        alerts += _compiled(compile_rule, documents[name], versions[name], default_zone, broken, ready)
     for name, rule in documents.items():
         if rule.kind == "event":
-            events += _compiled(compile_event_rule, rule, versions[name], default_zone, broken)
+            events += _compiled(compile_event_rule, rule, versions[name], default_zone, broken, ready)
+    _LATELY.append(ready)
     digests = [rule for rule in documents.values() if rule.kind == "digest"]
     return RulesInForce(tuple(alerts), tuple(digests), documents, tuple(events), stored.plan, broken)
 
 
-def _compiled(
+_Key = tuple[Any, str, int, str | None]
+_LATELY: deque[dict[_Key, Any]] = deque(maxlen=2)  # the rules in force, and those of a backtest beside them
+
+
+def _compiled(  # noqa: PLR0917 - what a rule is made ready from, and where it is kept
     compile_: Callable[[Rule, int, str | None], C],
     rule: Rule,
     version: int,
     default_zone: str | None,
     broken: dict[str, str],
+    ready: dict[_Key, C],
 ) -> list[C]:
-    """The rule ready to be matched, or nothing and why not in `broken`."""
+    """The rule ready to be matched, also in `ready`, or nothing and why not in `broken`."""
+    key = (compile_, json.dumps(rule.document, sort_keys=True, default=repr), version, default_zone)
+    known = next((lately[key] for lately in tuple(_LATELY) if key in lately), None)
     try:
-        return [compile_(rule, version, default_zone)]
+        ready[key] = known or compile_(rule, version, default_zone)
+        return [ready[key]]
     except Exception as error:
         broken[rule.name] = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
         return []
