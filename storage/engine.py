@@ -79,6 +79,7 @@ class Database:
         """A transaction that only reads, from one snapshot."""
         with self.engine.connect() as connection:
             yield connection
+            postgresql.end_reading(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -5,6 +5,7 @@ moved since.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from rules.lifecycle import Match, OnGap, State
 from rules.matching.relations import MANY
 from rules.matching.windows import local_clocks, zones_of_locations
 from storage.dialects import AnyRow
+from storage.drivers.postgresql import planned_once
 from storage.prepared import Prepared
 from storage.schema import ALERT, LOCATION, WAKE
 
@@ -123,15 +125,16 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     full = is_full(compiled, position, now)
     parameters = _asked(connection, compiled, position, now)
     questions = (compiled.births, compiled.standing)
+    counted = compiled.how_many_changed
     if not full:
-        counted = compiled.how_many_changed
         many = counted is not None and counted.once(connection, parameters)[0][0] >= MANY
         questions = (
             (compiled.births_among_many, compiled.standing_among_many)
             if many
             else (compiled.births_changed, compiled.standing_changed)
         )
-    rows = [row for question in questions for row in question.all(connection, parameters)]
+    with planned_once(connection) if counted is None and not full else nullcontext():
+        rows = [row for question in questions for row in question.all(connection, parameters)]
     wakes = compiled.wakes_full if full else compiled.wakes_changed
     return Look(position, rows, [] if wakes is None else wakes.all(connection, parameters))
 

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, pq
 from psycopg.abc import PQGen
 
 Result = TypeVar("Result")
@@ -17,6 +17,16 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     answer_seconds: float | None = ANSWER_SECONDS
     pooled = False  # a pooler stands in between
+
+    def end_reading(self) -> None:
+        """Undo a transaction, and keep what is prepared: `rollback` lets go of it, so that all is planned anew.
+
+        Not for one that made a table, or that failed.
+        """
+        if self.info.transaction_status != pq.TransactionStatus.INTRANS:
+            return
+        with self.lock:
+            self.wait(self._exec_command(b"ROLLBACK"))
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         """As psycopg waits, with an end."""

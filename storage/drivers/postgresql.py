@@ -64,6 +64,31 @@ def prepare(engine: Engine) -> None:
             driver.execute(_FOR_THE_TRANSACTION)
 
 
+def end_reading(connection: Connection) -> None:
+    """End a transaction that only read: as ever nothing that it did stays, but what it prepared does."""
+    if connection.dialect.name == "postgresql" and connection.in_transaction():
+        driver: Any = connection.connection.driver_connection
+        driver.end_reading()
+
+
+@contextmanager
+def planned_once(connection: Connection) -> Iterator[None]:
+    """Let the server keep one plan for what is prepared and asked here, whatever its values: to plan takes it longer.
+
+    For questions that find about as much for any values. Where one fails, its savepoint's end undoes the setting.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    if driver.pooled:  # nothing is prepared, so that everything is planned
+        yield
+        return
+    driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    yield
+    driver.execute("SET LOCAL plan_cache_mode = auto")
+
+
 @contextmanager
 def without_end(connection: Connection) -> Iterator[None]:
     """Let what is done in this transaction take as long as it takes: migrations of large tables."""

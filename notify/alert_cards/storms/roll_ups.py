@@ -77,9 +77,8 @@ _TOLD = sa.or_(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.id == sa
 _OPEN_TOLD = (
     sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*_OPEN, _TOLD).limit(1)
 )
-_LIKELY = _OPEN_TOLD.where(INCIDENT.c.id == sa.bindparam("likely", type_=INCIDENT.c.id.type))
-# of a storm most of the first may be over
-_OPEN_IN_IT = Prepared(sa.select(sa.func.coalesce(_LIKELY.scalar_subquery(), _OPEN_TOLD.scalar_subquery())))
+_OPEN_IN_IT = Prepared(_OPEN_TOLD)
+_STILL_OPEN = Prepared(_OPEN_TOLD.where(INCIDENT.c.id == sa.bindparam("likely")))
 _COUNT_PLACES = Prepared(
     sa.select(
         sa.func.count(sa.distinct(INCIDENT.c.location_id)).label("places"),
@@ -97,12 +96,12 @@ _ROLL_IN = Prepared(
 
 def is_over(connection: Connection, head: str) -> bool:
     """Whether every incident of a roll-up, or of a card, is resolved."""
-    known = noted(connection)
-    key = ("open in", head)
-    found = _OPEN_IN_IT.scalar(connection, {"head": head, "likely": known.get(key, 0)})
-    if found is not None:  # the next rule that tells of it looks there first
-        known[key] = found
-    return found is None
+    known, key = noted(connection), ("open in", head)
+    # of a storm most of the first may be over: what was open as the rule before told of it is looked at first
+    if key in known and _STILL_OPEN.first(connection, {"head": head, "likely": known[key]}) is not None:
+        return False
+    known[key] = _OPEN_IN_IT.scalar(connection, {"head": head})
+    return known[key] is None
 
 
 def make_pages(connection: Connection, head: Row[Any], budget: int) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from rules.alerts.query import compile_rule
 from rules.documents.document import rule_from_document
 from storage.engine import Database
-from tests.readings import T0, at, charger, connector
+from tests.readings import T0, at, charger, connector, location
 from tests.rules.engine import FAULTED, Engine
 
 COPY = (
@@ -47,3 +47,20 @@ def test_what_a_rules_alerts_are_about_is_found_by_its_id_and_by_one_process(lar
         for name in ("random_page_cost", "parallel_setup_cost"):  # by the server's own settings it would be another
             connection.execute(sa.text(f"SET LOCAL {name} TO DEFAULT"))
         assert "Seq Scan on connector" in plan_of_standing(connection)
+
+
+def test_a_rule_for_one_place_is_planned_once_for_all_polls_and_what_follows_as_ever(postgresql: Database) -> None:
+    rule = {**FAULTED, "when": 'location.id == "l1" and connector.power < 9 kW and connector.status == "Faulted"'}
+    engine = Engine(postgresql, rule, now=T0)
+    engine.tick(T0, location(), resource="locations")
+    moved = []
+    for minute in range(30):
+        plug = connector(status="Available" if minute else "Faulted", power_kw=minute / 8)
+        moved.append(engine.tick(at(f"10:{minute:02}"), charger(plug)))
+    assert [len(one) for one in moved if one] == [1, 1]
+    with postgresql.read() as connection:
+        asked = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE "
+        here = connection.exec_driver_sql(asked + "'%%location.id = $%%while_truth%%'").one()
+        assert connection.exec_driver_sql("SHOW plan_cache_mode").scalar() == "auto"
+    assert here[0] > 20
+    assert here[1] == 0

@@ -18,8 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 
 from storage.drivers.bounded import BoundedConnection
+from storage.drivers.postgresql import planned_once
 from storage.engine import Database, normalise_url
 from storage.migrate import current_revision, latest_revision, upgrade
+from storage.prepared import Prepared, savepoint
+from storage.schema import COUNTER, RULE
 from storage.upkeep.copies import backup
 from tests.databases import temporary_database, temporary_pooler
 from tests.readings import T0, charger, connector
@@ -148,3 +151,33 @@ def test_several_hosts_are_read_as_libpq_reads_them() -> None:
     assert (told["user"], told["password"], told["dbname"]) == ("ada", "x@y", "name")
     assert told["target_session_attrs"] == "read-write"
     assert normalise_url("postgresql://ada@one/name") == "postgresql+psycopg://ada@one/name"
+
+
+def test_a_part_that_fails_leaves_no_plan_forced(postgresql: Database) -> None:
+    with postgresql.write() as connection:
+        for fails in (False, True):
+            with suppress(ValueError), savepoint(connection), planned_once(connection):
+                assert connection.exec_driver_sql("SHOW plan_cache_mode").scalar() == "force_generic_plan"
+                if fails:
+                    raise ValueError
+            assert connection.exec_driver_sql("SHOW plan_cache_mode").scalar() == "auto"
+
+
+def test_what_is_prepared_outlives_a_transaction_that_only_reads(postgresql: Database) -> None:
+    question = Prepared(sa.select(sa.func.count()).select_from(RULE).where(RULE.c.id == sa.bindparam("rule")))
+    for _ in range(12):
+        with postgresql.read() as connection:
+            assert question.scalar(connection, {"rule": "x"}) == 0
+    with postgresql.read() as connection:
+        asked = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE '%%FROM rule%%'"
+        assert connection.exec_driver_sql(asked).scalars().all() == [7]
+
+
+def test_what_a_reader_wrote_by_mistake_is_undone(postgresql: Database) -> None:
+    with postgresql.read() as connection:
+        connection.execute(sa.insert(COUNTER).values(name="odd", value=1))
+    with suppress(sa.exc.DBAPIError), postgresql.read() as connection:
+        connection.execute(sa.insert(COUNTER).values(name="odder", value=1))
+        connection.exec_driver_sql("SELECT nothing FROM nowhere")
+    with postgresql.read() as connection:
+        assert connection.execute(sa.select(COUNTER.c.name).where(COUNTER.c.name.startswith("odd"))).all() == []
