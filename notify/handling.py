@@ -63,8 +63,11 @@ def add_note(connection: Connection, incident_ids: Sequence[int], author: str, t
         connection.execute(sa.insert(NOTE), rows)
 
 
-def handling_of(connection: Connection, incident_ids: Sequence[int]) -> Handling:
-    """What a card of these incidents shows. A note about several of them is told once."""
+def handling_of(connection: Connection, incident_ids: Sequence[int] | sa.Select[Any]) -> Handling:
+    """What a card of these incidents shows. A note about several of them is told once.
+
+    Of many, a question for their ids is asked sooner than the ids are read.
+    """
     mine = INCIDENT.c.id.in_(incident_ids)
     last = sa.select(INCIDENT).where(mine, INCIDENT.c.assigned_at.is_not(None))
     row = connection.execute(last.order_by(INCIDENT.c.assigned_at.desc(), INCIDENT.c.id).limit(1)).first()

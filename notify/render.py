@@ -132,7 +132,7 @@ def render_words(template: str, **values: Any) -> dict[str, str]:
 def _alert_card(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Words:
     head = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == item.rolled_into)).first()
     if head is not None and head.kind == ROLL_UP:  # it stood before it was told with others
-        return _built("alert_card_moved.mrkdwn.j2", item, storm=storm_facts.storm(connection, head, now, words))
+        return _built("alert_card_moved.mrkdwn.j2", item, place=storm_facts.only_place(connection, head))
     incidents = spoken_incidents(connection, item)
     card = card_facts.alert_card(connection, incidents, now, words)
     impact = impact_of(connection, incidents, now) if card.state != "resolved" else NO_IMPACT
@@ -155,10 +155,10 @@ def _about(connection: Connection, card: str, about: dict[str, int | str]) -> di
 
 def _roll_up(connection: Connection, item: Row[Any], now: datetime, words: HouseWords) -> Words:
     storm = storm_facts.storm(connection, item, now, words)
-    handling = handling_of(connection, spoken_incidents(connection, item))
+    handling = handling_of(connection, storm_facts.incidents_of(item.id))
     said = _built("roll_up.mrkdwn.j2", item, storm.standing, storm=storm, handling=handling)
-    about = _about(connection, storm.id, {"roll_up": storm.id, "version": item.version})
     if storm.resolved_at is None and storm.page == 1:
+        about = _about(connection, storm.id, {"roll_up": storm.id, "version": item.version})
         acknowledge = "Acknowledge all" if storm.unacknowledged else None
         said.blocks.extend(card_buttons(about, Offered(acknowledge, **_muting(storm))))
     return said

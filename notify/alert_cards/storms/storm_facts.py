@@ -173,6 +173,23 @@ def storm(connection: Connection, row: Row[Any], now: datetime, words: HouseWord
     )
 
 
+def only_place(connection: Connection, row: Row[Any]) -> str | None:
+    """The name of the only location of a roll-up, one of whose pages is in this outbox row; None where it has more."""
+    found: sa.Select[Any] = (
+        sa.select(INCIDENT.c.location_id.label("id"), LOCATION.c.name)
+        .select_from(INCIDENT)
+        .outerjoin(LOCATION, LOCATION.c.id == INCIDENT.c.location_id)
+        .where(INCIDENT.c.id.in_(incidents_of(row.rolled_into or row.id)))
+    )
+    return _name_of_only(connection.execute(found.distinct().limit(2)).all())
+
+
+def _name_of_only(locations: Sequence[Row[Any]]) -> str | None:
+    if len(locations) != 1 or locations[0].id is None:
+        return None
+    return str(locations[0].name or locations[0].id)
+
+
 def incidents_of(head: str) -> sa.Select[Any]:
     """The incidents whose cards a roll-up says."""
     return sa.select(OUTBOX.c.incident_id).where(OUTBOX.c.rolled_into == head, OUTBOX.c.kind == ALERT_CARD)
@@ -221,9 +238,9 @@ def _places(connection: Connection, head: str) -> tuple[list[StormPlace], str | 
             LOCATION, LOCATION.c.id == INCIDENT.c.location_id
         )
     ).all()
-    if len(rows) != 1 or rows[0].id is None:
+    only = _name_of_only(rows)
+    if only is None:
         return [_place(row, row.name or row.id) for row in rows], None
-    only = str(rows[0].name or rows[0].id)
     chargers = connection.execute(
         _counted(_CHARGER_ID, CHARGER.c.name, head).outerjoin(CHARGER, CHARGER.c.id == _CHARGER_ID)
     )

@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from notify.alert_cards.card import enqueue_alert_messages
+from notify.handling import add_note
 from notify.outbox import ALERT_CARD, ROLL_UP
 from notify.render import render_message
 from notify.routing import Routing
 from rules.alerts.silences import create_silence
 from storage import tables
 from storage.engine import Database
-from storage.schema import OUTBOX
+from storage.schema import INCIDENT, OUTBOX
 from tests.notify.alert_cards.test_card import check
 from tests.notify.records import (
     HOSTILE,
@@ -56,6 +57,28 @@ def test_no_name_breaks_a_roll_up(database: Database, name: str) -> None:
     with database.write() as connection:
         (words,) = storm_of(connection, [without_nul(name, database)] * 5)
     assert "<!channel>" not in words
+
+
+@pytest.mark.parametrize(("at", "said"), [("l1", ", with what else began at Place 1"), ("l2", "")])
+def test_a_card_that_is_told_with_others_says_where_if_it_is_one_place(database: Database, at: str, said: str) -> None:
+    with database.write() as connection:
+        storm_of(connection, [f"Place {number}" for number in range(1, 5)])
+        elsewhere = INCIDENT.c.location_id != at
+        connection.execute(sa.update(INCIDENT).where(elsewhere).values(location_id="l1"))
+        cards = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.kind == ALERT_CARD)).all()
+        told = {render_message(connection, card, NOW).text for card in cards}
+    assert told == {f"Now told in one message further down{said}"}
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_notes_about_alerts_of_a_roll_up_stand_on_its_first_page(database: Database, page: int) -> None:
+    with database.write() as connection:
+        storm_of(connection, [f"Place {number}" for number in range(1, 400)])
+        add_note(connection, [1, 2, 399], "U0VERA", "the grid is down", NOW)
+        pages = sa.select(OUTBOX).where(OUTBOX.c.kind == ROLL_UP).order_by(OUTBOX.c.due_at)
+        words = str(render_message(connection, connection.execute(pages).all()[page - 1], NOW).all_blocks)
+    assert words.count("the grid is down") == (page == 1)
+    assert ('"alerts":"1-399"' in words) == (page == 1)
 
 
 def test_the_longest_names_at_most_places_fit_into_the_budget(database: Database) -> None:
