@@ -7,6 +7,7 @@ from sqlalchemy import Table
 from sqlmodel import SQLModel
 
 from storage import tables
+from storage.drivers.memory import Copied
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -58,3 +59,6 @@ TROUBLES = _table(tables.Trouble)
 TRY = _table(tables.AutomationTry)
 WAKE = _table(tables.RuleWake)
 UNREAD = _table(tables.UnreadField)
+
+EVERY_TABLE = Copied(SQLModel.metadata.create_all)
+"""Every table without a row, for scratch databases in memory."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Dialect
-from sqlmodel import SQLModel
 
 from rules.alerts.events import compile_event_rule
 from rules.alerts.query import compile_rule
@@ -17,6 +16,7 @@ from rules.documents.document import Rule
 from rules.language.errors import RuleError, RuleErrors
 from storage.engine import Database
 from storage.prepared import Prepared
+from storage.schema import EVERY_TABLE
 
 LONGEST_REASON = 200
 POSTGRESQL: Dialect = sa.make_url("postgresql+psycopg://").get_dialect()()
@@ -36,7 +36,7 @@ def find_unrunnable(rules: Iterable[Rule]) -> dict[str, RuleError]:
         return {}
     database = Database("sqlite://", durable=False)
     try:
-        SQLModel.metadata.create_all(database.engine)
+        EVERY_TABLE.into(database.engine)
         with database.read() as connection:
             told = {rule.name: _error_of(rule, connection) for rule in asked}
     finally:

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 from rules.alerts.evaluate import Evaluated, evaluate_rule
 from rules.alerts.events import Event, evaluate_events, event_rules_to_evaluate
@@ -25,7 +24,7 @@ from storage.prepared import Prepared
 from storage.record import record_readings
 from storage.recording.prices import record_prices
 from storage.recording.reading_rows import Observation
-from storage.schema import ALERT, RULE_EVENT
+from storage.schema import ALERT, EVERY_TABLE, RULE_EVENT
 
 ONE_MINUTE = timedelta(minutes=1)
 
@@ -112,7 +111,7 @@ class Scratch:
         self.database = Database("sqlite://", durable=False)
         self.polls: dict[str, PollState] = {}
         self.speaker: Speaker = speaker or Silent()
-        SQLModel.metadata.create_all(self.database.engine)
+        EVERY_TABLE.into(self.database.engine)
         with self.database.write() as connection:
             sync_rules(connection, rules, now)
             self.rules = ready or load_rules(connection, self.speaker.default_zone)
