@@ -58,13 +58,14 @@ class Prepared:
         return ready.rows(execute(connection, ready.sql, ready.values(parameters)), connection.dialect)
 
     def once(self, connection: Connection, parameters: Parameters = NONE) -> list[Any]:
-        """As `all`; within `asking_once` only the first time, and what was answered then is answered again."""
+        """As `all`; within `asking_once` only the first time, and what was answered then is answered again.
+
+        The parameters are always named in the same order.
+        """
         asked = connection.get_execution_options().get("asked")
         if asked is None:
             return self.all(connection, parameters)
-        parameters = self._padded(connection, parameters)
-        ready = self._made_ready(connection, parameters)
-        key = (ready.sql, *ready.values(parameters))
+        key = (self, *(tuple(value) if isinstance(value, list) else value for value in parameters.values()))
         if key not in asked:
             asked[key] = self.all(connection, parameters)
         found: list[Any] = asked[key]

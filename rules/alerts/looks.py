@@ -127,7 +127,7 @@ def _look(connection: Connection, compiled: CompiledRule, position: AnyRow, now:
     questions = (compiled.births, compiled.standing)
     counted = compiled.how_many_changed
     if not full:
-        many = counted is not None and counted.once(connection, parameters)[0][0] >= MANY
+        many = counted is not None and counted.once(connection, {"seen": position.evaluated_seq})[0][0] >= MANY
         questions = (
             (compiled.births_among_many, compiled.standing_among_many)
             if many

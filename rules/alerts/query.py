@@ -7,6 +7,7 @@ of a subject is said by `compile` alone, and what then happens to an alert by th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -128,7 +129,7 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         births_changed=Prepared(begun_changed),
         standing=Prepared(stands),
         standing_changed=Prepared(among_many if demand.bound else among_few),
-        how_many_changed=None if demand.bound else Prepared(any_changed(demand.changes)),
+        how_many_changed=None if demand.bound else _how_many(demand.changes),
         births_among_many=Prepared(begun.where(demand.moved_among_many)),
         standing_among_many=Prepared(among_many),
         waiting=Prepared(_waiting(rule, asked)),
@@ -138,6 +139,12 @@ def compile_rule(rule: Rule, version: int = 1, default_zone: str | None = None) 
         condition=to_text(rule.when),
         default_zone=default_zone,
     )
+
+
+@cache
+def _how_many(changes: frozenset[tuple[str, str]]) -> Prepared:
+    """One for all rules that read the same, so that it is asked once for all."""
+    return Prepared(any_changed(changes))
 
 
 _OPEN = (State.PENDING.value, State.FIRING.value)
