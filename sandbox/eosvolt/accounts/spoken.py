@@ -93,26 +93,30 @@ class Spoken:
     def _listed(
         self, scope: Scope, resource: str, rows: list[dict[str, Any]], query: Mapping[str, str]
     ) -> tuple[int, Any, dict[str, str]]:
-        told = [self.tongue.tell(resource.removesuffix("s"), row) for row in rows]
-        if self.tongue.nested and resource == "chargers":
-            told = self._in_locations(rows, told)
-        page = cut(told, query, self.tongue.manner, f"https://api.example.com{scope['path']}")
+        nested = bool(self.tongue.nested) and resource == "chargers"
+        given: list[Any] = self._by_location(rows) if nested else rows
+        page = cut(given, query, self.tongue.manner, f"https://api.example.com{scope['path']}")
         if not page.found:
             status, document = self.tongue.refuse(404, {"code": "not_found", "message": "There is no such page."})
             return status, document, {}
-        return 200, self.tongue.wrap(replace(page, of=resource)), page.headers
-
-    def _in_locations(self, rows: list[dict[str, Any]], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Chargers grouped under the locations where they stand."""
-        inside: dict[str, list[dict[str, Any]]] = {}
-        for row, charger in zip(rows, told, strict=True):
-            inside.setdefault(row["locationId"], []).append(charger)
-        table = self.api.source.world.locations
-        return [
-            {**self.tongue.tell("location", location.fields), self.tongue.nested: inside[location.id]}
-            for location in table
-            if location.id in inside
+        # what is on no page of this question is not told: most of a long list, each time
+        told = [
+            self._location(*row) if nested else self.tongue.tell(resource.removesuffix("s"), row) for row in page.rows
         ]
+        return 200, self.tongue.wrap(replace(page, rows=told, of=resource)), page.headers
+
+    def _by_location(self, rows: list[dict[str, Any]]) -> list[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
+        """The locations where these chargers stand, each with its own."""
+        inside: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            inside.setdefault(row["locationId"], []).append(row)
+        table = self.api.source.world.locations
+        return [(location.fields, inside[location.id]) for location in table if location.id in inside]
+
+    def _location(self, fields: Mapping[str, Any], chargers: list[dict[str, Any]]) -> dict[str, Any]:
+        """A location with its chargers in it."""
+        told = [self.tongue.tell("charger", charger) for charger in chargers]
+        return {**self.tongue.tell("location", fields), self.tongue.nested: told}
 
     def _one(self, rule: Rule, status: int, facts: Mapping[str, Any]) -> tuple[int, Any, dict[str, str]]:
         resource = _resource_of(rule)
