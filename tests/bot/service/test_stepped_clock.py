@@ -83,10 +83,16 @@ class Stepped:
     async def says(self, text: str) -> None:
         """Wait until the alert channel holds these words; the wait for an alert's group is over for both clocks."""
         channel = self.house.workspace.channel("#ev-alerts")
+
+        def is_said() -> bool:
+            return any(text in one.plain() for one in channel.messages)
+
+        if is_said():
+            return
         await self.polls(3)
         self.house.clock.ahead += timedelta(seconds=31)
         self.step(self.apart)
-        await self.house.workspace.wait_for(lambda: any(text in one.plain() for one in channel.messages), 90)
+        await self.house.workspace.wait_for(is_said, 90)
 
 
 @asynccontextmanager
@@ -149,7 +155,7 @@ async def test_a_clock_that_is_stepped_holds_up_no_job_and_no_alert_and_is_told(
         assert all(since is None or since <= house.clock() + timedelta(minutes=2) for since in asked[2:])
         house.break_connector(second)
         await service.says(second)
-        assert all(since is not None for since in await service.polls(3))  # and then what changed
+        assert all(since is not None for since in await service.polls(2))  # and then what changed
 
         if os.environ.get("CI"):
             service.step(timedelta(hours=12))
