@@ -77,7 +77,19 @@ _TOLD = sa.or_(_ROLLED.c.rolled_into == sa.bindparam("head"), _ROLLED.c.id == sa
 _OPEN_TOLD = (
     sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*_OPEN, _TOLD).limit(1)
 )
-_OPEN_IN_IT = Prepared(_OPEN_TOLD)
+
+
+def _open_told(connection: Connection) -> sa.Select[Any]:
+    """Of a storm the first rules' incidents end first, and most may be over: SQLite looks from the last one on."""
+    if connection.dialect.name != "sqlite":
+        return _OPEN_TOLD
+    found = sa.select(INCIDENT.c.id).join(_ROLLED, _ROLLED.c.incident_id == INCIDENT.c.id).where(*_OPEN).limit(1)
+    own = found.where(_ROLLED.c.id == sa.bindparam("head"))
+    told = found.where(_ROLLED.c.rolled_into == sa.bindparam("head")).order_by(sa.text("rolled.rowid DESC"))
+    return sa.select(sa.func.coalesce(own.scalar_subquery(), told.scalar_subquery()))
+
+
+_OPEN_IN_IT = Prepared(_open_told)
 _STILL_OPEN = Prepared(_OPEN_TOLD.where(INCIDENT.c.id == sa.bindparam("likely")))
 _COUNT_PLACES = Prepared(
     sa.select(
