@@ -100,6 +100,12 @@ async def test_a_request_that_slack_signed_is_taken(http_house: House) -> None:
     assert (await post_command(http_house)).status_code == 200
 
 
+@pytest.mark.parametrize("words", ["payload", "the payload & payload=1 %70ayload"])
+async def test_a_command_may_hold_the_word_by_which_bolt_knows_an_interaction(http_house: House, words: str) -> None:
+    told = (await http_house.ask(f"charger {words}")).plain()
+    assert words.partition(" ")[0] in told
+
+
 async def test_who_asks_otherwise_is_told_how(http_house: House) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.get(str(http_house.workspace.link.request_url))
