@@ -42,6 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a third of the time tests wait, for servers, pages and other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collectstart() -> None:
     """Look for no garbage until all is collected: nearly everything that is made till then stays."""
     gc.disable()
