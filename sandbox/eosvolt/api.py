@@ -90,9 +90,9 @@ class Api:
             await send({"type": "websocket.close", "code": 1000})
             return
         self.asked += 1
-        body = b""
-        if scope["method"] not in ("GET", "HEAD"):
-            body = await _read_body(receive)
+        body = b"" if scope["method"] in ("GET", "HEAD") else await _read_body(receive)
+        if body is None:
+            return  # whoever called was gone before all of it was there: nothing was asked
         if self.faults.delay_seconds:
             await asyncio.sleep(self.faults.delay_seconds)
         now = self.clock()
@@ -301,11 +301,13 @@ def _renamed(given: Any, names: dict[str, str]) -> Any:
     return [_renamed(value, names) for value in given] if isinstance(given, list) else given
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes | None:
     chunks = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= MOST_BODY_BYTES + 1:

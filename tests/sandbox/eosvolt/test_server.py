@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from sandbox.eosvolt.api import create_api
 from sandbox.eosvolt.server import PortInUseError, drive, listen, serve, serving
@@ -31,6 +33,26 @@ async def test_an_answer_cut_off_over_the_network_is_broken_json(tmp_path: Path)
         with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
             broken.json()
         assert (await client.get("/v1/chargers")).json()["total"] == 1
+
+
+async def test_a_call_that_breaks_off_before_its_body_asks_for_nothing(tmp_path: Path) -> None:
+    api = create_api(replay(tmp_path, "2025-10-01T12:00:00Z,,,A,status,Faulted"), clock=Hand())
+    heard: Iterator[Message] = iter(
+        [{"type": "http.request", "body": b"", "more_body": True}, {"type": "http.disconnect"}]
+    )
+    sent = list[Message]()
+
+    async def receive() -> Message:
+        return next(heard)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in AUTHORIZED.items()]
+    path = "/v1/chargers/A/availability"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "headers": headers}
+    await api({**scope, "query_string": b""}, receive, send)
+    assert (api.received, sent) == ([], [])
 
 
 async def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
