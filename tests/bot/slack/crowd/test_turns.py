@@ -83,16 +83,38 @@ async def test_it_is_full_where_as_many_wait_as_may_and_not_once_they_are_done()
     assert not turns.full
 
 
-async def test_answers_wait_for_a_busy_loop_and_go_on_once_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The loop is busy, and waited for as long as it takes; set each time it was looked at."""
     monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
     monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(turns_module, "LONGEST_PAUSE", 1_000.0)
+    event, look = asyncio.Event(), turns_module._Calm._looked
+
+    def noted(calm: turns_module._Calm, loop: asyncio.AbstractEventLoop, began: float) -> None:
+        look(calm, loop, began)
+        event.set()
+
+    monkeypatch.setattr(turns_module._Calm, "_looked", noted)
+    return event
+
+
+async def look_again(looked: asyncio.Event) -> None:
+    for _ in range(3):
+        looked.clear()
+        await asyncio.wait_for(looked.wait(), WITHIN)
+
+
+async def test_answers_wait_for_a_busy_loop_and_go_on_once_it_is_calm(
+    looked: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turns, done = Turns(), list[int]()
 
     async def work(number: int) -> None:
         done.append(number)
 
     asking = [asyncio.create_task(turns.take(work(number))) for number in range(20)]
-    await asyncio.sleep(0.02)
+    await look_again(looked)
     assert done == []
     monkeypatch.setattr(turns_module, "BUSY_SECONDS", 1_000.0)
     await asyncio.wait_for(asyncio.gather(*asking), WITHIN)
@@ -135,9 +157,9 @@ async def test_of_those_who_waited_a_few_go_on_in_each_round_of_the_loop() -> No
     assert len(set(begun)) >= 4
 
 
-async def test_who_waits_no_longer_for_a_calm_loop_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns_module, "BUSY_SECONDS", 0.0)
-    monkeypatch.setattr(turns_module, "PAUSE_SECONDS", 0.001)
+async def test_who_waits_no_longer_for_a_calm_loop_holds_nobody_up(
+    looked: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turns, done = Turns(at_once=2), list[str]()
 
     async def work(name: str) -> None:
@@ -145,7 +167,7 @@ async def test_who_waits_no_longer_for_a_calm_loop_holds_nobody_up(monkeypatch: 
 
     left = asyncio.create_task(turns.take(work("left")))
     stayed = asyncio.create_task(turns.take(work("stayed")))
-    await asyncio.sleep(0.01)
+    await look_again(looked)
     left.cancel()
     monkeypatch.setattr(turns_module, "BUSY_SECONDS", 1_000.0)
     await asyncio.wait_for(stayed, WITHIN)
